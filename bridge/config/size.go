@@ -1,0 +1,4 @@
+package config
+
+// Size is a number of bytes.
+type Size int64

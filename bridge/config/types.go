@@ -1,0 +1,176 @@
+package config
+
+import "time"
+
+// Config is one configuration file with everything that it includes: resolved, validated, defaults filled in.
+// It is immutable by convention: whoever holds one only reads it.
+type Config struct {
+	Server Server
+	// Upstreams are the gRPC servers, in the order of the file.
+	Upstreams []*Upstream
+	// Routes are the mappings of HTTP paths onto RPCs, in the order of the file.
+	Routes []*Route
+	// Warnings are problems that do not stop the bridge, sorted by position.
+	Warnings Problems
+
+	// ServeAll serves every server-streaming method of every upstream at /<package.Service>/<Method>, as
+	// [ForUpstream] asks for. Defaults holds the settings of those routes.
+	ServeAll bool
+	// Defaults is the route that `defaults:` describes: no name, path or rpc, every other setting filled in.
+	Defaults *Route
+}
+
+// Server is the `server:` section.
+type Server struct {
+	// Listen is the public address, ":8080" by default.
+	Listen string
+	// TLS is nil where the file has no `server.tls`.
+	TLS *ServerTLS
+	// DrainTimeout is the time over which streams are ended at shutdown; 20 s by default.
+	DrainTimeout time.Duration
+	// RequestBytes bounds header and body of a request; 64 KiB by default.
+	RequestBytes Size
+}
+
+// ServerTLS names the certificate of the public listener. Both files are read again when they change.
+type ServerTLS struct {
+	CertFile, KeyFile string
+}
+
+// Upstream is one gRPC server, or one set of them behind a name.
+type Upstream struct {
+	Name   string
+	Target string
+	// Balance is "round_robin" (the default) or "pick_first".
+	Balance string
+	// TLS is nil for plaintext.
+	TLS    *UpstreamTLS
+	Schema Schema
+	// MaxMessageBytes bounds one received message on the wire; 4 MiB by default.
+	MaxMessageBytes Size
+	// Metadata is sent with every call, names in lower case.
+	Metadata map[string]string
+	// Keepalive is off where Time is 0, which is the default.
+	Keepalive Keepalive
+
+	source
+}
+
+// UpstreamTLS is the `tls:` section of an upstream. Its zero value means the system's roots and no client certificate.
+type UpstreamTLS struct {
+	CAFile, CertFile, KeyFile, ServerName string
+}
+
+// Schema says where an upstream's descriptors come from: exactly one of its fields is set.
+type Schema struct {
+	Reflection    bool
+	DescriptorSet string // path of a FileDescriptorSet, relative paths resolved against the file that names them
+	Proto         *ProtoSources
+}
+
+// ProtoSources are .proto files that are compiled at start.
+type ProtoSources struct {
+	// Files are import names, resolved against ImportPaths. ImportPaths are resolved against the configuration file.
+	Files, ImportPaths []string
+}
+
+// Keepalive is gRPC's: a ping after Time without traffic, and Timeout to answer it.
+type Keepalive struct {
+	Time, Timeout time.Duration
+}
+
+// Route maps one HTTP path onto one server-streaming RPC.
+type Route struct {
+	Name string // label in logs and metrics: the path by default
+	Path string // google.api.http template, already known to parse
+	// Service and Method are the two halves of `rpc`.
+	Service, Method string
+	// Upstream is the name of the upstream, or "" where it is found by which one has the service.
+	Upstream string
+
+	Request RequestMapping
+	Event   EventMapping
+	JSON    JSONOptions
+
+	// OnEnd is what an OK status asks of the browser: "stop" (the default) or "reconnect".
+	OnEnd string
+	// Status overrides, by the canonical name of a gRPC code, whether the browser comes back.
+	Status map[string]Verdict
+	// OpenErrors is "event" (the default) or "http".
+	OpenErrors string
+	// ExposeErrors lets messages of server-fault codes reach the browser.
+	ExposeErrors bool
+	// OpenWait is how long to wait for the upstream's first word before committing to 200; 300 ms by default.
+	OpenWait time.Duration
+	// Heartbeat is the time without traffic after which a comment is written; 15 s by default.
+	Heartbeat time.Duration
+	// WriteTimeout cuts off a client that takes nothing for so long; 10 s by default.
+	WriteTimeout time.Duration
+	// MaxAge ends a connection after this time, minus up to 20 % at random; 0, the default, is never.
+	MaxAge time.Duration
+	// MaxEventBytes bounds the JSON of one event; 4 MiB by default.
+	MaxEventBytes Size
+
+	source
+}
+
+// Verdict is what a status asks of the browser.
+type Verdict string
+
+// The verdicts that `status:` knows.
+const (
+	Stop  Verdict = "stop"
+	Retry Verdict = "retry"
+)
+
+// RequestMapping says how an HTTP request becomes the request message.
+type RequestMapping struct {
+	// QueryAll binds every query parameter to the field of its name; otherwise Query lists those that bind.
+	QueryAll bool
+	Query    []string
+	// RejectUnknownQuery refuses a parameter that names no field (and in a list, one that is not on it).
+	RejectUnknownQuery bool
+	// Set are the fixed values and references, sorted by field path.
+	Set []Setting
+	// Timeout is the deadline of the gRPC stream; 0, the default, is none.
+	Timeout time.Duration
+}
+
+// Setting is one entry of `request.set`.
+type Setting struct {
+	// Field is the path of the request field.
+	Field string
+	// Value is a literal, or exactly one reference, or text with references in it.
+	Value Template
+}
+
+// Template is a value with references in it, for example "user-${path.id}".
+type Template []Part
+
+// Part is a piece of literal text, or a reference.
+type Part struct {
+	Text string // literal, where Ref is ""
+	// Ref is what is referred to: "last_event_id". A reference without a value leaves its field unset where the
+	// template is that reference alone.
+	Ref string
+	// Default stands in where the reference has no value and HasDefault is true.
+	Default    string
+	HasDefault bool
+}
+
+// EventMapping says which parts of a message become which lines of an event.
+type EventMapping struct {
+	ID        string // field path, "" for none
+	Name      string // field path, or the name of a oneof, "" for none
+	NameConst string // a constant event name, "" for none
+	Data      string // path of the sub-message that becomes data, "" for the whole message
+	// Retry is the reconnection time told to the browser, jittered by ±20 % per connection; 2 s by default.
+	Retry time.Duration
+}
+
+// JSONOptions are the choices that ProtoJSON leaves open.
+type JSONOptions struct {
+	EmitDefaults bool // true by default: `progress: 0` must not vanish in JavaScript
+	EnumNumbers  bool
+	ProtoNames   bool
+}
