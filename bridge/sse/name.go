@@ -1,0 +1,113 @@
+package sse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxNameBytes is the longest event name that is sent.
+const MaxNameBytes = 128
+
+// reservedPrefix begins the names of the bridge's own events.
+const reservedPrefix = "grpc-"
+
+// Name is an event's name: 1 to [MaxNameBytes] bytes of valid UTF-8 whose characters all print (letters, marks,
+// numbers, punctuation, symbols and the ASCII space), so never a line break or U+0000. The zero Name is none: a browser
+// delivers such an event as "message". Names are comparable.
+type Name struct{ text string }
+
+// StatusName returns "grpc-status", the name of the event that ends a stream.
+func StatusName() Name { return Name{"grpc-status"} }
+
+// ResetName returns "grpc-reset", the name of the event that says that a stream did not resume where the browser was.
+func ResetName() Name { return Name{"grpc-reset"} }
+
+// InterruptedName returns "grpc-interrupted", the name of the event that says that what the page shows is stale.
+func InterruptedName() Name { return Name{"grpc-interrupted"} }
+
+// ResumedName returns "grpc-resumed", the name of the event that says that events flow again.
+func ResumedName() Name { return Name{"grpc-resumed"} }
+
+// ParseName returns the name that somebody chose and wrote down, say in a configuration file. It refuses what [SafeName]
+// would change, and the empty text.
+func ParseName(text string) (Name, error) {
+	switch {
+	case text == "":
+		return Name{}, errors.New("event name: expected 1 to 128 bytes, found none")
+	case len(text) > MaxNameBytes:
+		return Name{}, fmt.Errorf("event name: expected at most %d bytes, found %d", MaxNameBytes, len(text))
+	case isReserved(text):
+		return Name{}, fmt.Errorf("event name %q is reserved: "+
+			"a browser's own events are called error, open and message, the bridge's begin with %q", text, reservedPrefix)
+	}
+	if i := firstUnprintable(text); i >= 0 {
+		return Name{}, fmt.Errorf("event name: expected printable characters, found byte 0x%02x at offset %d", text[i], i)
+	}
+	return Name{text}, nil
+}
+
+// SafeName returns the name for text that comes from a message, which may be anything, and whether the name differs
+// from the text. No event is lost over its name, and none that has a name becomes one without:
+//
+//   - reserved names (error, open, message, and all that begins with "grpc-") get a trailing "_": an event called
+//     "error" would arrive where every page handles a lost connection;
+//   - each character that does not print, and each byte that is not UTF-8, becomes "_";
+//   - what is over [MaxNameBytes] is cut at a character;
+//   - the empty text is no name, and the same.
+func SafeName(text string) (name Name, renamed bool) {
+	safe := text
+	if firstUnprintable(safe) >= 0 {
+		safe = strings.Map(printable, safe)
+	}
+	if isReserved(safe) {
+		safe = cut(safe, MaxNameBytes-1) + "_"
+	}
+	safe = cut(safe, MaxNameBytes)
+	return Name{safe}, safe != text
+}
+
+// String returns the name, "" for none.
+func (n Name) String() string { return n.text }
+
+// IsZero reports whether n is no name at all.
+func (n Name) IsZero() bool { return n.text == "" }
+
+func isReserved(text string) bool {
+	switch text {
+	case "error", "open", "message":
+		return true
+	}
+	return strings.HasPrefix(text, reservedPrefix)
+}
+
+// firstUnprintable returns the offset of the first character that a Name cannot hold, or -1.
+func firstUnprintable(text string) int {
+	for i, r := range text {
+		if printable(r) != r {
+			return i
+		}
+	}
+	return -1
+}
+
+// printable returns r where a Name can hold it, and "_" otherwise. Bytes that are not UTF-8 arrive as U+FFFD.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) && r != utf8.RuneError {
+		return r
+	}
+	return '_'
+}
+
+// cut returns at most n bytes of valid UTF-8, whole characters only.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
