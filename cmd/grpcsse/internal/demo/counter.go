@@ -1,0 +1,50 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	counterv1 "github.com/grpcsse/grpcsse/gen/demo/counter/v1"
+)
+
+// countGoal is the last number of a count; a number comes every countGap.
+const (
+	countGoal = 100
+	countGap  = time.Second
+)
+
+// counter counts, and says when it has tidied up.
+type counter struct {
+	counterv1.UnimplementedCounterServiceServer
+
+	// cleanedUp is told about every clean-up. It may be called concurrently.
+	cleanedUp func(ctx context.Context, note string)
+}
+
+// Count implements counterv1.CounterServiceServer.
+func (c *counter) Count(_ *counterv1.CountRequest, stream grpc.ServerStreamingServer[counterv1.CountUpdate]) error {
+	ticker := time.NewTicker(countGap)
+	count := int32(1)
+	defer func() {
+		ticker.Stop()
+		c.cleanedUp(stream.Context(), fmt.Sprintf("the timer was stopped at %d of %d", count, countGoal))
+	}()
+	for {
+		if err := stream.Send(&counterv1.CountUpdate{Count: count, Goal: countGoal}); err != nil {
+			return err
+		}
+		if count == countGoal {
+			return nil
+		}
+		select {
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		case <-ticker.C:
+			count++
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package demo
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	activityv1 "github.com/grpcsse/grpcsse/gen/demo/activity/v1"
+)
+
+// activitiesKept is how much of the past a new watcher is shown.
+const activitiesKept = 64
+
+// journal records what happens to the streams of the server, and publishes it as a stream of its own.
+type journal struct {
+	activityv1.UnimplementedActivityServiceServer
+
+	logger     *slog.Logger
+	activities *history[*activityv1.Activity]
+	streams    atomic.Int32 // how many were opened so far
+}
+
+func newJournal(logger *slog.Logger) *journal {
+	return &journal{logger: logger, activities: newHistory[*activityv1.Activity](activitiesKept)}
+}
+
+// recorded is one stream under observation. It counts what is sent.
+type recorded struct {
+	grpc.ServerStream
+
+	ctx      context.Context // knows the stream; see recordedKey
+	number   int32
+	rpc      string
+	peer     string
+	messages int32 // written by the goroutine of the method, which alone sends
+}
+
+type recordedKey struct{}
+
+// Context implements grpc.ServerStream.
+func (r *recorded) Context() context.Context { return r.ctx }
+
+// SendMsg implements grpc.ServerStream.
+func (r *recorded) SendMsg(message any) error {
+	err := r.ServerStream.SendMsg(message)
+	if err == nil {
+		r.messages++
+	}
+	return err
+}
+
+// intercept is a grpc.StreamServerInterceptor that records opening and end of every server stream, but for
+// reflection and for the streams of the journal itself, which would only show who is looking.
+func (j *journal) intercept(
+	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) error {
+	if info.IsClientStream || info.FullMethod == activityv1.ActivityService_WatchActivity_FullMethodName {
+		return handler(server, stream)
+	}
+	r := &recorded{ServerStream: stream, number: j.streams.Add(1), rpc: strings.TrimPrefix(info.FullMethod, "/")}
+	r.ctx = context.WithValue(stream.Context(), recordedKey{}, r)
+	if p, ok := peer.FromContext(stream.Context()); ok && p.Addr != nil {
+		r.peer = p.Addr.String()
+	}
+	opened := time.Now()
+	j.record(r, &activityv1.Activity{What: &activityv1.Activity_Opened{Opened: &activityv1.Opened{}}})
+	j.logger.Info("stream opened", "stream", r.number, "rpc", r.rpc)
+
+	err := handler(server, r)
+
+	after := time.Since(opened).Truncate(time.Millisecond)
+	attributes := []any{"stream", r.number, "rpc", r.rpc, "after", after, "messages", r.messages}
+	if err != nil && context.Cause(stream.Context()) == context.Canceled {
+		j.record(r, &activityv1.Activity{What: &activityv1.Activity_Cancelled{Cancelled: &activityv1.Cancelled{
+			After: durationpb.New(after), Messages: r.messages,
+		}}})
+		j.logger.Info("stream cancelled by the client", attributes...)
+		return err
+	}
+	ending := code.Code(status.Code(err)).String()
+	j.record(r, &activityv1.Activity{What: &activityv1.Activity_Ended{Ended: &activityv1.Ended{
+		After: durationpb.New(after), Messages: r.messages, Code: ending,
+	}}})
+	j.logger.Info("stream ended", append(attributes, "code", ending)...)
+	return err
+}
+
+// cleanedUp records that the method of the stream that ctx belongs to has released what it held.
+func (j *journal) cleanedUp(ctx context.Context, note string) {
+	r, ok := ctx.Value(recordedKey{}).(*recorded)
+	if !ok {
+		return
+	}
+	j.record(r, &activityv1.Activity{What: &activityv1.Activity_CleanedUp{CleanedUp: &activityv1.CleanedUp{Note: note}}})
+	j.logger.Info("cleaned up", "stream", r.number, "rpc", r.rpc, "note", note)
+}
+
+// record fills in what all activities have, and publishes.
+func (j *journal) record(r *recorded, activity *activityv1.Activity) {
+	activity.Stream, activity.Rpc, activity.Peer = r.number, r.rpc, r.peer
+	activity.Time = timestamppb.New(time.Now().Truncate(time.Millisecond))
+	j.activities.add(func(sequence int64) *activityv1.Activity {
+		activity.Sequence = sequence
+		return activity
+	})
+}
+
+// WatchActivity implements activityv1.ActivityServiceServer.
+func (j *journal) WatchActivity(
+	request *activityv1.WatchActivityRequest, stream grpc.ServerStreamingServer[activityv1.Activity],
+) error {
+	beginning := j.activities.all()
+	if after := request.GetAfterSequence(); after != 0 {
+		var err error
+		if beginning, err = j.activities.after(after); err != nil {
+			return status.Errorf(codes.OutOfRange, "after_sequence: %v", err)
+		}
+	}
+	return j.activities.follow(stream.Context(), beginning, stream.Send)
+}

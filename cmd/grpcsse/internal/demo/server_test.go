@@ -1,0 +1,151 @@
+package demo_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+	activityv1 "github.com/grpcsse/grpcsse/gen/demo/activity/v1"
+	counterv1 "github.com/grpcsse/grpcsse/gen/demo/counter/v1"
+	faultv1 "github.com/grpcsse/grpcsse/gen/demo/fault/v1"
+	jobv1 "github.com/grpcsse/grpcsse/gen/demo/job/v1"
+	marketv1 "github.com/grpcsse/grpcsse/gen/demo/market/v1"
+	notifyv1 "github.com/grpcsse/grpcsse/gen/demo/notify/v1"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// serve runs the demo server on a free loopback port until the test ends.
+func serve(t *testing.T) *grpc.ClientConn {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- demo.NewServer(slog.New(slog.DiscardHandler), 1).Run(ctx, listener) }()
+	connection, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, connection.Close())
+		stop()
+		assert.NoError(t, <-stopped)
+	})
+	return connection
+}
+
+func TestEveryServiceAnswersOverGRPC(t *testing.T) {
+	connection := serve(t)
+	ctx := t.Context()
+
+	quotes, err := marketv1.NewMarketServiceClient(connection).WatchQuotes(ctx, &marketv1.WatchQuotesRequest{Symbol: "MSFT"})
+	require.NoError(t, err)
+	quote, err := quotes.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "MSFT", quote.GetSymbol())
+
+	news, err := notifyv1.NewNotificationServiceClient(connection).WatchNotifications(ctx, &notifyv1.WatchNotificationsRequest{})
+	require.NoError(t, err)
+	notification, err := news.Recv()
+	require.NoError(t, err)
+	assert.NotEmpty(t, notification.GetMessage())
+
+	job, err := jobv1.NewJobServiceClient(connection).RunJob(ctx, &jobv1.RunJobRequest{Name: "backup"})
+	require.NoError(t, err)
+	progress, err := job.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "backup", progress.GetName())
+
+	count, err := counterv1.NewCounterServiceClient(connection).Count(ctx, &counterv1.CountRequest{})
+	require.NoError(t, err)
+	number, err := count.Recv()
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, number.GetCount())
+
+	fault, err := faultv1.NewFaultServiceClient(connection).StreamThenFail(ctx, &faultv1.StreamThenFailRequest{
+		Code: faultv1.Code_PERMISSION_DENIED,
+	})
+	require.NoError(t, err)
+	_, err = fault.Recv()
+	assert.Equal(t, codes.PermissionDenied, status.Code(err))
+}
+
+func TestReflectionListsTheServices(t *testing.T) {
+	stream, err := reflectionv1.NewServerReflectionClient(serve(t)).ServerReflectionInfo(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, stream.Send(&reflectionv1.ServerReflectionRequest{
+		MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{},
+	}))
+	answer, err := stream.Recv()
+	require.NoError(t, err)
+	var names []string
+	for _, service := range answer.GetListServicesResponse().GetService() {
+		names = append(names, service.GetName())
+	}
+	assert.Subset(t, names, []string{
+		"demo.activity.v1.ActivityService", "demo.counter.v1.CounterService", "demo.fault.v1.FaultService",
+		"demo.job.v1.JobService", "demo.market.v1.MarketService", "demo.notify.v1.NotificationService",
+	})
+}
+
+func TestActivityTellsWhatBecameOfAStream(t *testing.T) {
+	connection := serve(t)
+	activities, err := activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(), &activityv1.WatchActivityRequest{})
+	require.NoError(t, err)
+
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	count, err := counterv1.NewCounterServiceClient(connection).Count(ctx, &counterv1.CountRequest{})
+	require.NoError(t, err)
+	_, err = count.Recv()
+	require.NoError(t, err)
+
+	opened, err := activities.Recv()
+	require.NoError(t, err)
+	assert.NotNil(t, opened.GetOpened())
+	assert.Equal(t, "demo.counter.v1.CounterService/Count", opened.GetRpc())
+	assert.EqualValues(t, 1, opened.GetStream())
+	assert.EqualValues(t, 1, opened.GetSequence())
+	assert.Contains(t, opened.GetPeer(), "127.0.0.1:")
+
+	leave()
+	cleanedUp, err := activities.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "the timer was stopped at 1 of 100", cleanedUp.GetCleanedUp().GetNote())
+	cancelled, err := activities.Recv()
+	require.NoError(t, err)
+	require.NotNil(t, cancelled.GetCancelled())
+	assert.EqualValues(t, 1, cancelled.GetCancelled().GetMessages())
+	assert.EqualValues(t, 1, cancelled.GetStream())
+
+	fault, err := faultv1.NewFaultServiceClient(connection).StreamThenFail(t.Context(), &faultv1.StreamThenFailRequest{
+		Code: faultv1.Code_DATA_LOSS,
+	})
+	require.NoError(t, err)
+	_, err = fault.Recv()
+	require.Error(t, err)
+	_, err = activities.Recv() // opened
+	require.NoError(t, err)
+	ended, err := activities.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "DATA_LOSS", ended.GetEnded().GetCode())
+
+	resumed, err := activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(),
+		&activityv1.WatchActivityRequest{AfterSequence: cancelled.GetSequence()})
+	require.NoError(t, err)
+	next, err := resumed.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, cancelled.GetSequence()+1, next.GetSequence())
+}
