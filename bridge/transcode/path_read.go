@@ -1,0 +1,210 @@
+package transcode
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// AppendText appends the text of the value that the path leads to: integers and floats in decimal, true or false, an enum value's
+// name (its number if it has none), strings and bytes as they are, and for a oneof the name of the field that is set.
+// It reports false and appends nothing if nothing is there: the field is not set or, in a field without presence, holds its
+// default (0, false, ""), which the wire cannot tell apart. A path to a message always reports false; see [Path.Message].
+//
+// Strings may hold any bytes, line breaks too: the caller has to look. An error is an [*Error] that matches ErrMalformed.
+func (p *Path) AppendText(dst, wire []byte) (out []byte, ok bool, err error) {
+	var m match
+	if err := p.find(&m, wire); err != nil {
+		return dst, false, err
+	}
+	switch {
+	case !m.set || p.kind == PathMessage:
+		return dst, false, nil
+	case p.kind == PathOneof:
+		return append(dst, m.member...), true, nil
+	}
+	out, zero := appendScalarText(dst, p.field, m.value)
+	if zero && !p.field.HasPresence() {
+		return dst, false, nil
+	}
+	return out, true, nil
+}
+
+// Has reports whether the field, or a member of the oneof, is set. Fields without presence are set if they do not hold their
+// default. An error is an [*Error] that matches ErrMalformed.
+func (p *Path) Has(wire []byte) (bool, error) {
+	var m match
+	if err := p.find(&m, wire); err != nil || !m.set {
+		return false, err
+	}
+	if p.kind != PathScalar || p.field.HasPresence() {
+		return true, nil
+	}
+	var scratch [32]byte
+	_, zero := appendScalarText(scratch[:0], p.field, m.value)
+	return !zero, nil
+}
+
+// Message returns the wire bytes of the sub-message that the path leads to, empty if it is not set or the path leads to something
+// else. They are a part of wire where the message is in one piece there, and a copy where its parts had to be joined.
+// The bytes inside are not checked. An error is an [*Error] that matches ErrMalformed.
+func (p *Path) Message(wire []byte) (sub []byte, err error) {
+	if p.kind != PathMessage {
+		return nil, nil
+	}
+	var m match
+	if err := p.find(&m, wire); err != nil {
+		return nil, err
+	}
+	return m.value, nil
+}
+
+// match is what was found of a path so far.
+type match struct {
+	set    bool
+	value  []byte // a scalar's encoded value without its tag, or a message's bytes
+	member string // the name of the oneof's member
+	joined bool   // value is a copy of ours, no part of the wire bytes
+}
+
+func (p *Path) find(m *match, wire []byte) error {
+	offset, ok := p.walk(m, p.steps, wire)
+	if !ok {
+		return &Error{Kind: ErrMalformed, Message: p.root, Path: p.text, Offset: offset}
+	}
+	return nil
+}
+
+// walk reads one message; it returns false and the offset in wire where that is malformed.
+func (p *Path) walk(m *match, steps []step, wire []byte) (int, bool) {
+	s := &steps[0]
+	for at := 0; at < len(wire); {
+		num, typ, n := protowire.ConsumeTag(wire[at:])
+		if n < 0 || num > protowire.MaxValidNumber {
+			return at, false
+		}
+		size := protowire.ConsumeFieldValue(num, typ, wire[at+n:])
+		if size < 0 {
+			return at, false
+		}
+		start, end := at+n, at+n+size
+		at = end
+		switch {
+		case num == s.target.number && typ == s.target.typ:
+			value := wire[start:end]
+			if len(steps) == 1 && p.kind == PathScalar {
+				m.set, m.value = true, value
+				continue
+			}
+			value, skipped := content(value, num, typ)
+			if len(steps) == 1 {
+				m.addMessage(value)
+			} else if offset, ok := p.walk(m, steps[1:], value); !ok {
+				return start + skipped + offset, false
+			}
+		case s.members != nil:
+			if f := lookup(s.members, num, typ); f != nil {
+				m.set, m.member = true, f.name
+			}
+		case s.rivals != nil && lookup(s.rivals, num, typ) != nil:
+			*m = match{}
+		}
+	}
+	return 0, true
+}
+
+// addMessage takes another part of the message that was looked for: what follows each other on the wire is merged when parsed.
+func (m *match) addMessage(part []byte) {
+	switch {
+	case !m.set:
+		m.value = part
+	case m.joined:
+		m.value = append(m.value, part...)
+	default:
+		m.value = append(append(make([]byte, 0, len(m.value)+len(part)), m.value...), part...)
+		m.joined = true
+	}
+	m.set = true
+}
+
+// content strips the length, or the end of a group, off the value of a message field, and tells how many bytes precede it.
+func content(value []byte, num protowire.Number, typ protowire.Type) ([]byte, int) {
+	if typ == protowire.StartGroupType {
+		v, _ := protowire.ConsumeGroup(num, value)
+		return v, 0
+	}
+	v, n := protowire.ConsumeBytes(value)
+	return v, n - len(v)
+}
+
+func lookup(fields []wireField, num protowire.Number, typ protowire.Type) *wireField {
+	for i := range fields {
+		if fields[i].number == num && fields[i].typ == typ {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// appendScalarText appends a value's text and tells whether the value is the default of a field without presence.
+func appendScalarText(dst []byte, fd protoreflect.FieldDescriptor, value []byte) (out []byte, zero bool) {
+	switch fd.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind:
+		v, _ := protowire.ConsumeBytes(value)
+		return append(dst, v...), len(v) == 0
+	case protoreflect.Fixed32Kind:
+		v := binary.LittleEndian.Uint32(value)
+		return strconv.AppendUint(dst, uint64(v), 10), v == 0
+	case protoreflect.Sfixed32Kind:
+		v := binary.LittleEndian.Uint32(value)
+		return strconv.AppendInt(dst, int64(int32(v)), 10), v == 0
+	case protoreflect.Fixed64Kind:
+		v := binary.LittleEndian.Uint64(value)
+		return strconv.AppendUint(dst, v, 10), v == 0
+	case protoreflect.Sfixed64Kind:
+		v := binary.LittleEndian.Uint64(value)
+		return strconv.AppendInt(dst, int64(v), 10), v == 0
+	case protoreflect.FloatKind:
+		v := binary.LittleEndian.Uint32(value)
+		return strconv.AppendFloat(dst, float64(math.Float32frombits(v)), 'g', -1, 32), v == 0
+	case protoreflect.DoubleKind:
+		v := binary.LittleEndian.Uint64(value)
+		return strconv.AppendFloat(dst, math.Float64frombits(v), 'g', -1, 64), v == 0
+	default:
+		v, _ := protowire.ConsumeVarint(value)
+		return appendVarintText(dst, fd, v)
+	}
+}
+
+// appendVarintText is appendScalarText for the kinds that are varints on the wire.
+func appendVarintText(dst []byte, fd protoreflect.FieldDescriptor, v uint64) (out []byte, zero bool) {
+	signed := int64(v)
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return strconv.AppendBool(dst, v != 0), v == 0
+	case protoreflect.Uint32Kind:
+		return strconv.AppendUint(dst, uint64(uint32(v)), 10), uint32(v) == 0
+	case protoreflect.Uint64Kind:
+		return strconv.AppendUint(dst, v, 10), v == 0
+	case protoreflect.EnumKind:
+		number := protoreflect.EnumNumber(v)
+		if value := fd.Enum().Values().ByNumber(number); value != nil {
+			return append(dst, value.Name()...), number == 0
+		}
+		signed = int64(number)
+	case protoreflect.Int32Kind:
+		signed = int64(int32(v))
+	case protoreflect.Sint32Kind:
+		signed = int64(int32(protowire.DecodeZigZag(v & math.MaxUint32)))
+	case protoreflect.Int64Kind:
+	case protoreflect.Sint64Kind:
+		signed = protowire.DecodeZigZag(v)
+	default:
+		panic(fmt.Sprintf("field %s: kind %s is not a varint", fd.FullName(), fd.Kind()))
+	}
+	return strconv.AppendInt(dst, signed, 10), signed == 0
+}

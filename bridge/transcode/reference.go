@@ -1,0 +1,68 @@
+package transcode
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// reference turns a message into JSON by way of dynamicpb and protojson: slow, and right by definition.
+type reference struct {
+	md        protoreflect.MessageDescriptor
+	unmarshal proto.UnmarshalOptions
+	marshal   protojson.MarshalOptions
+}
+
+func newReference(md protoreflect.MessageDescriptor, opts Options) reference {
+	return reference{
+		md:        md,
+		unmarshal: proto.UnmarshalOptions{AllowPartial: true, Resolver: opts.Resolver},
+		marshal: protojson.MarshalOptions{
+			AllowPartial:      true,
+			UseProtoNames:     opts.ProtoNames,
+			UseEnumNumbers:    opts.EnumNumbers,
+			EmitUnpopulated:   opts.EmitUnpopulated,
+			EmitDefaultValues: opts.EmitDefaults,
+			Resolver:          opts.Resolver,
+		},
+	}
+}
+
+func (r *reference) appendJSON(dst, wire []byte) ([]byte, error) {
+	m := dynamicpb.NewMessage(r.md)
+	if err := r.unmarshal.Unmarshal(wire, m); err != nil {
+		return dst, r.failure(ErrMalformed, err)
+	}
+	if err := proto.CheckInitialized(m); err != nil {
+		return dst, r.failure(ErrRequiredMissing, err)
+	}
+	text, err := r.marshal.Marshal(m)
+	if err != nil {
+		return dst, r.failure(ErrUnrepresentable, err)
+	}
+	// protojson adds spaces at random, so that nobody relies on its form.
+	out := bytes.NewBuffer(dst)
+	if err := json.Compact(out, text); err != nil {
+		return dst, r.failure(ErrUnrepresentable, err)
+	}
+	return out.Bytes(), nil
+}
+
+// failure makes an Error of what the protobuf module said, which tells its reasons apart by their text only.
+func (r *reference) failure(kind, err error) *Error {
+	detail := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
+	switch {
+	case strings.Contains(detail, "invalid UTF-8"):
+		kind = ErrInvalidUTF8
+	case strings.Contains(detail, "recursion depth"):
+		kind = ErrTooDeep
+	case strings.Contains(detail, "unable to resolve"):
+		kind = ErrUnresolved
+	}
+	return &Error{Kind: kind, Message: r.md.FullName(), Offset: -1, Detail: detail}
+}
