@@ -63,6 +63,13 @@ func (h *history[T]) all() excerpt[T] {
 	return h.from(h.oldest())
 }
 
+// end returns nothing of the past.
+func (h *history[T]) end() excerpt[T] {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.from(h.newest + 1)
+}
+
 // follow hands the items of an excerpt to send, and then every newer item as it comes, until ctx ends or send returns
 // an error. What it returns is a gRPC status: DATA_LOSS where send is so slow that items were forgotten meanwhile.
 func (h *history[T]) follow(ctx context.Context, e excerpt[T], send func(T) error) error {

@@ -18,8 +18,8 @@ import (
 	activityv1 "github.com/grpcsse/grpcsse/gen/demo/activity/v1"
 )
 
-// activitiesKept is how much of the past a new watcher is shown.
-const activitiesKept = 64
+// activitiesKept is how far back a watcher that was cut off can resume.
+const activitiesKept = 256
 
 // journal records what happens to the streams of the server, and publishes it as a stream of its own.
 type journal struct {
@@ -119,12 +119,15 @@ func (j *journal) record(r *recorded, activity *activityv1.Activity) {
 func (j *journal) WatchActivity(
 	request *activityv1.WatchActivityRequest, stream grpc.ServerStreamingServer[activityv1.Activity],
 ) error {
-	beginning := j.activities.all()
-	if after := request.GetAfterSequence(); after != 0 {
+	beginning := j.activities.end()
+	if request.AfterSequence != nil {
 		var err error
-		if beginning, err = j.activities.after(after); err != nil {
+		if beginning, err = j.activities.after(request.GetAfterSequence()); err != nil {
 			return status.Errorf(codes.OutOfRange, "after_sequence: %v", err)
 		}
+	}
+	if err := stream.SendHeader(nil); err != nil {
+		return err
 	}
 	return j.activities.follow(stream.Context(), beginning, stream.Send)
 }

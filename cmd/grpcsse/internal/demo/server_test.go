@@ -104,6 +104,8 @@ func TestActivityTellsWhatBecameOfAStream(t *testing.T) {
 	connection := serve(t)
 	activities, err := activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(), &activityv1.WatchActivityRequest{})
 	require.NoError(t, err)
+	_, err = activities.Header() // from here on it watches
+	require.NoError(t, err)
 
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
@@ -143,7 +145,7 @@ func TestActivityTellsWhatBecameOfAStream(t *testing.T) {
 	assert.Equal(t, "DATA_LOSS", ended.GetEnded().GetCode())
 
 	resumed, err := activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(),
-		&activityv1.WatchActivityRequest{AfterSequence: cancelled.GetSequence()})
+		&activityv1.WatchActivityRequest{AfterSequence: new(cancelled.GetSequence())})
 	require.NoError(t, err)
 	next, err := resumed.Recv()
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	activityv1 "github.com/grpcsse/grpcsse/gen/demo/activity/v1"
@@ -29,6 +30,8 @@ type collector[T any] struct {
 	ctx  context.Context
 	sent []*T
 }
+
+func (c *collector[T]) SendHeader(metadata.MD) error { return nil }
 
 func (c *collector[T]) Context() context.Context { return c.ctx }
 
@@ -274,9 +277,10 @@ func TestAReaderThatIsTooSlowIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newJournal(slog.New(slog.DiscardHandler))
 		stream := &slow{collector[activityv1.Activity]{ctx: t.Context()}}
-		j.record(&recorded{}, &activityv1.Activity{})
 		ended := make(chan error, 1)
 		go func() { ended <- j.WatchActivity(&activityv1.WatchActivityRequest{}, stream) }()
+		synctest.Wait()
+		j.record(&recorded{}, &activityv1.Activity{})
 		synctest.Wait()
 		for range activitiesKept + 1 {
 			j.record(&recorded{}, &activityv1.Activity{})

@@ -28,8 +28,8 @@ const (
 // WatchActivityRequest says from where on to report.
 type WatchActivityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The sequence number of the last activity that the caller has seen.
-	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
+	// The sequence number of the last activity that the caller has seen: what followed it is sent first.
+	AfterSequence *int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3,oneof" json:"after_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -65,8 +65,8 @@ func (*WatchActivityRequest) Descriptor() ([]byte, []int) {
 }
 
 func (x *WatchActivityRequest) GetAfterSequence() int64 {
-	if x != nil {
-		return x.AfterSequence
+	if x != nil && x.AfterSequence != nil {
+		return *x.AfterSequence
 	}
 	return 0
 }
@@ -437,9 +437,10 @@ var File_demo_activity_v1_activity_proto protoreflect.FileDescriptor
 
 const file_demo_activity_v1_activity_proto_rawDesc = "" +
 	"\n" +
-	"\x1fdemo/activity/v1/activity.proto\x12\x10demo.activity.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n" +
-	"\x14WatchActivityRequest\x12%\n" +
-	"\x0eafter_sequence\x18\x01 \x01(\x03R\rafterSequence\"\xfc\x02\n" +
+	"\x1fdemo/activity/v1/activity.proto\x12\x10demo.activity.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n" +
+	"\x14WatchActivityRequest\x12*\n" +
+	"\x0eafter_sequence\x18\x01 \x01(\x03H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
+	"\x0f_after_sequence\"\xfc\x02\n" +
 	"\bActivity\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
@@ -511,6 +512,7 @@ func file_demo_activity_v1_activity_proto_init() {
 	if File_demo_activity_v1_activity_proto != nil {
 		return
 	}
+	file_demo_activity_v1_activity_proto_msgTypes[0].OneofWrappers = []any{}
 	file_demo_activity_v1_activity_proto_msgTypes[1].OneofWrappers = []any{
 		(*Activity_Opened)(nil),
 		(*Activity_Cancelled)(nil),

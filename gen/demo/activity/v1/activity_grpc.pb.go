@@ -30,8 +30,8 @@ const (
 //
 // ActivityService reports what the demo server's other streams go through.
 type ActivityServiceClient interface {
-	// WatchActivity streams what happens to the streams of the demo server for as long as the caller listens, but
-	// for the streams of WatchActivity itself. It begins with what is remembered of the past.
+	// WatchActivity streams what happens to the streams of the demo server from now on, for as long as the caller
+	// listens. The streams of WatchActivity itself are left out. Response headers are sent as soon as it watches.
 	WatchActivity(ctx context.Context, in *WatchActivityRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Activity], error)
 }
 
@@ -68,8 +68,8 @@ type ActivityService_WatchActivityClient = grpc.ServerStreamingClient[Activity]
 //
 // ActivityService reports what the demo server's other streams go through.
 type ActivityServiceServer interface {
-	// WatchActivity streams what happens to the streams of the demo server for as long as the caller listens, but
-	// for the streams of WatchActivity itself. It begins with what is remembered of the past.
+	// WatchActivity streams what happens to the streams of the demo server from now on, for as long as the caller
+	// listens. The streams of WatchActivity itself are left out. Response headers are sent as soon as it watches.
 	WatchActivity(*WatchActivityRequest, grpc.ServerStreamingServer[Activity]) error
 	mustEmbedUnimplementedActivityServiceServer()
 }

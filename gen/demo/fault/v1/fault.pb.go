@@ -24,44 +24,29 @@ const (
 )
 
 // Code is a gRPC status code, by the names and numbers of google.rpc.Code.
+//
+// buf:lint:ignore ENUM_VALUE_PREFIX
+// buf:lint:ignore ENUM_ZERO_VALUE_SUFFIX
 type Code int32
 
 const (
-	// buf:lint:ignore ENUM_ZERO_VALUE_SUFFIX
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_OK Code = 0
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_CANCELLED Code = 1
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_UNKNOWN Code = 2
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_INVALID_ARGUMENT Code = 3
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_DEADLINE_EXCEEDED Code = 4
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_NOT_FOUND Code = 5
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_ALREADY_EXISTS Code = 6
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_PERMISSION_DENIED Code = 7
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_RESOURCE_EXHAUSTED Code = 8
-	// buf:lint:ignore ENUM_VALUE_PREFIX
+	Code_OK                  Code = 0
+	Code_CANCELLED           Code = 1
+	Code_UNKNOWN             Code = 2
+	Code_INVALID_ARGUMENT    Code = 3
+	Code_DEADLINE_EXCEEDED   Code = 4
+	Code_NOT_FOUND           Code = 5
+	Code_ALREADY_EXISTS      Code = 6
+	Code_PERMISSION_DENIED   Code = 7
+	Code_RESOURCE_EXHAUSTED  Code = 8
 	Code_FAILED_PRECONDITION Code = 9
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_ABORTED Code = 10
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_OUT_OF_RANGE Code = 11
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_UNIMPLEMENTED Code = 12
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_INTERNAL Code = 13
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_UNAVAILABLE Code = 14
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_DATA_LOSS Code = 15
-	// buf:lint:ignore ENUM_VALUE_PREFIX
-	Code_UNAUTHENTICATED Code = 16
+	Code_ABORTED             Code = 10
+	Code_OUT_OF_RANGE        Code = 11
+	Code_UNIMPLEMENTED       Code = 12
+	Code_INTERNAL            Code = 13
+	Code_UNAVAILABLE         Code = 14
+	Code_DATA_LOSS           Code = 15
+	Code_UNAUTHENTICATED     Code = 16
 )
 
 // Enum value maps for Code.
