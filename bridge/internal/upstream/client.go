@@ -1,0 +1,198 @@
+// Package upstream connects to gRPC servers and calls their server-streaming methods with bytes instead of messages.
+//
+// A [Client] is one configured server (or one set of servers behind a name). Its [Stream] hands out each message as
+// the bytes that came over the wire: nothing is unmarshalled here.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/encoding/gzip" // servers may answer with gzip
+	"google.golang.org/grpc/keepalive"
+)
+
+// The values of [Config.Balance].
+const (
+	RoundRobin = "round_robin"
+	PickFirst  = "pick_first"
+)
+
+// defaultMaxMessageBytes is gRPC's own limit.
+const defaultMaxMessageBytes = 4 << 20
+
+// What a stream may hold for a reader that does not read. gRPC's default grows it to 16 MiB for a fast server, for each
+// stream; a message that is larger than the window still passes, as it is asked for while it is read. The window of the
+// connection is given back as bytes arrive, read or not, so it holds no memory and no stalled stream holds up another.
+const (
+	streamWindow     = 64 << 10
+	connectionWindow = 4 << 20
+)
+
+// Config says how to reach one upstream. Everything but Target may be left out.
+type Config struct {
+	// Target is any gRPC target: "host:port", "dns:///host:port", "unix:/path".
+	Target string
+	// Balance is [RoundRobin], the default, or [PickFirst].
+	Balance string
+	// TLS is nil for plaintext. Its zero value means the system's roots and no client certificate.
+	TLS *TLS
+	// MaxMessageBytes bounds one received message, after decompression; 0 is 4 MiB.
+	MaxMessageBytes int
+	// Metadata is sent with every call. It replaces what a call's context carries under the same name.
+	Metadata map[string]string
+	// Keepalive is off where its Time is 0, which is the default: a stock grpc-go server cuts off a client that pings
+	// a quiet connection more often than every five minutes.
+	Keepalive Keepalive
+}
+
+// Keepalive is gRPC's: a ping after Time without traffic while streams are open, and Timeout to answer it. Timeout 0 is
+// 20 s. gRPC raises a Time below 10 s to 10 s.
+type Keepalive struct {
+	Time, Timeout time.Duration
+}
+
+// Client calls one upstream. Its methods may be called concurrently.
+type Client struct {
+	conn    *grpc.ClientConn
+	desc    grpc.StreamDesc
+	options []grpc.CallOption
+	limit   messageLimit
+}
+
+// Dial starts to connect, and returns at once: a server that is down is no error here, but one of [Client.Open]. Errors
+// are those of the configuration. The caller must call [Client.Close].
+func Dial(cfg Config) (*Client, error) {
+	options, err := cfg.dialOptions()
+	if err != nil {
+		return nil, fmt.Errorf("upstream %q: %w", cfg.Target, err)
+	}
+	conn, err := grpc.NewClient(cfg.Target, options...)
+	if err != nil {
+		return nil, fmt.Errorf("upstream %q: expected a gRPC target such as \"localhost:50051\": %w", cfg.Target, err)
+	}
+	conn.Connect() // so that the first browser does not wait for it
+	limit := newMessageLimit(cfg.MaxMessageBytes)
+	return &Client{
+		conn: conn,
+		desc: grpc.StreamDesc{StreamName: "raw", ServerStreams: true},
+		options: []grpc.CallOption{
+			grpc.ForceCodecV2(passThrough{}),
+			grpc.MaxCallRecvMsgSize(limit.wire),
+			grpc.WaitForReady(false),
+		},
+		limit: limit,
+	}, nil
+}
+
+func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
+	if cfg.Target == "" {
+		return nil, errors.New("expected a target such as \"localhost:50051\", found none")
+	}
+	if cfg.MaxMessageBytes < 0 {
+		return nil, fmt.Errorf("expected a message limit above 0 bytes, found %d", cfg.MaxMessageBytes)
+	}
+	balance := cfg.Balance
+	switch balance {
+	case "":
+		balance = RoundRobin
+	case RoundRobin, PickFirst:
+	default:
+		return nil, fmt.Errorf("expected balance %q or %q, found %q", RoundRobin, PickFirst, balance)
+	}
+	transport, err := cfg.credentials()
+	if err != nil {
+		return nil, err
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithUserAgent("grpcsse"),
+		// Balancing and time-outs are the configuration's: none of them comes from a DNS record.
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig":[{%q:{}}]}`, balance)),
+		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticConnWindowSize(connectionWindow),
+		grpc.WithIdleTimeout(0),
+		// gRPC's default waits up to two minutes before it tries a server again.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
+			MinConnectTimeout: 10 * time.Second,
+		}),
+	}
+	if k := cfg.Keepalive; k.Time > 0 {
+		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: k.Time, Timeout: k.Timeout}))
+	}
+	if len(cfg.Metadata) > 0 {
+		fixed, err := newFixedMetadata(cfg.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, grpc.WithChainStreamInterceptor(fixed.stream), grpc.WithChainUnaryInterceptor(fixed.unary))
+	}
+	return options, nil
+}
+
+func (cfg Config) credentials() (credentials.TransportCredentials, error) {
+	if cfg.TLS == nil {
+		return insecure.NewCredentials(), nil
+	}
+	config, err := cfg.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(config), nil
+}
+
+// Conn is the connection, for calls with messages such as server reflection. They carry the fixed metadata too.
+func (c *Client) Conn() *grpc.ClientConn { return c.conn }
+
+// Close cuts the connection. Open streams end with CANCELED.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Open calls a server-streaming method, for example "/pkg.Service/Method", with the wire bytes of its request. The
+// caller must call [Stream.Close], and must not change request any more: gRPC may send it later.
+//
+// The stream ends when ctx does. Open blocks while the connection is being made, and while the server has as many
+// streams as its MAX_CONCURRENT_STREAMS allows; ctx ends that too. Where the server is known to be unreachable, the
+// error is immediate. Errors carry a gRPC status. One that the server gives comes from [Stream.Recv] instead.
+func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	calls, err := c.conn.NewStream(ctx, &c.desc, method, c.options...)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	// With its one message a stream that is not client-streaming is closed for sending as well. io.EOF says that the
+	// server has ended the stream already: Recv knows how.
+	if err := calls.SendMsg(outgoing(request)); err != nil && !errors.Is(err, io.EOF) {
+		cancel()
+		return nil, err
+	}
+	return &Stream{calls: calls, cancel: cancel, limit: c.limit}, nil
+}
+
+// messageLimit is the limit that the configuration asks for, and the slightly larger one that gRPC is given. Its number
+// in gRPC's error tells that error from one of the same text that a server passes on: a server has gRPC's round
+// default, or its own, but not this one.
+type messageLimit struct {
+	bytes, wire int
+}
+
+// limitMargin is an odd number on purpose.
+const limitMargin = 1013
+
+func newMessageLimit(bytes int) messageLimit {
+	if bytes == 0 {
+		bytes = defaultMaxMessageBytes
+	}
+	bytes = min(bytes, math.MaxInt32-limitMargin)
+	return messageLimit{bytes: bytes, wire: bytes + limitMargin}
+}

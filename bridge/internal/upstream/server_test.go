@@ -1,0 +1,103 @@
+package upstream_test
+
+import (
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// watch is the body of the test service's streaming method.
+type watch func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error
+
+// server is a real gRPC server on loopback that counts its streams.
+type server struct {
+	streamv1.UnimplementedStreamServiceServer
+	watch       watch
+	open, total atomic.Int64
+	address     string
+	grpc        *grpc.Server
+}
+
+func (s *server) Watch(req *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+	s.open.Add(1)
+	s.total.Add(1)
+	defer s.open.Add(-1)
+	return s.watch(req, stream)
+}
+
+// serve runs a server until the test ends, and checks then that no goroutine is left that was started since.
+func serve(t *testing.T, w watch, options ...grpc.ServerOption) *server {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &server{watch: w, address: listener.Addr().String(), grpc: grpc.NewServer(options...)}
+	streamv1.RegisterStreamServiceServer(s.grpc, s)
+	done := make(chan error, 1)
+	go func() { done <- s.grpc.Serve(listener) }()
+	t.Cleanup(func() {
+		s.grpc.Stop()
+		require.NoError(t, <-done)
+	})
+	return s
+}
+
+func (s *server) requireOpen(t *testing.T, want int64) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.open.Load() == want }, 5*time.Second, time.Millisecond,
+		"streams open at the server")
+}
+
+func dial(t *testing.T, cfg upstream.Config) *upstream.Client {
+	t.Helper()
+	client, err := upstream.Dial(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// open calls Watch, and closes the stream when the test ends.
+func open(t *testing.T, client *upstream.Client, req *streamv1.WatchRequest) *upstream.Stream {
+	t.Helper()
+	stream, err := client.Open(t.Context(), streamv1.StreamService_Watch_FullMethodName, marshal(t, req))
+	require.NoError(t, err)
+	t.Cleanup(stream.Close)
+	return stream
+}
+
+func marshal(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	wire, err := proto.Marshal(m)
+	require.NoError(t, err)
+	return wire
+}
+
+// receive takes one message off the stream and decodes it.
+func receive(t *testing.T, stream *upstream.Stream) *streamv1.Event {
+	t.Helper()
+	message, err := stream.Recv()
+	require.NoError(t, err)
+	defer message.Release()
+	event := new(streamv1.Event)
+	require.NoError(t, proto.Unmarshal(message.Bytes(), event))
+	return event
+}
+
+// untilCancelled streams one event and then stays silent until the client leaves.
+func untilCancelled(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+	if err := stream.Send(&streamv1.Event{Sequence: 1}); err != nil {
+		return err
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
