@@ -1,0 +1,34 @@
+// Package pathtmpl is the path language of google.api.http: templates such as
+//
+//	/quotes/{symbol}
+//	/v1/{name=shelves/*/books/**}:watch
+//
+// and a router that finds, among any number of them, the most specific one that fits a request.
+//
+// A template is a slash, then segments with slashes between them, then possibly a verb:
+//
+//	template   = "/" [ segments ] [ verb ]
+//	segments   = segment { "/" segment }
+//	segment    = "*" | "**" | literal | variable
+//	variable   = "{" field path [ "=" segments ] "}"
+//	field path = name { "." name }
+//	verb       = ":" literal
+//
+// "*" fits one segment that is not empty. "**" fits whatever is left of the path, nothing included, and so only stands
+// at the end. A variable captures what its segments fit, "*" where it names none; variables do not nest. A name is
+// that of a protobuf field. A literal is text as it stands in a URL: what is reserved there is percent-encoded (a colon
+// as %3A), and characters beyond ASCII may be.
+//
+// The source is the comment on google.api.HttpRule in google/api/http.proto, section "Path template syntax". Beyond it,
+// "/" alone is a template here, and its grammar is silent about what follows, which this package decides:
+//
+//   - Literals are compared decoded, so /caf%C3%A9 fits a template with "café".
+//   - A "**" that captured nothing fits with and without the slash before it: /v1/** fits /v1 and /v1/. What it captures
+//     keeps empty segments, but does not begin with one: "path variables must not capture the leading '/' character".
+//   - The last colon of a path introduces a verb where a template has that verb, and is text otherwise: with the
+//     templates /jobs/{id} and /jobs/{id}:watch, the path /jobs/a:b has the id "a:b".
+//   - A path with a segment "." or ".." (also as %2e) fits nothing. Clients and proxies resolve such segments, so one
+//     that arrives is meant to make two hops see two paths.
+//
+// The steps are one-directional: the scanner knows characters, the parser the grammar, the router templates.
+package pathtmpl
