@@ -1,0 +1,51 @@
+package pump
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// lifetime ends a subscriber's stream before the upstream does: by old age or by a drain, whichever comes first.
+type lifetime struct {
+	drain <-chan struct{} // nil once it was seen
+	timer *time.Timer     // nil while nothing limits the stream
+	at    time.Time
+	end   End
+}
+
+func newLifetime(s Settings) *lifetime {
+	l := &lifetime{drain: s.Drain}
+	if s.MaxAge > 0 {
+		l.limit(s.MaxAge-time.Duration(rand.Float64()*0.2*float64(s.MaxAge)), s.AgeEnd)
+	}
+	return l
+}
+
+// drainNow picks this stream's moment within the drain.
+func (l *lifetime) drainNow(s Settings) {
+	l.drain = nil
+	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), s.DrainEnd)
+}
+
+func (l *lifetime) limit(after time.Duration, end End) {
+	at := time.Now().Add(after)
+	if l.timer != nil && l.at.Before(at) {
+		return
+	}
+	l.stop()
+	l.timer, l.at, l.end = time.NewTimer(after), at, end
+}
+
+// over is the channel that fires when the stream's time has come; nil, which never fires, where there is no limit.
+func (l *lifetime) over() <-chan time.Time {
+	if l.timer == nil {
+		return nil
+	}
+	return l.timer.C
+}
+
+func (l *lifetime) stop() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
