@@ -1,0 +1,150 @@
+package bind
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// Binder makes request messages for one route. It is immutable: any number of goroutines may use it.
+type Binder struct {
+	types     Resolver
+	literals  *dynamicpb.Message // what every request begins with
+	variables []variable
+	settings  []setting
+	bound     []boundField // what variables and settings bind
+
+	queryAll      bool
+	query         map[string]struct{} // names of fields that parameters bind, where not all do
+	referenced    map[string]struct{} // parameters that settings refer to
+	rejectUnknown bool
+	usesCursor    bool
+}
+
+// variable is a variable of the path; field is nil where only a setting reads it.
+type variable struct {
+	name  string
+	field *field
+}
+
+// setting is a value with references, or an element of a list that has some.
+type setting struct {
+	field field
+	value Value
+}
+
+// boundField is a field that a variable or a setting binds.
+type boundField struct {
+	field field
+	by    string
+}
+
+// Input is an HTTP request, as far as it is bound.
+type Input struct {
+	// Variables are the values of the path's variables, decoded, in the order of [Spec.Variables].
+	Variables []string
+	// RawQuery is the query as it stands in the URL.
+	RawQuery string
+	// LastEventID is the cursor, decoded; it counts where HasLastEventID is true.
+	LastEventID    string
+	HasLastEventID bool
+	// Reference looks up a reference to a header, a cookie or a claim, for example "header.x-tenant"; nil finds none.
+	Reference func(ref string) (value string, ok bool)
+}
+
+// UsesCursor reports whether a setting refers to the cursor: the route can resume upstream.
+func (b *Binder) UsesCursor() bool { return b.usesCursor }
+
+// Bind returns the request message in the wire format, the same bytes for the same request. An error is an [*Error], or a
+// [*CursorError] where the cursor alone is at fault; in may then be bound again without it.
+func (b *Binder) Bind(in Input) (request []byte, err error) {
+	if len(in.Variables) != len(b.variables) {
+		return nil, fmt.Errorf("expected %d path variables, found %d", len(b.variables), len(in.Variables))
+	}
+	parameters, err := parseQuery(in.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	r := binding{Binder: b, in: in, parameters: parameters, message: proto.Clone(b.literals).(*dynamicpb.Message)}
+	for _, step := range []func() error{r.bindVariables, r.bindQuery, r.bindSettings} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	request, err = proto.MarshalOptions{Deterministic: true}.Marshal(r.message)
+	if err != nil { // proto2: a required field is not set
+		return nil, refused(FromRequest, "", "%s", plainReason(err))
+	}
+	return request, nil
+}
+
+// binding is one request on its way to a message.
+type binding struct {
+	*Binder
+	in         Input
+	parameters []parameter
+	message    *dynamicpb.Message
+}
+
+func (r *binding) bindVariables() error {
+	for i, v := range r.variables {
+		if v.field == nil {
+			continue
+		}
+		parsed, ok := v.field.parse(r.in.Variables[i], r.types)
+		if !ok {
+			return mismatch(FromPath, v.name, expected(v.field.leaf()), r.in.Variables[i])
+		}
+		v.field.put(r.message, parsed)
+	}
+	return nil
+}
+
+// bindSettings gives fields what references stand for. It comes last, so that a cursor is only found wrong in a request
+// that is right without it.
+func (r *binding) bindSettings() error {
+	for _, s := range r.settings {
+		text, ok, err := r.expand(s.value)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue // no cursor: the field stays unset
+		}
+		parsed, ok := r.parse(s, text)
+		if !ok {
+			return s.mismatch(text)
+		}
+		s.field.put(r.message, parsed)
+	}
+	return nil
+}
+
+func (r *binding) parse(s setting, text string) (protoreflect.Value, bool) {
+	if len(s.value) == 1 && s.value[0].Ref != "" {
+		return parseReference(s.field, s.value[0].Ref, text, r.types)
+	}
+	return s.field.parse(text, r.types)
+}
+
+// mismatch returns the error that what a setting's references stand for does not fit its field.
+func (s setting) mismatch(text string) error {
+	if s.value.refersTo(cursorReference) {
+		return &CursorError{Field: s.field.name, Expected: expected(s.field.leaf()), Value: shown(text)}
+	}
+	var refs []string
+	for _, p := range s.value {
+		if p.Ref != "" {
+			refs = append(refs, "${"+p.Ref+"}")
+		}
+	}
+	return mismatch(FromReference, strings.Join(refs, " "), expected(s.field.leaf()), text)
+}
+
+// plainReason returns what an error of the protobuf library says behind its prefix, whose spelling varies on purpose.
+func plainReason(err error) string {
+	return strings.TrimSpace(strings.TrimPrefix(err.Error(), "proto:"))
+}

@@ -1,0 +1,221 @@
+package bind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// shownFields is how many fields of a message a hint lists.
+const shownFields = 12
+
+// Compile resolves what a route binds onto request messages of type md. It returns a Binder, or everything that is wrong
+// with the spec.
+func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) {
+	c := compiler{spec: spec, binder: &Binder{
+		types:         spec.Resolver,
+		literals:      dynamicpb.NewMessage(md),
+		queryAll:      spec.QueryAll,
+		query:         map[string]struct{}{},
+		referenced:    map[string]struct{}{},
+		rejectUnknown: spec.RejectUnknown,
+	}}
+	for _, name := range spec.Variables {
+		c.variable(name)
+	}
+	for _, s := range spec.Set {
+		c.setting(s)
+	}
+	if !spec.QueryAll {
+		for i, name := range spec.Query {
+			c.parameter(fmt.Sprintf("request.query[%d]", i), name)
+		}
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return c.binder, nil
+}
+
+// compiler collects a binder and its problems.
+type compiler struct {
+	spec     Spec
+	binder   *Binder
+	problems []Problem
+}
+
+func (c *compiler) problem(key, hint, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *compiler) message() protoreflect.MessageDescriptor { return c.binder.literals.Descriptor() }
+
+// variable adds a variable of the path.
+func (c *compiler) variable(name string) {
+	const key = "path"
+	f, err := resolve(c.message(), name)
+	switch {
+	case err != nil && err.unknown && c.refersTo("path."+name):
+		c.binder.variables = append(c.binder.variables, variable{name: name})
+		return
+	case err != nil:
+		c.problem(key, fieldsHint(err.parent), "the variable {%s} binds to no field: %s", name, err)
+		return
+	case f.leaf().IsList():
+		c.problem(key, "", "the variable {%s} can't bind to %s: it is a repeated field, and a path has one value", name, f.name)
+		return
+	}
+	c.claim(key, f, "the variable {"+name+"}")
+	c.binder.variables = append(c.binder.variables, variable{name: name, field: &f})
+}
+
+// refersTo reports whether a setting has this reference.
+func (c *compiler) refersTo(ref string) bool {
+	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool {
+		return s.Value.refersTo(ref) || slices.ContainsFunc(s.List, func(v Value) bool { return v.refersTo(ref) })
+	})
+}
+
+// claim makes f a field that nobody else may bind, and reports where somebody has already.
+func (c *compiler) claim(key string, f field, by string) {
+	for _, other := range c.binder.bound {
+		if clash := other.clash(f); clash != "" {
+			c.problem(key, "", "%s can't bind %s: %s", by, f.name, clash)
+			return
+		}
+	}
+	c.binder.bound = append(c.binder.bound, boundField{field: f, by: by})
+}
+
+// setting adds a setting. A literal goes into the message that every request begins with.
+func (c *compiler) setting(s Setting) {
+	key := "request.set." + s.Field
+	f, err := resolve(c.message(), s.Field)
+	switch {
+	case err != nil:
+		c.problem(key, fieldsHint(err.parent), "no value can be set here: %s", err)
+		return
+	case f.leaf().IsList() && s.List == nil:
+		c.problem(key, "a list with one element is written [x]", "expected a list: %s is a repeated field", f.name)
+		return
+	case !f.leaf().IsList() && s.List != nil:
+		c.problem(key, "", "expected one value, found a list: %s is no repeated field", f.name)
+		return
+	}
+	c.claim(key, f, "request.set")
+	values := s.List
+	if values == nil {
+		values = []Value{s.Value}
+	}
+	literal := true
+	for _, v := range values {
+		literal = c.value(key, f, v) && literal
+	}
+	for _, v := range values {
+		if !literal {
+			c.binder.settings = append(c.binder.settings, setting{field: f, value: v})
+			continue
+		}
+		text, _ := v.literal()
+		if parsed, ok := f.parse(text, c.spec.Resolver); ok {
+			f.put(c.binder.literals, parsed)
+		}
+	}
+}
+
+// value checks one value of a setting, and reports whether it is a literal.
+func (c *compiler) value(key string, f field, v Value) bool {
+	if text, ok := v.literal(); ok {
+		if _, ok := f.parse(text, c.spec.Resolver); !ok {
+			c.problem(key, "", "expected %s, found %q", expected(f.leaf()), shown(text))
+		}
+		return true
+	}
+	if len(v) > 1 && f.leaf().Kind() != protoreflect.StringKind {
+		c.problem(key, "", "expected one value or one reference: only a string field takes text with references in it, "+
+			"and %s takes %s", f.name, expected(f.leaf()))
+	}
+	for _, p := range v {
+		if p.Ref != "" {
+			c.reference(key, f, v, p)
+		}
+	}
+	return false
+}
+
+// reference checks a reference in a value.
+func (c *compiler) reference(key string, f field, v Value, p Part) {
+	kind, name, _ := strings.Cut(p.Ref, ".")
+	switch kind {
+	case cursorReference:
+		c.binder.usesCursor = true
+	case "path":
+		if !slices.Contains(c.spec.Variables, name) {
+			c.problem(key, "", "the reference ${%s} needs a variable {%s} in the path, which has none", p.Ref, name)
+		}
+	case "query":
+		c.binder.referenced[name] = struct{}{}
+	case "header", "cookie", "claim":
+	default:
+		c.problem(key, "", "unknown reference ${%s}: expected last_event_id, or path, query, header, cookie or claim "+
+			"with a name behind a dot", p.Ref)
+	}
+	if len(v) == 1 && p.HasDefault {
+		if _, ok := parseReference(f, p.Ref, p.Default, c.spec.Resolver); !ok {
+			c.problem(key, "", "the default of ${%s}: expected %s, found %q", p.Ref, expected(f.leaf()), shown(p.Default))
+		}
+	}
+}
+
+// parameter adds a query parameter that the route lists.
+func (c *compiler) parameter(key, name string) {
+	f, err := resolve(c.message(), name)
+	switch {
+	case name == CursorParameter:
+		c.problem(key, "bind it with `request.set`: a field there takes ${last_event_id}",
+			"the query parameter %s is the cursor, and binds to no field by its name", name)
+		return
+	case err != nil:
+		c.problem(key, fieldsHint(err.parent), "the query parameter %s binds to no field: %s", name, err)
+		return
+	}
+	for _, other := range c.binder.bound {
+		if clash := other.clash(f); clash != "" {
+			c.problem(key, "", "the query parameter %s can't bind %s: %s", name, f.name, clash)
+			return
+		}
+	}
+	c.binder.query[f.name] = struct{}{}
+}
+
+// fieldsHint lists the fields of md, which may be nil.
+func fieldsHint(md protoreflect.MessageDescriptor) string {
+	if md == nil || md.Fields().Len() == 0 {
+		return ""
+	}
+	var names []string
+	for i := range min(md.Fields().Len(), shownFields) {
+		names = append(names, string(md.Fields().Get(i).Name()))
+	}
+	more := ""
+	if md.Fields().Len() > shownFields {
+		more = " and others"
+	}
+	return "its fields: " + strings.Join(names, ", ") + more
+}
+
+// clash says why a field can't be bound beside b, "" where it can.
+func (b boundField) clash(f field) string {
+	switch oneof, rival := f.rival(b.field); {
+	case f.isIn(b.field) && b.field.isIn(f):
+		return fmt.Sprintf("%s binds it already", b.by)
+	case f.isIn(b.field) || b.field.isIn(f):
+		return fmt.Sprintf("%s binds %s already", b.by, b.field.name)
+	case rival:
+		return fmt.Sprintf("%s binds %s already, and of the oneof %s only one member can be set", b.by, b.field.name, oneof.Name())
+	}
+	return ""
+}

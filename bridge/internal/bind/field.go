@@ -1,0 +1,187 @@
+package bind
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// maxDepth bounds how deep a name may reach into nested messages: a type may contain itself.
+const maxDepth = 32
+
+// field is a place in the request message that a value can be given to.
+type field struct {
+	path []protoreflect.FieldDescriptor
+	name string // the path in the names of the .proto file
+}
+
+// fieldError says why a name leads to no such place.
+type fieldError struct {
+	// unknown is true where the name leads to no field at all, rather than to one that can't be given.
+	unknown bool
+	// parent is the message that lacks the field, where unknown is true; it may be nil.
+	parent protoreflect.MessageDescriptor
+	reason string
+}
+
+func (e *fieldError) Error() string { return e.reason }
+
+// resolve finds the field that name leads to. Where it fails, the field is what was found of it.
+func resolve(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
+	var f field
+	for part, rest, more := "", name, true; more; {
+		part, rest, more = strings.Cut(rest, ".")
+		if len(f.path) == maxDepth {
+			return f, &fieldError{reason: fmt.Sprintf("expected at most %d names with dots between them", maxDepth)}
+		}
+		fd := lookUp(md, part)
+		if fd == nil {
+			fd = mapOf(md, part)
+		}
+		if fd == nil {
+			return f, &fieldError{unknown: true, parent: md, reason: fmt.Sprintf("%s has no field %q", md.FullName(), shown(part))}
+		}
+		f = f.child(fd)
+		switch {
+		case fd.IsMap():
+			return f, refuseMap(f)
+		case !more:
+			return f, f.refuseLeaf()
+		case fd.Message() == nil:
+			return f, &fieldError{unknown: true, reason: fmt.Sprintf("%s is no message and has no fields", f.name)}
+		case fd.IsList():
+			return f, &fieldError{reason: fmt.Sprintf("%s is a list of messages, whose fields can't be given one by one", f.name)}
+		case isOpaque(fd.Message()):
+			return f, refuseOpaque(f)
+		case wellKnown(fd.Message()) != nil:
+			return f, &fieldError{reason: fmt.Sprintf("%s is given whole, as %s", f.name, expected(fd))}
+		}
+		md = fd.Message()
+	}
+	return f, nil
+}
+
+// lookUp returns the field with this name in the .proto file or in JSON, or nil.
+func lookUp(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if !protoreflect.Name(name).IsValid() {
+		return nil
+	}
+	fields := md.Fields()
+	if fd := fields.ByName(protoreflect.Name(name)); fd != nil {
+		return fd
+	}
+	return fields.ByJSONName(name)
+}
+
+// mapOf returns the map of which name is an entry as some people write it, name[key], or nil.
+func mapOf(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	stem, _, ok := strings.Cut(name, "[")
+	if !ok {
+		return nil
+	}
+	if fd := lookUp(md, stem); fd != nil && fd.IsMap() {
+		return fd
+	}
+	return nil
+}
+
+func refuseMap(f field) *fieldError {
+	return &fieldError{reason: fmt.Sprintf("%s is a map, and a map can't be given here", f.name)}
+}
+
+func refuseOpaque(f field) *fieldError {
+	return &fieldError{reason: fmt.Sprintf("%s is a %s, which can't be given here", f.name, f.leaf().Message().FullName())}
+}
+
+// refuseLeaf returns why no text can be the value of f, or nil.
+func (f field) refuseLeaf() *fieldError {
+	md := f.leaf().Message()
+	switch {
+	case md == nil || wellKnown(md) != nil:
+		return nil
+	case isOpaque(md):
+		return refuseOpaque(f)
+	case f.leaf().IsList():
+		return &fieldError{reason: fmt.Sprintf("%s is a list of messages (%s), which can't be given here", f.name, md.FullName())}
+	case md.Fields().Len() == 0:
+		return &fieldError{reason: fmt.Sprintf("%s is a message without fields (%s), which can't be given here", f.name, md.FullName())}
+	}
+	return &fieldError{reason: fmt.Sprintf("%s is a message (%s): expected one of its fields, such as %s.%s",
+		f.name, md.FullName(), f.name, md.Fields().Get(0).Name())}
+}
+
+// child returns the field fd inside f.
+func (f field) child(fd protoreflect.FieldDescriptor) field {
+	name := string(fd.Name())
+	if f.name != "" {
+		name = f.name + "." + name
+	}
+	return field{path: append(f.path[:len(f.path):len(f.path)], fd), name: name}
+}
+
+func (f field) leaf() protoreflect.FieldDescriptor { return f.path[len(f.path)-1] }
+
+// isIn reports whether f is other, or in it.
+func (f field) isIn(other field) bool {
+	if len(f.path) < len(other.path) {
+		return false
+	}
+	for i, fd := range other.path {
+		if f.path[i].Number() != fd.Number() {
+			return false
+		}
+	}
+	return true
+}
+
+// rival returns the oneof of which f and other, or what they are in, are different members.
+func (f field) rival(other field) (oneof protoreflect.OneofDescriptor, ok bool) {
+	for i := range min(len(f.path), len(other.path)) {
+		a, b := f.path[i], other.path[i]
+		if a.Number() == b.Number() {
+			continue
+		}
+		oneof = a.ContainingOneof()
+		return oneof, oneof != nil && b.ContainingOneof() != nil && oneof.Index() == b.ContainingOneof().Index()
+	}
+	return nil, false
+}
+
+// put sets f in root, or appends to it where it is a list.
+func (f field) put(root protoreflect.Message, v protoreflect.Value) {
+	last := len(f.path) - 1
+	for _, fd := range f.path[:last] {
+		root = root.Mutable(fd).Message()
+	}
+	if fd := f.path[last]; fd.IsList() {
+		root.Mutable(fd).List().Append(v)
+	} else {
+		root.Set(fd, v)
+	}
+}
+
+// parse returns text as a value of f, of one element where it is a list, and whether it is one.
+func (f field) parse(text string, types Resolver) (protoreflect.Value, bool) {
+	md := f.leaf().Message()
+	if md == nil {
+		return parseScalar(f.leaf(), text)
+	}
+	m := dynamicpb.NewMessage(md)
+	ok := wellKnown(md).parse(m, text, types)
+	return protoreflect.ValueOfMessage(m), ok
+}
+
+// parseRaw is parse for text that was once the text of an event id: where f holds bytes, it is those bytes themselves.
+func (f field) parseRaw(text string, types Resolver) (protoreflect.Value, bool) {
+	switch fd := f.leaf(); {
+	case fd.Kind() == protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte(text)), true
+	case fd.Message() != nil && fd.Message().FullName() == "google.protobuf.BytesValue":
+		m := dynamicpb.NewMessage(fd.Message())
+		m.Set(wrapped(fd.Message()), protoreflect.ValueOfBytes([]byte(text)))
+		return protoreflect.ValueOfMessage(m), true
+	}
+	return f.parse(text, types)
+}

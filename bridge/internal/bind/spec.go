@@ -1,0 +1,93 @@
+package bind
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// CursorParameter is the query parameter that carries the cursor where a client can't set the header Last-Event-ID.
+// It is the caller's to read; Bind passes over it.
+const CursorParameter = "last_event_id"
+
+// Spec says what a route binds.
+type Spec struct {
+	// Variables are the field paths of the path template's variables, in their order. One that names no field is fine
+	// where a setting refers to it, as ${path.NAME}.
+	Variables []string
+	// QueryAll binds every query parameter to the field of its name; otherwise Query lists the field paths that bind.
+	QueryAll bool
+	Query    []string
+	// RejectUnknown refuses a parameter that binds to nothing. Otherwise it is ignored.
+	RejectUnknown bool
+	// Set are fixed values and references.
+	Set []Setting
+	// Resolver finds types that values in JSON form refer to; nil is what is linked into the program.
+	Resolver Resolver
+}
+
+// Resolver is what protojson.UnmarshalOptions takes.
+type Resolver interface {
+	protoregistry.MessageTypeResolver
+	protoregistry.ExtensionTypeResolver
+}
+
+// Setting gives one field a value.
+type Setting struct {
+	// Field is the path of the field.
+	Field string
+	// Value is for a singular field. List is for a repeated one, an element each; it is nil otherwise.
+	Value Value
+	List  []Value
+}
+
+// Value is a literal (one Part with text, or none), exactly one reference, or, for string fields, text and references
+// mixed.
+type Value []Part
+
+// Part is a piece of literal text, or a reference.
+//
+// The references are last_event_id (the cursor), path.NAME (a variable of the path), query.NAME (a query parameter),
+// and, looked up by [Input.Reference], header.NAME, cookie.NAME and claim.NAME. One without a value refuses the request.
+// But last_event_id then leaves its field unset.
+type Part struct {
+	Text string // literal, where Ref is ""
+	Ref  string
+	// Default stands in where the reference has no value, or an empty one, and HasDefault is true.
+	Default    string
+	HasDefault bool
+}
+
+// Problem is something wrong in a Spec.
+type Problem struct {
+	// Key is where, as the configuration file nests it: "path", "request.query[0]", "request.set.filter.venue".
+	Key string
+	// Message says what was expected and what was found; Hint, which may be empty, what could be done.
+	Message, Hint string
+}
+
+func (p Problem) String() string {
+	if p.Hint == "" {
+		return p.Key + ": " + p.Message
+	}
+	return p.Key + ": " + p.Message + " (" + p.Hint + ")"
+}
+
+// literal returns the value where it has no reference.
+func (v Value) literal() (string, bool) {
+	text := ""
+	for _, p := range v {
+		if p.Ref != "" {
+			return "", false
+		}
+		text += p.Text
+	}
+	return text, true
+}
+
+// refersTo reports whether the value has this reference.
+func (v Value) refersTo(ref string) bool {
+	return slices.ContainsFunc(v, func(p Part) bool { return p.Ref == ref })
+}
+
+const cursorReference = "last_event_id"
