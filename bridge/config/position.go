@@ -1,4 +1,108 @@
 package config
 
-// source remembers where a value stood in its file.
-type source struct{}
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// sourceFile is one configuration file: its name, and its lines for excerpts.
+type sourceFile struct {
+	name  string
+	lines []string
+}
+
+func newSourceFile(name string, data []byte) *sourceFile {
+	// A byte order mark counts in no column.
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	// These are the line breaks that the YAML scanner counts.
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
+	return &sourceFile{name: name, lines: strings.Split(text, "\n")}
+}
+
+// longestLine bounds, in bytes, the lines that are looked at for excerpts.
+const longestLine = 8 << 10
+
+// line returns a source line. It returns "" for a line that is too long to be shown, and for one that the file does not
+// have: the end of a file is a position too.
+func (f *sourceFile) line(number int) string {
+	if number < 1 || number > len(f.lines) || len(f.lines[number-1]) > longestLine {
+		return ""
+	}
+	return f.lines[number-1]
+}
+
+// resolve makes a path that the file names relative to where the program runs.
+func (f *sourceFile) resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(f.name), path)
+}
+
+// position is a place in a file. Line and column start at 1, columns count characters. The zero position is nowhere.
+type position struct {
+	file         *sourceFile
+	line, column int
+}
+
+func (p position) isZero() bool {
+	return p.file == nil
+}
+
+// String returns file:line:column.
+func (p position) String() string {
+	return p.file.name + ":" + strconv.Itoa(p.line) + ":" + strconv.Itoa(p.column)
+}
+
+// problem returns a problem at this position.
+func (p position) problem(path, message, hint string) *Problem {
+	problem := &Problem{Path: path, Message: message, Hint: hint}
+	if p.isZero() {
+		return problem
+	}
+	problem.File, problem.Line, problem.Column = p.file.name, p.line, p.column
+	problem.excerpt = p.file.line(p.line)
+	return problem
+}
+
+// source remembers where a route or an upstream stood in its file. Its zero value is one that came from no file.
+type source struct {
+	// node is what the route was decoded from: its own keys, and below them those of `defaults`.
+	node *node
+	// path is the configuration path, for example "routes[1]".
+	path string
+}
+
+// Problem returns a problem at the place of a key of the route, for a check that this package can't make because it
+// knows no schemas. The key is given as the file nests it: "rpc", "event.id", "request.set.after_sequence",
+// "request.query[1]". Where the route leaves the key out, the place is that of the nearest section around it; where
+// `defaults` gives it, the place is there. A route that came from no file has no place, and its problem has none.
+func (r *Route) Problem(key, message, hint string) *Problem {
+	return r.source.problem(key, message, hint)
+}
+
+// Problem returns a problem at the place of a key of the upstream, as [Route.Problem] does.
+func (u *Upstream) Problem(key, message, hint string) *Problem {
+	return u.source.problem(key, message, hint)
+}
+
+func (s source) problem(key, message, hint string) *Problem {
+	path := joinPath(s.path, key)
+	if s.node == nil {
+		return position{}.problem(path, message, hint)
+	}
+	found, whole := s.node.find(key)
+	if whole {
+		return found.pos.problem(path, message, hint)
+	}
+	return found.place().problem(path, message, hint)
+}
+
+// joinPath appends a key to a configuration path.
+func joinPath(path, key string) string {
+	if path == "" || key == "" {
+		return path + key
+	}
+	return path + "." + key
+}

@@ -140,8 +140,11 @@ type RequestMapping struct {
 type Setting struct {
 	// Field is the path of the request field.
 	Field string
-	// Value is a literal, or exactly one reference, or text with references in it.
+	// Value is a literal, or exactly one reference, or text with references in it. It is empty for empty text, and
+	// where List is not nil.
 	Value Template
+	// List are the elements for a repeated field, where the file gives a list. An empty list is not nil.
+	List []Template
 }
 
 // Template is a value with references in it, for example "user-${path.id}".

@@ -1,0 +1,155 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// decoder turns nodes into settings, and gathers what is wrong on the way.
+type decoder struct {
+	*collector
+}
+
+// field is a key that a section knows, and what is done with its value.
+type field struct {
+	key    string
+	decode func(*node)
+}
+
+// into returns a decode function that stores what read returns. Where read finds a problem, the target keeps its value.
+func into[T any](target *T, read func(*node) (T, bool)) func(*node) {
+	return func(n *node) {
+		if v, ok := read(n); ok {
+			*target = v
+		}
+	}
+}
+
+// shape returns a decode function that checks a value and forgets it.
+func shape[T any](read func(*node) (T, bool)) func(*node) {
+	return func(n *node) { read(n) }
+}
+
+// fields decodes a section with a fixed set of keys. The section's name, such as "server.limits", is what [notYet] knows
+// it by; every route is a "route" and every upstream an "upstream", and the whole file has none.
+func (d *decoder) fields(n *node, section string, known []field) {
+	if !d.isMapping(n) {
+		return
+	}
+	for _, c := range n.children {
+		i := slices.IndexFunc(known, func(f field) bool { return f.key == c.name })
+		if i < 0 {
+			d.unknownKey(c, known)
+			continue
+		}
+		before := d.reports
+		if c.kind != broken {
+			known[i].decode(c)
+		}
+		if c.kind != broken && d.reports == before {
+			d.requireSupport(joinPath(section, c.name), c)
+		}
+	}
+}
+
+func (d *decoder) unknownKey(n *node, known []field) {
+	keys := make([]string, len(known))
+	for i, f := range known {
+		keys[i] = f.key
+	}
+	hint := didYouMean(n.name, keys)
+	if hint == "" {
+		slices.Sort(keys)
+		hint = "known keys here: " + strings.Join(keys, ", ")
+	}
+	d.add(n.key.problem(n.path, fmt.Sprintf("unknown key `%s`", printableKey(n.name)), hint))
+}
+
+// problem reports what is wrong with a value.
+func (d *decoder) problem(n *node, hint, format string, args ...any) {
+	d.add(n.pos.problem(n.path, fmt.Sprintf(format, args...), hint))
+}
+
+// warn reports what is likely to surprise.
+func (d *decoder) warn(n *node, hint, format string, args ...any) {
+	p := n.pos.problem(n.path, fmt.Sprintf(format, args...), hint)
+	p.Warning = true
+	d.add(p)
+}
+
+// missing reports a key that a section needs and does not have.
+func (d *decoder) missing(n *node, key, what string) {
+	if n.kind == mapping && n.child(key) == nil {
+		d.add(n.place().problem(n.path, fmt.Sprintf("`%s` is missing: expected %s", key, what), ""))
+	}
+}
+
+// expected reports a value of the wrong form. A hint made of the value is dropped where the value is a secret.
+func (d *decoder) expected(n *node, what, hint string) {
+	if n.kind == broken {
+		return
+	}
+	if n.secret {
+		hint = ""
+	}
+	if n.kind == null {
+		hint = "give it a value, or remove the key"
+	}
+	d.problem(n, hint, "expected %s, found %s", what, n.found())
+}
+
+func (d *decoder) isMapping(n *node) bool {
+	if n.kind != mapping {
+		d.expected(n, "a mapping (`key: value`)", "")
+	}
+	return n.kind == mapping
+}
+
+func (d *decoder) isList(n *node, example string) bool {
+	if n.kind != list {
+		d.expected(n, "a list such as "+example, "")
+	}
+	return n.kind == list
+}
+
+// isScalar reports whether n is text without references, which only `request.set` and `metadata.set` may have.
+func (d *decoder) isScalar(n *node, what string) bool {
+	if n.kind != scalar {
+		d.expected(n, what, "")
+		return false
+	}
+	if part, ok := n.firstReference(); ok {
+		d.problem(n, "", "${%s} can't stand here: references to a request belong in `request.set` and `metadata.set`", part.Ref)
+		return false
+	}
+	return true
+}
+
+// listOf returns a reader of a list whose elements are read alike. It goes on after a problem, to find them all.
+func listOf[T any](d *decoder, example string, read func(*node) (T, bool)) func(*node) ([]T, bool) {
+	return func(n *node) ([]T, bool) {
+		if !d.isList(n, example) {
+			return nil, false
+		}
+		all := true
+		values := make([]T, 0, len(n.children))
+		for _, element := range n.children {
+			v, ok := read(element)
+			values, all = append(values, v), all && ok
+		}
+		return values, all
+	}
+}
+
+// notEmpty returns a reader that also refuses a list without elements.
+func notEmpty[T any](d *decoder, what string, read func(*node) ([]T, bool)) func(*node) ([]T, bool) {
+	return func(n *node) ([]T, bool) {
+		values, ok := read(n)
+		if ok && len(values) == 0 {
+			d.problem(n, "", "expected %s, found an empty list", what)
+			return nil, false
+		}
+		return values, ok
+	}
+}

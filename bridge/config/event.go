@@ -1,0 +1,64 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// minRetry is the shortest reconnection time that a browser may be told: with less, one broken upstream and one page are
+// hundreds of requests a second.
+const minRetry = 500 * time.Millisecond
+
+// event decodes which parts of a message become which lines of an event.
+func (d *decoder) event(n *node, e *EventMapping) {
+	d.fields(n, "route.event", []field{
+		{"id", into(&e.ID, d.fieldPath)},
+		{"name", func(n *node) { d.eventName(n, e) }},
+		{"data", into(&e.Data, d.fieldPath)},
+		{"retry", into(&e.Retry, d.retry)},
+	})
+}
+
+func (d *decoder) retry(n *node) (time.Duration, bool) {
+	return d.durationOf(n, minRetry, "a duration of at least 500ms")
+}
+
+// eventName decodes a field path, or a constant as {const: quote}.
+func (d *decoder) eventName(n *node, e *EventMapping) {
+	if n.kind != mapping {
+		if n.kind == list || n.kind == null {
+			d.expected(n, "a field path, or a constant as {const: quote}", "")
+			return
+		}
+		into(&e.Name, d.fieldPath)(n)
+		return
+	}
+	d.fields(n, "route.event.name", []field{{"const", into(&e.NameConst, d.constName)}})
+	d.missing(n, "const", "the name of the event")
+}
+
+// constName reads the name of an event.
+func (d *decoder) constName(n *node) (string, bool) {
+	const what = "an event name on one line, not empty"
+	if !d.isScalar(n, what) {
+		return "", false
+	}
+	name := n.text()
+	if name == "" || strings.ContainsAny(name, "\r\n\x00") {
+		d.expected(n, what, "")
+		return "", false
+	}
+	if isReservedName(name) {
+		d.warn(n, "", "the event name %s is reserved: it will be sent with a trailing underscore", n.shown())
+	}
+	return name, true
+}
+
+// isReservedName reports names that mean something to EventSource, or that the bridge uses itself.
+func isReservedName(name string) bool {
+	switch name {
+	case "error", "open", "message":
+		return true
+	}
+	return strings.HasPrefix(name, "grpc-")
+}

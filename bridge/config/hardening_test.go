@@ -1,0 +1,157 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// parseProblems returns what is wrong with data.
+func parseProblems(t *testing.T, data string) config.Problems {
+	t.Helper()
+	_, err := config.Parse("a.yaml", []byte(data), config.WithEnv(testEnv))
+	var problems config.Problems
+	require.ErrorAs(t, err, &problems)
+	return problems
+}
+
+func TestAliasBomb(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := 1; i < 30; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [%s]\n", i, i, strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9))
+	}
+	problems := parseProblems(t, b.String())
+	assert.Contains(t, problems.Error(), "an alias (*a0) is not supported")
+	assert.Less(t, len(problems), 30*12, "none is expanded")
+}
+
+func TestSelfReference(t *testing.T) {
+	assert.Contains(t, parseProblems(t, "server: &s {limits: *s}\n").Error(), "an alias (*s) is not supported")
+}
+
+func TestDeepNesting(t *testing.T) {
+	for _, data := range []string{
+		strings.Repeat("[", 1<<20), strings.Repeat("{a: ", 1<<18), strings.Repeat("- ", 1<<18), strings.Repeat("? ", 1<<18),
+	} {
+		problems := parseProblems(t, data)
+		require.Len(t, problems, 1)
+		assert.Contains(t, problems[0].Message, "invalid YAML")
+		var rendered bytes.Buffer
+		problems.Render(&rendered)
+		assert.Less(t, rendered.Len(), 1000)
+	}
+}
+
+func TestHugeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge.yaml")
+	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("# nothing\n"), 1<<19), 0o600))
+	_, err := config.Load(path)
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "expected a configuration file of at most 4MiB")
+}
+
+func TestEndlessFile(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skip("no /dev/zero here")
+	}
+	_, err := config.Load("/dev/zero")
+	require.Error(t, err)
+	problems := parseProblems(t, "upstreams: {a: {target: b, metadata: {c_file: /dev/zero}}}\ninclude: [/dev/zero]\n")
+	assert.Contains(t, problems.Error(), "expected a file of at most 64KiB")
+	assert.Contains(t, problems.Error(), "expected a configuration file of at most 4MiB")
+}
+
+// Nothing that a file holds reaches the terminal of the person who checks it as a control sequence.
+func TestTerminalSequences(t *testing.T) {
+	problems := parseProblems(t, "\"\\e[31mred\": 1\nserver: {listen: \"\\e]0;title\\a\", \u202e: 2}\nupstreams: {\"\\r\": {target: a b}}\nroutes: [{path: \"/\\e\", rpc: \"\\e\"}]\n")
+	require.GreaterOrEqual(t, len(problems), 5)
+	var rendered bytes.Buffer
+	problems.Render(&rendered)
+	assert.NotContains(t, rendered.String(), "\x1b")
+	assert.NotContains(t, rendered.String(), "\r")
+	assert.NotContains(t, rendered.String(), "\u202e")
+	for _, p := range problems {
+		assert.NotContains(t, p.Error(), "\x1b")
+	}
+}
+
+// The value of a variable is not shown wherever it is wrong.
+func TestSecretsStayOut(t *testing.T) {
+	keys := []string{
+		"name", "path", "rpc", "upstream", "methods", "body", "request", "metadata", "event", "json", "share", "on_end", "reopen", "status", "open_errors",
+		"expose_errors", "open_wait", "heartbeat", "write_timeout", "send_buffer", "max_age", "max_event_bytes", "compression", "cors", "auth", "limits",
+	}
+	for _, value := range []string{"${env.SECRET}", "[\"${env.SECRET}\"]", "/{${env.SECRET}"} {
+		for _, key := range keys {
+			problems := parseProblems(t, fmt.Sprintf("upstreams: {a: {target: b}}\nroutes:\n  - %s: %s\n", key, value))
+			var rendered bytes.Buffer
+			problems.Render(&rendered)
+			assert.NotContains(t, rendered.String(), secret, key)
+		}
+	}
+	for _, p := range []string{"${env.SECRET}", "/a/{${env.SECRET}}/{${env.SECRET}.b}"} {
+		problems := parseProblems(t, "upstreams: {a: {target: b}}\nroutes:\n  - {rpc: a.B/C, path: '"+p+"'}\n")
+		assert.NotContains(t, problems.Error(), secret)
+	}
+}
+
+func TestProblemsOfDefaultsAreSaidOnce(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("upstreams: {a: {target: b}}\ndefaults: {heartbeat: x, retry: y}\nroutes:\n")
+	for i := range 2000 {
+		fmt.Fprintf(&b, "  - {path: /%d, rpc: b.C/D, heartbeet: 1s, request: {set: {a: 1, a.b: 2}}}\n", i)
+	}
+	problems := parseProblems(t, b.String())
+	assert.Len(t, problems, 2+2*2000, "what defaults has wrong is said once")
+}
+
+// What is said about a large file, and the work for it, grows with its size and not with the square of that: the test
+// would not end.
+func TestLargeSections(t *testing.T) {
+	const many = 4000
+	lines := func(format string) string {
+		var b strings.Builder
+		for i := range many {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	const head = "upstreams: {a: {target: b}}\n"
+	tests := map[string]struct {
+		file     string
+		problems int
+	}{
+		"upstreams":  {"upstreams:\n" + lines("  u%d: {target: b}\n"), 0},
+		"unknown":    {"upstreams:\n" + lines("  u%d: {target: b}\n") + "routes:\n" + lines("- {path: /%d, rpc: b.C/D, upstream: x}\n"), many},
+		"set":        {head + "routes:\n- path: /a\n  rpc: b.C/D\n  request:\n    set:\n" + lines("      f%d: 1\n"), 0},
+		"query":      {head + "routes:\n- path: /a\n  rpc: b.C/D\n  request:\n    query:\n" + lines("    - f%d\n"), 0},
+		"duplicates": {head + strings.Repeat("upstreams: 1\n", many), many},
+		"keys":       {head + "routes:\n- path: /a\n  rpc: b.C/D\n" + lines("  k%d: 1\n"), many},
+		"references": {head + "server: {listen: \"" + strings.Repeat("${absent}", many) + "\"}\n", 1},
+		"variables":  {head + "routes: [{rpc: b.C/D, path: \"" + lines("/{f%d}") + "\"}]\n", 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Parse("a.yaml", []byte(tt.file))
+			if tt.problems == 0 {
+				require.NoError(t, err)
+				return
+			}
+			var problems config.Problems
+			require.ErrorAs(t, err, &problems)
+			assert.Len(t, problems, tt.problems)
+			var rendered bytes.Buffer
+			problems.Render(&rendered)
+			assert.Less(t, rendered.Len(), 1000*tt.problems)
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// includes reads the files that the main file's `include` patterns find, each once, in the order of the patterns and of
+// the names, and returns their trees, and whether some can't be read. A file never includes itself, and included files include nothing.
+func (l *loader) includes(d *decoder, root, include *node) (trees []*node, unread bool) {
+	patterns, _ := listOf(d, `["routes.d/*.yaml"]`, d.includePattern)(include)
+	main, _ := os.Stat(root.pos.file.name)
+	seen := make(map[string]bool)
+	for i, pattern := range patterns {
+		if pattern == "" {
+			unread = true // already reported
+			continue
+		}
+		at := include.children[i]
+		matches, err := filepath.Glob(pattern)
+		if err != nil {
+			d.problem(at, "", "expected a file name or a pattern with * and ?, found %s", at.found())
+			unread = true
+			continue
+		}
+		if len(matches) == 0 {
+			d.warn(at, "", "no file matches %s: nothing is included", at.shown())
+		}
+		for _, name := range matches {
+			info, err := os.Stat(name)
+			if seen[name] || err == nil && os.SameFile(info, main) {
+				continue
+			}
+			seen[name] = true
+			if tree := l.include(d, at, name); tree != nil {
+				trees = append(trees, tree)
+			} else {
+				unread = true
+			}
+		}
+	}
+	return trees, unread
+}
+
+// includePattern reads a pattern, and makes it relative to where the program runs.
+func (d *decoder) includePattern(n *node) (string, bool) {
+	pattern, ok := d.wordFor("a file name or a pattern such as routes.d/*.yaml")(n)
+	if !ok {
+		return "", false
+	}
+	if _, err := filepath.Match(pattern, ""); err != nil {
+		d.expected(n, "a file name or a pattern with * and ?", "")
+		return "", false
+	}
+	if filepath.IsAbs(pattern) {
+		return pattern, true
+	}
+	return filepath.Join(literalPattern(filepath.Dir(n.pos.file.name)), pattern), true
+}
+
+// literalPattern returns a pattern that matches a directory whatever characters its name has.
+func literalPattern(dir string) string {
+	if runtime.GOOS == "windows" {
+		return dir // there the backslash separates directories
+	}
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+}
+
+// include reads one file, which may hold upstreams and routes.
+func (l *loader) include(d *decoder, at *node, name string) *node {
+	data, err := readBounded(name, maxFileBytes)
+	if err != nil {
+		d.problem(at, "", "expected a file that can be read, found %s: %v", quote(name), withoutPath(err))
+		return nil
+	}
+	tree := l.document(name, data)
+	if tree == nil {
+		return nil
+	}
+	known := []field{{"upstreams", later}, {"routes", later}}
+	for _, key := range []string{"include", "server", "defaults", "auth"} {
+		known = append(known, field{key, func(n *node) {
+			d.add(n.key.problem(n.path, fmt.Sprintf("`%s` can't stand in an included file, which holds upstreams and routes: move it to %s",
+				key, at.pos.file.name), ""))
+		}})
+	}
+	d.fields(tree, "", known)
+	return tree
+}
+
+// withoutPath returns the reason of a file error: the message around it names the file, as the configuration has it.
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// Option changes how a configuration is read.
+type Option interface {
+	apply(*loader)
+}
+
+type optionFunc func(*loader)
+
+func (f optionFunc) apply(l *loader) { f(l) }
+
+// WithEnv says where ${env.NAME} is looked up; the function returns the value and whether the variable is set. The
+// default, and what nil means, is [os.LookupEnv].
+func WithEnv(lookup func(name string) (value string, set bool)) Option {
+	return optionFunc(func(l *loader) {
+		if lookup != nil {
+			l.env = lookup
+		}
+	})
+}
+
+// Load reads a configuration file and what it includes. The error is [Problems], with everything that is wrong at once,
+// or, where the file itself can't be read, the error of the operating system.
+func Load(path string, opts ...Option) (*Config, error) {
+	data, err := readBounded(path, maxFileBytes)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, opts...)
+}
+
+// Parse reads a configuration from data. The file name is what problems say, and the directory of it is where relative
+// paths and include patterns begin; the file need not exist. The error is [Problems].
+func Parse(file string, data []byte, opts ...Option) (*Config, error) {
+	l := &loader{env: os.LookupEnv}
+	for _, opt := range opts {
+		opt.apply(l)
+	}
+	var cfg *Config
+	if root := l.document(file, data); root != nil {
+		cfg = l.assemble(root)
+	}
+	l.problems.Sort()
+	errs, warnings := l.problems.split()
+	if len(errs) > 0 {
+		return nil, l.problems
+	}
+	cfg.Warnings = warnings
+	return cfg, nil
+}
+
+// ForUpstream returns the configuration without a file: every server-streaming method that the server at target shows by
+// reflection, without TLS, served on loopback (127.0.0.1:8080). The target is anything that gRPC dials, such as
+// "localhost:50051".
+func ForUpstream(target string) *Config {
+	upstream := defaultUpstream(target)
+	upstream.Target = target
+	upstream.source = source{path: keyPath("upstreams", target)}
+	defaults := defaultRoute()
+	defaults.source = source{path: "defaults"}
+	server := defaultServer()
+	server.Listen = "127.0.0.1:8080"
+	return &Config{Server: server, Upstreams: []*Upstream{upstream}, Defaults: defaults, ServeAll: true}
+}
+
+// loader reads one configuration. It is used once, by one goroutine.
+type loader struct {
+	collector
+
+	env func(string) (string, bool)
+}
+
+// assemble builds the configuration out of the tree of the main file, and the trees of what it includes.
+func (l *loader) assemble(root *node) *Config {
+	d := &decoder{collector: &l.collector}
+	cfg := &Config{Server: defaultServer()}
+	if !d.isMapping(root) {
+		return cfg
+	}
+	var defaults, include *node
+	files := []*node{root}
+	d.fields(root, "", []field{
+		{"include", func(n *node) { include = n }},
+		{"server", func(n *node) { d.server(n, &cfg.Server) }},
+		{"upstreams", later},
+		{"defaults", func(n *node) { defaults = n }},
+		{"routes", later},
+		{"auth", d.authSection},
+	})
+	unread := false
+	if include != nil {
+		var included []*node
+		included, unread = l.includes(d, root, include)
+		files = append(files, included...)
+	}
+	cfg.Defaults = d.defaults(root, defaults)
+	s := sections{
+		decoder: d, root: root, defaults: cfg.Defaults.source.node, unread: unread,
+		byName: make(map[string]*Upstream),
+	}
+	for _, file := range files {
+		s.upstreams(file.child("upstreams"))
+	}
+	for _, file := range files {
+		s.routes(file.child("routes"))
+	}
+	s.check()
+	cfg.Upstreams = s.allUpstreams
+	for _, r := range s.allRoutes {
+		cfg.Routes = append(cfg.Routes, r.Route)
+	}
+	return cfg
+}
+
+// later is for keys that are known here and decoded afterwards.
+func later(*node) {}
+
+// readBounded reads a file of at most limit bytes, and one byte of a longer one, for whoever refuses that.
+func readBounded(path string, limit int64) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err = io.ReadAll(io.LimitReader(f, limit+1))
+	return slices.Clip(data), err
+}

@@ -1,0 +1,242 @@
+package config_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// load reads a file under testdata, from there.
+func load(t *testing.T, file string) *config.Config {
+	t.Helper()
+	t.Chdir("testdata")
+	cfg, err := config.Load(file, config.WithEnv(testEnv))
+	require.NoError(t, err)
+	return cfg
+}
+
+// defaultRoute is what the format promises for a route that says nothing.
+func defaultRoute() config.Route {
+	return config.Route{
+		Request:       config.RequestMapping{QueryAll: true},
+		Event:         config.EventMapping{Retry: 2 * time.Second},
+		JSON:          config.JSONOptions{EmitDefaults: true},
+		OnEnd:         "stop",
+		OpenErrors:    "event",
+		OpenWait:      300 * time.Millisecond,
+		Heartbeat:     15 * time.Second,
+		WriteTimeout:  10 * time.Second,
+		MaxEventBytes: 4 << 20,
+	}
+}
+
+func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
+	cfg := load(t, "smallest.yaml")
+
+	assert.Equal(t, config.Server{Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 << 10}, cfg.Server)
+	require.Len(t, cfg.Upstreams, 1)
+	assert.Equal(t, config.Upstream{
+		Name:            "market",
+		Target:          "localhost:50051",
+		Balance:         "round_robin",
+		Schema:          config.Schema{Reflection: true},
+		MaxMessageBytes: 4 << 20,
+		Keepalive:       config.Keepalive{Timeout: 20 * time.Second},
+	}, cfg.Upstreams[0].WithoutSource())
+
+	require.Len(t, cfg.Routes, 1)
+	route := defaultRoute()
+	assert.Equal(t, route, cfg.Defaults.WithoutSource())
+	route.Name, route.Path = "/quotes/{symbol}", "/quotes/{symbol}"
+	route.Service, route.Method = "demo.market.v1.MarketService", "WatchQuotes"
+	assert.Equal(t, route, cfg.Routes[0].WithoutSource())
+	assert.False(t, cfg.ServeAll)
+	assert.Empty(t, cfg.Warnings)
+}
+
+func TestDefaultsWrittenOutChangeNothing(t *testing.T) {
+	t.Chdir("testdata")
+	want, err := config.Load("smallest.yaml")
+	require.NoError(t, err)
+	got, err := config.Load("defaults.yaml")
+	require.NoError(t, err)
+
+	assert.Equal(t, want.Server, got.Server)
+	assert.Empty(t, got.Warnings)
+	upstream := got.Upstreams[0].WithoutSource()
+	assert.Empty(t, upstream.Metadata)
+	upstream.Metadata = nil
+	assert.Equal(t, want.Upstreams[0].WithoutSource(), upstream)
+	route := got.Routes[0].WithoutSource()
+	assert.Empty(t, route.Status)
+	route.Status = nil
+	assert.Equal(t, want.Routes[0].WithoutSource(), route)
+}
+
+func TestEverySupportedKey(t *testing.T) {
+	cfg := load(t, "supported.yaml")
+	assert.Empty(t, cfg.Warnings)
+	assert.Equal(t, config.Server{
+		Listen:       "127.0.0.1:9000",
+		TLS:          &config.ServerTLS{CertFile: "tls.crt", KeyFile: "/etc/tls.key"},
+		DrainTimeout: 90 * time.Second,
+		RequestBytes: 1000,
+	}, cfg.Server)
+
+	require.Len(t, cfg.Upstreams, 3)
+	assert.Equal(t, config.Upstream{
+		Name:            "market",
+		Target:          "dns:///market:50051",
+		Balance:         "pick_first",
+		TLS:             &config.UpstreamTLS{CAFile: "ca.pem", CertFile: "c.pem", KeyFile: "k.pem", ServerName: "market"},
+		Schema:          config.Schema{DescriptorSet: "market.binpb"},
+		MaxMessageBytes: 16 << 20,
+		Metadata: map[string]string{
+			"x-tenant": "acme", "x-api-key": secret, "x-env": "key " + secret, "x-price": "5$", "x-empty": "",
+		},
+		Keepalive: config.Keepalive{Time: 6 * time.Minute, Timeout: 5 * time.Second},
+	}, cfg.Upstreams[0].WithoutSource())
+	assert.Equal(t, &config.UpstreamTLS{}, cfg.Upstreams[1].TLS)
+	assert.Equal(t, config.Schema{
+		Proto: &config.ProtoSources{Files: []string{"news/v1/news.proto"}, ImportPaths: []string{"proto", "/usr/include"}},
+	}, cfg.Upstreams[1].Schema)
+	assert.Equal(t, "jobs", cfg.Upstreams[2].Name)
+	assert.Equal(t, "include/routes.d/ca.pem", cfg.Upstreams[2].TLS.CAFile, "relative to the file that names it")
+}
+
+func TestEverySupportedKeyOfARoute(t *testing.T) {
+	cfg := load(t, "supported.yaml")
+	require.Len(t, cfg.Routes, 3)
+	text := func(s string) config.Template { return config.Template{{Text: s}} }
+	assert.Equal(t, config.Route{
+		Name: "quotes", Path: "/quotes/{symbol}",
+		Service: "demo.market.v1.MarketService", Method: "WatchQuotes", Upstream: "market",
+		Request: config.RequestMapping{
+			Query:              []string{"limit", "page.token"},
+			RejectUnknownQuery: true,
+			Set: []config.Setting{
+				{Field: "absent", Value: text("a:-b")},
+				{Field: "after_sequence", Value: config.Template{{Ref: "last_event_id"}}},
+				{Field: "empty", Value: text("fallback")},
+				{Field: "from", Value: config.Template{
+					{Text: "seq-"}, {Ref: "last_event_id", Default: "0", HasDefault: true}, {Text: "${x}"},
+				}},
+				{Field: "kinds", List: []config.Template{text("TRADE"), text("QUOTE")}},
+				{Field: "level", Value: text("2")},
+				{Field: "live", Value: text("true")},
+				{Field: "none", List: []config.Template{}},
+				{Field: "nothing"},
+				{Field: "port", Value: text("9000")},
+				{Field: "tenant", Value: text("acme")},
+				{Field: "venue", Value: text("XNAS")},
+			},
+			Timeout: time.Hour,
+		},
+		Event:         config.EventMapping{ID: "sequence", Name: "kind", Data: "quote.detail", Retry: 500 * time.Millisecond},
+		JSON:          config.JSONOptions{EnumNumbers: true, ProtoNames: true},
+		OnEnd:         "reconnect",
+		Status:        map[string]config.Verdict{"UNKNOWN": config.Retry, "INTERNAL": config.Retry},
+		OpenErrors:    "http",
+		ExposeErrors:  true,
+		Heartbeat:     5 * time.Second,
+		WriteTimeout:  time.Second,
+		MaxAge:        12 * time.Hour,
+		MaxEventBytes: 64 << 10,
+	}, cfg.Routes[0].WithoutSource())
+}
+
+func TestDefaultsLieBelowEveryRoute(t *testing.T) {
+	cfg := load(t, "supported.yaml")
+	require.Len(t, cfg.Routes, 3)
+
+	defaults := defaultRoute()
+	defaults.Heartbeat = 20 * time.Second
+	defaults.Status = map[string]config.Verdict{"UNKNOWN": config.Stop, "INTERNAL": config.Retry}
+	defaults.Request.RejectUnknownQuery = true
+	defaults.Request.Set = []config.Setting{{Field: "tenant", Value: config.Template{{Text: "acme"}}}}
+	defaults.Event.NameConst = "item"
+	assert.Equal(t, defaults, cfg.Defaults.WithoutSource())
+
+	news := defaults
+	news.Name, news.Path, news.Service, news.Method, news.Upstream = "/news", "/news", "NewsService", "Watch", "news"
+	news.Request.QueryAll, news.Request.Query = false, []string{}
+	assert.Equal(t, news, cfg.Routes[1].WithoutSource())
+
+	jobs := defaults
+	jobs.Name, jobs.Path, jobs.Service, jobs.Method, jobs.Upstream =
+		"/jobs/{id}:watch", "/jobs/{id}:watch", "demo.jobs.v1.JobService", "Watch", "jobs"
+	jobs.Heartbeat = time.Second
+	assert.Equal(t, jobs, cfg.Routes[2].WithoutSource(), "routes of included files too")
+}
+
+// The file of the documentation has every key. What it asks for and is still to come is refused, and nothing else is.
+func TestEveryDocumentedKeyIsKnown(t *testing.T) {
+	t.Chdir("testdata")
+	problems := problemsOf(t, "everything.yaml")
+	var paths []string
+	for _, p := range problems {
+		if p.Path == "include[0]" {
+			assert.True(t, p.Warning)
+			continue
+		}
+		assert.Contains(t, p.Message, "not supported yet", p)
+		paths = append(paths, p.Path)
+	}
+	assert.ElementsMatch(t, []string{
+		"server.health", "server.admin", "server.trusted_proxies", "routes[0].body", "routes[0].request.set.user",
+		"routes[0].metadata.forward", "routes[0].metadata.set", "routes[0].metadata.expose",
+		"routes[0].share", "routes[0].cors", "routes[0].auth", "auth.jwt",
+	}, paths)
+}
+
+func TestIncludeLeavesOutItselfAndFindsFilesOnce(t *testing.T) {
+	cfg := load(t, filepath.Join("include", "odd [dir]", "main.yaml"))
+	require.Len(t, cfg.Routes, 1)
+	assert.Equal(t, "/jobs/{id}:watch", cfg.Routes[0].Path)
+	require.Len(t, cfg.Upstreams, 1)
+}
+
+func TestForUpstream(t *testing.T) {
+	cfg := config.ForUpstream("localhost:50051")
+	assert.True(t, cfg.ServeAll)
+	assert.Equal(t, "127.0.0.1:8080", cfg.Server.Listen)
+	assert.Equal(t, defaultRoute(), cfg.Defaults.WithoutSource())
+	assert.Empty(t, cfg.Routes)
+	require.Len(t, cfg.Upstreams, 1)
+	u := cfg.Upstreams[0]
+	assert.Equal(t, "localhost:50051", u.Target)
+	assert.Equal(t, "localhost:50051", u.Name)
+	assert.Nil(t, u.TLS)
+	assert.True(t, u.Schema.Reflection)
+	assert.Equal(t, "round_robin", u.Balance)
+}
+
+func TestLoadOfAnAbsentFile(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "absent.yaml"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var problems config.Problems
+	assert.NotErrorAs(t, err, &problems, "an I/O error is no problem of the file")
+}
+
+func TestEnvironmentOfTheProcessIsTheDefault(t *testing.T) {
+	t.Setenv("GRPCSSE_TEST_LISTEN", ":7")
+	const file = "server: {listen: '${env.GRPCSSE_TEST_LISTEN}'}\nupstreams: {a: {target: b}}\n"
+	for _, opts := range [][]config.Option{nil, {config.WithEnv(nil)}} {
+		cfg, err := config.Parse("a.yaml", []byte(file), opts...)
+		require.NoError(t, err)
+		assert.Equal(t, ":7", cfg.Server.Listen)
+	}
+}
+
+func TestSchemaSectionMayBeEmpty(t *testing.T) {
+	cfg, err := config.Parse("dir/a.yaml", []byte("upstreams:\n  a: {target: b, schema: {}}\n  c: {target: d, schema: {proto: {files: [e.proto]}}}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, config.Schema{Reflection: true}, cfg.Upstreams[0].Schema)
+	assert.Equal(t, []string{"dir"}, cfg.Upstreams[1].Schema.Proto.ImportPaths, "the directory of the file by default")
+}

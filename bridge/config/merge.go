@@ -1,0 +1,34 @@
+package config
+
+// merge lays a route over `defaults`: mappings merge, whatever else the route has replaces. What comes from either side
+// keeps its place in the file. Neither tree is changed.
+func merge(defaults, route *node) *node {
+	return mergeAt("", defaults, route)
+}
+
+func mergeAt(key string, below, above *node) *node {
+	if below == nil || below.kind != mapping || above.kind != mapping || replacedWhole(key) {
+		return above
+	}
+	merged := *above
+	merged.children = make([]*node, 0, len(above.children)+len(below.children))
+	fallback := make(map[string]*node, len(below.children))
+	for _, c := range below.children {
+		fallback[c.name] = c
+	}
+	for _, c := range above.children {
+		merged.children = append(merged.children, mergeAt(joinPath(key, c.name), fallback[c.name], c))
+		delete(fallback, c.name)
+	}
+	for _, c := range below.children {
+		if _, left := fallback[c.name]; left {
+			merged.children = append(merged.children, c)
+		}
+	}
+	return &merged
+}
+
+// replacedWhole reports the mappings that are one value: half of one and half of another would mean nothing.
+func replacedWhole(key string) bool {
+	return key == "event.name" || key == "share.late_join" || key == "auth"
+}

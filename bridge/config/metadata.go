@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxSecretBytes bounds the file that a `*_file` key names.
+const maxSecretBytes = 64 << 10
+
+// metadata reads names and values that are sent with every call. A key that ends in _file names a file with the value.
+func (d *decoder) metadata(n *node) map[string]string {
+	if !d.isMapping(n) {
+		return nil
+	}
+	values := make(map[string]string, len(n.children))
+	first := make(map[string]*node, len(n.children))
+	for _, c := range n.children {
+		name, fromFile := strings.CutSuffix(strings.ToLower(c.name), "_file")
+		if !d.metadataName(c, name) || c.kind == broken {
+			continue
+		}
+		if before := first[name]; before != nil {
+			d.add(c.key.problem(c.path, fmt.Sprintf("the metadata %s is set twice: it is already at %v; keep one of the two",
+				quote(name), before.key), ""))
+			continue
+		}
+		first[name] = c
+		read := d.metadataValue
+		if fromFile {
+			read = d.secretFile
+		}
+		if value, ok := read(c); ok {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+// metadataName checks a name, which stands in the key of n.
+func (d *decoder) metadataName(n *node, name string) bool {
+	switch {
+	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" || name == "":
+		d.add(n.key.problem(n.path, fmt.Sprintf("expected a metadata name of letters, digits, `-`, `_` and `.`, found %s", quote(name)), ""))
+	case strings.HasPrefix(name, "grpc-"):
+		d.add(n.key.problem(n.path, fmt.Sprintf("the metadata name %s is reserved: gRPC keeps all that begins with grpc- to itself", quote(name)), ""))
+	case ownedByTransport(name):
+		d.add(n.key.problem(n.path, fmt.Sprintf("the metadata name %s is reserved: gRPC and HTTP/2 set it themselves", quote(name)), ""))
+	default:
+		return true
+	}
+	return false
+}
+
+// ownedByTransport reports names that a gRPC client drops or that HTTP/2 forbids.
+func ownedByTransport(name string) bool {
+	switch name {
+	case "content-type", "user-agent", "te", "connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "content-length":
+		return true
+	}
+	return false
+}
+
+const metadataText = "printable ASCII text"
+
+func (d *decoder) metadataValue(n *node) (string, bool) {
+	if !d.isScalar(n, metadataText) {
+		return "", false
+	}
+	text := n.text()
+	if !isPrintableASCII(text) {
+		d.expected(n, metadataText, "")
+		return "", false
+	}
+	return text, true
+}
+
+// secretFile reads a value from the file that n names. No problem shows any of it.
+func (d *decoder) secretFile(n *node) (string, bool) {
+	path, ok := d.path(n)
+	if !ok {
+		return "", false
+	}
+	data, err := readBounded(path, maxSecretBytes)
+	if err != nil {
+		d.problem(n, "", "expected a file that can be read, found %s: %v", n.shown(), withoutPath(err))
+		return "", false
+	}
+	text := strings.TrimSpace(string(data))
+	switch {
+	case len(data) > maxSecretBytes:
+		d.problem(n, "", "expected a file of at most %v, and %s is longer", Size(maxSecretBytes), n.shown())
+	case text == "":
+		d.problem(n, "", "expected a value in the file %s, found nothing", n.shown())
+	case !isPrintableASCII(text):
+		d.problem(n, "", "expected %s on one line in the file %s, found something else", metadataText, n.shown())
+	default:
+		return text, true
+	}
+	return "", false
+}
+
+func isPrintableASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

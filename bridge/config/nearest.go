@@ -1,0 +1,62 @@
+package config
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// longestWord bounds, in characters, what [Nearest] compares: a longer word is nobody's typing error.
+const longestWord = 200
+
+// Nearest returns the candidate that word is most likely a misspelling of, or "" where none comes close. Case does not
+// count. Two words are close when no more than a third of the characters (and always one) were changed, added, left out
+// or swapped with their neighbour. Of candidates that are equally close the first is returned.
+func Nearest(word string, candidates []string) string {
+	length := utf8.RuneCountInString(word)
+	if length == 0 || length > longestWord {
+		return ""
+	}
+	best, bestDistance := "", max(1, length/3)+1
+	folded := []rune(strings.ToLower(word))
+	for _, candidate := range candidates {
+		if n := utf8.RuneCountInString(candidate); n >= length+bestDistance || n <= length-bestDistance {
+			continue
+		}
+		if d := distance(folded, []rune(strings.ToLower(candidate))); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is the optimal string alignment distance: the number of characters changed, added, left out, or swapped with
+// their neighbour.
+func distance(a, b []rune) int {
+	beforeLast, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			changed := last[j-1]
+			if a[i-1] != b[j-1] {
+				changed++
+			}
+			row[j] = min(changed, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], beforeLast[j-2]+1)
+			}
+		}
+		beforeLast, last, row = last, row, beforeLast
+	}
+	return last[len(b)]
+}
+
+// didYouMean returns the hint for a misspelled word, or "".
+func didYouMean(word string, candidates []string) string {
+	if near := Nearest(word, candidates); near != "" {
+		return "did you mean `" + near + "`?"
+	}
+	return ""
+}

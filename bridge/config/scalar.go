@@ -1,0 +1,226 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The readers of single values. Each returns the value and true, or reports what is wrong and returns false.
+
+// word reads text that is not empty.
+func (d *decoder) word(n *node) (string, bool) {
+	return d.wordFor("text")(n)
+}
+
+// wordFor returns a reader of text that is not empty, which calls it by the given name in its problems.
+func (d *decoder) wordFor(what string) func(*node) (string, bool) {
+	return func(n *node) (string, bool) {
+		if !d.isScalar(n, what) {
+			return "", false
+		}
+		text := n.text()
+		if strings.TrimSpace(text) == "" || strings.ContainsAny(text, "\r\n\x00") {
+			d.expected(n, what+" on one line, not empty", "")
+			return "", false
+		}
+		return text, true
+	}
+}
+
+// path reads the path of a file, and resolves it against the file that names it.
+func (d *decoder) path(n *node) (string, bool) {
+	text, ok := d.wordFor("the path of a file")(n)
+	if !ok {
+		return "", false
+	}
+	return n.pos.file.resolve(text), true
+}
+
+// boolean reads true or false.
+func (d *decoder) boolean(n *node) (value, ok bool) {
+	const what = "true or false"
+	if !d.isScalar(n, what) {
+		return false, false
+	}
+	switch text := n.text(); text {
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	default:
+		hint := ""
+		switch strings.ToLower(text) {
+		case "true", "yes", "on", "y", "1":
+			hint = "did you mean `true`?"
+		case "false", "no", "off", "n", "0":
+			hint = "did you mean `false`?"
+		}
+		d.expected(n, what, hint)
+		return false, false
+	}
+}
+
+// atLeast returns a reader of whole numbers that are not under a bound.
+func (d *decoder) atLeast(least int) func(*node) (int, bool) {
+	return func(n *node) (int, bool) {
+		what := "a whole number of at least " + strconv.Itoa(least)
+		if !d.isScalar(n, what) {
+			return 0, false
+		}
+		text := n.text()
+		value, err := strconv.Atoi(text)
+		if err != nil || value < least || !isDigits(strings.TrimPrefix(text, "-")) {
+			d.expected(n, what, "")
+			return 0, false
+		}
+		return value, true
+	}
+}
+
+// size reads a number of bytes over 0.
+func (d *decoder) size(n *node) (Size, bool) {
+	const what = "a size over 0 such as 64KiB, 4MiB or 1GiB"
+	if !d.isScalar(n, what) {
+		return 0, false
+	}
+	value, ok := parseSize(n.text())
+	if !ok || value == 0 {
+		d.expected(n, what, sizeHint(n.text()))
+		return 0, false
+	}
+	return value, true
+}
+
+// duration reads a time that may be 0.
+func (d *decoder) duration(n *node) (time.Duration, bool) {
+	return d.durationOf(n, 0, "a duration such as 300ms, 15s or 5m")
+}
+
+// positive reads a time over 0.
+func (d *decoder) positive(n *node) (time.Duration, bool) {
+	return d.durationOf(n, 1, "a duration over 0 such as 300ms, 15s or 5m")
+}
+
+func (d *decoder) durationOf(n *node, least time.Duration, what string) (time.Duration, bool) {
+	if !d.isScalar(n, what) {
+		return 0, false
+	}
+	text := n.text()
+	value, err := time.ParseDuration(text)
+	if err != nil || value < least {
+		hint := ""
+		if isDigits(text) && strings.Trim(text, "0") != "" {
+			hint = "did you mean `" + text + "s`?"
+		}
+		d.expected(n, what, hint)
+		return 0, false
+	}
+	return value, true
+}
+
+// oneOf returns a reader of one of the given words.
+func (d *decoder) oneOf(words ...string) func(*node) (string, bool) {
+	return d.oneOfFor(oneOfText(words), words...)
+}
+
+// oneOfFor is oneOf for a value that has other forms too, which what names.
+func (d *decoder) oneOfFor(what string, words ...string) func(*node) (string, bool) {
+	return func(n *node) (string, bool) {
+		if !d.isScalar(n, what) {
+			return "", false
+		}
+		text := n.text()
+		for _, w := range words {
+			if w == text {
+				return w, true
+			}
+		}
+		d.expected(n, what, didYouMean(text, words))
+		return "", false
+	}
+}
+
+// choice reads one of two words as a boolean: true is the second.
+func (d *decoder) choice(no, yes string) func(*node) (bool, bool) {
+	read := d.oneOf(no, yes)
+	return func(n *node) (bool, bool) {
+		text, ok := read(n)
+		return text == yes, ok
+	}
+}
+
+// oneOfText lists words for a message: "`a`, `b` or `c`".
+func oneOfText(words []string) string {
+	if len(words) == 1 {
+		return "`" + words[0] + "`"
+	}
+	last := len(words) - 1
+	return "`" + strings.Join(words[:last], "`, `") + "` or `" + words[last] + "`"
+}
+
+// address reads what a server listens on.
+func (d *decoder) address(n *node) (string, bool) {
+	const what = "an address to listen on such as :8080 or 127.0.0.1:8080"
+	if !d.isScalar(n, what) {
+		return "", false
+	}
+	text := n.text()
+	host, port, err := net.SplitHostPort(text)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || strings.ContainsAny(host, " /") {
+		hint := ""
+		if isDigits(text) {
+			hint = "did you mean `:" + text + "`?"
+		}
+		d.expected(n, what, hint)
+		return "", false
+	}
+	return text, true
+}
+
+// optionalAddress reads an address, or "" for none.
+func (d *decoder) optionalAddress(n *node) (string, bool) {
+	if n.kind == scalar && len(n.value) == 0 {
+		return "", true
+	}
+	return d.address(n)
+}
+
+// fieldPath reads the path of a protobuf field: identifiers joined with dots.
+func (d *decoder) fieldPath(n *node) (string, bool) {
+	const what = "a field path such as `symbol` or `page.token`"
+	if !d.isScalar(n, what) {
+		return "", false
+	}
+	text := n.text()
+	if !isFieldPath(text) {
+		d.expected(n, what, "")
+		return "", false
+	}
+	return text, true
+}
+
+// isFieldPath reports whether text is identifiers joined with dots.
+func isFieldPath(text string) bool {
+	for part := range strings.SplitSeq(text, ".") {
+		if !isIdentifier(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// isIdentifier reports whether text is a protobuf identifier: a letter or underscore, then letters, digits, underscores.
+func isIdentifier(text string) bool {
+	if text == "" || text[0] >= '0' && text[0] <= '9' {
+		return false
+	}
+	for _, r := range text {
+		if !isWordRune(r) {
+			return false
+		}
+	}
+	return true
+}

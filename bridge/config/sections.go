@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+)
+
+// defaults decodes the `defaults` section, which may be nil, and returns the route that it describes. The keys that make
+// a route what it is are refused there.
+func (d *decoder) defaults(root, section *node) *Route {
+	kept := &node{kind: mapping, pos: root.pos, path: "defaults"}
+	if section != nil && d.isMapping(section) {
+		clone := *section
+		clone.children = nil
+		for _, c := range section.children {
+			if c.name == "name" || c.name == "path" {
+				d.add(c.key.problem(c.path, fmt.Sprintf("`%s` can't stand in `defaults`: each route needs its own", c.name), ""))
+				continue
+			}
+			clone.children = append(clone.children, c)
+		}
+		kept = &clone
+	}
+	r := d.route(kept).Route
+	r.Service, r.Method = "", ""
+	return r
+}
+
+// sections gathers upstreams and routes out of all files, and checks what concerns more than one of them.
+type sections struct {
+	*decoder
+
+	root     *node
+	defaults *node
+
+	// unread is true where an included file could not be read: what it may hold is missed by nobody.
+	unread bool
+
+	allUpstreams []*Upstream
+	byName       map[string]*Upstream
+	allRoutes    []*mappedRoute
+}
+
+func (s *sections) upstreams(n *node) {
+	if n == nil || n.kind == broken || !s.isMapping(n) {
+		return
+	}
+	for _, c := range n.children {
+		if before := s.byName[c.name]; before != nil {
+			s.add(c.key.problem(c.path, fmt.Sprintf("duplicate upstream: %s is already at %v; rename one of the two",
+				printableKey(c.name), before.source.node.key), ""))
+			continue
+		}
+		u := s.upstream(c)
+		s.allUpstreams = append(s.allUpstreams, u)
+		s.byName[c.name] = u
+	}
+}
+
+func (s *sections) routes(n *node) {
+	if n == nil || n.kind == broken || !s.isList(n, "`- path: /quotes`") {
+		return
+	}
+	for _, c := range n.children {
+		if c.kind != broken && s.isMapping(c) {
+			s.allRoutes = append(s.allRoutes, s.mapRoute(c))
+		}
+	}
+}
+
+// mapRoute decodes one route with the defaults below it, and checks what concerns it alone.
+func (s *sections) mapRoute(n *node) *mappedRoute {
+	r := s.route(merge(s.defaults, n))
+	s.missing(r.node, "path", "the path that browsers open, such as /quotes/{symbol}")
+	s.missing(r.node, "rpc", "the method to call, as package.Service/Method")
+	s.checkBindings(r)
+	if r.Name == "" {
+		r.Name = r.Path
+	}
+	return r
+}
+
+// check looks at all upstreams and routes together.
+func (s *sections) check() {
+	s.checkUpstreams()
+	s.checkNames()
+	s.checkPaths()
+	if len(s.allRoutes) == 0 && s.reports == 0 {
+		p := s.root.pos.problem("routes", "there are no routes: nothing is served", "")
+		p.Warning = true
+		s.add(p)
+	}
+}
+
+const (
+	// shortList is how many upstreams a message lists.
+	shortList = 8
+	// manyProblems is after how many problems nobody reads hints: finding one looks at every upstream.
+	manyProblems = 1000
+)
+
+// checkUpstreams sees that there is an upstream, and that the routes name those that there are.
+func (s *sections) checkUpstreams() {
+	if s.unread {
+		return
+	}
+	if len(s.allUpstreams) == 0 {
+		if given := s.root.child("upstreams"); given == nil || given.kind == mapping && len(given.children) == 0 {
+			s.add(s.root.pos.problem("upstreams", "no upstream: expected at least one gRPC server under `upstreams`",
+				`for example: market: {target: "localhost:50051"}`))
+		}
+		return
+	}
+	names := make([]string, len(s.allUpstreams))
+	for i, u := range s.allUpstreams {
+		names[i] = u.Name
+	}
+	what := "the name of an upstream"
+	if len(names) <= shortList {
+		what = oneOfText(names)
+	}
+	for _, r := range s.allRoutes {
+		if r.Upstream == "" || s.byName[r.Upstream] != nil {
+			continue
+		}
+		n := r.node.child("upstream")
+		hint := ""
+		if !n.secret && s.reports < manyProblems {
+			hint = didYouMean(n.text(), names)
+		}
+		s.problem(n, hint, "unknown upstream: expected %s, found %s", what, n.found())
+	}
+}
+
+// checkNames sees that no two routes have the same name: metrics would add them up.
+func (s *sections) checkNames() {
+	first := make(map[string]*node)
+	for _, r := range s.allRoutes {
+		n := r.node.child("name")
+		if n == nil || r.Name == "" || n.kind != scalar {
+			continue
+		}
+		if before := first[r.Name]; before != nil {
+			s.problem(n, "", "duplicate route name: %s is already at %v; rename one of the two", n.shown(), before.pos)
+			continue
+		}
+		first[r.Name] = n
+	}
+}
+
+// checkPaths sees that no two routes answer the same requests.
+func (s *sections) checkPaths() {
+	router := pathtmpl.NewRouter[*node]()
+	for _, r := range s.allRoutes {
+		if r.template == nil {
+			continue
+		}
+		n := r.node.child("path")
+		for _, method := range r.methods {
+			err := router.Add(method, r.template, n)
+			if err == nil {
+				continue
+			}
+			s.pathConflict(n, err)
+			break
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// harmless says which values of a key change nothing, though the function behind the key is still to come.
+type harmless struct {
+	accepts func(*node) bool
+	// instead tells what can be written for now.
+	instead string
+}
+
+// notYet is the table of the keys that the format has and the bridge does not serve yet. The values that it names
+// change nothing and are accepted; any other is refused, so that nothing is silently ignored. A key that is not in it is
+// served. Whoever builds the function of a key deletes its line, and decodes it into types.go.
+func notYet(key string) (harmless, bool) {
+	switch key {
+	case "server.health", "server.admin":
+		return onlyWord("")
+	case "server.trusted_proxies":
+		return onlyEmpty()
+	case "server.limits.streams", "server.limits.streams_per_client":
+		return onlyWord("0")
+	case "server.limits.shared_streams":
+		return onlyWord("10000")
+	case "server.limits.replay_bytes":
+		return onlySize(GiB)
+	case "auth.jwt":
+		return onlyEmpty()
+
+	case "upstream.annotations":
+		return onlyWord("false")
+	case "upstream.connections":
+		return onlyWord("1")
+	case "upstream.max_connections":
+		return onlyWord("16")
+
+	case "route.methods":
+		return onlyWords("GET")
+	case "route.body", "route.share", "route.cors":
+		return never()
+	case "route.metadata.forward", "route.metadata.set", "route.metadata.expose":
+		return onlyEmpty()
+	case "route.on_end":
+		return onlyWord("stop", "reconnect")
+	case "route.reopen.max_attempts":
+		return onlyWord("0")
+	case "route.reopen.backoff.base":
+		return onlyDuration(200 * time.Millisecond)
+	case "route.reopen.backoff.max":
+		return onlyDuration(10 * time.Second)
+	case "route.send_buffer":
+		return onlySize(128 * KiB)
+	case "route.auth":
+		return onlyWord("none")
+	case "route.limits.streams", "route.limits.streams_per_client":
+		return onlyWord("0")
+	}
+	return harmless{}, false
+}
+
+// referenceNotYet is the same for the references in `request.set`.
+func referenceNotYet(ref string) bool {
+	return ref != lastEventID
+}
+
+func never() (harmless, bool) {
+	return harmless{func(*node) bool { return false }, "remove it for now"}, true
+}
+
+func onlyWord(words ...string) (harmless, bool) {
+	accepts := func(n *node) bool { return n.kind == scalar && slices.Contains(words, n.text()) }
+	if slices.Equal(words, []string{""}) {
+		return harmless{accepts, `only "" is accepted for now`}, true
+	}
+	return harmless{accepts, "only " + oneOfText(words) + " is accepted for now"}, true
+}
+
+// onlyWords accepts a list of nothing but the given word.
+func onlyWords(word string) (harmless, bool) {
+	return harmless{func(n *node) bool {
+		return !slices.ContainsFunc(n.children, func(c *node) bool { return c.text() != word })
+	}, "only [" + word + "] is accepted for now"}, true
+}
+
+func onlyEmpty() (harmless, bool) {
+	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now"}, true
+}
+
+func onlySize(size Size) (harmless, bool) {
+	return harmless{func(n *node) bool {
+		s, ok := parseSize(n.text())
+		return ok && s == size
+	}, "only `" + size.String() + "` is accepted for now"}, true
+}
+
+func onlyDuration(duration time.Duration) (harmless, bool) {
+	return harmless{func(n *node) bool {
+		v, err := time.ParseDuration(n.text())
+		return err == nil && v == duration
+	}, "only `" + duration.String() + "` is accepted for now"}, true
+}
+
+// requireSupport reports a valid value that asks for something which is still to come.
+func (d *decoder) requireSupport(key string, n *node) {
+	if rule, listed := notYet(key); listed && !rule.accepts(n) {
+		d.add(n.place().problem(n.path, "not supported yet: "+rule.instead, ""))
+	}
+}
