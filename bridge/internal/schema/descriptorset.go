@@ -1,0 +1,108 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// FromDescriptorSet reads a FileDescriptorSet in binary form, as `buf build -o file.binpb` and
+// `protoc --include_imports --descriptor_set_out=file.binpb` write it. Of the imports it may lack only those that are
+// linked into the program: google/protobuf, google/api, google/rpc and grpcsse/v1.
+func FromDescriptorSet(path string) (*Snapshot, error) {
+	wire, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("descriptor set: %w", err)
+	}
+	snapshot, err := parseDescriptorSet(wire)
+	if err != nil {
+		return nil, fmt.Errorf("descriptor set %s: %w", path, err)
+	}
+	return snapshot, nil
+}
+
+func parseDescriptorSet(wire []byte) (*Snapshot, error) {
+	const advice = "write it with `buf build -o file.binpb` or `protoc --include_imports --descriptor_set_out=file.binpb`"
+	var set descriptorpb.FileDescriptorSet
+	if err := proto.Unmarshal(wire, &set); err != nil {
+		return nil, fmt.Errorf("expected a FileDescriptorSet in binary form: %w; %s", err, advice)
+	}
+	if len(set.GetFile()) == 0 {
+		return nil, errors.New("expected a FileDescriptorSet in binary form, found no files in it; " + advice)
+	}
+	snapshot, err := link(set.GetFile())
+	var missing *missingImports
+	if errors.As(err, &missing) {
+		return nil, fmt.Errorf("%w; a set must contain its imports: %s", err, advice)
+	}
+	return snapshot, err
+}
+
+// link makes a snapshot of files that are complete but for the linked ones.
+func link(files []*descriptorpb.FileDescriptorProto) (*Snapshot, error) {
+	files, err := complete(files)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := protodesc.NewFiles(&descriptorpb.FileDescriptorSet{File: files})
+	if err != nil {
+		return nil, fmt.Errorf("expected valid descriptors: %w", err)
+	}
+	var all []protoreflect.FileDescriptor
+	registry.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		all = append(all, file)
+		return true
+	})
+	return newSnapshot(all, func(protoreflect.FullName) bool { return true }, nil)
+}
+
+// complete adds the linked files that are imported but not there.
+func complete(files []*descriptorpb.FileDescriptorProto) ([]*descriptorpb.FileDescriptorProto, error) {
+	files = slices.Clone(files)
+	have := make(map[string]bool, len(files))
+	for _, file := range files {
+		have[file.GetName()] = true
+	}
+	missing := &missingImports{}
+	for i := 0; i < len(files); i++ { // files grows
+		for _, path := range files[i].GetDependency() {
+			if have[path] {
+				continue
+			}
+			have[path] = true
+			found, err := linked{}.FindFileByPath(path)
+			if err != nil {
+				missing.add(path, files[i].GetName())
+				continue
+			}
+			files = append(files, protodesc.ToFileDescriptorProto(found))
+		}
+	}
+	if len(missing.imports) > 0 {
+		return nil, missing
+	}
+	return files, nil
+}
+
+// missingImports lists files that nobody has.
+type missingImports struct{ imports []string }
+
+func (e *missingImports) add(path, importer string) {
+	e.imports = append(e.imports, fmt.Sprintf("%s, which %s imports", path, importer))
+}
+
+func (e *missingImports) Error() string {
+	shown := e.imports
+	more := ""
+	if len(shown) > 5 {
+		shown, more = shown[:5], fmt.Sprintf(" and %d more", len(e.imports)-5)
+	}
+	return "missing " + strings.Join(shown, "; ") + more
+}

@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// maxSourceErrors is as many mistakes as one compilation shows.
+const maxSourceErrors = 10
+
+// FromProto compiles .proto sources. Files are names as an import statement has them; each is looked for in importPaths
+// in their order (the working directory where there are none), and then among those that are linked into the program:
+// google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once.
+func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, error) {
+	if len(files) == 0 {
+		return nil, errors.New("proto sources: expected at least one file, found none")
+	}
+	var mistakes []string
+	compiler := protocompile.Compiler{
+		Resolver: protocompile.WithStandardImports(importPathResolver(importPaths)),
+		Reporter: reporter.NewReporter(func(err reporter.ErrorWithPos) error {
+			mistakes = append(mistakes, err.Error())
+			if len(mistakes) == maxSourceErrors {
+				return err
+			}
+			return nil // go on, to find the others
+		}, nil),
+	}
+	compiled, err := compiler.Compile(ctx, files...)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case len(mistakes) > 0:
+		return nil, fmt.Errorf("proto sources: %s", strings.Join(mistakes, "\n"))
+	case err != nil:
+		return nil, fmt.Errorf("proto sources: %w", err)
+	}
+	roots := make([]protoreflect.FileDescriptor, len(compiled))
+	for i, file := range compiled {
+		roots[i] = file
+	}
+	var messages []*descriptorpb.FileDescriptorProto
+	for _, file := range closure(roots) {
+		message, err := canonical(file)
+		if err != nil {
+			return nil, fmt.Errorf("proto sources: %s: %w", file.Path(), err)
+		}
+		messages = append(messages, message)
+	}
+	snapshot, err := link(messages)
+	if err != nil {
+		return nil, fmt.Errorf("proto sources: %w", err)
+	}
+	return snapshot, nil
+}
+
+// importPathResolver finds sources in directories, and linked files after them.
+func importPathResolver(importPaths []string) protocompile.Resolver {
+	if len(importPaths) == 0 {
+		importPaths = []string{"."}
+	}
+	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
+		for _, dir := range importPaths {
+			file, err := os.Open(filepath.Join(dir, filepath.FromSlash(path)))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return protocompile.SearchResult{}, err
+			}
+			return protocompile.SearchResult{Source: file}, nil // the compiler closes it
+		}
+		if file, err := (linked{}).FindFileByPath(path); err == nil {
+			return protocompile.SearchResult{Desc: file}, nil
+		}
+		return protocompile.SearchResult{}, fmt.Errorf("%s is in none of the import paths %s", path, strings.Join(importPaths, ", "))
+	})
+}
+
+// canonical turns a compiled file into the message that a descriptor set would have: with options as the types that are
+// linked into the program, not as the compiler's own.
+func canonical(file protoreflect.FileDescriptor) (*descriptorpb.FileDescriptorProto, error) {
+	wire, err := proto.Marshal(protodesc.ToFileDescriptorProto(file))
+	if err != nil {
+		return nil, err
+	}
+	message := new(descriptorpb.FileDescriptorProto)
+	return message, proto.Unmarshal(wire, message)
+}
+
+// closure is the files and everything that they import, each path once, in the order in which they are met.
+func closure(roots []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
+	seen := map[string]bool{}
+	var files []protoreflect.FileDescriptor
+	queue := roots
+	for len(queue) > 0 {
+		file := queue[0]
+		queue = queue[1:]
+		if seen[file.Path()] || file.IsPlaceholder() {
+			continue
+		}
+		seen[file.Path()] = true
+		files = append(files, file)
+		for i := range file.Imports().Len() {
+			queue = append(queue, file.Imports().Get(i).FileDescriptor)
+		}
+	}
+	return files
+}
