@@ -121,6 +121,15 @@ func (p *Path) Kind() PathKind { return p.kind }
 // Descriptor returns the field that the path leads to; nil for a oneof.
 func (p *Path) Descriptor() protoreflect.FieldDescriptor { return p.field }
 
+// Members lists the names that AppendText can return for a oneof; nil where the path leads to a field.
+func (p *Path) Members() []string {
+	var list []string
+	for _, member := range p.steps[len(p.steps)-1].members {
+		list = append(list, member.name)
+	}
+	return list
+}
+
 // wireFields lists the members of a oneof but the given one; od may be nil.
 func wireFields(od protoreflect.OneofDescriptor, but protoreflect.FieldDescriptor) []wireField {
 	if od == nil {

@@ -1,0 +1,61 @@
+package bridge
+
+import (
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+)
+
+// match finds the route of a request and the values of its path variables, or the answer where there is none.
+func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *ending) {
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	t := b.table.Load()
+	found := t.router.Match(method, c.r.URL.EscapedPath(), nil)
+	switch found.Outcome {
+	case pathtmpl.Found:
+		return found.Value, found.Variables, nil
+	case pathtmpl.MethodNotAllowed:
+		w.Header().Set("Allow", strings.Join(withHead(found.Allowed), ", "))
+		return nil, nil, notAStream(http.StatusMethodNotAllowed, codes.Unimplemented,
+			"the path has no stream for "+c.r.Method)
+	case pathtmpl.Malformed:
+		return nil, nil, notAStream(http.StatusBadRequest, codes.InvalidArgument,
+			"the path is not percent-encoded UTF-8")
+	case pathtmpl.NotFound:
+		if t.pending != nil {
+			return t.pending, nil, nil
+		}
+	}
+	return nil, nil, notAStream(http.StatusNotFound, codes.NotFound, "no route matches the path")
+}
+
+// admit decides whether the caller may have a stream of the route now.
+func (b *Bridge) admit(rt *route, c *caller) *ending {
+	switch {
+	case c.foreign():
+		return notAStream(http.StatusForbidden, codes.PermissionDenied, "the route serves pages of its own origin only")
+	case c.hasBody():
+		return notAStream(http.StatusBadRequest, codes.InvalidArgument, "a GET request has no body")
+	case rt.plan == nil:
+		return refuse(codes.Unavailable, byRoute, "the route is out of order")
+	}
+	return nil
+}
+
+// withHead adds HEAD, which every route answers, to the methods that a path allows.
+func withHead(methods []string) []string {
+	var out []string
+	for _, m := range methods {
+		out = append(out, m)
+		if m == http.MethodGet {
+			out = append(out, http.MethodHead)
+		}
+	}
+	return out
+}

@@ -1,0 +1,51 @@
+package bridge
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
+)
+
+// answer writes the whole response of a request that gets no stream. An EventSource learns it by an event, since of any
+// status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
+// rt is nil where no route matched.
+func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+	b.log.Debug("request refused", "path", c.r.URL.Path, "code", ruleOf(end.code).name, "reason", end.reason)
+	if end.noStream || rt == nil || rt.wantsHTTPStatus(c) {
+		answerHTTP(w, rt, c, end)
+		return
+	}
+	writeStreamHeader(w, end)
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	q := pump.NewQueue(0)
+	q.End(rt.last(end))
+	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt))
+}
+
+func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+	var types transcode.Resolver
+	h := w.Header()
+	if rt != nil {
+		types = rt.types()
+		if end.retry {
+			seconds := math.Ceil(pump.Jitter(rt.comeback()).Seconds())
+			h.Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
+	}
+	body := append(end.json(types), '\n')
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept, Origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
+	w.WriteHeader(end.http)
+	if c.r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client has left: there is nobody to tell
+	}
+}

@@ -1,0 +1,124 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+// queueBytes bounds what waits for one client of a private stream, unless it is a single event.
+const queueBytes = 64 << 10
+
+// subscription is one caller's place on a stream. A private stream has one reader, which ends with it.
+type subscription struct {
+	queue  *pump.Queue
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the reader has ended
+	end    *ending       // how the stream ended, readable once the queue has
+	events bool          // whether there was an event before the end, likewise
+}
+
+// attach opens the caller's stream. It does not wait for the upstream: the reader does, off the goroutine that writes.
+func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, variables []string) (*subscription, *ending) {
+	in := bind.Input{Variables: variables, RawQuery: c.r.URL.RawQuery, LastEventID: c.cursor, HasLastEventID: c.hasCursor}
+	request, err := rt.plan.binder.Bind(in)
+	lost := c.badCursor
+	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
+		lost, in.HasLastEventID = c.cursor, false
+		request, err = rt.plan.binder.Bind(in)
+	}
+	if err != nil {
+		return nil, refuse(codes.InvalidArgument, byRequest, err.Error())
+	}
+	ctx, sub := b.newSubscription(ctx, rt.cfg.Request.Timeout)
+	f := &feed{rt: rt, queue: sub.queue}
+	go func() {
+		defer close(sub.done)
+		sub.end = b.read(ctx, f, c, in, request, lost)
+		sub.events = f.pushed
+		sub.queue.End(rt.last(sub.end))
+	}()
+	return sub, nil
+}
+
+// newSubscription returns a subscription whose stream ends with the request, with the bridge, or after timeout where that
+// is not 0.
+func (b *Bridge) newSubscription(ctx context.Context, timeout time.Duration) (context.Context, *subscription) {
+	ctx, cancel := context.WithCancel(ctx)
+	detach := context.AfterFunc(b.ctx, cancel)
+	cancelAll := func() { detach(); cancel() }
+	if timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, timeout)
+		cancelAll = func() { detach(); stop(); cancel() }
+	}
+	return ctx, &subscription{queue: pump.NewQueue(queueBytes), cancel: cancelAll, done: make(chan struct{})}
+}
+
+// read runs the feed to its end. A cursor that the upstream refuses is dropped, and the page is told: it never dies of an
+// old id.
+func (b *Bridge) read(ctx context.Context, f *feed, c *caller, in bind.Input, request []byte, lost string) (end *ending) {
+	defer func() {
+		if p := recover(); p != nil { // one message must not take down every other stream
+			b.log.Error("panic while reading a stream", "route", f.rt.cfg.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			end = refuse(codes.Internal, byPanic, "internal error")
+		}
+	}()
+	src := grpcSource{f.rt.backend.client}
+	if lost != "" && f.rt.plan.binder.UsesCursor() {
+		f.reset(ctx, lost)
+	}
+	end = f.run(ctx, src, request)
+	if !f.pushed && in.HasLastEventID && f.rt.plan.binder.UsesCursor() && refusesCursor(end) {
+		in.HasLastEventID = false
+		fresh, err := f.rt.plan.binder.Bind(in)
+		if err != nil {
+			return end
+		}
+		f.reset(ctx, c.cursor)
+		end = f.run(ctx, src, fresh)
+	}
+	if !f.pushed && end.retry {
+		f.rt.health.failed()
+	}
+	return end
+}
+
+// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
+func refusesCursor(e *ending) bool {
+	switch e.code {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
+		return e.reason == byUpstream
+	}
+	return false
+}
+
+// opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of
+// wait. It reports false where the client left first. The ending is not nil where it is all that the stream has.
+func (s *subscription) opening(ctx context.Context, wait time.Duration) (opened bool, end *ending) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, nil
+	case <-timer.C:
+	case <-s.queue.Ready():
+	}
+	if s.queue.Ended() && !s.events {
+		return true, s.end
+	}
+	return true, nil
+}
+
+// close ends the stream, and waits until its reader has ended.
+func (s *subscription) close() {
+	s.cancel()
+	<-s.done
+}

@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
+)
+
+// backend is one upstream at run time: its connection, and what is known of its schema.
+type backend struct {
+	cfg    *config.Upstream
+	client *upstream.Client
+
+	tried     chan struct{} // closed once a schema was loaded, or could not be
+	triedOnce sync.Once
+
+	mu       sync.Mutex
+	snapshot *schema.Snapshot // nil until one was loaded
+	err      error            // why the newest attempt failed, nil where it did not
+}
+
+// dial connects to an upstream. A schema that lies in files is read here, and a file that cannot be read is a problem;
+// a server is not waited for.
+func dial(ctx context.Context, cfg *config.Upstream) (*backend, *config.Problem) {
+	client, err := upstream.Dial(upstream.Config{
+		Target:          cfg.Target,
+		Balance:         cfg.Balance,
+		TLS:             tlsFiles(cfg.TLS),
+		MaxMessageBytes: int(cfg.MaxMessageBytes),
+		Metadata:        cfg.Metadata,
+		Keepalive:       upstream.Keepalive{Time: cfg.Keepalive.Time, Timeout: cfg.Keepalive.Timeout},
+	})
+	if err != nil {
+		return nil, cfg.Problem("", err.Error(), "")
+	}
+	u := &backend{cfg: cfg, client: client, tried: make(chan struct{})}
+	switch {
+	case cfg.Schema.DescriptorSet != "":
+		u.snapshot, err = schema.FromDescriptorSet(cfg.Schema.DescriptorSet)
+	case cfg.Schema.Proto != nil:
+		u.snapshot, err = schema.FromProto(ctx, cfg.Schema.Proto.Files, cfg.Schema.Proto.ImportPaths)
+	default:
+		return u, nil
+	}
+	u.markTried()
+	if err != nil {
+		_ = client.Close() // never used: the schema's error is the one to tell
+		return nil, cfg.Problem("schema", err.Error(), "")
+	}
+	return u, nil
+}
+
+func tlsFiles(t *config.UpstreamTLS) *upstream.TLS {
+	if t == nil {
+		return nil
+	}
+	return &upstream.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
+}
+
+// reflects reports whether the schema comes from the running server.
+func (u *backend) reflects() bool {
+	return u.cfg.Schema.DescriptorSet == "" && u.cfg.Schema.Proto == nil
+}
+
+// watch keeps the schema of a reflecting server fresh until ctx ends. changed is called after each change.
+func (u *backend) watch(ctx context.Context, changed func()) {
+	schema.NewWatcher(u.client.Conn(), func(snap *schema.Snapshot, err error) {
+		u.mu.Lock()
+		u.err = err
+		if snap != nil {
+			u.snapshot = snap
+		}
+		u.mu.Unlock()
+		changed()
+		u.markTried()
+	}).Run(ctx)
+}
+
+func (u *backend) markTried() { u.triedOnce.Do(func() { close(u.tried) }) }
+
+// schema returns the newest snapshot, and the error of the newest attempt to read one.
+func (u *backend) schema() (*schema.Snapshot, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.snapshot, u.err
+}
+
+// unavailable says why there is no schema yet.
+func unavailable(u *backend, err error) string {
+	if err == nil {
+		return fmt.Sprintf("the schema of upstream %q is not loaded yet", u.cfg.Name)
+	}
+	return fmt.Sprintf("the schema of upstream %q cannot be read: %v", u.cfg.Name, err)
+}

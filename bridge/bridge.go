@@ -1,0 +1,119 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
+// concurrently.
+type Bridge struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	backends []*backend
+	table    atomic.Pointer[table]
+	drain    *drain
+
+	ctx      context.Context // ends with the bridge, and everything that it opened with it
+	cancel   context.CancelFunc
+	watchers sync.WaitGroup
+	rebuild  sync.Mutex // serialises changes of table
+}
+
+var _ http.Handler = (*Bridge)(nil)
+
+// New returns a bridge that serves cfg until ctx ends or [Bridge.Close] is called.
+//
+// It waits for no server: while an upstream's schema cannot be read by reflection yet, the routes that need it are out of
+// order, their requests are turned away, and reading it is tried again. What the configuration names on this machine must
+// be there: a descriptor set, a .proto source or a certificate that cannot be read is an error, as is a configuration
+// that contradicts itself. The error is a [config.Problems] then.
+func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, error) {
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt.apply(&o)
+	}
+	b := &Bridge{cfg: cfg, log: o.log, drain: newDrain()}
+	b.ctx, b.cancel = context.WithCancel(ctx)
+	err := b.dialAll()
+	if err == nil {
+		err = b.renew()
+	}
+	if err != nil {
+		_ = b.Close() // nothing was served: err is what counts
+		return nil, err
+	}
+	for _, u := range b.backends {
+		if u.reflects() {
+			b.watchers.Go(func() { u.watch(b.ctx, b.schemaChanged) })
+		}
+	}
+	return b, nil
+}
+
+// dialAll connects to every upstream, and reports all that fail.
+func (b *Bridge) dialAll() error {
+	var problems config.Problems
+	for _, u := range b.cfg.Upstreams {
+		backend, problem := dial(b.ctx, u)
+		if problem != nil {
+			problems = append(problems, problem)
+			continue
+		}
+		b.backends = append(b.backends, backend)
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns ctx's error where
+// that ends first.
+func (b *Bridge) Ready(ctx context.Context) error {
+	for _, u := range b.backends {
+		select {
+		case <-u.tried:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Shutdown ends all streams in good order: each is told to come back, at a random moment before ctx's deadline (at once,
+// where it has none), so that the browsers do not arrive elsewhere all together. New requests are turned away. It returns
+// when the last stream has ended, or ctx's error. The server that calls ServeHTTP should go on listening meanwhile: a
+// browser that is refused a connection may give up for good. Call [Bridge.Close] afterwards.
+func (b *Bridge) Shutdown(ctx context.Context) error {
+	now := time.Now()
+	by := now
+	if deadline, ok := ctx.Deadline(); ok {
+		// A tenth of the time is left for writing the last frames.
+		by = now.Add(deadline.Sub(now) * 9 / 10)
+	}
+	b.drain.begin(by)
+	return b.drain.wait(ctx)
+}
+
+// Close cancels every stream that is still open, and closes the connections to the upstreams. It returns when nothing of
+// the bridge runs any more but handlers that are about to return.
+func (b *Bridge) Close() error {
+	b.cancel()
+	b.watchers.Wait()
+	var errs []error
+	for _, u := range b.backends {
+		if err := u.client.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("upstream %q: %w", u.cfg.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

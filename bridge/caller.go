@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// caller is who asks, as far as the request itself tells.
+type caller struct {
+	r *http.Request
+	// eventSource is true for a GET whose Accept names text/event-stream, as every EventSource sends it.
+	eventSource bool
+	// cursor is the decoded id of the last event that the caller has; hasCursor says that there is one.
+	cursor    string
+	hasCursor bool
+	// badCursor is an id as it came, that no event can have had; "" where there is none.
+	badCursor string
+}
+
+func newCaller(r *http.Request) *caller {
+	c := &caller{r: r, eventSource: r.Method == http.MethodGet && accepts(r.Header, sse.ContentType)}
+	id := r.Header.Get("Last-Event-ID")
+	if id == "" {
+		id = queryCursor(r.URL.RawQuery)
+	}
+	if id == "" {
+		return c
+	}
+	var err error
+	if c.cursor, err = sse.DecodeID(id); err != nil {
+		c.badCursor = id
+		return c
+	}
+	c.hasCursor = true
+	return c
+}
+
+// queryCursor returns the first last_event_id of a query, without keeping the rest of it.
+func queryCursor(raw string) string {
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err != nil || name != bind.CursorParameter {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			return value
+		}
+	}
+	return ""
+}
+
+// accepts reports whether an Accept header names a media type; ranges such as */* do not.
+func accepts(h http.Header, want string) bool {
+	for _, line := range h.Values("Accept") {
+		for item := range strings.SplitSeq(line, ",") {
+			mediaType, params, err := mime.ParseMediaType(item)
+			if err == nil && mediaType == want && params["q"] != "0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// presentsEnd reports whether a browser comes back by itself after a stream that was over: it is answered with 204, which
+// closes an EventSource for good. Only the header counts: an EventSource keeps its URL, and a page must not be able to
+// link to a dead stream.
+func presentsEnd(r *http.Request) bool {
+	return r.Header.Get("Last-Event-ID") == sse.EndID
+}
+
+// foreign reports whether a browser asks on behalf of a page of another origin. Sec-Fetch-Site is the browser's own word,
+// which a proxy that rewrites Host leaves true; where it is missing, Origin is held against Host.
+func (c *caller) foreign() bool {
+	switch c.r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "cross-site", "same-site":
+		return true
+	}
+	origin := c.r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !strings.EqualFold(u.Host, c.r.Host)
+}
+
+// hasBody reports whether a request that should have none has a body. net/http notices that a client has left only after
+// the body was read, so a stream must not begin before.
+func (c *caller) hasBody() bool {
+	return c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody
+}

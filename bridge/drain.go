@@ -1,0 +1,76 @@
+package bridge
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// drain counts the streams that are open, and ends them in good order.
+type drain struct {
+	begun chan struct{} // closed when the drain begins
+
+	mu     sync.Mutex
+	open   int
+	by     time.Time     // when the last stream is to have ended
+	empty  chan struct{} // closed when the drain has begun and no stream is open
+	closed bool          // whether empty is
+}
+
+func newDrain() *drain {
+	return &drain{begun: make(chan struct{}), empty: make(chan struct{})}
+}
+
+// enter counts a stream in, unless the drain has begun.
+func (d *drain) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.by.IsZero() {
+		return false
+	}
+	d.open++
+	return true
+}
+
+func (d *drain) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open--
+	d.settle()
+}
+
+// begin starts the drain. Streams end before by; a second call changes nothing.
+func (d *drain) begin(by time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.by.IsZero() {
+		return
+	}
+	d.by = by
+	close(d.begun)
+	d.settle()
+}
+
+// settle is called with the lock held.
+func (d *drain) settle() {
+	if d.open == 0 && !d.by.IsZero() && !d.closed {
+		d.closed = true
+		close(d.empty)
+	}
+}
+
+func (d *drain) deadline() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.by
+}
+
+// wait returns when no stream is open any more, or with the context's error.
+func (d *drain) wait(ctx context.Context) error {
+	select {
+	case <-d.empty:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,254 @@
+package bridge_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for something that should happen soon.
+const patience = 10 * time.Second
+
+// watch is what a test's upstream does with one stream.
+type watch func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error
+
+// server is a real gRPC server, which counts its streams.
+type server struct {
+	streamv1.UnimplementedStreamServiceServer
+	grpc   *grpc.Server
+	addr   string
+	watch  atomic.Pointer[watch]
+	opened atomic.Int64
+	open   atomic.Int64
+}
+
+func (s *server) Watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+	s.opened.Add(1)
+	s.open.Add(1)
+	defer s.open.Add(-1)
+	return (*s.watch.Load())(r, stream)
+}
+
+// startServer serves w on addr, "127.0.0.1:0" for any port, until the test ends.
+func startServer(t *testing.T, addr string, w watch, opts ...grpc.ServerOption) *server {
+	t.Helper()
+	lis, err := net.Listen("tcp", addr)
+	require.NoError(t, err)
+	s := &server{grpc: grpc.NewServer(opts...), addr: lis.Addr().String()}
+	s.watch.Store(&w)
+	streamv1.RegisterStreamServiceServer(s.grpc, s)
+	reflection.Register(s.grpc)
+	var served sync.WaitGroup
+	served.Go(func() { _ = s.grpc.Serve(lis) })
+	t.Cleanup(func() { s.grpc.Stop(); served.Wait() })
+	return s
+}
+
+// requireStreams waits until the server has n open streams.
+func (s *server) requireStreams(t *testing.T, n int64) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.open.Load() == n }, patience, time.Millisecond,
+		"streams open at the server: expected %d", n)
+}
+
+// untilCancelled sends nothing, and ends when the client leaves.
+func untilCancelled(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
+// count sends n events and ends with err.
+func count(n int64, err error) watch {
+	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		for i := range n {
+			if err := stream.Send(&streamv1.Event{Sequence: i + 1, Text: fmt.Sprint("event ", i+1)}); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+}
+
+// front is a bridge over real HTTP: url over HTTP/1.1, and h2c for clients that begin with it.
+type front struct {
+	bridge *bridge.Bridge
+	url    string
+}
+
+// startFront serves the routes of a configuration file; %s in it is the upstream's address.
+func startFront(t *testing.T, s *server, file string) *front {
+	t.Helper()
+	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
+	require.NoError(t, err)
+	b, err := bridge.New(t.Context(), cfg)
+	require.NoError(t, err)
+	require.NoError(t, b.Ready(t.Context()))
+	return &front{bridge: b, url: serveHTTP(t, b)}
+}
+
+func serveHTTP(t *testing.T, b *bridge.Bridge) string {
+	t.Helper()
+	web := httptest.NewUnstartedServer(b)
+	web.Config.Protocols = new(http.Protocols)
+	web.Config.Protocols.SetHTTP1(true)
+	web.Config.Protocols.SetUnencryptedHTTP2(true)
+	web.Start()
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		require.NoError(t, b.Close())
+		web.Close()
+	})
+	return web.URL
+}
+
+// routeFile is a configuration with one route, /watch/{topic}, and what a test adds to it.
+func routeFile(extra ...string) string {
+	lines := []string{
+		"upstreams:", `  test: {target: "ADDR"}`, "routes:", "  - path: /watch/{topic}",
+		"    rpc: test.stream.v1.StreamService/Watch",
+	}
+	for _, line := range extra {
+		lines = append(lines, "    "+line)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// clients are the protocols that every edge test runs over.
+func clients(t *testing.T) map[string]*http.Client {
+	t.Helper()
+	out := map[string]*http.Client{}
+	for name, http2 := range map[string]bool{"HTTP1": false, "h2c": true} {
+		transport := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+		transport.Protocols.SetHTTP1(!http2)
+		transport.Protocols.SetUnencryptedHTTP2(http2)
+		t.Cleanup(transport.CloseIdleConnections)
+		out[name] = &http.Client{Transport: transport}
+	}
+	return out
+}
+
+// eventSource is a GET as a browser's EventSource sends it.
+func eventSource(ctx context.Context, t *testing.T, url string, header ...string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	require.NoError(t, err)
+	r.Header.Set("Accept", "text/event-stream")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+// event is one block of a stream; comments and blank blocks are not events.
+type event struct{ name, data, id string }
+
+// reader reads the events of a response, and keeps its text.
+type reader struct {
+	lines *bufio.Reader
+	text  strings.Builder
+}
+
+func newReader(resp *http.Response) *reader { return &reader{lines: bufio.NewReader(resp.Body)} }
+
+// next returns the next event, or the error that ended the stream.
+func (r *reader) next() (event, error) {
+	var e event
+	for {
+		line, err := r.lines.ReadString('\n')
+		r.text.WriteString(line)
+		if err != nil {
+			return e, err
+		}
+		line = strings.TrimSuffix(line, "\n")
+		name, value, _ := strings.Cut(line, ": ")
+		switch {
+		case line == "":
+			return e, nil
+		case name == "event":
+			e.name = value
+		case name == "data":
+			e.data += value
+		case name == "id":
+			e.id = value
+		}
+	}
+}
+
+// all returns every event up to the end of the stream.
+func (r *reader) all(t *testing.T) []event {
+	t.Helper()
+	var out []event
+	for {
+		e, err := r.next()
+		if err != nil {
+			require.ErrorContains(t, err, "EOF")
+			return out
+		}
+		out = append(out, e)
+	}
+}
+
+// do sends a request, and closes the response when the test ends.
+func do(t *testing.T, c *http.Client, r *http.Request) *http.Response {
+	t.Helper()
+	resp, err := c.Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+// sendCounter counts what a server has sent.
+type sendCounter struct{ n atomic.Int64 }
+
+// count is a watch that counts the events that it could send.
+func (c *sendCounter) count(n int64) watch {
+	text := strings.Repeat("x", 2000) // so that buffers on the way are full soon
+	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		for i := range n {
+			if err := stream.Send(&streamv1.Event{Sequence: i + 1, Text: text}); err != nil {
+				return err
+			}
+			c.n.Add(1)
+		}
+		return nil
+	}
+}
+
+// settle waits until the count is above 0 and stands still.
+func (c *sendCounter) settle(t *testing.T) {
+	t.Helper()
+	last := int64(-1)
+	require.Eventually(t, func() bool {
+		now := c.n.Load()
+		still := now > 0 && now == last
+		last = now
+		return still
+	}, patience, 200*time.Millisecond)
+}
+
+func parseInt(t *testing.T, s string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 10, 64)
+	require.NoError(t, err)
+	return n
+}

@@ -1,0 +1,108 @@
+package bridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/grpcsse/grpcsse/"
+
+// pkg is what `go list -json` says of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+// The rooms of the house and who may enter which. A name ending in "/..." means everything below it as well; "std" is the
+// standard library. What is not listed may be imported by nobody here.
+func allowedImports() map[string][]string {
+	const grpc, protobuf = "google.golang.org/grpc/...", "google.golang.org/protobuf/..."
+	return map[string][]string{
+		"bridge": {
+			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/replay", "bridge/internal/...",
+		},
+		"bridge/config":            {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl"},
+		"bridge/sse":               {"std"},
+		"bridge/transcode":         {"std", protobuf},
+		"bridge/internal/pathtmpl": {"std"},
+		"bridge/internal/pump":     {"std", "bridge/sse"},
+		"bridge/internal/bind":     {"std", protobuf},
+		"bridge/internal/upstream": {"std", grpc},
+		"bridge/internal/schema": {
+			"std", grpc, protobuf, "gen/grpcsse/v1", "google.golang.org/genproto/...",
+			"github.com/bufbuild/protocompile/...", "github.com/jhump/protoreflect/v2/...",
+		},
+		"cmd/grpcsse": {
+			"std", "bridge", "bridge/config", "bridge/sse", "cmd/grpcsse/internal/...", "github.com/alecthomas/kong",
+		},
+		"cmd/grpcsse/internal/app": {
+			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/...", "github.com/alecthomas/kong",
+		},
+		"cmd/grpcsse/internal/console": {"std"},
+		"cmd/grpcsse/internal/demo":    {"std", grpc, protobuf, "gen/demo/...", "google.golang.org/genproto/..."},
+	}
+}
+
+// httpUsers are the only packages that know net/http.
+func httpUsers() []string {
+	return []string{"bridge", "bridge/internal/pump", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console"}
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	packages := listPackages(t)
+	require.Greater(t, len(packages), 10, "go list shows the module")
+	allowed := allowedImports()
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "gen/") {
+			continue
+		}
+		rules, known := allowed[name]
+		if !assert.True(t, known, "%s has no rule: say here what it may import", name) {
+			continue
+		}
+		for _, path := range p.Imports {
+			assert.True(t, permits(rules, path), "%s must not import %s", name, path)
+			if path == "net/http" {
+				assert.Contains(t, httpUsers(), name, "%s must not know net/http", name)
+			}
+		}
+	}
+}
+
+// permits reports whether one of the rules names the import.
+func permits(rules []string, path string) bool {
+	local := strings.TrimPrefix(path, module)
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		if tree, ok := strings.CutSuffix(rule, "/..."); ok {
+			return local == tree || strings.HasPrefix(local, tree+"/")
+		}
+		// Paths of the standard library have no dot in their first element, and are not ours.
+		first, _, _ := strings.Cut(path, "/")
+		return rule == local || rule == "std" && !strings.Contains(first, ".")
+	})
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	require.NoError(t, err)
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+}

@@ -1,0 +1,24 @@
+package bridge
+
+import "log/slog"
+
+// Option changes what [New] builds.
+type Option interface{ apply(*options) }
+
+type options struct {
+	log *slog.Logger
+}
+
+type optionFunc func(*options)
+
+func (f optionFunc) apply(o *options) { f(o) }
+
+// WithLogger makes the bridge log to l: what an operator should know at Warn and Info, each stream's end at Debug. No
+// header, credential or message ever reaches a log. By default, and with nil, nothing is logged.
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(o *options) {
+		if l != nil {
+			o.log = l
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
+)
+
+// plan is what only a schema can tell about a route, compiled once and read by all of its streams.
+type plan struct {
+	snapshot *schema.Snapshot
+	method   string // as gRPC calls it: /package.Service/Method
+	binder   *bind.Binder
+	json     *transcode.Transcoder
+
+	id        *transcode.Path // nil: events have no id
+	name      *transcode.Path // nil: every event has the name constName, which may be none
+	constName sse.Name
+	data      *transcode.Path // nil: the whole message is the data
+}
+
+// newPlan compiles a route against a schema. All that is wrong is reported at once; the plan is nil then. Warnings alone
+// leave the plan whole.
+func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
+	method, err := snap.Method(r.Service, r.Method)
+	if err != nil {
+		return nil, config.Problems{methodProblem(r, snap, err)}
+	}
+	c := &planner{route: r, plan: &plan{
+		snapshot: snap,
+		method:   "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
+	}}
+	c.request(method.Input())
+	c.event(method.Output())
+	for _, p := range c.problems {
+		if !p.Warning {
+			return nil, c.problems
+		}
+	}
+	return c.plan, c.problems
+}
+
+// planner collects the problems of one compilation.
+type planner struct {
+	route    *config.Route
+	plan     *plan
+	problems config.Problems
+}
+
+func (c *planner) problem(key string, err error) {
+	c.problems = append(c.problems, c.route.Problem(key, err.Error(), ""))
+}
+
+// request compiles how an HTTP request becomes the request message.
+func (c *planner) request(md protoreflect.MessageDescriptor) {
+	r := c.route
+	spec := bind.Spec{
+		QueryAll:      r.Request.QueryAll,
+		Query:         r.Request.Query,
+		RejectUnknown: r.Request.RejectUnknownQuery,
+		Resolver:      c.plan.snapshot.Types(),
+	}
+	template, err := pathtmpl.Parse(r.Path)
+	if err != nil {
+		c.problem("path", err)
+		return
+	}
+	for _, v := range template.Variables() {
+		spec.Variables = append(spec.Variables, v.Path)
+	}
+	for _, s := range r.Request.Set {
+		set := bind.Setting{Field: s.Field, Value: bindValue(s.Value)}
+		if s.List != nil {
+			set.List = make([]bind.Value, len(s.List))
+			for i, element := range s.List {
+				set.List[i] = bindValue(element)
+			}
+		}
+		spec.Set = append(spec.Set, set)
+	}
+	binder, problems := bind.Compile(md, spec)
+	for _, p := range problems {
+		c.problems = append(c.problems, r.Problem(p.Key, p.Message, p.Hint))
+	}
+	c.plan.binder = binder
+}
+
+func bindValue(t config.Template) bind.Value {
+	out := make(bind.Value, len(t))
+	for i, p := range t {
+		out[i] = bind.Part{Text: p.Text, Ref: p.Ref, Default: p.Default, HasDefault: p.HasDefault}
+	}
+	return out
+}
+
+// event compiles which parts of a message become which lines of an event.
+func (c *planner) event(md protoreflect.MessageDescriptor) {
+	ev := c.route.Event
+	c.plan.constName, _ = sse.SafeName(ev.NameConst)
+	c.plan.id = c.path("event.id", md, ev.ID, transcode.PathScalar)
+	c.plan.name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
+	c.plan.data = c.path("event.data", md, ev.Data, transcode.PathMessage)
+	c.warnReserved()
+	data := md
+	if c.plan.data != nil {
+		data = c.plan.data.Descriptor().Message()
+	}
+	var err error
+	c.plan.json, err = transcode.New(data, transcode.Options{
+		ProtoNames:   c.route.JSON.ProtoNames,
+		EnumNumbers:  c.route.JSON.EnumNumbers,
+		EmitDefaults: c.route.JSON.EmitDefaults,
+		Resolver:     c.plan.snapshot.Types(),
+	})
+	if err != nil {
+		c.problem("rpc", err)
+	}
+}
+
+// path compiles a field path that must lead to one of kinds; "" gives nil.
+func (c *planner) path(key string, md protoreflect.MessageDescriptor, path string, kinds ...transcode.PathKind) *transcode.Path {
+	if path == "" {
+		return nil
+	}
+	p, err := transcode.CompilePath(md, path)
+	if bad := (*transcode.PathError)(nil); errors.As(err, &bad) {
+		c.problems = append(c.problems, c.route.Problem(key, err.Error(), didYouMean(config.Nearest(bad.Element, bad.Have))))
+		return nil
+	}
+	if !slices.Contains(kinds, p.Kind()) {
+		c.problem(key, fmt.Errorf("%q leads to a %s, which cannot serve here: expected a %s", path, p.Kind(), anyOf(kinds)))
+		return nil
+	}
+	return p
+}
+
+func anyOf(kinds []transcode.PathKind) string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.String()
+	}
+	return strings.Join(names, " or a ")
+}
+
+func didYouMean(near string) string {
+	if near == "" {
+		return ""
+	}
+	return "did you mean `" + near + "`?"
+}
+
+// warnReserved says which members of a oneof will be renamed on their way to the browser.
+func (c *planner) warnReserved() {
+	if c.plan.name == nil {
+		return
+	}
+	for _, member := range c.plan.name.Members() {
+		if safe, renamed := sse.SafeName(member); renamed {
+			p := c.route.Problem("event.name", "an event called "+member+" will be sent as "+safe.String()+
+				": the name is the browser's own, or the bridge's", "")
+			p.Warning = true
+			c.problems = append(c.problems, p)
+		}
+	}
+}
+
+// methodProblem explains why a route's RPC cannot be served, with the nearest name that could.
+func methodProblem(r *config.Route, snap *schema.Snapshot, err error) *config.Problem {
+	var (
+		service *schema.UnknownService
+		method  *schema.UnknownMethod
+		hint    string
+	)
+	switch {
+	case errors.As(err, &service):
+		if near := config.Nearest(r.Service, service.Have); near != "" {
+			hint = didYouMean(near + "/" + r.Method)
+		}
+	case errors.As(err, &method):
+		hint = didYouMean(config.Nearest(r.Method, method.Have))
+		if names := streamingNames(snap, r.Service); hint == "" && names != "" {
+			hint = "server-streaming methods of the service: " + names
+		}
+	}
+	return r.Problem("rpc", err.Error(), hint)
+}
+
+func streamingNames(snap *schema.Snapshot, service string) string {
+	var names []string
+	for _, m := range snap.Streaming() {
+		if string(m.Parent().FullName()) == service {
+			names = append(names, string(m.Name()))
+		}
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
+)
+
+// route is one route of one table: immutable, but for the health that it shares with its predecessors.
+type route struct {
+	cfg    *config.Route
+	origin string // where the route comes from: a file and line, or a schema
+	// backend serves the route, and plan says how. The plan is nil while the route is out of order: problems say why.
+	backend  *backend
+	plan     *plan
+	problems config.Problems
+	warnings config.Problems
+	health   *health
+}
+
+// compile makes the plan for a schema, while the route is being built.
+func (rt *route) compile(snap *schema.Snapshot) {
+	plan, problems := newPlan(rt.cfg, snap)
+	rt.plan = plan
+	for _, p := range problems {
+		if p.Warning {
+			rt.warnings = append(rt.warnings, p)
+		} else {
+			rt.problems = append(rt.problems, p)
+		}
+	}
+}
+
+// problem is the first reason why the route is out of order, nil where it is in order.
+func (rt *route) problem() *config.Problem {
+	if len(rt.problems) == 0 {
+		return nil
+	}
+	return rt.problems[0]
+}
+
+// wantsHTTPStatus reports whether an error is to reach this caller as an HTTP status.
+func (rt *route) wantsHTTPStatus(c *caller) bool {
+	return !c.eventSource || rt.cfg.OpenErrors == "http"
+}
+
+// types resolves what an Any in a status holds; nil where no schema is known.
+func (rt *route) types() transcode.Resolver {
+	if rt.plan == nil {
+		return nil
+	}
+	return rt.plan.snapshot.Types()
+}
+
+// last renders an ending as the last thing that a subscriber of this route is told.
+func (rt *route) last(e *ending) pump.End {
+	end := pump.End{Frame: e.frame(rt.types()), Reason: string(e.reason)}
+	if e.retry {
+		end.Comeback = rt.comeback()
+	}
+	return end
+}
+
+// maxComeback bounds how long a browser is told to stay away from a route that fails.
+const maxComeback = 30 * time.Second
+
+// comeback is how long a browser should wait, before jitter: the route's own time, or as long as opens have failed
+// already, so that a broken upstream is asked less and less often.
+func (rt *route) comeback() time.Duration {
+	return max(rt.cfg.Event.Retry, min(maxComeback, rt.health.failingFor()))
+}
+
+// health remembers since when a route's opens have failed. It is safe for concurrent use.
+type health struct {
+	since atomic.Pointer[time.Time] // nil while opens succeed
+}
+
+func (h *health) opened() {
+	if h.since.Load() != nil {
+		h.since.Store(nil)
+	}
+}
+
+func (h *health) failed() {
+	now := time.Now()
+	h.since.CompareAndSwap(nil, &now)
+}
+
+func (h *health) failingFor() time.Duration {
+	since := h.since.Load()
+	if since == nil {
+		return 0
+	}
+	return time.Since(*since)
+}

@@ -1,0 +1,112 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// RouteInfo is what is known of one route.
+type RouteInfo struct {
+	Name     string
+	Methods  []string // HTTP methods
+	Path     string   // path template
+	RPC      string   // package.Service/Method
+	Upstream string   // "" while it is not known which one has the service
+	Source   string   // where the route comes from: file and line, or the schema that shows it
+	// Problem is nil while the route is in order.
+	Problem *config.Problem
+}
+
+// Routes returns the routes as they are now, those that are out of order too.
+func (b *Bridge) Routes() []RouteInfo {
+	var out []RouteInfo
+	for _, rt := range b.table.Load().routes {
+		info := RouteInfo{
+			Name:     rt.cfg.Name,
+			Methods:  []string{http.MethodGet},
+			Path:     rt.cfg.Path,
+			RPC:      rt.cfg.Service + "/" + rt.cfg.Method,
+			Upstream: rt.cfg.Upstream,
+			Source:   rt.origin,
+			Problem:  rt.problem(),
+		}
+		if rt.backend != nil {
+			info.Upstream = rt.backend.cfg.Name
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
+func (b *Bridge) schemaChanged() {
+	if err := b.renew(); err != nil {
+		b.log.Error("routes keep their old schema", "error", err)
+	}
+}
+
+// renew swaps in a table for the schemas as they are now, and says what changed.
+func (b *Bridge) renew() error {
+	b.rebuild.Lock()
+	defer b.rebuild.Unlock()
+	old := b.table.Load()
+	t, err := newTable(b.cfg, b.backends, old)
+	if err != nil {
+		return config.Problems{err}
+	}
+	b.table.Store(t)
+	b.announce(old, t)
+	return nil
+}
+
+// announce logs each route whose state differs from that in the table before.
+func (b *Bridge) announce(old, now *table) {
+	before := make(map[string]string)
+	if old != nil {
+		for _, rt := range old.routes {
+			before[rt.cfg.Name] = stateOf(rt)
+		}
+	}
+	for _, rt := range now.routes {
+		state, known := before[rt.cfg.Name]
+		switch {
+		case known && state == stateOf(rt):
+		case rt.plan == nil:
+			b.log.Warn("route is out of order", "route", rt.cfg.Name, "problem", rt.problem())
+		default:
+			b.log.Info("route is served", "route", rt.cfg.Name, "rpc", rt.cfg.Service+"/"+rt.cfg.Method,
+				"upstream", rt.backend.cfg.Name)
+		}
+	}
+}
+
+func stateOf(rt *route) string {
+	if rt.plan != nil {
+		return ""
+	}
+	return rt.problem().Error()
+}
+
+// Check loads the schema of every upstream and checks the routes against them. It returns what is wrong and the warnings,
+// those of the configuration among them, sorted by position. Where ctx ends before a schema was loaded, its routes are
+// reported as unchecked problems.
+func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
+	out := slices.Clone(cfg.Warnings)
+	b, err := New(ctx, cfg, opts...)
+	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+		out = append(out, problems...)
+		out.Sort()
+		return out
+	}
+	defer b.Close()
+	_ = b.Ready(ctx) // routes whose schema did not come in time say so themselves
+	for _, rt := range b.table.Load().routes {
+		out = append(append(out, rt.problems...), rt.warnings...)
+	}
+	out.Sort()
+	return out
+}

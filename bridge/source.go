@@ -1,0 +1,68 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
+)
+
+// source opens streams of messages. Its methods are called concurrently.
+type source interface {
+	// Open starts a stream for a request message on the wire. It may wait for the source; ctx ends the wait, and afterwards
+	// the stream. The error carries a gRPC status.
+	Open(ctx context.Context, method string, request []byte) (messageStream, error)
+}
+
+// messageStream is one stream of messages on the wire. One goroutine uses it.
+type messageStream interface {
+	// Accepted waits for the source's word that the stream has begun, and reports false where it ended without: Recv then
+	// says how.
+	Accepted() bool
+	// Recv waits for the next message, which is valid until the next call. io.EOF is an OK end; another error carries a gRPC
+	// status, or is errMessageTooLarge.
+	Recv() ([]byte, error)
+	// Close ends the stream, and leaves nothing of it behind.
+	Close()
+}
+
+// errMessageTooLarge is a message over the upstream's max_message_bytes.
+var errMessageTooLarge = errors.New("a message of the upstream is larger than max_message_bytes")
+
+// grpcSource is an upstream in the configuration file.
+type grpcSource struct{ client *upstream.Client }
+
+func (s grpcSource) Open(ctx context.Context, method string, request []byte) (messageStream, error) {
+	stream, err := s.client.Open(ctx, method, request)
+	if err != nil {
+		return nil, err
+	}
+	return &grpcStream{stream: stream}, nil
+}
+
+type grpcStream struct {
+	stream *upstream.Stream
+	last   upstream.Message
+}
+
+func (s *grpcStream) Accepted() bool {
+	md, err := s.stream.Header()
+	return err == nil && md != nil
+}
+
+func (s *grpcStream) Recv() ([]byte, error) {
+	s.last.Release()
+	var err error
+	if s.last, err = s.stream.Recv(); err != nil {
+		if errors.Is(err, upstream.ErrTooLarge) {
+			err = errMessageTooLarge
+		}
+		return nil, err
+	}
+	return s.last.Bytes(), nil
+}
+
+func (s *grpcStream) Close() {
+	s.last.Release()
+	s.stream.Close()
+}

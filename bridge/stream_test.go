@@ -1,0 +1,268 @@
+package bridge_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+func TestStreamReachesTheBrowserWhole(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		for i := range int64(3) {
+			e := &streamv1.Event{Sequence: i + 1, Kind: "tick", Text: r.GetTopic() + "\r\n<&>"}
+			if err := stream.Send(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f := startFront(t, s, routeFile(`event: {id: sequence, name: kind}`))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			resp := do(t, client, eventSource(t.Context(), t, f.url+"/watch/a%2Fb"))
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			assert.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+			assert.Equal(t, "no-store, no-transform", resp.Header.Get("Cache-Control"))
+			assert.Equal(t, "no", resp.Header.Get("X-Accel-Buffering"))
+			assert.Empty(t, resp.Header.Get("Connection"))
+			r := newReader(resp)
+			got := r.all(t)
+			require.Len(t, got, 4)
+			for i, e := range got[:3] {
+				assert.Equal(t, "tick", e.name)
+				assert.Equal(t, string(rune('1'+i)), e.id)
+				assert.JSONEq(t, `{"sequence":"`+e.id+`","kind":"tick","text":"a/b\r\n<&>","payload":""}`, e.data)
+			}
+			assert.Equal(t, "grpc-status", got[3].name)
+			assert.Equal(t, "grpc-end", got[3].id)
+			assert.JSONEq(t, `{"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}`, got[3].data)
+			assert.Regexp(t, `\A(:\n)?retry: (1[6-9]|2[0-4])\d\d\n`, r.text.String(), "2 s, plus or minus 20 %")
+		})
+	}
+	s.requireStreams(t, 0)
+}
+
+func TestAClosedConnectionCancelsTheUpstream(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 20ms"))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			do(t, client, eventSource(ctx, t, f.url+"/watch/x"))
+			s.requireStreams(t, 1)
+			leave()
+			s.requireStreams(t, 0)
+		})
+	}
+}
+
+func TestASilentUpstreamOpensTheStreamAfterOpenWait(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 20ms", "heartbeat: 30ms"))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			resp := do(t, client, eventSource(ctx, t, f.url+"/watch/x"))
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			opening := make([]byte, len(":\nretry: 2000\n:\n:\n"))
+			_, err := io.ReadFull(resp.Body, opening)
+			require.NoError(t, err)
+			assert.Regexp(t, `\A:\nretry: \d{4}\n:\n:\n\z`, string(opening), "a comment, the reconnection time, heartbeats")
+		})
+	}
+	s.requireStreams(t, 0)
+}
+
+func TestHeadersOfTheUpstreamOpenTheStream(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		if err := stream.SendHeader(nil); err != nil {
+			return err
+		}
+		return untilCancelled(r, stream)
+	})
+	f := startFront(t, s, routeFile("open_wait: 1h"))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	resp := do(t, clients(t)["HTTP1"], eventSource(ctx, t, f.url+"/watch/x"))
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+}
+
+func TestAnUpstreamThatDiesEndsTheStream(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		if err := stream.Send(&streamv1.Event{Sequence: 1}); err != nil {
+			return err
+		}
+		return untilCancelled(r, stream)
+	})
+	f := startFront(t, s, routeFile())
+	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))
+	r := newReader(resp)
+	first, err := r.next()
+	require.NoError(t, err)
+	assert.Contains(t, first.data, `"sequence":"1"`)
+	s.grpc.Stop()
+	rest := r.all(t)
+	require.Len(t, rest, 1)
+	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream answered unavailable",
+		"retry":true,"reason":"upstream"}`, rest[0].data)
+	assert.Empty(t, rest[0].id, "the browser keeps its cursor: it should come back")
+}
+
+func TestAClientThatLeavesDuringOpenWaitCancelsTheUpstream(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 1h"))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			left := make(chan struct{})
+			go func() {
+				defer close(left)
+				resp, err := client.Do(eventSource(ctx, t, f.url+"/watch/x"))
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+			s.requireStreams(t, 1)
+			leave()
+			<-left
+			s.requireStreams(t, 0)
+		})
+	}
+}
+
+func TestAThousandAbortsLeaveNothing(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		if r.GetTopic() == "talks" {
+			return count(1<<40, nil)(r, stream)
+		}
+		return untilCancelled(r, stream)
+	})
+	f := startFront(t, s, routeFile("open_wait: 1ms"))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			for i := range 500 {
+				ctx, leave := context.WithCancel(t.Context())
+				topic := "quiet"
+				if i%2 == 0 {
+					topic = "talks"
+				}
+				resp, err := client.Do(eventSource(ctx, t, f.url+"/watch/"+topic))
+				require.NoError(t, err)
+				leave()
+				_ = resp.Body.Close()
+			}
+			s.requireStreams(t, 0) // goroutines here are counted when the tests end
+		})
+	}
+	assert.Greater(t, s.opened.Load(), int64(500), "most calls get as far as the server's handler")
+}
+
+func TestAClientThatStopsReadingIsCutOff(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", new(sendCounter).count(1<<40))
+	f := startFront(t, s, routeFile("write_timeout: 100ms"))
+	for name, client := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			resp := do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			s.requireStreams(t, 0) // nobody reads: buffers fill, the write times out, the upstream is cancelled
+			r := newReader(resp)
+			for {
+				if e, err := r.next(); err != nil {
+					break
+				} else {
+					assert.NotEqual(t, "grpc-status", e.name, "a connection that was cut has no last words")
+				}
+			}
+		})
+	}
+}
+
+func TestTheUpstreamFeelsASlowClient(t *testing.T) {
+	const total = 10_000
+	var sent sendCounter
+	s := startServer(t, "127.0.0.1:0", sent.count(total))
+	f := startFront(t, s, routeFile("event: {id: sequence}", "write_timeout: 1m"))
+	resp := do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x"))
+	sent.settle(t)
+	assert.Less(t, sent.n.Load(), int64(total), "the upstream waits for the client")
+	got := newReader(resp).all(t)
+	require.Len(t, got, total+1, "and nothing is lost")
+	for i, e := range got[:total] {
+		require.Equal(t, int64(i+1), parseInt(t, e.id))
+	}
+}
+
+func TestADeadlineEndsTheStream(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("request: {timeout: 50ms}", "status: {DEADLINE_EXCEEDED: stop}"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 1)
+	assert.Contains(t, got[0].data, `"status":"DEADLINE_EXCEEDED"`)
+	assert.Contains(t, got[0].data, `"retry":false`, "the route overrides the table")
+}
+
+func TestMaxAgeEndsTheConnection(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("max_age: 50ms", "open_wait: 1ms"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 1)
+	assert.Contains(t, got[0].data, `"retry":true,"reason":"max_age"`)
+	s.requireStreams(t, 0)
+}
+
+func TestShutdownEndsStreamsInGoodOrder(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 1ms"))
+	client := clients(t)["HTTP1"]
+	var streams []*http.Response
+	for range 5 {
+		streams = append(streams, do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+	}
+	s.requireStreams(t, 5)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	require.NoError(t, f.bridge.Shutdown(ctx))
+	for _, resp := range streams {
+		got := newReader(resp).all(t)
+		require.Len(t, got, 1)
+		assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the bridge is shutting down","retry":true,"reason":"drain"}`,
+			got[0].data)
+	}
+	s.requireStreams(t, 0)
+
+	late := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, late, 1)
+	assert.Contains(t, late[0].data, `"reason":"drain"`)
+	assert.EqualValues(t, 5, s.opened.Load(), "who comes late is turned away before the upstream is touched")
+}
+
+func TestShutdownGivesUpWithItsContext(t *testing.T) {
+	var sent sendCounter
+	s := startServer(t, "127.0.0.1:0", sent.count(1<<40))
+	f := startFront(t, s, routeFile("write_timeout: 1h"))
+	do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")) // and does not read
+	sent.settle(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	assert.ErrorIs(t, f.bridge.Shutdown(ctx), context.DeadlineExceeded)
+}
+
+func TestErrorsAfterEvents(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(10, status.Error(codes.NotFound, "the topic is gone")))
+	f := startFront(t, s, routeFile())
+	got := newReader(do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 11)
+	assert.JSONEq(t, `{"code":5,"status":"NOT_FOUND","message":"the topic is gone","retry":false,"reason":"upstream"}`, got[10].data)
+	assert.Equal(t, "grpc-end", got[10].id)
+}

@@ -1,0 +1,142 @@
+package bridge
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+)
+
+// table is all routes of one moment: a pure function of the configuration and of the schemas. It is immutable, and
+// swapped whole when a schema changes; streams keep the route that they began with.
+type table struct {
+	router *pathtmpl.Router[*route]
+	routes []*route
+	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
+	// is turned away as this route is: 404 would make an EventSource give up for good.
+	pending *route
+}
+
+// newTable compiles every route against the schemas that are there. old lends the health of its routes.
+func newTable(cfg *config.Config, backends []*backend, old *table) (*table, *config.Problem) {
+	b := &tableBuilder{
+		table:    &table{router: pathtmpl.NewRouter[*route]()},
+		backends: backends,
+		health:   healthOf(old),
+	}
+	for _, r := range cfg.Routes {
+		if err := b.listed(r); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.ServeAll {
+		b.everyMethod(cfg.Defaults)
+	}
+	return b.table, nil
+}
+
+func healthOf(t *table) map[string]*health {
+	out := make(map[string]*health)
+	if t != nil {
+		for _, rt := range t.routes {
+			out[rt.cfg.Name] = rt.health
+		}
+	}
+	return out
+}
+
+type tableBuilder struct {
+	table    *table
+	backends []*backend
+	health   map[string]*health
+}
+
+// listed adds a route of the file, in order or out of it.
+func (b *tableBuilder) listed(r *config.Route) *config.Problem {
+	at := r.Problem("", "", "")
+	rt := &route{cfg: r, origin: fmt.Sprintf("%s:%d", at.File, at.Line), health: b.healthOf(r.Name)}
+	u, problem := b.backendOf(r)
+	if problem == nil {
+		rt.backend = u
+		if snap, err := u.schema(); snap != nil {
+			rt.compile(snap)
+		} else {
+			problem = r.Problem("rpc", unavailable(u, err), "")
+		}
+	}
+	if problem != nil {
+		rt.problems = config.Problems{problem}
+	}
+	return b.add(rt)
+}
+
+// backendOf finds the upstream of a route: the one that it names, the only one, or the only one that has the service.
+func (b *tableBuilder) backendOf(r *config.Route) (*backend, *config.Problem) {
+	var have []*backend
+	var unknown []string
+	for _, u := range b.backends {
+		if r.Upstream == u.cfg.Name || len(b.backends) == 1 {
+			return u, nil
+		}
+		if r.Upstream != "" {
+			continue
+		}
+		switch snap, err := u.schema(); {
+		case snap == nil:
+			unknown = append(unknown, unavailable(u, err))
+		case snap.HasService(r.Service):
+			have = append(have, u)
+		}
+	}
+	switch {
+	case len(have) == 1:
+		return have[0], nil
+	case len(have) > 1:
+		return nil, r.Problem("rpc", fmt.Sprintf("upstreams %q and %q both have the service %s", have[0].cfg.Name,
+			have[1].cfg.Name, r.Service), "say which one: `upstream: "+have[0].cfg.Name+"`")
+	case len(unknown) > 0:
+		return nil, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
+	}
+	return nil, r.Problem("rpc", "no upstream has the service "+r.Service, "")
+}
+
+// everyMethod adds a route for each server-streaming method of every upstream.
+func (b *tableBuilder) everyMethod(defaults *config.Route) {
+	for _, u := range b.backends {
+		snap, _ := u.schema()
+		if snap == nil {
+			b.table.pending = &route{cfg: defaults, health: &health{}}
+			continue
+		}
+		for _, m := range snap.Streaming() {
+			r := *defaults
+			r.Service, r.Method = string(m.Parent().FullName()), string(m.Name())
+			r.Path = "/" + r.Service + "/" + r.Method
+			r.Name, r.Upstream = r.Path, u.cfg.Name
+			rt := &route{cfg: &r, origin: "schema of " + u.cfg.Name, backend: u, health: b.healthOf(r.Name)}
+			rt.compile(snap)
+			_ = b.add(rt) // a second upstream with the same method: the first one serves it
+		}
+	}
+}
+
+func (b *tableBuilder) healthOf(name string) *health {
+	if h := b.health[name]; h != nil {
+		return h
+	}
+	return &health{}
+}
+
+func (b *tableBuilder) add(rt *route) *config.Problem {
+	template, err := pathtmpl.Parse(rt.cfg.Path)
+	if err == nil {
+		err = b.table.router.Add(http.MethodGet, template, rt)
+	}
+	if err != nil {
+		return rt.cfg.Problem("path", err.Error(), "")
+	}
+	b.table.routes = append(b.table.routes, rt)
+	return nil
+}
