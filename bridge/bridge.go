@@ -53,7 +53,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	for _, u := range b.backends {
 		if u.reflects() {
-			b.watchers.Go(func() { u.watch(b.ctx, b.schemaChanged) })
+			b.watchers.Go(func() { u.watch(b.ctx, func() { b.schemaChanged(u) }) })
 		}
 	}
 	return b, nil

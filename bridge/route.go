@@ -18,6 +18,7 @@ type route struct {
 	backend  *backend
 	plan     *plan
 	problems config.Problems
+	waiting  bool // the schema is all that is missing, which is said of the upstream once, and not of each route
 	warnings config.Problems
 	health   *health
 }

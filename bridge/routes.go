@@ -43,7 +43,14 @@ func (b *Bridge) Routes() []RouteInfo {
 }
 
 // schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
-func (b *Bridge) schemaChanged() {
+func (b *Bridge) schemaChanged(u *backend) {
+	if snap, err := u.schema(); err != nil {
+		b.log.Warn("schema cannot be read; trying again", "upstream", u.cfg.Name, "target", u.cfg.Target, "error", err)
+	} else {
+		for _, broken := range snap.Broken() {
+			b.log.Warn("service cannot be described by its server", "upstream", u.cfg.Name, "error", broken)
+		}
+	}
 	if err := b.renew(); err != nil {
 		b.log.Error("routes keep their old schema", "error", err)
 	}
@@ -74,7 +81,7 @@ func (b *Bridge) announce(old, now *table) {
 	for _, rt := range now.routes {
 		state, known := before[rt.cfg.Name]
 		switch {
-		case known && state == stateOf(rt):
+		case known && state == stateOf(rt), rt.waiting:
 		case rt.plan == nil:
 			b.log.Warn("route is out of order", "route", rt.cfg.Name, "problem", rt.problem())
 		default:
@@ -86,7 +93,7 @@ func (b *Bridge) announce(old, now *table) {
 
 func stateOf(rt *route) string {
 	if rt.plan != nil {
-		return ""
+		return "served"
 	}
 	return rt.problem().Error()
 }

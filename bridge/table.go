@@ -60,9 +60,11 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	u, problem := b.backendOf(r)
 	if problem == nil {
 		rt.backend = u
-		if snap, err := u.schema(); snap != nil {
+		snap, err := u.schema()
+		if snap != nil {
 			rt.compile(snap)
 		} else {
+			rt.waiting = true
 			problem = r.Problem("rpc", unavailable(u, err), "")
 		}
 	}
