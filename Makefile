@@ -1,0 +1,49 @@
+# `make help` lists what there is. Everything runs with nothing installed but Go.
+
+.DEFAULT_GOAL := help
+GO ?= go
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: format vet lint proto-lint fresh test ## Everything that CI holds a change to, but the browser's presence
+
+.PHONY: format
+format: ## Fail where gofmt would change a file
+	@out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '^gen/')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, in the version of .ci/tools
+	$(GO) -C .ci/tools/staticcheck build -o "$(CURDIR)/bin/staticcheck" honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+
+.PHONY: lint-all
+lint-all: ## golangci-lint, in the version of .ci/tools (building it takes minutes)
+	$(GO) -C .ci/tools/golangci-lint build -o "$(CURDIR)/bin/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+
+.PHONY: proto-lint
+proto-lint: ## buf lint
+	$(GO) tool buf lint
+
+.PHONY: generate
+generate: ## Generate gen/ from proto/
+	$(GO) tool buf generate
+
+.PHONY: fresh
+fresh: generate ## Fail where generated code is not what the sources say
+	@git diff --exit-code --stat -- gen && test -z "$$(git status --porcelain -- gen)"
+
+.PHONY: test
+test: ## All tests, with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: bench
+bench: ## All benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
