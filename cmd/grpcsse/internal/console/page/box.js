@@ -1,0 +1,143 @@
+// @ts-check
+
+import { Connection } from "./connection.js";
+import { Frames } from "./frames.js";
+import { Wire } from "./wire.js";
+import { part } from "./part.js";
+
+/** @typedef {import("./connection.js").State} State */
+/** @typedef {import("./connection.js").Status} Status */
+/** @typedef {import("./activity.js").Activity} Activity */
+
+/**
+ * The part of a box that only one kind of stream has.
+ * @typedef {object} View
+ * @property {string[]} [names] the names of the stream's events
+ * @property {() => string} [url] where to connect, if that depends on what the reader chose
+ * @property {(resumedAt: string) => void} [start] the stream is being opened by the reader, behind an id if that is not ""
+ * @property {(data: any, type: string) => void} show an event of the stream
+ * @property {(data: any) => void} [reset] the stream did not resume where it was
+ * @property {(status: Status) => void} [status] the stream has ended
+ * @property {(state: State) => void} [state] the connection is in another state
+ * @property {(note: string) => void} [cleanedUp] the method on the server has tidied up
+ */
+
+/** @type {Record<State, string>} */
+const words = {
+  idle: "idle",
+  connecting: "connecting",
+  open: "open",
+  retrying: "will retry",
+  ended: "ended",
+  failed: "failed",
+  refused: "browser gave up",
+  stopped: "stopped",
+};
+
+/** How long connecting may take before the reader is told why it might not happen. */
+const patience = 3000;
+
+/** One stream on the page: its button, its state, its numbers, and the view of what arrives. */
+export class Box {
+  events = 0;
+  #suspended = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #impatient;
+
+  /**
+   * @param {HTMLElement} section
+   * @param {View} view
+   * @param {() => void} changed called when the state has changed
+   */
+  constructor(section, view, changed) {
+    this.section = section;
+    this.view = view;
+    this.changed = changed;
+    this.title = part(section, "h2").textContent ?? "";
+    this.rpc = section.dataset.rpc ?? "";
+    this.wire = new Wire(section);
+    this.frames = new Frames(part(section, ".frames", HTMLDetailsElement));
+    this.toggle = part(section, ".toggle", HTMLButtonElement);
+    this.connection = new Connection(view.names ?? [], {
+      state: (state) => this.#state(state),
+      event: (event) => this.#event(event),
+      status: (status) => this.view.status?.(status),
+    });
+    this.toggle.addEventListener("click", () => (this.connection.active ? this.stop() : this.start()));
+    this.showURL();
+    this.#label();
+  }
+
+  get url() {
+    return this.view.url?.() ?? this.section.dataset.url ?? "";
+  }
+
+  showURL() {
+    part(this.section, ".url").textContent = this.url;
+  }
+
+  /** Opens the stream: behind the last id if the route can resume, else from its beginning. */
+  start() {
+    const cursor = "resumes" in this.section.dataset ? this.connection.lastEventId : "";
+    this.view.start?.(cursor);
+    const url = new URL(this.url, location.href);
+    if (cursor) url.searchParams.set("last_event_id", cursor);
+    this.connection.open(url.pathname + url.search);
+  }
+
+  stop() {
+    this.wire.pressed();
+    this.connection.close();
+  }
+
+  /** The page is going away, perhaps only into the back/forward cache, where an open stream would hold a connection. */
+  suspend() {
+    this.#suspended = this.connection.active;
+    this.connection.close();
+  }
+
+  /** The page is back. */
+  resume() {
+    if (this.#suspended) this.start();
+  }
+
+  /** @param {Activity} activity something happened to a stream of this box's method */
+  upstream(activity) {
+    this.wire.upstream(activity, this.connection.active);
+    if (activity.cleanedUp && this.wire.owns(activity)) this.view.cleanedUp?.(activity.cleanedUp.note);
+  }
+
+  /** @param {State} state */
+  #state(state) {
+    clearTimeout(this.#impatient);
+    if (state === "connecting") {
+      this.#impatient = setTimeout(() => this.wire.say(
+        "Still waiting. Over HTTP/1.1 a browser grants one host six connections, those of other tabs included.",
+      ), patience);
+    }
+    const pill = part(this.section, ".state");
+    pill.dataset.state = state;
+    part(pill, "span").textContent = words[state];
+    part(this.section, ".connects").textContent = String(this.connection.opened);
+    this.wire.state(state);
+    this.view.state?.(state);
+    this.#label();
+    this.changed();
+  }
+
+  #label() {
+    const { active } = this.connection;
+    this.toggle.textContent = active ? "Stop" : "Start";
+    this.toggle.setAttribute("aria-label", `${active ? "Stop" : "Start"} ${this.title}`);
+    this.toggle.toggleAttribute("data-running", active);
+  }
+
+  /** @param {MessageEvent<string>} event */
+  #event(event) {
+    this.frames.add(event);
+    this.wire.pulse();
+    part(this.section, ".events").textContent = (++this.events).toLocaleString("en");
+    part(this.section, ".last-id").textContent = event.lastEventId || "none";
+    if (event.type === "grpc-reset") this.view.reset?.(JSON.parse(event.data));
+    else if (!event.type.startsWith("grpc-")) this.view.show(JSON.parse(event.data), event.type);
+  }
+}
