@@ -24,7 +24,12 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if play() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for something that should happen soon.
 const patience = 10 * time.Second
@@ -246,7 +251,7 @@ func (c *sendCounter) settle(t *testing.T) {
 	}, patience, 200*time.Millisecond)
 }
 
-func parseInt(t *testing.T, s string) int64 {
+func parseInt(t testing.TB, s string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(s, 10, 64)
 	require.NoError(t, err)
