@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
+	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+)
+
+// demoAddress is where the demo listens unless it is told otherwise, or somebody else does.
+const demoAddress = "127.0.0.1:8080"
+
+// demoReady is how long the bridge may take to read the schema of a server in the same process.
+const demoReady = 10 * time.Second
+
+// demo is `grpcsse demo`: a gRPC server, the bridge, and a page.
+type demo struct {
+	Listen string `placeholder:"ADDRESS" help:"Where to listen: 127.0.0.1:8080, or a free port if that is taken."`
+}
+
+// Run implements the command: it serves until ctx ends.
+func (d *demo) Run(ctx context.Context, t *terminal) error {
+	upstream, err := listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	stop := runDemoServer(ctx, t, upstream)
+	defer stop()
+	listener, err := d.listen(ctx, t)
+	if err != nil {
+		return err
+	}
+	f, err := demoFront(ctx, t, listener, upstream.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer f.bridge.Close()
+	_, err = fmt.Fprintf(t.stdout, "page: http://%s/\ngrpc: %s (plaintext, with reflection)\n",
+		reachable(listener.Addr()), upstream.Addr())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return f.run(ctx)
+}
+
+// runDemoServer runs the gRPC server until the function that it returns is called, which waits for its end.
+func runDemoServer(ctx context.Context, t *terminal, listener net.Listener) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		seed := uint64(time.Now().UnixNano())
+		if err := server.NewServer(t.log.With("from", "gRPC server"), seed).Run(ctx, listener); err != nil {
+			t.log.Error("the gRPC server has stopped", "error", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// listen opens the address that was asked for, or the usual one, or any.
+func (d *demo) listen(ctx context.Context, t *terminal) (net.Listener, error) {
+	if d.Listen != "" {
+		return listen(ctx, d.Listen)
+	}
+	listener, err := listen(ctx, demoAddress)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Fprintf(t.stderr, "%s: %s is taken, so a free port is used\n", programName, demoAddress)
+		return listen(ctx, "127.0.0.1:0")
+	}
+	return listener, err
+}
+
+// demoFront puts the bridge in front of the gRPC server, and the page in front of the bridge.
+func demoFront(ctx context.Context, t *terminal, listener net.Listener, upstream string) (*front, error) {
+	file := demoFile(reachable(listener.Addr()), upstream)
+	cfg, err := config.Parse("demo.yaml", file)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(quiet(t.log)))
+	if err != nil {
+		return nil, err
+	}
+	handler, err := demoPage(ctx, b, cfg, page.Page{
+		Address: reachable(listener.Addr()), Upstream: upstream, Config: file, Streams: demoStreams(cfg, file),
+	})
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return &front{listener: listener, bridge: b, handler: handler, settings: cfg.Server, log: t.log}, nil
+}
+
+// demoPage returns the page with the bridge behind it, once every route is in order.
+func demoPage(ctx context.Context, b *bridge.Bridge, cfg *config.Config, p page.Page) (http.Handler, error) {
+	if err := waitReady(ctx, b, demoReady); err != nil {
+		return nil, err
+	}
+	if problems := problemsOf(b.Routes()); len(problems) > 0 {
+		return nil, problems
+	}
+	return page.Handler(p, b)
+}
+
+// reachable turns the address of a listener into one that a browser on this machine can use.
+func reachable(address net.Addr) string {
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return address.String()
+	}
+	return fmt.Sprintf("localhost:%d", tcp.Port)
+}

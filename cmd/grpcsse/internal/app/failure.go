@@ -1,0 +1,92 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// programName is what the program calls itself in front of people.
+const programName = "grpcsse"
+
+// Exit codes.
+const (
+	codeOK      = 0
+	codeRuntime = 1
+	codeUsage   = 2
+	codeConfig  = 3
+)
+
+// usageError is a mistake on the command line; hint is what to try.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// hintedError is an error with advice.
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+// errUnfit says that a configuration is wrong and that the problems have been shown already.
+var errUnfit = errors.New("the configuration has problems")
+
+// complain writes what is to be said about err, and returns the exit code that it means.
+func complain(w io.Writer, err error) int {
+	var problems config.Problems
+	var wrongUsage *usageError
+	var hinted *hintedError
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.Is(err, errUnfit):
+		return codeConfig
+	case errors.As(err, &problems):
+		problems.Render(w)
+		fmt.Fprintf(w, "%s: error: %s\n", programName, tally(problems))
+		return codeConfig
+	case errors.As(err, &wrongUsage):
+		fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, wrongUsage.hint)
+		return codeUsage
+	case errors.As(err, &hinted):
+		fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, hinted.hint)
+		return codeRuntime
+	}
+	fmt.Fprintf(w, "%s: error: %v\n", programName, err)
+	return codeRuntime
+}
+
+// tally counts problems in words: "2 errors and 1 warning in the configuration".
+func tally(problems config.Problems) string {
+	errs, warnings := 0, 0
+	for _, p := range problems {
+		if p.Warning {
+			warnings++
+		} else {
+			errs++
+		}
+	}
+	switch {
+	case warnings == 0:
+		return plural(errs, "error") + " in the configuration"
+	case errs == 0:
+		return plural(warnings, "warning") + " in the configuration"
+	}
+	return plural(errs, "error") + " and " + plural(warnings, "warning") + " in the configuration"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

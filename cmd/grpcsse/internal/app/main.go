@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line.
+type cli struct {
+	LogFormat string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"How the log is written: text (the default) or json."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"The least level that is logged: debug, info (the default), warn or error."`
+
+	Serve   serve   `cmd:"" help:"Serve the routes of a configuration file, or every method of one gRPC server."`
+	Check   check   `cmd:"" help:"Check a configuration file, and its routes against the schemas of the gRPC servers."`
+	Routes  routes  `cmd:"" help:"List what is served, and from where."`
+	Demo    demo    `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
+	Version version `cmd:"" help:"Print the version."`
+}
+
+// terminal is where a command writes.
+type terminal struct {
+	stdout, stderr io.Writer
+	log            *slog.Logger
+}
+
+// Main runs the program until it is done or ctx ends, and returns its exit code. It writes to stdout and stderr only.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var parsed cli
+	helped := false
+	parser, err := kong.New(&parsed,
+		kong.Name(programName),
+		kong.Description("A gRPC-to-SSE bridge: server-streaming gRPC methods for a browser's EventSource."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil { // a mistake in the tags above
+		return complain(stderr, err)
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case helped:
+		return codeOK
+	case err != nil:
+		return complain(stderr, usage(err))
+	}
+	logger, err := newLogger(stderr, parsed.LogFormat, parsed.LogLevel)
+	if err != nil {
+		return complain(stderr, usage(err))
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return complain(stderr, command.Run(&terminal{stdout: stdout, stderr: stderr, log: logger}))
+}
+
+// usage makes a mistake on the command line of err, with the help text that belongs to it.
+func usage(err error) error {
+	command := programName
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		command += " " + parse.Context.Selected().Name
+	}
+	return &usageError{err: err, hint: "see " + command + " --help"}
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge"
+)
+
+// routes is `grpcsse routes`: a table of what is served, on standard output.
+type routes struct {
+	source
+
+	Timeout time.Duration `default:"10s" help:"How long to wait for the schemas of the gRPC servers."`
+}
+
+// Run implements the command.
+func (r *routes) Run(ctx context.Context, t *terminal) error {
+	cfg, err := r.load(t)
+	if err != nil {
+		return err
+	}
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(quiet(t.log)))
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	late := waitReady(ctx, b, r.Timeout) // the routes that are known are listed all the same
+	infos := b.Routes()
+	if err := table(t.stdout, infos); err != nil {
+		return err
+	}
+	problemsOf(infos).Render(t.stderr)
+	if late == nil && len(infos) == 0 {
+		return errors.New("nothing is served: the upstream is not there, or shows no server-streaming method by reflection")
+	}
+	return late
+}
+
+// table writes one line for each route.
+func table(w io.Writer, infos []bridge.RouteInfo) error {
+	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tSTATE")
+	for _, info := range infos {
+		state := "served"
+		if info.Problem != nil {
+			state = "out of order"
+		}
+		upstream := info.Upstream
+		if upstream == "" {
+			upstream = "?"
+		}
+		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			strings.Join(info.Methods, ","), info.Path, info.RPC, upstream, info.Source, state)
+	}
+	return lines.Flush()
+}

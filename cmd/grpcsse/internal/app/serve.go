@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// serve is `grpcsse serve`.
+type serve struct {
+	source
+
+	Listen  string        `placeholder:"ADDRESS" help:"Where to listen, instead of server.listen: host:port."`
+	Strict  bool          `help:"Refuse to start unless every route is in order."`
+	Timeout time.Duration `default:"10s" help:"With --strict: how long to wait for the schemas of the gRPC servers."`
+}
+
+// Run implements the command: it serves until ctx ends, and then until the last stream has.
+func (s *serve) Run(ctx context.Context, t *terminal) error {
+	cfg, err := s.load(t)
+	if err != nil {
+		return err
+	}
+	if s.Listen != "" {
+		cfg.Server.Listen = s.Listen
+	}
+	// The end of ctx is the beginning of the drain: streams must outlive it.
+	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log))
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if s.Strict {
+		if err := s.demandOrder(ctx, b); err != nil {
+			return err
+		}
+	}
+	listener, err := listen(ctx, cfg.Server.Listen)
+	if err != nil {
+		return err
+	}
+	f := front{listener: listener, bridge: b, handler: b, settings: cfg.Server, log: t.log}
+	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
+	return f.run(ctx)
+}
+
+// demandOrder returns an error unless every route is in order.
+func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
+	if err := waitReady(ctx, b, s.Timeout); err != nil {
+		return err
+	}
+	infos := b.Routes()
+	if problems := problemsOf(infos); len(problems) > 0 {
+		return problems
+	}
+	if len(infos) == 0 {
+		return config.Problems{{Message: "no route: the upstream is not there, or shows no server-streaming method"}}
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+// Command grpcsse is a gRPC-to-SSE bridge: it serves server-streaming gRPC methods to a browser's EventSource.
+//
+// Exit codes: 0 all went well, 1 something went wrong at run time, 2 the command line is wrong, 3 the configuration is.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/app"
+)
+
+func main() {
+	ctx, forget := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, forget) // so that a second signal ends the program at once
+	os.Exit(app.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}

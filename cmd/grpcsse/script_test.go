@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"grpcsse": main})
+}
+
+// TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $CLOSED an address where nobody
+// listens, and $FREE one that was free a moment ago.
+func TestScripts(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- demo.NewServer(slog.New(slog.DiscardHandler), 1).Run(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+	// The group makes the server outlive the scripts, which run in parallel.
+	t.Run("group", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 "testdata/script",
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("UPSTREAM", listener.Addr().String())
+				for _, name := range []string{"CLOSED", "FREE"} {
+					address, err := unused()
+					if err != nil {
+						return err
+					}
+					env.Setenv(name, address)
+				}
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"answers": answers, "expand": expand},
+		})
+	})
+}
+
+// unused returns an address on which nobody listens.
+func unused() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// answers is the script command `answers URL STATUS`: it waits until a server answers at URL with STATUS.
+func answers(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		ts.Fatalf("usage: answers URL STATUS")
+	}
+	last := "nothing"
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		response, err := http.Get(args[0])
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		_ = response.Body.Close()
+		if last = response.Status; last[:3] == args[1] {
+			return
+		}
+	}
+	ts.Fatalf("expected %s from %s, found %s", args[1], args[0], last)
+}
+
+// expand is the script command `expand FILE…`: it replaces $VARIABLES in files.
+func expand(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) == 0 {
+		ts.Fatalf("usage: expand FILE…")
+	}
+	for _, name := range args {
+		content := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(content), 0o600))
+	}
+}
