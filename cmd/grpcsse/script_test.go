@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $CLOSED an address where nobody
 // listens, and $FREE one that was free a moment ago.
 func TestScripts(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("UPSTREAM", listener.Addr().String())
 				for _, name := range []string{"CLOSED", "FREE"} {
-					address, err := unused()
+					address, err := unused(t.Context())
 					if err != nil {
 						return err
 					}
@@ -57,8 +57,8 @@ func TestScripts(t *testing.T) {
 }
 
 // unused returns an address on which nobody listens.
-func unused() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func unused(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -26,12 +26,12 @@ func (k *check) Run(ctx context.Context, t *terminal) error {
 	problems.Render(t.stdout)
 	switch {
 	case hasErrors(problems):
-		fmt.Fprintf(t.stderr, "%s: error: %s: %s\n", programName, k.File, tally(problems))
+		t.say("error: %s: %s", k.File, tally(problems))
 		return errUnfit
 	case len(problems) > 0:
-		fmt.Fprintf(t.stderr, "%s: %s is in order, with %s\n", programName, k.File, plural(len(problems), "warning"))
+		t.say("%s is in order, with %s", k.File, plural(len(problems), "warning"))
 	default:
-		fmt.Fprintf(t.stderr, "%s: %s is in order\n", programName, k.File)
+		t.say("%s is in order", k.File)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type demo struct {
 }
 
 // Run implements the command: it serves until ctx ends.
-func (d *demo) Run(ctx context.Context, t *terminal) error {
+func (d *demo) Run(ctx context.Context, t *terminal) (err error) {
 	upstream, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (d *demo) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer f.bridge.Close()
+	defer func() { err = errors.Join(err, f.bridge.Close()) }()
 	_, err = fmt.Fprintf(t.stdout, "page: http://%s/\ngrpc: %s (plaintext, with reflection)\n",
 		reachable(listener.Addr()), upstream.Addr())
 	if err != nil {
@@ -75,7 +75,7 @@ func (d *demo) listen(ctx context.Context, t *terminal) (net.Listener, error) {
 	}
 	listener, err := listen(ctx, demoAddress)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		fmt.Fprintf(t.stderr, "%s: %s is taken, so a free port is used\n", programName, demoAddress)
+		t.say("%s is taken, so a free port is used", demoAddress)
 		return listen(ctx, "127.0.0.1:0")
 	}
 	return listener, err
@@ -92,7 +92,7 @@ func demoFront(ctx context.Context, t *terminal, listener net.Listener, upstream
 	if err != nil {
 		return nil, err
 	}
-	handler, err := demoPage(ctx, b, cfg, page.Page{
+	handler, err := demoPage(ctx, b, page.Page{
 		Address: reachable(listener.Addr()), Upstream: upstream, Config: file, Streams: demoStreams(cfg, file),
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func demoFront(ctx context.Context, t *terminal, listener net.Listener, upstream
 }
 
 // demoPage returns the page with the bridge behind it, once every route is in order.
-func demoPage(ctx context.Context, b *bridge.Bridge, cfg *config.Config, p page.Page) (http.Handler, error) {
+func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler, error) {
 	if err := waitReady(ctx, b, demoReady); err != nil {
 		return nil, err
 	}

@@ -49,8 +49,8 @@ func TestDemoOffersItsConfiguration(t *testing.T) {
 }
 
 func TestDemoFindsAnotherPort(t *testing.T) {
-	if listener, err := net.Listen("tcp", "127.0.0.1:8080"); err == nil { // otherwise somebody else has it
-		defer listener.Close()
+	if listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:8080"); err == nil { // otherwise somebody else has it
+		defer func() { assert.NoError(t, listener.Close()) }()
 	}
 	d := startDemo(t)
 	assert.NotContains(t, d.page, ":8080/")
@@ -69,7 +69,7 @@ func TestDemoSpeaksBothHTTPVersions(t *testing.T) {
 			client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
 			defer client.CloseIdleConnections()
 			count := d.open(t, client, "/count")
-			defer count.Body.Close()
+			defer func() { assert.NoError(t, count.Body.Close()) }()
 			assert.Equal(t, version, count.Proto)
 			assert.Contains(t, readUntil(t, bufio.NewScanner(count.Body), "data: "), `data: {"count":1,"goal":100}`)
 		})

@@ -40,7 +40,8 @@ func (e *hintedError) Unwrap() error { return e.err }
 // errUnfit says that a configuration is wrong and that the problems have been shown already.
 var errUnfit = errors.New("the configuration has problems")
 
-// complain writes what is to be said about err, and returns the exit code that it means.
+// complain writes what is to be said about err, and returns the exit code that it means, which says enough where nothing
+// can be written.
 func complain(w io.Writer, err error) int {
 	var problems config.Problems
 	var wrongUsage *usageError
@@ -52,16 +53,16 @@ func complain(w io.Writer, err error) int {
 		return codeConfig
 	case errors.As(err, &problems):
 		problems.Render(w)
-		fmt.Fprintf(w, "%s: error: %s\n", programName, tally(problems))
+		_, _ = fmt.Fprintf(w, "%s: error: %s\n", programName, tally(problems))
 		return codeConfig
 	case errors.As(err, &wrongUsage):
-		fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, wrongUsage.hint)
+		_, _ = fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, wrongUsage.hint)
 		return codeUsage
 	case errors.As(err, &hinted):
-		fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, hinted.hint)
+		_, _ = fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, hinted.hint)
 		return codeRuntime
 	}
-	fmt.Fprintf(w, "%s: error: %v\n", programName, err)
+	_, _ = fmt.Fprintf(w, "%s: error: %v\n", programName, err)
 	return codeRuntime
 }
 

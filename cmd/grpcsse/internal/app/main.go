@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -25,6 +26,11 @@ type cli struct {
 type terminal struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
+}
+
+// say writes a line of words. That it could not be written, nobody could be told.
+func (t *terminal) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.stderr, programName+": "+format+"\n", args...)
 }
 
 // Main runs the program until it is done or ctx ends, and returns its exit code. It writes to stdout and stderr only.

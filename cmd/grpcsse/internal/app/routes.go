@@ -20,7 +20,7 @@ type routes struct {
 }
 
 // Run implements the command.
-func (r *routes) Run(ctx context.Context, t *terminal) error {
+func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	cfg, err := r.load(t)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (r *routes) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	late := waitReady(ctx, b, r.Timeout) // the routes that are known are listed all the same
 	infos := b.Routes()
 	if err := table(t.stdout, infos); err != nil {
@@ -44,8 +44,9 @@ func (r *routes) Run(ctx context.Context, t *terminal) error {
 
 // table writes one line for each route.
 func table(w io.Writer, infos []bridge.RouteInfo) error {
+	// What cannot be written is reported by Flush.
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tSTATE")
+	_, _ = fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tSTATE")
 	for _, info := range infos {
 		state := "served"
 		if info.Problem != nil {
@@ -55,7 +56,7 @@ func table(w io.Writer, infos []bridge.RouteInfo) error {
 		if upstream == "" {
 			upstream = "?"
 		}
-		fmt.Fprintf(lines, "%s\t%s\t%s\t%s\t%s\t%s\n",
+		_, _ = fmt.Fprintf(lines, "%s\t%s\t%s\t%s\t%s\t%s\n",
 			strings.Join(info.Methods, ","), info.Path, info.RPC, upstream, info.Source, state)
 	}
 	return lines.Flush()

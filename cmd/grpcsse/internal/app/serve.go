@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
@@ -18,7 +19,7 @@ type serve struct {
 }
 
 // Run implements the command: it serves until ctx ends, and then until the last stream has.
-func (s *serve) Run(ctx context.Context, t *terminal) error {
+func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	cfg, err := s.load(t)
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	if s.Strict {
 		if err := s.demandOrder(ctx, b); err != nil {
 			return err

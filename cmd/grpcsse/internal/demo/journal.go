@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -80,7 +81,7 @@ func (j *journal) intercept(
 
 	after := time.Since(opened).Truncate(time.Millisecond)
 	attributes := []any{"stream", r.number, "rpc", r.rpc, "after", after, "messages", r.messages}
-	if err != nil && context.Cause(stream.Context()) == context.Canceled {
+	if err != nil && errors.Is(stream.Context().Err(), context.Canceled) {
 		j.record(r, &activityv1.Activity{What: &activityv1.Activity_Cancelled{Cancelled: &activityv1.Cancelled{
 			After: durationpb.New(after), Messages: r.messages,
 		}}})

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // serve runs the demo server on a free loopback port until the test ends.
 func serve(t *testing.T) *grpc.ClientConn {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
