@@ -50,6 +50,15 @@ func (q *Queue) Push(ctx context.Context, frame []byte) error {
 	}
 }
 
+// Notice appends a frame that is no event, whatever the limit: there are few, they are short, and they come from whoever
+// notices, while the producer waits. Unlike the other methods it may be called from any goroutine.
+func (q *Queue) Notice(frame []byte) {
+	q.mu.Lock()
+	q.pending = append(q.pending, frame...)
+	q.mu.Unlock()
+	wake(q.ready)
+}
+
 // End says that nothing follows but e. It never waits. Only the first call counts.
 func (q *Queue) End(e End) {
 	q.mu.Lock()
@@ -75,6 +84,9 @@ func (q *Queue) Ready() <-chan struct{} { return q.ready }
 func (q *Queue) Take() Batch {
 	q.mu.Lock()
 	q.pending, q.taken = q.taken[:0], q.pending
+	if cap(q.pending) > 2*q.limit { // one large frame must not keep its memory for the life of the stream
+		q.pending = nil
+	}
 	b := Batch{Frames: q.taken, Events: q.events, End: q.end}
 	q.events = 0
 	q.mu.Unlock()

@@ -116,3 +116,14 @@ func TestQueueLosesNothing(t *testing.T) {
 }
 
 func frame(i, n int) string { return fmt.Sprintf("%d%s;", i, strings.Repeat("x", n)) }
+
+func TestQueueGivesBackTheMemoryOfALargeFrame(t *testing.T) {
+	q := pump.NewQueue(10)
+	require.NoError(t, q.Push(t.Context(), make([]byte, 1<<20)))
+	assert.Len(t, q.Take().Frames, 1<<20)
+	for range 2 {
+		assert.Empty(t, q.Take().Frames)
+		require.NoError(t, q.Push(t.Context(), []byte("small")))
+		assert.Less(t, cap(q.Take().Frames), 1<<10)
+	}
+}

@@ -1,0 +1,53 @@
+package pump_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+// slowResponse takes bytes at a steady rate, and fails once the write deadline has passed.
+type slowResponse struct {
+	http.ResponseWriter
+	perSecond int
+	deadline  time.Time
+	got       int
+	flushed   int
+}
+
+func (s *slowResponse) Write(p []byte) (int, error) {
+	time.Sleep(time.Duration(len(p)) * time.Second / time.Duration(s.perSecond))
+	if !s.deadline.IsZero() && time.Now().After(s.deadline) {
+		return 0, errors.New("deadline exceeded")
+	}
+	s.got += len(p)
+	return len(p), nil
+}
+
+func (s *slowResponse) SetWriteDeadline(t time.Time) error { s.deadline = t; return nil }
+func (s *slowResponse) FlushError() error                  { s.flushed++; return nil }
+
+func TestALargeEventDoesNotCutOffASteadyReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowResponse{perSecond: 10 << 10} // 64 KiB take 6.4 s
+		const size = 4 << 20
+		require.NoError(t, pump.NewHTTPConn(s, 10*time.Second).Write(make([]byte, size)))
+		assert.Equal(t, size, s.got)
+		assert.Equal(t, 1, s.flushed)
+		assert.True(t, s.deadline.IsZero(), "no deadline is left behind")
+	})
+}
+
+func TestAStalledReaderIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowResponse{perSecond: 1 << 10}
+		assert.Error(t, pump.NewHTTPConn(s, 10*time.Second).Write(make([]byte, 4<<20)))
+	})
+}
