@@ -13,7 +13,14 @@ import (
 )
 
 func main() {
-	ctx, forget := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, forget) // so that a second signal ends the program at once
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		end()
+		<-signals
+		os.Exit(1) // whoever asks twice does not want to wait
+	}()
 	os.Exit(app.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -51,7 +51,9 @@ func TestScripts(t *testing.T) {
 				}
 				return nil
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"answers": answers, "expand": expand},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"answers": answers, "expand": expand, "hold": hold,
+			},
 		})
 	})
 }
@@ -94,4 +96,14 @@ func expand(ts *testscript.TestScript, negated bool, args []string) {
 		content := os.Expand(ts.ReadFile(name), ts.Getenv)
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(content), 0o600))
 	}
+}
+
+// hold is the script command `hold URL`: it opens a stream, and holds it until the script ends.
+func hold(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: hold URL")
+	}
+	response, err := http.Get(args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = response.Body.Close() })
 }
