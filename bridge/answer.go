@@ -18,13 +18,10 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 		answerHTTP(w, rt, c, end)
 		return
 	}
-	writeStreamHeader(w, end)
-	if c.r.Method == http.MethodHead {
-		return
-	}
+	writeStreamHeader(w, c, end)
 	q := pump.NewQueue(0)
-	q.End(rt.last(end))
-	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt))
+	q.End(rt.last(c.format, end))
+	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt, c.format))
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {

@@ -3,8 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -38,12 +36,19 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, variables []s
 		return nil, refuse(codes.InvalidArgument, byRequest, err.Error())
 	}
 	ctx, sub := b.newSubscription(ctx, rt.cfg.Request.Timeout)
-	f := &feed{rt: rt, queue: sub.queue}
+	r := &reader{
+		feed: feed{
+			rt: rt, format: c.format, queue: sub.queue, lost: lost, notice: &notice{queue: sub.queue, format: c.format},
+		},
+		bridge: b,
+		source: grpcSource{rt.backend.client},
+		in:     in,
+	}
 	go func() {
 		defer close(sub.done)
-		sub.end = b.read(ctx, f, c, in, request, lost)
-		sub.events = f.pushed
-		sub.queue.End(rt.last(sub.end))
+		sub.end = r.run(ctx, request)
+		sub.events = r.pushed
+		sub.queue.End(rt.last(c.format, sub.end))
 	}()
 	return sub, nil
 }
@@ -60,44 +65,6 @@ func (b *Bridge) newSubscription(ctx context.Context, timeout time.Duration) (co
 		cancelAll = func() { detach(); stop(); cancel() }
 	}
 	return ctx, &subscription{queue: pump.NewQueue(queueBytes), cancel: cancelAll, done: make(chan struct{})}
-}
-
-// read runs the feed to its end. A cursor that the upstream refuses is dropped, and the page is told: it never dies of an
-// old id.
-func (b *Bridge) read(ctx context.Context, f *feed, c *caller, in bind.Input, request []byte, lost string) (end *ending) {
-	defer func() {
-		if p := recover(); p != nil { // one message must not take down every other stream
-			b.log.Error("panic while reading a stream", "route", f.rt.cfg.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			end = refuse(codes.Internal, byPanic, "internal error")
-		}
-	}()
-	src := grpcSource{f.rt.backend.client}
-	if lost != "" && f.rt.plan.binder.UsesCursor() {
-		f.reset(ctx, lost)
-	}
-	end = f.run(ctx, src, request)
-	if !f.pushed && in.HasLastEventID && f.rt.plan.binder.UsesCursor() && refusesCursor(end) {
-		in.HasLastEventID = false
-		fresh, err := f.rt.plan.binder.Bind(in)
-		if err != nil {
-			return end
-		}
-		f.reset(ctx, c.cursor)
-		end = f.run(ctx, src, fresh)
-	}
-	if !f.pushed && end.retry {
-		f.rt.health.failed()
-	}
-	return end
-}
-
-// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
-func refusesCursor(e *ending) bool {
-	switch e.code {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return e.reason == byUpstream
-	}
-	return false
 }
 
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of

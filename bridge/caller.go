@@ -15,6 +15,7 @@ type caller struct {
 	r *http.Request
 	// eventSource is true for a GET whose Accept names text/event-stream, as every EventSource sends it.
 	eventSource bool
+	format      format
 	// cursor is the decoded id of the last event that the caller has; hasCursor says that there is one.
 	cursor    string
 	hasCursor bool
@@ -24,6 +25,9 @@ type caller struct {
 
 func newCaller(r *http.Request) *caller {
 	c := &caller{r: r, eventSource: r.Method == http.MethodGet && accepts(r.Header, sse.ContentType)}
+	if !c.eventSource && accepts(r.Header, ndjsonType) {
+		c.format = lines
+	}
 	id := r.Header.Get("Last-Event-ID")
 	if id == "" {
 		id = queryCursor(r.URL.RawQuery)

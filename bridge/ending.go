@@ -86,8 +86,11 @@ func unfit(err error) *ending {
 	return refuse(codes.DataLoss, byMessage, message)
 }
 
-// onEndReconnect is the value of `on_end` with which an OK end makes the browser come back.
-const onEndReconnect = "reconnect"
+// The values of `on_end` with which an OK end is not the end: the browser comes back, or the bridge opens the upstream again.
+const (
+	onEndReconnect = "reconnect"
+	onEndReopen    = "reopen"
+)
 
 // statusJSON is google.rpc.Status in ProtoJSON, with what an EventSource needs to know beside it.
 type statusJSON struct {

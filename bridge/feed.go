@@ -13,24 +13,37 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// feed turns one upstream stream into finished frames. One goroutine uses it.
+// feed turns upstream streams, one after the other, into finished frames. One goroutine uses it.
 type feed struct {
 	rt     *route
+	format format
 	queue  *pump.Queue
-	frame  []byte
-	text   []byte // scratch of ids and names
-	pushed bool   // whether any event went out
+	notice *notice
+
+	lost     string // an id that came, and that no stream can resume from; "" once the page knows
+	accepted bool   // whether any stream has begun
+	events   int    // how many the newest stream has brought
+	pushed   bool   // whether any stream has brought one
+	cursor   []byte // id of the last event that had one
+	idless   bool   // whether the last event had none: nobody could say where it was
+
+	frame []byte
+	text  []byte // scratch of names
 }
 
-// run opens a stream for request, and pushes its events until it is over. The ending is what the browser is told.
-func (f *feed) run(ctx context.Context, src source, request []byte) *ending {
+// stream opens a stream for request, and pushes its events until it is over. The ending is what the browser is told.
+func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
+	f.events = 0
 	stream, err := src.Open(ctx, f.rt.plan.method, request)
 	if err != nil {
 		return f.rt.upstreamEnded(statusOf(err))
 	}
 	defer stream.Close()
 	if stream.Accepted() {
+		f.accepted = true
 		f.rt.health.opened()
+		f.notice.flowing()
+		f.tellReset(ctx)
 		f.queue.Open()
 	}
 	for {
@@ -49,24 +62,21 @@ func (f *feed) run(ctx context.Context, src source, request []byte) *ending {
 		if err := f.queue.Push(ctx, f.frame); err != nil {
 			return f.rt.upstreamEnded(statusOf(err))
 		}
+		f.events++
 		f.pushed = true
 	}
 }
 
 // encode renders one message as f.frame.
 func (f *feed) encode(message []byte) error {
-	p := f.rt.plan
-	name := p.constName
-	if p.name != nil {
-		text, ok, err := p.name.AppendText(f.text[:0], message)
+	f.frame = f.frame[:0]
+	if f.format == eventStream {
+		name, err := f.nameOf(message)
 		if err != nil {
 			return err
 		}
-		if f.text = text; ok {
-			name, _ = sse.SafeName(string(text))
-		}
+		f.frame = sse.AppendHead(f.frame, name)
 	}
-	f.frame = sse.AppendHead(f.frame[:0], name)
 	head := len(f.frame)
 	if err := f.appendData(message); err != nil {
 		return err
@@ -74,16 +84,41 @@ func (f *feed) encode(message []byte) error {
 	if size, limit := len(f.frame)-head, int(f.rt.cfg.MaxEventBytes); size > limit {
 		return &eventTooLargeError{size: size, limit: limit}
 	}
-	if p.id == nil {
-		f.frame = sse.AppendTail(f.frame, sse.ID{})
-		return nil
+	if f.format == lines {
+		f.frame = append(f.frame, '\n')
 	}
-	text, _, err := p.id.AppendText(f.text[:0], message)
-	if err != nil {
-		return err
+	return f.appendID(message)
+}
+
+// nameOf returns the name of a message's event.
+func (f *feed) nameOf(message []byte) (sse.Name, error) {
+	p := f.rt.plan
+	if p.name == nil {
+		return p.constName, nil
+	}
+	text, ok, err := p.name.AppendText(f.text[:0], message)
+	if err != nil || !ok {
+		return sse.Name{}, err
 	}
 	f.text = text
-	f.frame, _ = sse.AppendTailValue(f.frame, text)
+	name, _ := sse.SafeName(string(text))
+	return name, nil
+}
+
+// appendID closes a block with the id of its message, where it has one that can travel, and remembers it.
+func (f *feed) appendID(message []byte) (err error) {
+	if f.text = f.text[:0]; f.rt.plan.id != nil {
+		if f.text, _, err = f.rt.plan.id.AppendText(f.text, message); err != nil {
+			return err
+		}
+	}
+	sent := len(f.text) > 0
+	if f.format == eventStream {
+		f.frame, sent = sse.AppendTailValue(f.frame, f.text)
+	}
+	if f.idless = !sent; sent {
+		f.cursor = append(f.cursor[:0], f.text...)
+	}
 	return nil
 }
 

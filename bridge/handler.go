@@ -2,13 +2,13 @@ package bridge
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
@@ -27,7 +27,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		end = b.admit(rt, c)
 	}
 	if end == nil && r.Method == http.MethodHead {
-		writeStreamHeader(w, nil)
+		writeStreamHeader(w, c, nil)
 		return
 	}
 	if end == nil && !b.drain.enter() {
@@ -56,38 +56,58 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 	case !opened:
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
 		return
-	case end != nil && rt.wantsHTTPStatus(c):
+	case end != nil && end.code != codes.OK && rt.wantsHTTPStatus(c):
 		b.answer(w, rt, c, end)
 		return
 	}
-	writeStreamHeader(w, end)
-	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt))
+	writeStreamHeader(w, c, end)
+	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c.format))
+	if c.format == lines {
+		writeTrailer(w, sub.queue.Ended(), sub.end)
+	}
 	b.log.Debug("stream ended", "route", rt.cfg.Name, "reason", out.Reason, "events", out.Events, "bytes", out.Bytes,
 		"duration", time.Since(started), "error", out.Err)
 }
 
-// writeStreamHeader commits to 200 and an event stream. end is what is known to be all that the stream has, or nil.
-func writeStreamHeader(w http.ResponseWriter, end *ending) {
+// writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
+func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	h := w.Header()
-	h.Set("Content-Type", sse.ContentType)
+	h.Set("Content-Type", c.format.contentType())
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	h.Set("Vary", "Accept, Origin")
-	if end != nil {
+	switch {
+	case end != nil:
 		h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
+	case c.format == lines:
+		h.Set("Trailer", "Grpc-Status, Grpc-Message")
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
+// writeTrailer says how a stream ended to whoever reads a format that has no room for it. ended tells whether end, the
+// upstream's, is known: what else ends a stream is the bridge.
+func writeTrailer(w http.ResponseWriter, ended bool, end *ending) {
+	if !ended {
+		end = refuse(codes.Unavailable, byDrain, "the bridge ended the connection")
+	}
+	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.code)))
+	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
+}
+
 // settings returns how the pump serves one subscriber of rt.
-func (b *Bridge) settings(rt *route) pump.Settings {
-	return pump.Settings{
-		Retry:     rt.cfg.Event.Retry,
+func (b *Bridge) settings(rt *route, f format) pump.Settings {
+	s := pump.Settings{
+		Comment:   f.comment(),
 		Heartbeat: rt.cfg.Heartbeat,
 		MaxAge:    rt.cfg.MaxAge,
-		AgeEnd:    rt.last(refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
+		AgeEnd:    rt.last(f, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
 		Drain:     b.drain.begun,
 		DrainBy:   b.drain.deadline,
-		DrainEnd:  rt.last(refuse(codes.Unavailable, byDrain, "the bridge is shutting down")),
+		DrainEnd:  rt.last(f, refuse(codes.Unavailable, byDrain, "the bridge is shutting down")),
 	}
+	if f == eventStream {
+		s.Retry = rt.cfg.Event.Retry
+	}
+	return s
 }

@@ -7,9 +7,14 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// reset tells the page that its stream does not resume after lost, an id that no stream can resume from: it may be
-// hostile, and comes back cut to the length of the longest id. The page loads its state anew on it.
-func (f *feed) reset(ctx context.Context, lost string) {
+// tellReset tells the page that its stream does not resume after f.lost, so that it loads its state anew. The id may be
+// hostile, and comes back cut to the length of the longest one.
+func (f *feed) tellReset(ctx context.Context) {
+	if f.lost == "" {
+		return
+	}
+	lost := f.lost
+	f.lost = ""
 	data, err := json.Marshal(struct {
 		Reason      string `json:"reason"`
 		LastEventID string `json:"last_event_id"`
@@ -17,5 +22,5 @@ func (f *feed) reset(ctx context.Context, lost string) {
 	if err != nil { // two strings cannot fail
 		return
 	}
-	_ = f.queue.Push(ctx, sse.AppendFrame(nil, sse.Event{Name: sse.ResetName(), Data: data})) // no room: the stream is over
+	_ = f.queue.Push(ctx, f.format.notice(sse.ResetName(), data)) // without room, the stream is over
 }

@@ -58,8 +58,12 @@ func (rt *route) types() transcode.Resolver {
 }
 
 // last renders an ending as the last thing that a subscriber of this route is told.
-func (rt *route) last(e *ending) pump.End {
-	end := pump.End{Frame: e.frame(rt.types()), Reason: string(e.reason)}
+func (rt *route) last(f format, e *ending) pump.End {
+	end := pump.End{Reason: string(e.reason)}
+	if f == lines {
+		return end
+	}
+	end.Frame = e.frame(rt.types())
 	if e.retry {
 		end.Comeback = rt.comeback()
 	}

@@ -38,7 +38,9 @@ type End struct {
 type Settings struct {
 	// Retry is the reconnection time that the first write tells the browser, not jittered yet; 0 says nothing.
 	Retry time.Duration
-	// Heartbeat is the time without traffic after which a comment is written.
+	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic. A format that
+	// knows no comments leaves it empty: then nothing is.
+	Comment   []byte
 	Heartbeat time.Duration
 	// MaxAge ends the stream with AgeEnd after this time, minus up to 20 % at random; 0 is never.
 	MaxAge time.Duration
@@ -71,7 +73,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s Settings) Outcome {
 	defer beat.Stop()
 	life := newLifetime(s)
 	defer life.stop()
-	reason, over := p.begin(cur.Take(), s.Retry)
+	reason, over := p.begin(cur.Take(), s)
 	always := make(chan struct{})
 	close(always)
 	more := always // nil once the cursor had nothing left; a stream that never pauses must see the other cases too
@@ -90,8 +92,8 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s Settings) Outcome {
 		case <-beat.C:
 			rest := s.Heartbeat - time.Since(p.lastWrite)
 			if rest <= 0 {
-				over, rest = !p.write([]byte(sse.Heartbeat), 0), s.Heartbeat
-				reason = Slow
+				rest = s.Heartbeat
+				over, reason = len(s.Comment) > 0 && !p.write(s.Comment, 0), Slow
 			}
 			beat.Reset(rest)
 		case <-life.drain:
@@ -116,18 +118,21 @@ type pump struct {
 
 // begin writes the first batch, with the reconnection time in the block of its first event; an end brings its own. Where
 // nothing is ready yet, that line follows the opening comment: in a block of its own it would reach some clients as an event.
-func (p *pump) begin(b Batch, retry time.Duration) (reason string, over bool) {
+func (p *pump) begin(b Batch, s Settings) (reason string, over bool) {
 	if b.Events == 0 && b.End != nil {
 		return p.deliver(b)
 	}
 	var first []byte
 	if b.Events == 0 {
-		first = append(first, sse.Heartbeat...)
+		first = append(first, s.Comment...)
 	}
-	if retry > 0 {
-		first = sse.AppendRetry(first, Jitter(retry))
+	if s.Retry > 0 {
+		first = sse.AppendRetry(first, Jitter(s.Retry))
 	}
 	b.Frames = append(first, b.Frames...)
+	if len(b.Frames) == 0 && !p.write(nil, 0) { // the response's header goes out all the same
+		return Slow, true
+	}
 	return p.deliver(b)
 }
 

@@ -54,7 +54,9 @@ func start(ctx context.Context, conn pump.Conn, cur pump.Cursor, s pump.Settings
 	return func() pump.Outcome { return <-out }
 }
 
-func settings() pump.Settings { return pump.Settings{Heartbeat: 15 * time.Second} }
+func settings() pump.Settings {
+	return pump.Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second}
+}
 
 func TestRunOpensASilentStreamWithAComment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -179,6 +181,20 @@ func TestRunGivesUpAtAFailedWrite(t *testing.T) {
 		conn.err = broken
 		out := start(t.Context(), conn, q, settings())()
 		assert.Equal(t, pump.Outcome{Reason: pump.Slow, Err: broken}, out)
+	})
+}
+
+func TestRunSendsTheHeaderOfAFormatWithoutComments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		conn, q := newRecorder(), pump.NewQueue(1024)
+		wait := start(ctx, conn, q, pump.Settings{Heartbeat: time.Second})
+		time.Sleep(time.Minute)
+		q.Notice([]byte("{}\n"))
+		synctest.Wait()
+		cancel()
+		wait()
+		assert.Equal(t, []write{{0, ""}, {time.Minute, "{}\n"}}, conn.writes, "one empty write, and no heartbeat")
 	})
 }
 

@@ -50,6 +50,15 @@ func (q *Queue) Push(ctx context.Context, frame []byte) error {
 	}
 }
 
+// Notice appends a frame that is no event, whatever the limit: there are few, they are short, and they come from whoever
+// notices, while the producer waits. Unlike the other methods it may be called from any goroutine.
+func (q *Queue) Notice(frame []byte) {
+	q.mu.Lock()
+	q.pending = append(q.pending, frame...)
+	q.mu.Unlock()
+	wake(q.ready)
+}
+
 // End says that nothing follows but e. It never waits. Only the first call counts.
 func (q *Queue) End(e End) {
 	q.mu.Lock()

@@ -1,0 +1,38 @@
+package bridge
+
+import (
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// format is how a stream is written to a caller.
+type format int
+
+const (
+	eventStream format = iota // text/event-stream
+	lines                     // application/x-ndjson: one JSON message a line, and nothing else
+)
+
+const ndjsonType = "application/x-ndjson"
+
+func (f format) contentType() string {
+	if f == lines {
+		return ndjsonType
+	}
+	return sse.ContentType
+}
+
+// comment is what may be written at any time without a meaning: nothing, where the format has no such thing.
+func (f format) comment() []byte {
+	if f == lines {
+		return nil
+	}
+	return []byte(sse.Heartbeat)
+}
+
+// notice renders an event of the bridge's own; nil where the format has no place for one.
+func (f format) notice(name sse.Name, data []byte) []byte {
+	if f == lines {
+		return nil
+	}
+	return sse.AppendFrame(nil, sse.Event{Name: name, Data: data})
+}

@@ -1,0 +1,68 @@
+package bridge
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// staleAfter is how long an upstream may be gone before the page is told that what it shows is old.
+const staleAfter = 5 * time.Second
+
+// notice tells a page that its events have stopped while the bridge reopens the upstream, and that they flow again. A short
+// gap is not worth a word. Its methods may be called concurrently: time runs out on a goroutine of its own.
+type notice struct {
+	queue  *pump.Queue
+	format format
+
+	mu    sync.Mutex
+	timer *time.Timer // nil while the upstream is there
+	told  bool        // whether the page knows of the gap
+}
+
+// interrupted begins a gap; within one, it changes nothing.
+func (n *notice) interrupted(by *ending) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer == nil {
+		n.timer = time.AfterFunc(staleAfter, func() { n.tell(by) })
+	}
+}
+
+func (n *notice) tell(by *ending) {
+	data, err := json.Marshal(struct {
+		Code   uint32 `json:"code"`
+		Status string `json:"status"`
+	}{uint32(by.code), ruleOf(by.code).name})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer == nil || err != nil { // over meanwhile; a number and a name cannot fail
+		return
+	}
+	n.told = true
+	n.queue.Notice(n.format.notice(sse.InterruptedName(), data))
+}
+
+// flowing ends a gap, if there is one.
+func (n *notice) flowing() {
+	n.stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.told {
+		n.told = false
+		n.queue.Notice(n.format.notice(sse.ResumedName(), []byte("{}")))
+	}
+}
+
+// stop makes sure that nothing more is told of a gap.
+func (n *notice) stop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer != nil {
+		n.timer.Stop()
+		n.timer = nil
+	}
+}

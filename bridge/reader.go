@@ -1,0 +1,101 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+)
+
+// reader reads the upstream for one caller: one stream, or, where the route can resume, as many as it takes, so that the
+// browser does not notice when one breaks. One goroutine uses it.
+type reader struct {
+	feed
+	bridge *Bridge
+	source source
+	in     bind.Input // of the next stream
+}
+
+// run reads until the stream is over for good. The ending is what the browser is told.
+func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
+	defer func() {
+		if p := recover(); p != nil { // one message must not take down every other stream
+			r.bridge.log.Error("panic while reading a stream", "route", r.rt.cfg.Name, "panic", fmt.Sprint(p),
+				"stack", string(debug.Stack()))
+			end = refuse(codes.Internal, byPanic, "internal error")
+		}
+	}()
+	defer r.notice.stop()
+	if !r.resumes() {
+		r.lost = ""
+	}
+	end = r.open(ctx, request)
+	wait := backoff{base: 200 * time.Millisecond, max: 10 * time.Second}
+	for r.mayReopen(end) {
+		r.notice.interrupted(end)
+		next, ok := r.nextRequest()
+		if !ok || !wait.next(ctx, r.events > 0) {
+			break
+		}
+		end = r.open(ctx, next)
+	}
+	if !r.accepted && end.retry {
+		r.rt.health.failed()
+	}
+	return end
+}
+
+// resumes reports whether the route carries a cursor upstream.
+func (r *reader) resumes() bool { return r.rt.plan.binder.UsesCursor() }
+
+// open reads one upstream stream to its end. A cursor that the upstream refuses is dropped, and the page is told: it never
+// dies of an old id.
+func (r *reader) open(ctx context.Context, request []byte) *ending {
+	end := r.stream(ctx, r.source, request)
+	if !r.in.HasLastEventID || !r.resumes() || r.events > 0 || !refusesCursor(end) {
+		return end
+	}
+	lost := r.in.LastEventID
+	r.in.LastEventID, r.in.HasLastEventID = "", false
+	request, err := r.rt.plan.binder.Bind(r.in)
+	if err != nil {
+		return end
+	}
+	r.lost = lost
+	return r.stream(ctx, r.source, request)
+}
+
+// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
+func refusesCursor(e *ending) bool {
+	switch e.code {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
+		return e.reason == byUpstream
+	}
+	return false
+}
+
+// mayReopen reports whether a stream that has ended so can go on behind the browser's back: it had begun, the upstream can
+// be told where it stopped, and the end is none that the browser must know of.
+func (r *reader) mayReopen(end *ending) bool {
+	switch {
+	case !r.accepted || !r.resumes() || r.rt.plan.id == nil || r.idless:
+		return false
+	case end.code == codes.OK:
+		return r.rt.cfg.OnEnd == onEndReopen && end.reason == byUpstream
+	}
+	return end.retry && end.reason == byUpstream
+}
+
+// nextRequest binds the request that goes on after the last event that was sent. It reports false where the upstream's own
+// id does not fit the field that it is bound to.
+func (r *reader) nextRequest() (request []byte, ok bool) {
+	if len(r.cursor) > 0 {
+		r.in.LastEventID, r.in.HasLastEventID = string(r.cursor), true
+	}
+	request, err := r.rt.plan.binder.Bind(r.in)
+	return request, err == nil
+}

@@ -1,0 +1,154 @@
+package bridge_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// resumable is a route whose stream the upstream can go on with.
+func resumable(extra ...string) string {
+	return routeFile(append(extra, `event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`)...)
+}
+
+// breaking sends up to limit events after the request's cursor, a few at a time, and breaks with err after each few.
+func breaking(limit, few int64, err error) (watch, *atomic.Int64) {
+	var streams atomic.Int64
+	return func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		streams.Add(1)
+		for n := r.GetAfterSequence() + 1; n <= r.GetAfterSequence()+few; n++ {
+			if n > limit {
+				return status.Error(codes.NotFound, "that was all")
+			}
+			if err := stream.Send(&streamv1.Event{Sequence: n}); err != nil {
+				return err
+			}
+		}
+		return err
+	}, &streams
+}
+
+func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err   error
+		extra []string
+	}{
+		"that broke":            {status.Error(codes.Unavailable, "restarting"), nil},
+		"that is to be retried": {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: retry}"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, streams := breaking(10, 3, tt.err)
+			s := startServer(t, "127.0.0.1:0", w)
+			f := startFront(t, s, resumable(tt.extra...))
+			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "2"))).all(t)
+			require.Len(t, got, 9)
+			for i, e := range got[:8] {
+				assert.Equal(t, int64(i+3), parseInt(t, e.id), "no event is lost or repeated")
+			}
+			assert.Contains(t, got[8].data, `"status":"NOT_FOUND"`)
+			assert.EqualValues(t, 3, streams.Load(), "from 2, from 5, from 8")
+		})
+	}
+}
+
+func TestAStreamThatCannotResumeIsNotReopened(t *testing.T) {
+	for name, file := range map[string]string{
+		"no cursor bound": routeFile("event: {id: sequence}"),
+		"no ids":          routeFile(`request: {set: {after_sequence: "${last_event_id}"}}`),
+		"an event had no id": routeFile(`request: {set: {after_sequence: "${last_event_id}"}}`,
+			"event: {id: kind}"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, streams := breaking(10, 3, status.Error(codes.Unavailable, ""))
+			f := startFront(t, startServer(t, "127.0.0.1:0", w), file)
+			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+			require.Len(t, got, 4)
+			assert.Contains(t, got[3].data, `"status":"UNAVAILABLE"`)
+			assert.Contains(t, got[3].data, `"retry":true`)
+			assert.EqualValues(t, 1, streams.Load())
+		})
+	}
+}
+
+func TestAnEndThatMustBeToldIsNotReopened(t *testing.T) {
+	w, streams := breaking(10, 3, status.Error(codes.PermissionDenied, "no longer"))
+	f := startFront(t, startServer(t, "127.0.0.1:0", w), resumable())
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 4)
+	assert.Contains(t, got[3].data, `"status":"PERMISSION_DENIED"`)
+	assert.EqualValues(t, 1, streams.Load())
+}
+
+func TestACursorRefusedOnReopeningIsAReset(t *testing.T) {
+	var streams atomic.Int64
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		switch streams.Add(1) {
+		case 1:
+			if err := stream.Send(&streamv1.Event{Sequence: 7}); err != nil {
+				return err
+			}
+			return status.Error(codes.Unavailable, "restarting, and forgetting")
+		case 2:
+			return status.Errorf(codes.OutOfRange, "who is %d?", r.GetAfterSequence())
+		}
+		if err := stream.Send(&streamv1.Event{Sequence: 1}); err != nil {
+			return err
+		}
+		return status.Error(codes.NotFound, "the end")
+	})
+	f := startFront(t, s, resumable())
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 4)
+	assert.Equal(t, "7", got[0].id)
+	assert.Equal(t, event{"grpc-reset", `{"reason":"invalid","last_event_id":"7"}`, ""}, got[1])
+	assert.Equal(t, "1", got[2].id)
+}
+
+func TestAnUpstreamThatRestartsIsReopened(t *testing.T) {
+	const total = 500
+	numbered := func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		for n := r.GetAfterSequence() + 1; n <= total; n++ {
+			if err := stream.Send(&streamv1.Event{Sequence: n}); err != nil {
+				return err
+			}
+			if n == total/2 {
+				<-stream.Context().Done() // until the server is killed
+				return stream.Context().Err()
+			}
+		}
+		return status.Error(codes.NotFound, "the end")
+	}
+	first := startServer(t, "127.0.0.1:0", numbered)
+	f := startFront(t, first, resumable())
+	r := newReader(do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")))
+	for n := range int64(total / 2) {
+		e, err := r.next()
+		require.NoError(t, err)
+		require.Equal(t, n+1, parseInt(t, e.id))
+	}
+	first.grpc.Stop()
+	startServer(t, first.addr, numbered)
+	got := r.all(t)
+	require.Len(t, got, total/2+1)
+	for i, e := range got[:total/2] {
+		require.Equal(t, int64(total/2+i+1), parseInt(t, e.id))
+	}
+}
+
+func TestAClientThatLeavesWhileTheUpstreamIsGone(t *testing.T) {
+	w, _ := breaking(10, 1, status.Error(codes.Unavailable, ""))
+	s := startServer(t, "127.0.0.1:0", w)
+	f := startFront(t, s, resumable())
+	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))
+	_, err := newReader(resp).next()
+	require.NoError(t, err)
+	s.grpc.Stop()
+	require.NoError(t, resp.Body.Close()) // goroutines are counted when the tests end
+}
