@@ -1,10 +1,7 @@
 package bridge
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
@@ -96,24 +93,4 @@ func stateOf(rt *route) string {
 		return "served"
 	}
 	return rt.problem().Error()
-}
-
-// Check loads the schema of every upstream and checks the routes against them. It returns what is wrong and the warnings,
-// those of the configuration among them, sorted by position. Where ctx ends before a schema was loaded, its routes are
-// reported as unchecked problems.
-func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
-	out := slices.Clone(cfg.Warnings)
-	b, err := New(ctx, cfg, opts...)
-	if problems := (config.Problems)(nil); errors.As(err, &problems) {
-		out = append(out, problems...)
-		out.Sort()
-		return out
-	}
-	defer b.Close()
-	_ = b.Ready(ctx) // routes whose schema did not come in time say so themselves
-	for _, rt := range b.table.Load().routes {
-		out = append(append(out, rt.problems...), rt.warnings...)
-	}
-	out.Sort()
-	return out
 }

@@ -106,7 +106,7 @@ func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler,
 	if err := waitReady(ctx, b, demoReady); err != nil {
 		return nil, err
 	}
-	if problems := problemsOf(b.Routes()); len(problems) > 0 {
+	if problems := b.Problems(); hasErrors(problems) {
 		return nil, problems
 	}
 	return page.Handler(p, b)

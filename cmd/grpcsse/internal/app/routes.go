@@ -25,7 +25,7 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(quiet(t.log)))
+	b, err := bridge.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -35,9 +35,10 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	if err := table(t.stdout, infos); err != nil {
 		return err
 	}
-	problemsOf(infos).Render(t.stderr)
-	if late == nil && len(infos) == 0 {
-		return errors.New("nothing is served: the upstream is not there, or shows no server-streaming method by reflection")
+	problems := b.Problems()
+	problems.Render(t.stderr)
+	if late == nil && len(infos) == 0 && len(problems) > 0 {
+		return errors.New("nothing is served")
 	}
 	return late
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // serve is `grpcsse serve`.
@@ -52,12 +51,8 @@ func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
 	if err := waitReady(ctx, b, s.Timeout); err != nil {
 		return err
 	}
-	infos := b.Routes()
-	if problems := problemsOf(infos); len(problems) > 0 {
+	if problems := b.Problems(); hasErrors(problems) {
 		return problems
-	}
-	if len(infos) == 0 {
-		return config.Problems{{Message: "no route: the upstream is not there, or shows no server-streaming method"}}
 	}
 	return nil
 }

@@ -46,14 +46,3 @@ func waitReady(ctx context.Context, b *bridge.Bridge, timeout time.Duration) err
 	}
 	return nil
 }
-
-// problemsOf collects what is wrong with the routes as they are now.
-func problemsOf(routes []bridge.RouteInfo) config.Problems {
-	var problems config.Problems
-	for _, route := range routes {
-		if route.Problem != nil {
-			problems = append(problems, route.Problem)
-		}
-	}
-	return problems
-}
