@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
@@ -48,6 +49,42 @@ func (s *sections) checkBindings(r *mappedRoute) {
 		}
 		if other, ok := bound.collision(c.text()); ok {
 			s.problem(c, "", "a query parameter can't bind %s: %s has it already", c.shown(), other)
+		}
+	}
+}
+
+// checkPathReferences sees that every ${path.NAME} names a variable of the path.
+func (s *sections) checkPathReferences(r *mappedRoute) {
+	if r.template == nil {
+		return
+	}
+	path := r.node.child("path")
+	var names []string
+	for _, v := range r.template.Variables() {
+		names = append(names, v.Path)
+	}
+	check := func(n *node) {
+		for _, part := range n.value {
+			name, ok := strings.CutPrefix(part.Ref, "path.")
+			if !ok || slices.Contains(names, name) {
+				continue
+			}
+			hint := ""
+			if !path.secret && s.reports < manyProblems {
+				hint = didYouMean(name, names)
+			}
+			s.problem(n, hint, "${%s} names no variable of the path %s", part.Ref, path.shown())
+		}
+	}
+	for _, set := range []*node{r.node.child("request").child("set"), r.node.child("metadata").child("set")} {
+		if set == nil {
+			continue
+		}
+		for _, c := range set.children {
+			check(c)
+			for _, element := range c.children {
+				check(element)
+			}
 		}
 	}
 }

@@ -16,7 +16,7 @@
 // The steps are files of this package, in this order: document.go parses YAML into yaml.v4 nodes; tree.go turns those
 // into nodes of our own, without anchors, tags and duplicate keys, and reference.go fills in the environment; include.go
 // reads more files; merge.go lays routes over `defaults`; decode.go, scalar.go and the files named after sections turn
-// nodes into the types of types.go; sections.go and bindings.go check what concerns several values. Keys whose function
+// nodes into the types of types.go; sections.go, bindings.go and resuming.go check what concerns several values. Keys whose function
 // is still to come are listed in support.go.
 //
 // # Rules of the format
@@ -27,6 +27,16 @@
 // are the ways to say something once.
 //
 // ${env.NAME} is filled in when the file is read, in every value; ${env.NAME:-default} has a default for a variable that
-// is unset or empty. $$ is a dollar. Other references are filled in for each request, and stand in `request.set` only.
+// is unset or empty. $$ is a dollar. Other references are filled in for each request, and stand in `request.set` and
+// `metadata.set` only:
+//
+//	${last_event_id}   the cursor with which a browser resumes; what it is for stays unset where there is none
+//	${path.symbol}     a variable of the route's path
+//	${query.q}         a query parameter
+//	${header.x-foo}    a request header
+//	${cookie.s}        a cookie
+//
+// Each may have a default, as in ${query.q:-news}. One without a value and without a default refuses the request.
+//
 // Values of the environment, and of files that `*_file` keys name, appear in no problem.
 package config

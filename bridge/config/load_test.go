@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -24,10 +25,12 @@ func load(t *testing.T, file string) *config.Config {
 // defaultRoute is what the format promises for a route that says nothing.
 func defaultRoute() config.Route {
 	return config.Route{
+		Methods:       []string{"GET"},
 		Request:       config.RequestMapping{QueryAll: true},
 		Event:         config.EventMapping{Retry: 2 * time.Second},
 		JSON:          config.JSONOptions{EmitDefaults: true},
 		OnEnd:         "stop",
+		Reopen:        config.Reopen{Base: 200 * time.Millisecond, Max: 10 * time.Second},
 		OpenErrors:    "event",
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
@@ -46,6 +49,8 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 		Target:          "localhost:50051",
 		Balance:         "round_robin",
 		Schema:          config.Schema{Reflection: true},
+		Connections:     1,
+		MaxConnections:  16,
 		MaxMessageBytes: 4 << 20,
 		Keepalive:       config.Keepalive{Timeout: 20 * time.Second},
 	}, cfg.Upstreams[0].WithoutSource())
@@ -68,7 +73,8 @@ func TestDefaultsWrittenOutChangeNothing(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, want.Server, got.Server)
-	assert.Empty(t, got.Warnings)
+	require.Len(t, got.Warnings, 1, "a reopen that is written out can't be had without a cursor")
+	assert.Equal(t, "routes[0].reopen", got.Warnings[0].Path)
 	upstream := got.Upstreams[0].WithoutSource()
 	assert.Empty(t, upstream.Metadata)
 	upstream.Metadata = nil
@@ -96,6 +102,8 @@ func TestEverySupportedKey(t *testing.T) {
 		Balance:         "pick_first",
 		TLS:             &config.UpstreamTLS{CAFile: "ca.pem", CertFile: "c.pem", KeyFile: "k.pem", ServerName: "market"},
 		Schema:          config.Schema{DescriptorSet: "market.binpb"},
+		Connections:     2,
+		MaxConnections:  4,
 		MaxMessageBytes: 16 << 20,
 		Metadata: map[string]string{
 			"x-tenant": "acme", "x-api-key": secret, "x-env": "key " + secret, "x-price": "5$", "x-empty": "",
@@ -103,6 +111,7 @@ func TestEverySupportedKey(t *testing.T) {
 		Keepalive: config.Keepalive{Time: 6 * time.Minute, Timeout: 5 * time.Second},
 	}, cfg.Upstreams[0].WithoutSource())
 	assert.Equal(t, &config.UpstreamTLS{}, cfg.Upstreams[1].TLS)
+	assert.True(t, cfg.Upstreams[1].Annotations)
 	assert.Equal(t, config.Schema{
 		Proto: &config.ProtoSources{Files: []string{"news/v1/news.proto"}, ImportPaths: []string{"proto", "/usr/include"}},
 	}, cfg.Upstreams[1].Schema)
@@ -117,6 +126,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 	assert.Equal(t, config.Route{
 		Name: "quotes", Path: "/quotes/{symbol}",
 		Service: "demo.market.v1.MarketService", Method: "WatchQuotes", Upstream: "market",
+		Methods: []string{"GET", "POST"}, Body: "page.filter",
 		Request: config.RequestMapping{
 			Query:              []string{"limit", "page.token"},
 			RejectUnknownQuery: true,
@@ -133,14 +143,30 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 				{Field: "none", List: []config.Template{}},
 				{Field: "nothing"},
 				{Field: "port", Value: text("9000")},
+				{Field: "session", Value: config.Template{{Ref: "cookie.s", HasDefault: true}}},
 				{Field: "tenant", Value: text("acme")},
 				{Field: "venue", Value: text("XNAS")},
+				{Field: "venue_filter", Value: config.Template{{Ref: "header.x-venue"}, {Text: "-"}, {Ref: "path.symbol"}}},
+				{Field: "words", List: []config.Template{{{Ref: "query.q", Default: "all", HasDefault: true}}}},
 			},
 			Timeout: time.Hour,
 		},
+		Metadata: config.MetadataMapping{
+			Forward: []string{"authorization", "cookie", "x-trace-bin"},
+			Set: []config.MetadataSetting{
+				{Name: "x-cursor-bin", Value: config.Template{{Ref: "last_event_id"}}},
+				{Name: "x-empty"},
+				{Name: "x-flags-bin", Value: text("AAE")},
+				{Name: "x-key", Value: text(secret)},
+				{Name: "x-price", Value: text("5$")},
+				{Name: "x-symbol", Value: config.Template{{Text: "sym/"}, {Ref: "path.symbol"}}},
+			},
+			Expose: []string{"x-cursor", "x-state-bin", "set-cookie"},
+		},
 		Event:         config.EventMapping{ID: "sequence", Name: "kind", Data: "quote.detail", Retry: 500 * time.Millisecond},
 		JSON:          config.JSONOptions{EnumNumbers: true, ProtoNames: true},
-		OnEnd:         "reconnect",
+		OnEnd:         "reopen",
+		Reopen:        config.Reopen{MaxAttempts: 3, Base: time.Second, Max: time.Minute},
 		Status:        map[string]config.Verdict{"UNKNOWN": config.Retry, "INTERNAL": config.Retry},
 		OpenErrors:    "http",
 		ExposeErrors:  true,
@@ -148,6 +174,10 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		WriteTimeout:  time.Second,
 		MaxAge:        12 * time.Hour,
 		MaxEventBytes: 64 << 10,
+		CORS: &config.CORS{
+			Origins:     []string{"https://app.example.com", "http://localhost:3000", "http://[::1]:8000", "chrome-extension://abc"},
+			Credentials: true,
+		},
 	}, cfg.Routes[0].WithoutSource())
 }
 
@@ -166,6 +196,7 @@ func TestDefaultsLieBelowEveryRoute(t *testing.T) {
 	news := defaults
 	news.Name, news.Path, news.Service, news.Method, news.Upstream = "/news", "/news", "NewsService", "Watch", "news"
 	news.Request.QueryAll, news.Request.Query = false, []string{}
+	news.Methods, news.CORS = []string{"POST"}, &config.CORS{Origins: []string{"*"}}
 	assert.Equal(t, news, cfg.Routes[1].WithoutSource())
 
 	jobs := defaults
@@ -173,6 +204,28 @@ func TestDefaultsLieBelowEveryRoute(t *testing.T) {
 		"/jobs/{id}:watch", "/jobs/{id}:watch", "demo.jobs.v1.JobService", "Watch", "jobs"
 	jobs.Heartbeat = time.Second
 	assert.Equal(t, jobs, cfg.Routes[2].WithoutSource(), "routes of included files too")
+}
+
+func TestAnnotatedUpstreamsNeedNoRoutes(t *testing.T) {
+	cfg, err := config.Parse("a.yaml", []byte("upstreams: {a: {target: b, annotations: true}}\n"))
+	require.NoError(t, err)
+	assert.Empty(t, cfg.Warnings)
+	assert.Empty(t, cfg.Routes)
+
+	cfg, err = config.Parse("a.yaml", []byte("upstreams: {a: {target: b}}\n"))
+	require.NoError(t, err)
+	require.Len(t, cfg.Warnings, 1)
+}
+
+// The id may come from an annotation, which only the schema shows.
+func TestAnnotatedUpstreamsMayHaveIDs(t *testing.T) {
+	const file = "upstreams: {a: {target: b, annotations: %s}}\n" +
+		"routes: [{path: /a, rpc: b.C/D, on_end: reopen, request: {set: {after: \"${last_event_id}\"}}}]\n"
+	for annotations, warnings := range map[string]int{"true": 0, "false": 1} {
+		cfg, err := config.Parse("a.yaml", fmt.Appendf(nil, file, annotations))
+		require.NoError(t, err)
+		assert.Len(t, cfg.Warnings, warnings, annotations)
+	}
 }
 
 // The file of the documentation has every key. What it asks for and is still to come is refused, and nothing else is.
@@ -189,9 +242,8 @@ func TestEveryDocumentedKeyIsKnown(t *testing.T) {
 		paths = append(paths, p.Path)
 	}
 	assert.ElementsMatch(t, []string{
-		"server.health", "server.admin", "server.trusted_proxies", "routes[0].body", "routes[0].request.set.user",
-		"routes[0].metadata.forward", "routes[0].metadata.set", "routes[0].metadata.expose",
-		"routes[0].share", "routes[0].cors", "routes[0].auth", "auth.jwt",
+		"server.health", "server.admin", "server.trusted_proxies", "routes[0].request.set.user", "routes[0].metadata.set.x-user",
+		"routes[0].share", "routes[0].auth", "auth.jwt",
 	}, paths)
 }
 

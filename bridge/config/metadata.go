@@ -14,9 +14,24 @@ func (d *decoder) metadata(n *node) map[string]string {
 		return nil
 	}
 	values := make(map[string]string, len(n.children))
+	d.metadataEntries(n, func(c *node, name string, fromFile bool) {
+		read := d.metadataValue
+		if fromFile {
+			read = d.secretFile
+		}
+		if value, ok := read(c); ok {
+			values[name] = value
+		}
+	})
+	return values
+}
+
+// metadataEntries yields the entries of a mapping whose names are right, each name once and in lower case. A key that ends
+// in _file gives the name before that.
+func (d *decoder) metadataEntries(n *node, entry func(c *node, name string, fromFile bool)) {
 	first := make(map[string]*node, len(n.children))
 	for _, c := range n.children {
-		name, fromFile := strings.CutSuffix(strings.ToLower(c.name), "_file")
+		name, fromFile := metadataKey(c)
 		if !d.metadataName(c, name) || c.kind == broken {
 			continue
 		}
@@ -26,21 +41,19 @@ func (d *decoder) metadata(n *node) map[string]string {
 			continue
 		}
 		first[name] = c
-		read := d.metadataValue
-		if fromFile {
-			read = d.secretFile
-		}
-		if value, ok := read(c); ok {
-			values[name] = value
-		}
+		entry(c, name, fromFile)
 	}
-	return values
+}
+
+// metadataKey returns the metadata name that the key of n gives, and whether its value stands in a file.
+func metadataKey(n *node) (name string, fromFile bool) {
+	return strings.CutSuffix(strings.ToLower(n.name), "_file")
 }
 
 // metadataName checks a name, which stands in the key of n.
 func (d *decoder) metadataName(n *node, name string) bool {
 	switch {
-	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" || name == "":
+	case !isMetadataName(name):
 		d.add(n.key.problem(n.path, fmt.Sprintf("expected a metadata name of letters, digits, `-`, `_` and `.`, found %s", quote(name)), ""))
 	case strings.HasPrefix(name, "grpc-"):
 		d.add(n.key.problem(n.path, fmt.Sprintf("the metadata name %s is reserved: gRPC keeps all that begins with grpc- to itself", quote(name)), ""))
@@ -52,10 +65,16 @@ func (d *decoder) metadataName(n *node, name string) bool {
 	return false
 }
 
+// isMetadataName reports whether gRPC can carry a name, given in lower case. Header names of HTTP are held to the same.
+func isMetadataName(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
+}
+
 // ownedByTransport reports names that a gRPC client drops or that HTTP/2 forbids.
 func ownedByTransport(name string) bool {
 	switch name {
-	case "content-type", "user-agent", "te", "connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "content-length":
+	case "content-type", "content-length", "user-agent", "host", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "expect",
+		"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization":
 		return true
 	}
 	return false

@@ -93,10 +93,15 @@ func parseReference(inside string) (Part, *referenceError) {
 		}
 	case kind == "env" && !isIdentifier(rest):
 		return part, &referenceError{message: "expected the name of an environment variable after env., found " + quote(rest)}
+	case kind == "header" && rest != "" && !isMetadataName(strings.ToLower(rest)):
+		return part, &referenceError{message: "expected the name of a header after header., found " + quote(rest)}
 	case kind == "path" && !isFieldPath(rest):
 		return part, &referenceError{message: "expected a variable of the path after path., found " + quote(rest)}
 	case rest == "" || strings.ContainsAny(rest, " \t\r\n"):
 		return part, &referenceError{message: fmt.Sprintf("expected a name after %s., found %s", kind, quote(rest))}
+	}
+	if kind == "header" {
+		part.Ref = strings.ToLower(name)
 	}
 	return part, nil
 }

@@ -17,6 +17,44 @@ func (d *decoder) request(n *node, m *RequestMapping) {
 	})
 }
 
+// methods reads which HTTP methods a path answers, and sorts them.
+func (d *decoder) methods(n *node) ([]string, bool) {
+	words, ok := notEmpty(d, "at least one method", listOf(d, "[GET]", d.oneOf("GET", "POST")))(n)
+	if !ok {
+		return nil, false
+	}
+	for i, word := range words {
+		if first := slices.Index(words, word); first < i {
+			d.problem(n.children[i], "", "the method %s is listed twice", n.children[i].shown())
+			return nil, false
+		}
+	}
+	slices.Sort(words)
+	return words, true
+}
+
+// body reads where a JSON body goes: "*", a field path, or "" to undo what `defaults` say.
+func (d *decoder) body(n *node) (string, bool) {
+	const what = "`*` for the whole message, or a field path"
+	if !d.isScalar(n, what) {
+		return "", false
+	}
+	text := n.text()
+	if text != "*" && text != "" && !isFieldPath(text) {
+		d.expected(n, what, "")
+		return "", false
+	}
+	return text, true
+}
+
+// checkBody sees that a route that takes a body takes the method that has one.
+func (d *decoder) checkBody(r *mappedRoute) {
+	if r.Body != "" && !slices.Contains(r.Methods, "POST") {
+		d.problem(r.node.child("body"), "write `methods: [POST]`, or `methods: [GET, POST]`",
+			"only a POST has a body, and this route takes none")
+	}
+}
+
 // query decodes which parameters bind: ["*"] for all, or a list of field paths.
 func (d *decoder) query(n *node, m *RequestMapping) {
 	if !d.isList(n, `["*"], [symbol, limit] or []`) {
@@ -64,6 +102,7 @@ func (d *decoder) settings(n *node) []Setting {
 		} else {
 			s.Value, ok = d.setValue(c)
 		}
+		d.warnOfPlainCallers(c, c.name)
 		if ok {
 			settings = append(settings, s)
 		}
@@ -78,11 +117,16 @@ func (d *decoder) setValue(n *node) (Template, bool) {
 		d.expected(n, "text, a number, true, false, a reference such as ${last_event_id}, or a list of such", "")
 		return nil, false
 	}
+	return n.value, d.canRefer(n)
+}
+
+// canRefer sees that all references in a scalar are served.
+func (d *decoder) canRefer(n *node) bool {
 	for _, part := range n.value {
-		if part.Ref != "" && referenceNotYet(part.Ref) {
-			d.problem(n, "", "not supported yet: of the references to a request only ${%s} can be used for now, found ${%s}", lastEventID, part.Ref)
-			return nil, false
+		if referenceNotYet(part.Ref) {
+			d.problem(n, "", "not supported yet: there is no authentication, and so no claim that ${%s} could stand for", part.Ref)
+			return false
 		}
 	}
-	return n.value, true
+	return true
 }

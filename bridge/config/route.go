@@ -11,10 +11,12 @@ import (
 
 func defaultRoute() *Route {
 	return &Route{
+		Methods:       []string{"GET"},
 		Request:       RequestMapping{QueryAll: true},
 		Event:         EventMapping{Retry: 2 * time.Second},
 		JSON:          JSONOptions{EmitDefaults: true},
 		OnEnd:         "stop",
+		Reopen:        Reopen{Base: 200 * time.Millisecond, Max: 10 * time.Second},
 		OpenErrors:    "event",
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
@@ -27,28 +29,27 @@ func defaultRoute() *Route {
 type mappedRoute struct {
 	*Route
 
-	methods  []string
 	template *pathtmpl.Template // nil where the path is wrong
 }
 
 // route decodes the keys of a route, whichever there are.
 func (d *decoder) route(n *node) *mappedRoute {
-	r := &mappedRoute{Route: defaultRoute(), methods: []string{"GET"}}
+	r := &mappedRoute{Route: defaultRoute()}
 	r.source = source{node: n, path: n.path}
 	d.fields(n, "route", []field{
 		{"name", into(&r.Name, d.word)},
 		{"path", func(n *node) { r.template = d.template(n, &r.Path) }},
 		{"rpc", func(n *node) { d.rpc(n, r.Route) }},
 		{"upstream", into(&r.Upstream, d.word)},
-		{"methods", into(&r.methods, notEmpty(d, "at least one method", listOf(d, "[GET]", d.oneOf("GET", "POST"))))},
-		{"body", shape(d.bodyField)},
+		{"methods", into(&r.Methods, d.methods)},
+		{"body", into(&r.Body, d.body)},
 		{"request", func(n *node) { d.request(n, &r.Request) }},
-		{"metadata", d.routeMetadata},
+		{"metadata", func(n *node) { d.routeMetadata(n, &r.Metadata) }},
 		{"event", func(n *node) { d.event(n, &r.Event) }},
 		{"json", func(n *node) { d.json(n, &r.JSON) }},
 		{"share", d.share},
 		{"on_end", into(&r.OnEnd, d.oneOf("stop", "reconnect", "reopen"))},
-		{"reopen", d.reopen},
+		{"reopen", func(n *node) { d.reopen(n, &r.Reopen) }},
 		{"status", func(n *node) { r.Status = d.status(n) }},
 		{"open_errors", into(&r.OpenErrors, d.oneOf("event", "http"))},
 		{"expose_errors", into(&r.ExposeErrors, d.boolean)},
@@ -59,7 +60,7 @@ func (d *decoder) route(n *node) *mappedRoute {
 		{"max_age", into(&r.MaxAge, d.duration)},
 		{"max_event_bytes", into(&r.MaxEventBytes, d.size)},
 		{"compression", shape(d.oneOf("auto", "off"))},
-		{"cors", d.cors},
+		{"cors", func(n *node) { r.CORS = d.cors(n) }},
 		{"auth", d.routeAuth},
 		{"limits", func(n *node) {
 			d.fields(n, "route.limits", []field{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 )
@@ -74,7 +75,10 @@ func (s *sections) mapRoute(n *node) *mappedRoute {
 	r := s.route(merge(s.defaults, n))
 	s.missing(r.node, "path", "the path that browsers open, such as /quotes/{symbol}")
 	s.missing(r.node, "rpc", "the method to call, as package.Service/Method")
+	s.checkBody(r)
+	s.checkCORS(r)
 	s.checkBindings(r)
+	s.checkPathReferences(r)
 	if r.Name == "" {
 		r.Name = r.Path
 	}
@@ -86,11 +90,17 @@ func (s *sections) check() {
 	s.checkUpstreams()
 	s.checkNames()
 	s.checkPaths()
-	if len(s.allRoutes) == 0 && s.reports == 0 {
+	s.checkResuming()
+	if len(s.allRoutes) == 0 && s.reports == 0 && !s.annotated() {
 		p := s.root.pos.problem("routes", "there are no routes: nothing is served", "")
 		p.Warning = true
 		s.add(p)
 	}
+}
+
+// annotated reports whether there is an upstream whose own annotations say what is served.
+func (s *sections) annotated() bool {
+	return slices.ContainsFunc(s.allUpstreams, func(u *Upstream) bool { return u.Annotations })
 }
 
 const (
@@ -157,7 +167,7 @@ func (s *sections) checkPaths() {
 			continue
 		}
 		n := r.node.child("path")
-		for _, method := range r.methods {
+		for _, method := range r.Methods {
 			err := router.Add(method, r.template, n)
 			if err == nil {
 				continue

@@ -8,48 +8,6 @@ import (
 // The sections of this file have no function yet: their values are checked, so that a file written for them is found
 // right or wrong, and then [notYet] refuses them. Whoever builds the function turns the checks into decoding.
 
-// bodyField checks where a JSON body goes: "*" or a field path.
-func (d *decoder) bodyField(n *node) (string, bool) {
-	if n.kind == scalar && n.text() == "*" {
-		return "*", true
-	}
-	if n.kind == scalar && isFieldPath(n.text()) {
-		return d.fieldPath(n)
-	}
-	d.expected(n, "`*` for the whole message, or a field path", "")
-	return "", false
-}
-
-func (d *decoder) routeMetadata(n *node) {
-	d.fields(n, "route.metadata", []field{
-		{"forward", shape(listOf(d, "[authorization]", d.headerName))},
-		{"set", func(n *node) {
-			if !d.isMapping(n) {
-				return
-			}
-			for _, c := range n.children {
-				if d.metadataName(c, strings.ToLower(c.name)) && c.kind != scalar {
-					d.expected(c, "text or a reference such as ${claim.sub}", "")
-				}
-			}
-		}},
-		{"expose", shape(listOf(d, "[x-cursor]", d.headerName))},
-	})
-}
-
-func (d *decoder) headerName(n *node) (string, bool) {
-	const what = "the name of a header"
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	name := n.text()
-	if name == "" || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return name, true
-}
-
 func (d *decoder) share(n *node) {
 	d.fields(n, "route.share", []field{
 		{"late_join", d.lateJoin},
@@ -86,51 +44,6 @@ func (d *decoder) lateJoin(n *node) {
 	case since != nil && keys != nil:
 		d.add(keys.place().problem(keys.path, "`keys` bounds `latest_by`: expected it beside that only", ""))
 	}
-}
-
-func (d *decoder) reopen(n *node) {
-	d.fields(n, "route.reopen", []field{
-		{"max_attempts", shape(d.atLeast(0))},
-		{"backoff", func(n *node) {
-			d.fields(n, "route.reopen.backoff", []field{
-				{"base", shape(d.positive)},
-				{"max", shape(d.positive)},
-			})
-		}},
-	})
-}
-
-func (d *decoder) cors(n *node) {
-	d.fields(n, "route.cors", []field{
-		{"origins", shape(listOf(d, `["https://app.example.com"]`, d.origin))},
-		{"credentials", shape(d.boolean)},
-	})
-	d.missing(n, "origins", "the origins that may read the stream")
-	credentials := n.child("credentials")
-	if credentials == nil || credentials.kind != scalar || credentials.text() != "true" {
-		return
-	}
-	if origins := n.child("origins"); origins != nil {
-		for _, c := range origins.children {
-			if c.kind == scalar && c.text() == "*" {
-				d.problem(c, "", "any origin with credentials would let every page read a user's streams: name the origins, or set `credentials: false`")
-			}
-		}
-	}
-}
-
-func (d *decoder) origin(n *node) (string, bool) {
-	const what = "an origin such as https://app.example.com, or \"*\""
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	text := n.text()
-	u, err := url.Parse(text)
-	if text != "*" && (err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host) {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
 }
 
 func (d *decoder) routeAuth(n *node) {

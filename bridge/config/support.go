@@ -2,7 +2,7 @@ package config
 
 import (
 	"slices"
-	"time"
+	"strings"
 )
 
 // harmless says which values of a key change nothing, though the function behind the key is still to come.
@@ -30,27 +30,8 @@ func notYet(key string) (harmless, bool) {
 	case "auth.jwt":
 		return onlyEmpty()
 
-	case "upstream.annotations":
-		return onlyWord("false")
-	case "upstream.connections":
-		return onlyWord("1")
-	case "upstream.max_connections":
-		return onlyWord("16")
-
-	case "route.methods":
-		return onlyWords("GET")
-	case "route.body", "route.share", "route.cors":
+	case "route.share":
 		return never()
-	case "route.metadata.forward", "route.metadata.set", "route.metadata.expose":
-		return onlyEmpty()
-	case "route.on_end":
-		return onlyWord("stop", "reconnect")
-	case "route.reopen.max_attempts":
-		return onlyWord("0")
-	case "route.reopen.backoff.base":
-		return onlyDuration(200 * time.Millisecond)
-	case "route.reopen.backoff.max":
-		return onlyDuration(10 * time.Second)
 	case "route.send_buffer":
 		return onlySize(128 * KiB)
 	case "route.auth":
@@ -61,9 +42,9 @@ func notYet(key string) (harmless, bool) {
 	return harmless{}, false
 }
 
-// referenceNotYet is the same for the references in `request.set`.
+// referenceNotYet is the same for the references in `request.set` and `metadata.set`.
 func referenceNotYet(ref string) bool {
-	return ref != lastEventID
+	return strings.HasPrefix(ref, "claim.")
 }
 
 func never() (harmless, bool) {
@@ -78,13 +59,6 @@ func onlyWord(words ...string) (harmless, bool) {
 	return harmless{accepts, "only " + oneOfText(words) + " is accepted for now"}, true
 }
 
-// onlyWords accepts a list of nothing but the given word.
-func onlyWords(word string) (harmless, bool) {
-	return harmless{func(n *node) bool {
-		return !slices.ContainsFunc(n.children, func(c *node) bool { return c.text() != word })
-	}, "only [" + word + "] is accepted for now"}, true
-}
-
 func onlyEmpty() (harmless, bool) {
 	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now"}, true
 }
@@ -94,13 +68,6 @@ func onlySize(size Size) (harmless, bool) {
 		s, ok := parseSize(n.text())
 		return ok && s == size
 	}, "only `" + size.String() + "` is accepted for now"}, true
-}
-
-func onlyDuration(duration time.Duration) (harmless, bool) {
-	return harmless{func(n *node) bool {
-		v, err := time.ParseDuration(n.text())
-		return err == nil && v == duration
-	}, "only `" + duration.String() + "` is accepted for now"}, true
 }
 
 // requireSupport reports a valid value that asks for something which is still to come.

@@ -46,6 +46,11 @@ type Upstream struct {
 	// TLS is nil for plaintext.
 	TLS    *UpstreamTLS
 	Schema Schema
+	// Annotations also serves methods that carry google.api.http GET rules or grpcsse.v1 options.
+	Annotations bool
+	// Connections is how many connections are held open, 1 by default; more are opened while streams wait for a free one,
+	// up to MaxConnections, 16 by default. Connections is at least 1 and never over MaxConnections.
+	Connections, MaxConnections int
 	// MaxMessageBytes bounds one received message on the wire; 4 MiB by default.
 	MaxMessageBytes Size
 	// Metadata is sent with every call, names in lower case.
@@ -87,13 +92,22 @@ type Route struct {
 	Service, Method string
 	// Upstream is the name of the upstream, or "" where it is found by which one has the service.
 	Upstream string
+	// Methods are the HTTP methods that the path answers, sorted: "GET" (the default; HEAD goes with it) and "POST".
+	Methods []string
+	// Body is where the JSON body of a POST goes: "*" for the whole request message, a field path, or "" for a route that
+	// takes no body. It is empty unless Methods has "POST".
+	Body string
 
-	Request RequestMapping
-	Event   EventMapping
-	JSON    JSONOptions
+	Request  RequestMapping
+	Metadata MetadataMapping
+	Event    EventMapping
+	JSON     JSONOptions
 
-	// OnEnd is what an OK status asks of the browser: "stop" (the default) or "reconnect".
+	// OnEnd is what an OK status leads to: the browser stops ("stop", the default) or comes back ("reconnect"), or the
+	// bridge opens the upstream again behind its back ("reopen").
 	OnEnd string
+	// Reopen is how an upstream stream that broke is opened again.
+	Reopen Reopen
 	// Status overrides, by the canonical name of a gRPC code, whether the browser comes back.
 	Status map[string]Verdict
 	// OpenErrors is "event" (the default) or "http".
@@ -110,8 +124,30 @@ type Route struct {
 	MaxAge time.Duration
 	// MaxEventBytes bounds the JSON of one event; 4 MiB by default.
 	MaxEventBytes Size
+	// CORS is nil where only pages of the same origin may read the stream, which is the default.
+	CORS *CORS
 
 	source
+}
+
+// Reopen says how the bridge opens an upstream stream again, from the last id that was sent, so that the browser sees
+// nothing of a failure. A stream that belongs to one browser is reopened only where the route has `event.id` and binds
+// ${last_event_id}; the values are filled in for every route.
+type Reopen struct {
+	// MaxAttempts is how many attempts may fail in a row; 0, the default, is without limit.
+	MaxAttempts int
+	// Base is the delay before the first attempt, 200 ms by default. It doubles up to Max, 10 s by default, and is
+	// jittered. Base is over 0, and Max is at least Base.
+	Base, Max time.Duration
+}
+
+// CORS says which pages of other origins may read a route's streams.
+type CORS struct {
+	// Origins are compared with the header Origin as it is sent: scheme://host, with a port unless it is the scheme's own,
+	// all in lower case. The one element "*" stands for every origin, and is there only without Credentials.
+	Origins []string
+	// Credentials lets those pages send cookies and HTTP authentication along.
+	Credentials bool
 }
 
 // Verdict is what a status asks of the browser.
@@ -147,16 +183,36 @@ type Setting struct {
 	List []Template
 }
 
+// MetadataMapping says which metadata passes between browser and upstream. All names are in lower case, and a value whose
+// name ends in -bin is base64 in HTTP and bytes in gRPC.
+type MetadataMapping struct {
+	// Forward are the request headers that are sent to the upstream; no other header is.
+	Forward []string
+	// Set are fixed values and references, sorted by name. No name is in Forward too.
+	Set []MetadataSetting
+	// Expose are the names of response metadata that become headers of the HTTP response.
+	Expose []string
+}
+
+// MetadataSetting is one entry of `metadata.set`.
+type MetadataSetting struct {
+	Name string
+	// Value is text with references in it; it is empty for empty text. Where Name ends in -bin, it is one literal in
+	// base64, or exactly one reference to such text. Other literals are printable ASCII.
+	Value Template
+}
+
 // Template is a value with references in it, for example "user-${path.id}".
 type Template []Part
 
 // Part is a piece of literal text, or a reference.
 type Part struct {
 	Text string // literal, where Ref is ""
-	// Ref is what is referred to: "last_event_id". A reference without a value leaves its field unset where the
-	// template is that reference alone.
+	// Ref is what is referred to: "last_event_id" (the cursor), "header.NAME" with a name in lower case, "path.FIELD",
+	// "query.NAME" or "cookie.NAME". A reference without a value refuses the request. But the cursor, where it is missing,
+	// leaves unset what it is for.
 	Ref string
-	// Default stands in where the reference has no value and HasDefault is true.
+	// Default stands in where the reference has no value, or an empty one, and HasDefault is true.
 	Default    string
 	HasDefault bool
 }

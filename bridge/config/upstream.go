@@ -14,6 +14,8 @@ func defaultUpstream(name string) *Upstream {
 		Name:            name,
 		Balance:         "round_robin",
 		Schema:          Schema{Reflection: true},
+		Connections:     1,
+		MaxConnections:  16,
 		MaxMessageBytes: 4 * MiB,
 		Keepalive:       Keepalive{Timeout: 20 * time.Second},
 	}
@@ -31,15 +33,26 @@ func (d *decoder) upstream(n *node) *Upstream {
 		{"balance", into(&u.Balance, d.oneOf("round_robin", "pick_first"))},
 		{"tls", func(n *node) { u.TLS = d.upstreamTLS(n) }},
 		{"schema", func(n *node) { u.Schema = d.schema(n) }},
-		{"annotations", shape(d.boolean)},
-		{"connections", shape(d.atLeast(1))},
-		{"max_connections", shape(d.atLeast(1))},
+		{"annotations", into(&u.Annotations, d.boolean)},
+		{"connections", into(&u.Connections, d.atLeast(1))},
+		{"max_connections", into(&u.MaxConnections, d.atLeast(1))},
 		{"max_message_bytes", into(&u.MaxMessageBytes, d.size)},
 		{"metadata", func(n *node) { u.Metadata = d.metadata(n) }},
 		{"keepalive", func(n *node) { d.keepalive(n, &u.Keepalive) }},
 	})
 	d.missing(n, "target", "the address of the gRPC server, such as localhost:50051")
+	d.checkConnections(n, u)
 	return u
+}
+
+// checkConnections sees that there are not more connections to begin with than there may ever be.
+func (d *decoder) checkConnections(n *node, u *Upstream) {
+	if u.Connections <= u.MaxConnections {
+		return
+	}
+	if given := n.child("connections"); given != nil {
+		d.problem(given, "raise `max_connections`", "expected at most %d, which is `max_connections`, found %s", u.MaxConnections, given.found())
+	}
 }
 
 // target reads what gRPC dials: host:port, or a URI of one of its schemes.

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	plainCaller     = "the header %s tells who the caller is, and any client can send any value in it"
+	plainCallerHint = "rely on it only behind a proxy that overwrites the header in every request"
+)
+
+// warnOfPlainCallers warns of headers from which a field or a metadata name takes who the caller is. It looks at names
+// only, of the header and of what takes its value: no one else can know what a value means.
+func (d *decoder) warnOfPlainCallers(n *node, target string) {
+	for _, c := range n.children {
+		d.warnOfPlainCallers(c, target)
+	}
+	for _, part := range n.value {
+		header, ok := strings.CutPrefix(part.Ref, "header.")
+		if ok && (namesCaller(header) || namesCaller(target) && !isCredential(header)) {
+			d.warn(n, plainCallerHint, plainCaller, quote(header))
+		}
+	}
+}
+
+// isCredential reports the headers that prove what they say, to a server that checks it.
+func isCredential(header string) bool {
+	return header == "authorization" || header == "cookie"
+}
+
+// namesCaller reports whether a name has a word in it that says who somebody is, or what they may do.
+func namesCaller(name string) bool {
+	if name == "user-agent" {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("-_.", r) }) {
+		if slices.Contains(callerWords(), word) {
+			return true
+		}
+	}
+	return false
+}
+
+func callerWords() []string {
+	return []string{
+		"account", "accountid", "admin", "caller", "customer", "email", "groups", "identity", "login", "owner", "principal", "role", "roles",
+		"scope", "scopes", "sub", "subject", "tenant", "tenantid", "uid", "user", "userid", "username",
+	}
+}

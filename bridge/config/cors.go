@@ -1,0 +1,107 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cors decodes which pages of other origins may read a stream.
+func (d *decoder) cors(n *node) *CORS {
+	c := &CORS{}
+	d.fields(n, "route.cors", []field{
+		{"origins", into(&c.Origins, d.origins)},
+		{"credentials", into(&c.Credentials, d.boolean)},
+	})
+	if c.Credentials && slices.Contains(c.Origins, "*") {
+		d.problem(n.child("origins").children[0], "", "any origin with credentials would let every page read a user's streams: "+
+			"name the origins, or set `credentials: false`")
+	}
+	return c
+}
+
+// checkCORS sees that a route's section names origins. Those of `defaults` need not: the route can.
+func (d *decoder) checkCORS(r *mappedRoute) {
+	if n := r.node.child("cors"); n != nil {
+		d.missing(n, "origins", "the origins that may read the stream")
+	}
+}
+
+// origins reads a list of exact origins, or ["*"].
+func (d *decoder) origins(n *node) ([]string, bool) {
+	list, ok := notEmpty(d, "at least one origin", listOf(d, `["https://app.example.com"]`, d.origin))(n)
+	if !ok {
+		return nil, false
+	}
+	listed := make(map[string]bool, len(list))
+	for i, origin := range list {
+		switch {
+		case origin == "*" && len(list) > 1:
+			d.problem(n.children[i], "", "`*` stands for every origin: expected it alone, found it among others")
+			return nil, false
+		case listed[origin]:
+			d.problem(n.children[i], "", "the origin %s is listed twice", n.children[i].shown())
+			return nil, false
+		}
+		listed[origin] = true
+	}
+	return list, true
+}
+
+// origin reads an origin as browsers send it, since it is compared letter by letter.
+func (d *decoder) origin(n *node) (string, bool) {
+	const what = "an origin such as https://app.example.com, or \"*\""
+	if !d.isScalar(n, what) {
+		return "", false
+	}
+	text := n.text()
+	if text == "*" {
+		return text, true
+	}
+	sent, ok := serializedOrigin(text)
+	if ok && sent == text {
+		return text, true
+	}
+	hint := ""
+	switch {
+	case ok:
+		hint = "did you mean `" + sent + "`?"
+	case text == "null":
+		hint = "null is the origin of every sandboxed page and local file"
+	case strings.Contains(text, "*"):
+		hint = "there are no patterns: list every origin"
+	}
+	d.expected(n, what, hint)
+	return "", false
+}
+
+// serializedOrigin returns the origin of a URL in the form of the header Origin (RFC 6454, section 6.2), and whether it
+// has one.
+func serializedOrigin(text string) (string, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.User != nil {
+		return "", false
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		if strings.Trim(host, "0123456789abcdef:.") != "" {
+			return "", false
+		}
+		host = "[" + host + "]"
+	} else if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" {
+		return "", false
+	}
+	port, isOwn := u.Port(), false
+	switch u.Scheme {
+	case "https":
+		isOwn = port == "443"
+	case "http":
+		isOwn = port == "80"
+	}
+	if port == "" || isOwn {
+		return u.Scheme + "://" + host, true
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return u.Scheme + "://" + host + ":" + strconv.FormatUint(number, 10), err == nil && number > 0
+}
