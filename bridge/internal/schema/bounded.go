@@ -37,9 +37,11 @@ type boundedConn struct {
 	grpc.ClientConnInterface
 	limits limits
 
-	mu     sync.Mutex
-	seen   limits // how much of each there was
-	failed bool
+	mu       sync.Mutex
+	seen     limits // how much of each there was
+	failed   bool
+	importer *importer
+	dotted   map[string]bool // services that the server calls by a name with a dot before it
 }
 
 // NewStream is part of grpc.ClientConnInterface.
@@ -75,13 +77,16 @@ func (c *boundedConn) check() error {
 // count adds an answer. One without files counts as one, since it takes a question.
 func (c *boundedConn) count(answer proto.Message) {
 	var s structure
-	files := filesIn(answer)
-	for _, file := range files {
-		s.measure(file, fileParts(), 0)
+	files := 0
+	if list := listIn(answer, "file_descriptor_response", "file_descriptor_proto"); list != nil {
+		files = list.Len()
+		for i := range files {
+			s.measure(list.Get(i).Bytes(), fileParts(), 0)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen.files += max(1, len(files))
+	c.seen.files += max(1, files)
 	c.seen.bytes += proto.Size(answer)
 	c.seen.elements += s.elements
 	c.seen.depth = max(c.seen.depth, s.depth)
@@ -118,6 +123,14 @@ type boundedStream struct {
 	conn *boundedConn
 }
 
+// SendMsg is part of grpc.ClientStream.
+func (s *boundedStream) SendMsg(m any) error {
+	if question, ok := m.(proto.Message); ok {
+		s.conn.mendQuestion(question)
+	}
+	return s.ClientStream.SendMsg(m)
+}
+
 // RecvMsg is part of grpc.ClientStream.
 func (s *boundedStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
@@ -125,24 +138,14 @@ func (s *boundedStream) RecvMsg(m any) error {
 	if err != nil {
 		return err
 	}
-	if answer, ok := m.(proto.Message); ok {
-		s.conn.count(answer)
-	}
-	return s.conn.check()
-}
-
-// filesIn takes the files out of a ServerReflectionResponse, of either version of it: the names are the same.
-func filesIn(answer proto.Message) [][]byte {
-	m := answer.ProtoReflect()
-	field := m.Descriptor().Fields().ByName("file_descriptor_response")
-	if field == nil || !m.Has(field) {
+	answer, ok := m.(proto.Message)
+	if !ok {
 		return nil
 	}
-	inner := m.Get(field).Message()
-	list := inner.Get(inner.Descriptor().Fields().ByName("file_descriptor_proto")).List()
-	files := make([][]byte, list.Len())
-	for i := range files {
-		files[i] = list.Get(i).Bytes()
+	s.conn.count(answer)
+	if err := s.conn.check(); err != nil {
+		return err
 	}
-	return files
+	s.conn.mend(answer)
+	return s.conn.check()
 }

@@ -20,7 +20,8 @@ const reflectionTimeout = 10 * time.Second
 
 // FromReflection asks a server for its schema: grpc.reflection.v1, and v1alpha where the server does not have that. Only
 // the services that the server lists are offered. One that it lists but cannot describe is a [BrokenService] and takes out no
-// other. Imports that the server lacks come from those linked into the program, or are left out where nothing needs them.
+// other. Imports that the server lacks come from those linked into the program, or are left out where nothing needs them;
+// imports that its files lack, as those of Node.js servers do, are added.
 //
 // It takes 10 s, and 10,000 files or 64 MiB at most. Errors of gRPC keep their status ([status.FromError]).
 func FromReflection(ctx context.Context, cc grpc.ClientConnInterface) (*Snapshot, error) {
@@ -30,7 +31,7 @@ func FromReflection(ctx context.Context, cc grpc.ClientConnInterface) (*Snapshot
 }
 
 func fromReflection(ctx context.Context, cc grpc.ClientConnInterface, limits limits) (*Snapshot, error) {
-	bounded := &boundedConn{ClientConnInterface: cc, limits: limits}
+	bounded := &boundedConn{ClientConnInterface: cc, limits: limits, importer: newImporter(), dotted: map[string]bool{}}
 	client := grpcreflect.NewClientAuto(ctx, bounded,
 		grpcreflect.WithAllowMissingFileDescriptors(),
 		grpcreflect.WithFallbackResolvers(linked{}, protoregistry.GlobalTypes))
