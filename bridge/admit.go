@@ -36,11 +36,12 @@ func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *end
 }
 
 // admit decides whether the caller may have a stream of the route now.
-func (b *Bridge) admit(rt *route, c *caller) *ending {
+func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending {
+	if end := rt.checkOrigin(w, c); end != nil {
+		return end
+	}
 	switch {
-	case c.foreign():
-		return notAStream(http.StatusForbidden, codes.PermissionDenied, "the route serves pages of its own origin only")
-	case c.hasBody():
+	case c.r.Method != http.MethodPost && c.hasBody():
 		return notAStream(http.StatusBadRequest, codes.InvalidArgument, "a GET request has no body")
 	case rt.plan == nil:
 		return refuse(codes.Unavailable, byRoute, "the route is out of order")

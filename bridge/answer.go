@@ -20,12 +20,13 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 	}
 	writeStreamHeader(w, c, end)
 	q := pump.NewQueue(0)
-	q.End(rt.last(c.format, end))
-	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt, c.format))
+	q.End(rt.last(c, end))
+	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt, c))
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
 	var types transcode.Resolver
+	end = c.told(end)
 	h := w.Header()
 	if rt != nil {
 		types = rt.types()

@@ -3,9 +3,10 @@ package bridge
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -17,6 +18,7 @@ const queueBytes = 64 << 10
 // subscription is one caller's place on a stream. A private stream has one reader, which ends with it.
 type subscription struct {
 	queue  *pump.Queue
+	header atomic.Pointer[metadata.MD] // response metadata, once the upstream has sent it
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the reader has ended
 	end    *ending       // how the stream ended, readable once the queue has
@@ -24,8 +26,7 @@ type subscription struct {
 }
 
 // attach opens the caller's stream. It does not wait for the upstream: the reader does, off the goroutine that writes.
-func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, variables []string) (*subscription, *ending) {
-	in := bind.Input{Variables: variables, RawQuery: c.r.URL.RawQuery, LastEventID: c.cursor, HasLastEventID: c.hasCursor}
+func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input) (*subscription, *ending) {
 	request, err := rt.plan.binder.Bind(in)
 	lost := c.badCursor
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
@@ -33,12 +34,17 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, variables []s
 		request, err = rt.plan.binder.Bind(in)
 	}
 	if err != nil {
-		return nil, refuse(codes.InvalidArgument, byRequest, err.Error())
+		return nil, unbound(err)
+	}
+	md, end := rt.outgoing(c, in)
+	if end != nil {
+		return nil, end
 	}
 	ctx, sub := b.newSubscription(ctx, rt.cfg.Request.Timeout)
 	r := &reader{
 		feed: feed{
-			rt: rt, format: c.format, queue: sub.queue, lost: lost, notice: &notice{queue: sub.queue, format: c.format},
+			rt: rt, format: c.format, queue: sub.queue, notice: &notice{queue: sub.queue, format: c.format},
+			metadata: md, header: &sub.header, lost: lost, final: c.final(),
 		},
 		bridge: b,
 		source: grpcSource{rt.backend.client},
@@ -48,7 +54,7 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, variables []s
 		defer close(sub.done)
 		sub.end = r.run(ctx, request)
 		sub.events = r.pushed
-		sub.queue.End(rt.last(c.format, sub.end))
+		sub.queue.End(rt.last(c, sub.end))
 	}()
 	return sub, nil
 }

@@ -44,6 +44,25 @@ func newCaller(r *http.Request) *caller {
 	return c
 }
 
+// final reports whether the caller must not come back by itself: its request may have had an effect.
+func (c *caller) final() bool { return c.r.Method == http.MethodPost }
+
+// told returns what of an ending this caller is told.
+func (c *caller) told(e *ending) *ending {
+	if !c.final() || !e.retry {
+		return e
+	}
+	once := *e
+	once.retry = false
+	return &once
+}
+
+// hasBody reports whether the request has a body. net/http notices that a client has left only after the body was read, so
+// a stream must not begin before.
+func (c *caller) hasBody() bool {
+	return c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody
+}
+
 // queryCursor returns the first last_event_id of a query, without keeping the rest of it.
 func queryCursor(raw string) string {
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -93,10 +112,4 @@ func (c *caller) foreign() bool {
 	}
 	u, err := url.Parse(origin)
 	return err != nil || !strings.EqualFold(u.Host, c.r.Host)
-}
-
-// hasBody reports whether a request that should have none has a body. net/http notices that a client has left only after
-// the body was read, so a stream must not begin before.
-func (c *caller) hasBody() bool {
-	return c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody
 }

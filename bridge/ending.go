@@ -50,6 +50,9 @@ func notAStream(httpStatus int, code codes.Code, message string) *ending {
 	return &ending{code: code, message: message, reason: byRequest, http: httpStatus, noStream: true}
 }
 
+// unbound returns the ending for a request that cannot be bound.
+func unbound(err error) *ending { return refuse(codes.InvalidArgument, byRequest, err.Error()) }
+
 // upstreamEnded returns the ending that the upstream's status means on this route.
 func (rt *route) upstreamEnded(st *status.Status) *ending {
 	r := ruleOf(st.Code())

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -19,7 +21,11 @@ type feed struct {
 	format format
 	queue  *pump.Queue
 	notice *notice
+	// metadata is what every stream sends along; header is what the first one that began was answered with.
+	metadata metadata.MD
+	header   *atomic.Pointer[metadata.MD]
 
+	final    bool   // the request may have had an effect: nothing is opened twice
 	lost     string // an id that came, and that no stream can resume from; "" once the page knows
 	accepted bool   // whether any stream has begun
 	events   int    // how many the newest stream has brought
@@ -34,13 +40,14 @@ type feed struct {
 // stream opens a stream for request, and pushes its events until it is over. The ending is what the browser is told.
 func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 	f.events = 0
-	stream, err := src.Open(ctx, f.rt.plan.method, request)
+	stream, err := src.Open(ctx, f.rt.plan.method, request, f.metadata)
 	if err != nil {
 		return f.rt.upstreamEnded(statusOf(err))
 	}
 	defer stream.Close()
-	if stream.Accepted() {
+	if header, ok := stream.Header(); ok {
 		f.accepted = true
+		f.header.CompareAndSwap(nil, &header)
 		f.rt.health.opened()
 		f.notice.flowing()
 		f.tellReset(ctx)

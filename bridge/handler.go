@@ -22,9 +22,13 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newCaller(r)
+	if c.isPreflight() {
+		b.preflight(w, c)
+		return
+	}
 	rt, variables, end := b.match(w, c)
 	if end == nil {
-		end = b.admit(rt, c)
+		end = b.admit(w, rt, c)
 	}
 	if end == nil && r.Method == http.MethodHead {
 		writeStreamHeader(w, c, nil)
@@ -39,7 +43,12 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer b.drain.leave()
 
-	sub, end := b.attach(r.Context(), rt, c, variables)
+	in, end := b.input(w, rt, c, variables)
+	if end != nil {
+		b.answer(w, rt, c, end)
+		return
+	}
+	sub, end := b.attach(r.Context(), rt, c, in)
 	if end != nil {
 		b.answer(w, rt, c, end)
 		return
@@ -60,8 +69,11 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 		b.answer(w, rt, c, end)
 		return
 	}
+	if header := sub.header.Load(); header != nil {
+		rt.expose(w.Header(), *header)
+	}
 	writeStreamHeader(w, c, end)
-	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c.format))
+	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c))
 	if c.format == lines {
 		writeTrailer(w, sub.queue.Ended(), sub.end)
 	}
@@ -95,18 +107,18 @@ func writeTrailer(w http.ResponseWriter, ended bool, end *ending) {
 	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
 }
 
-// settings returns how the pump serves one subscriber of rt.
-func (b *Bridge) settings(rt *route, f format) pump.Settings {
+// settings returns how the pump serves one caller of rt.
+func (b *Bridge) settings(rt *route, c *caller) pump.Settings {
 	s := pump.Settings{
-		Comment:   f.comment(),
+		Comment:   c.format.comment(),
 		Heartbeat: rt.cfg.Heartbeat,
 		MaxAge:    rt.cfg.MaxAge,
-		AgeEnd:    rt.last(f, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
+		AgeEnd:    rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
 		Drain:     b.drain.begun,
 		DrainBy:   b.drain.deadline,
-		DrainEnd:  rt.last(f, refuse(codes.Unavailable, byDrain, "the bridge is shutting down")),
+		DrainEnd:  rt.last(c, refuse(codes.Unavailable, byDrain, "the bridge is shutting down")),
 	}
-	if f == eventStream {
+	if c.format == eventStream && !c.final() {
 		s.Retry = rt.cfg.Event.Retry
 	}
 	return s

@@ -28,6 +28,7 @@ func allowedImports() map[string][]string {
 	return map[string][]string{
 		"bridge": {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/replay", "bridge/internal/...",
+			"github.com/rs/cors",
 		},
 		"bridge/config":            {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl"},
 		"bridge/sse":               {"std"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -34,7 +33,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		r.lost = ""
 	}
 	end = r.open(ctx, request)
-	wait := backoff{base: 200 * time.Millisecond, max: 10 * time.Second}
+	wait := backoff{base: r.rt.cfg.Reopen.Base, max: r.rt.cfg.Reopen.Max, attempts: r.rt.cfg.Reopen.MaxAttempts}
 	for r.mayReopen(end) {
 		r.notice.interrupted(end)
 		next, ok := r.nextRequest()
@@ -82,7 +81,7 @@ func refusesCursor(e *ending) bool {
 // be told where it stopped, and the end is none that the browser must know of.
 func (r *reader) mayReopen(end *ending) bool {
 	switch {
-	case !r.accepted || !r.resumes() || r.rt.plan.id == nil || r.idless:
+	case !r.accepted || r.final || !r.resumes() || r.rt.plan.id == nil || r.idless:
 		return false
 	case end.code == codes.OK:
 		return r.rt.cfg.OnEnd == onEndReopen && end.reason == byUpstream

@@ -40,8 +40,9 @@ func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
 		err   error
 		extra []string
 	}{
-		"that broke":            {status.Error(codes.Unavailable, "restarting"), nil},
-		"that is to be retried": {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: retry}"}},
+		"that broke":              {status.Error(codes.Unavailable, "restarting"), nil},
+		"that ended, on_end says": {nil, []string{"on_end: reopen"}},
+		"that is to be retried":   {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: retry}"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, streams := breaking(10, 3, tt.err)
@@ -75,6 +76,23 @@ func TestAStreamThatCannotResumeIsNotReopened(t *testing.T) {
 			assert.EqualValues(t, 1, streams.Load())
 		})
 	}
+}
+
+func TestReopeningGivesUpAfterItsAttempts(t *testing.T) {
+	var streams atomic.Int64
+	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		if streams.Add(1) == 1 {
+			if err := stream.Send(&streamv1.Event{Sequence: 1}); err != nil {
+				return err
+			}
+		}
+		return status.Error(codes.Unavailable, "")
+	})
+	f := startFront(t, s, resumable("reopen: {max_attempts: 2, backoff: {base: 1ms, max: 2ms}}"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 2)
+	assert.Contains(t, got[1].data, `"retry":true`, "the browser comes back by itself, with its cursor")
+	assert.EqualValues(t, 3, streams.Load())
 }
 
 func TestAnEndThatMustBeToldIsNotReopened(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/cors"
+
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
@@ -20,6 +22,7 @@ type route struct {
 	problems config.Problems
 	waiting  bool // the schema is all that is missing, which is said of the upstream once, and not of each route
 	warnings config.Problems
+	cors     *cors.Cors // nil where only pages of the same origin are served
 	health   *health
 }
 
@@ -57,10 +60,11 @@ func (rt *route) types() transcode.Resolver {
 	return rt.plan.snapshot.Types()
 }
 
-// last renders an ending as the last thing that a subscriber of this route is told.
-func (rt *route) last(f format, e *ending) pump.End {
+// last renders an ending as the last thing that a caller of this route is told.
+func (rt *route) last(c *caller, e *ending) pump.End {
+	e = c.told(e)
 	end := pump.End{Reason: string(e.reason)}
-	if f == lines {
+	if c.format == lines {
 		return end
 	}
 	end.Frame = e.frame(rt.types())

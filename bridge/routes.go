@@ -1,8 +1,6 @@
 package bridge
 
 import (
-	"net/http"
-
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -24,7 +22,7 @@ func (b *Bridge) Routes() []RouteInfo {
 	for _, rt := range b.table.Load().routes {
 		info := RouteInfo{
 			Name:     rt.cfg.Name,
-			Methods:  []string{http.MethodGet},
+			Methods:  rt.cfg.Methods,
 			Path:     rt.cfg.Path,
 			RPC:      rt.cfg.Service + "/" + rt.cfg.Method,
 			Upstream: rt.cfg.Upstream,

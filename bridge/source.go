@@ -4,21 +4,23 @@ import (
 	"context"
 	"errors"
 
+	"google.golang.org/grpc/metadata"
+
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
 // source opens streams of messages. Its methods are called concurrently.
 type source interface {
-	// Open starts a stream for a request message on the wire. It may wait for the source; ctx ends the wait, and afterwards
-	// the stream. The error carries a gRPC status.
-	Open(ctx context.Context, method string, request []byte) (messageStream, error)
+	// Open starts a stream for a request message on the wire, with md sent along. It may wait for the source; ctx ends the
+	// wait, and afterwards the stream. The error carries a gRPC status.
+	Open(ctx context.Context, method string, request []byte, md metadata.MD) (messageStream, error)
 }
 
 // messageStream is one stream of messages on the wire. One goroutine uses it.
 type messageStream interface {
-	// Accepted waits for the source's word that the stream has begun, and reports false where it ended without: Recv then
-	// says how.
-	Accepted() bool
+	// Header waits for the source's word that the stream has begun, and returns the metadata that came with it. It reports
+	// false where the stream ended without: Recv then says how.
+	Header() (metadata.MD, bool)
 	// Recv waits for the next message, which is valid until the next call. io.EOF is an OK end; another error carries a gRPC
 	// status, or is errMessageTooLarge.
 	Recv() ([]byte, error)
@@ -32,8 +34,8 @@ var errMessageTooLarge = errors.New("a message of the upstream is larger than ma
 // grpcSource is an upstream in the configuration file.
 type grpcSource struct{ client *upstream.Client }
 
-func (s grpcSource) Open(ctx context.Context, method string, request []byte) (messageStream, error) {
-	stream, err := s.client.Open(ctx, method, request)
+func (s grpcSource) Open(ctx context.Context, method string, request []byte, md metadata.MD) (messageStream, error) {
+	stream, err := s.client.Open(metadata.NewOutgoingContext(ctx, md), method, request)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +47,9 @@ type grpcStream struct {
 	last   upstream.Message
 }
 
-func (s *grpcStream) Accepted() bool {
+func (s *grpcStream) Header() (metadata.MD, bool) {
 	md, err := s.stream.Header()
-	return err == nil && md != nil
+	return md, err == nil && md != nil
 }
 
 func (s *grpcStream) Recv() ([]byte, error) {

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -56,7 +55,7 @@ type tableBuilder struct {
 // listed adds a route of the file, in order or out of it.
 func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	at := r.Problem("", "", "")
-	rt := &route{cfg: r, origin: fmt.Sprintf("%s:%d", at.File, at.Line), health: b.healthOf(r.Name)}
+	rt := &route{cfg: r, origin: fmt.Sprintf("%s:%d", at.File, at.Line), health: b.healthOf(r.Name), cors: newCORS(r)}
 	u, problem := b.backendOf(r)
 	if problem == nil {
 		rt.backend = u
@@ -117,7 +116,7 @@ func (b *tableBuilder) everyMethod(defaults *config.Route) {
 			r.Service, r.Method = string(m.Parent().FullName()), string(m.Name())
 			r.Path = "/" + r.Service + "/" + r.Method
 			r.Name, r.Upstream = r.Path, u.cfg.Name
-			rt := &route{cfg: &r, origin: "schema of " + u.cfg.Name, backend: u, health: b.healthOf(r.Name)}
+			rt := &route{cfg: &r, origin: "schema of " + u.cfg.Name, backend: u, health: b.healthOf(r.Name), cors: newCORS(&r)}
 			rt.compile(snap)
 			_ = b.add(rt) // a second upstream with the same method: the first one serves it
 		}
@@ -133,11 +132,13 @@ func (b *tableBuilder) healthOf(name string) *health {
 
 func (b *tableBuilder) add(rt *route) *config.Problem {
 	template, err := pathtmpl.Parse(rt.cfg.Path)
-	if err == nil {
-		err = b.table.router.Add(http.MethodGet, template, rt)
-	}
 	if err != nil {
 		return rt.cfg.Problem("path", err.Error(), "")
+	}
+	for _, method := range rt.cfg.Methods {
+		if err := b.table.router.Add(method, template, rt); err != nil {
+			return rt.cfg.Problem("path", err.Error(), "")
+		}
 	}
 	b.table.routes = append(b.table.routes, rt)
 	return nil

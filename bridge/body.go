@@ -1,0 +1,62 @@
+package bridge
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+)
+
+// bodyTimeout is how long a client may take to send its body.
+const bodyTimeout = 10 * time.Second
+
+// input collects what of a request is bound.
+func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []string) (bind.Input, *ending) {
+	in := bind.Input{
+		Variables:      variables,
+		RawQuery:       c.r.URL.RawQuery,
+		LastEventID:    c.cursor,
+		HasLastEventID: c.hasCursor,
+		Reference:      c.reference,
+	}
+	var end *ending
+	_, end = b.readBody(w, rt, c)
+	return in, end
+}
+
+// readBody returns the JSON body of a POST. It is read to its end, or the connection is given up: net/http notices that a
+// client has left only after that. The read deadline is taken back before the stream begins, whose context it would end.
+func (b *Bridge) readBody(w http.ResponseWriter, rt *route, c *caller) ([]byte, *ending) {
+	if c.r.Method != http.MethodPost || !c.hasBody() {
+		return nil, nil
+	}
+	if rt.cfg.Body == "" {
+		return nil, notAStream(http.StatusBadRequest, codes.InvalidArgument, "the route takes no body")
+	}
+	mediaType, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return nil, notAStream(http.StatusUnsupportedMediaType, codes.InvalidArgument, "expected a body with Content-Type: application/json")
+	}
+	deadline := http.NewResponseController(w)
+	if err := deadline.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+		b.log.Warn("a body cannot be read within a time", "error", err)
+		return nil, refuse(codes.Internal, byRequest, "the server cannot read bodies")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, int64(b.cfg.Server.RequestBytes)))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, notAStream(http.StatusRequestEntityTooLarge, codes.InvalidArgument, "the body is too large")
+	case err != nil:
+		return nil, notAStream(http.StatusBadRequest, codes.InvalidArgument, "the body did not arrive whole, or not in time")
+	}
+	if err := deadline.SetReadDeadline(time.Time{}); err != nil {
+		return nil, refuse(codes.Unavailable, byRequest, "the connection broke")
+	}
+	return body, nil
+}

@@ -1,0 +1,89 @@
+package bridge
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+)
+
+// binarySuffix ends the names of metadata whose values are bytes: base64 in HTTP headers (gRPC over HTTP/2,
+// "Custom-Metadata").
+const binarySuffix = "-bin"
+
+// outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
+// and the trace context, which a stream of one's own continues. No other header ever reaches the upstream.
+func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, *ending) {
+	md := metadata.MD{}
+	for _, name := range append([]string{"traceparent", "tracestate"}, rt.cfg.Metadata.Forward...) {
+		for _, value := range c.r.Header.Values(name) {
+			if !appendMetadata(md, name, value) {
+				return nil, refuse(codes.InvalidArgument, byRequest, "the header "+name+" cannot be sent to the upstream")
+			}
+		}
+	}
+	_ = in // SET
+	return md, nil
+}
+
+// appendMetadata adds a value as it stands in HTTP. It reports false for one that gRPC cannot carry.
+func appendMetadata(md metadata.MD, name, value string) bool {
+	if strings.HasSuffix(name, binarySuffix) {
+		raw, err := decodeBase64(value)
+		if err != nil {
+			return false
+		}
+		md.Append(name, string(raw))
+		return true
+	}
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	md.Append(name, value)
+	return true
+}
+
+// decodeBase64 takes the padding that a client may send or leave out, as gRPC does.
+func decodeBase64(value string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
+}
+
+// expose copies response metadata that the route names to the headers of the response.
+func (rt *route) expose(h http.Header, md metadata.MD) {
+	for _, name := range rt.cfg.Metadata.Expose {
+		for _, value := range md.Get(name) {
+			if strings.HasSuffix(name, binarySuffix) {
+				value = base64.StdEncoding.EncodeToString([]byte(value))
+			}
+			h.Add(name, value)
+		}
+	}
+}
+
+// reference looks up what a configuration refers to in the request: "header.NAME" or "cookie.NAME". Something that was
+// sent more than once has no value: a proxy and its client could mean different things by it.
+func (c *caller) reference(ref string) (value string, ok bool) {
+	kind, name, _ := strings.Cut(ref, ".")
+	var values []string
+	switch kind {
+	case "header":
+		values = c.r.Header.Values(name)
+		if name == "host" {
+			values = []string{c.r.Host}
+		}
+	case "cookie":
+		for _, cookie := range c.r.CookiesNamed(name) {
+			values = append(values, cookie.Value)
+		}
+	}
+	if len(values) != 1 {
+		return "", false
+	}
+	return values[0], true
+}

@@ -1,0 +1,66 @@
+package bridge_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// hear answers with the metadata that it got, and hands it to the test.
+func hear(got chan<- metadata.MD) watch {
+	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		md, _ := metadata.FromIncomingContext(stream.Context())
+		got <- md
+		err := stream.SendHeader(metadata.Pairs("x-cursor", "17", "x-raw-bin", "\x00\xff", "x-secret", "s"))
+		if err != nil {
+			return err
+		}
+		return stream.Send(&streamv1.Event{Sequence: 1})
+	}
+}
+
+func TestOnlyListedMetadataPasses(t *testing.T) {
+	got := make(chan metadata.MD, 1)
+	s := startServer(t, "127.0.0.1:0", hear(got))
+	f := startFront(t, s, routeFile(
+		"metadata: {forward: [authorization, x-trace-bin], expose: [x-cursor, x-raw-bin]}", "open_wait: 10s"))
+	r := eventSource(t.Context(), t, f.url+"/watch/x",
+		"Authorization", "Bearer t", "X-Trace-Bin", "AP8=", "X-Other", "no", "Cookie", "session=1",
+		"Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Grpc-Timeout", "1n")
+	resp := do(t, clients(t)["HTTP1"], r)
+	assert.Equal(t, "17", resp.Header.Get("X-Cursor"))
+	assert.Equal(t, "AP8=", resp.Header.Get("X-Raw-Bin"))
+	assert.Empty(t, resp.Header.Get("X-Secret"))
+	require.Len(t, newReader(resp).all(t), 2)
+
+	md := <-got
+	assert.Equal(t, []string{"Bearer t"}, md.Get("authorization"))
+	assert.Equal(t, []string{"\x00\xff"}, md.Get("x-trace-bin"))
+	assert.Equal(t, []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, md.Get("traceparent"))
+	for _, name := range []string{"x-other", "cookie", "last-event-id", "accept", "grpc-timeout"} {
+		assert.Empty(t, md.Get(name), name)
+	}
+}
+
+func TestHeadersThatGRPCCannotCarry(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(1, nil))
+	f := startFront(t, s, routeFile("metadata: {forward: [x-name, x-data-bin]}"))
+	for name, header := range map[string][]string{
+		"not ASCII":  {"X-Name", "J\xc3\xbcrgen"},
+		"not base64": {"X-Data-Bin", "!!"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/watch/x", nil)
+			require.NoError(t, err)
+			r.Header.Set(header[0], header[1])
+			assert.Equal(t, http.StatusBadRequest, do(t, clients(t)["HTTP1"], r).StatusCode)
+		})
+	}
+	assert.Zero(t, s.opened.Load())
+}
