@@ -25,7 +25,8 @@ type Bridge struct {
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc
 	watchers sync.WaitGroup
-	rebuild  sync.Mutex // serialises changes of table
+	closed   func() error // closes the connections, once
+	rebuild  sync.Mutex   // serialises changes of table
 }
 
 var _ http.Handler = (*Bridge)(nil)
@@ -43,6 +44,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	b := &Bridge{cfg: cfg, log: o.log, drain: newDrain()}
 	b.ctx, b.cancel = context.WithCancel(ctx)
+	b.closed = sync.OnceValue(b.disconnect)
 	err := b.dialAll()
 	if err == nil {
 		err = b.renew()
@@ -76,14 +78,16 @@ func (b *Bridge) dialAll() error {
 	return nil
 }
 
-// Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns ctx's error where
-// that ends first.
+// Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx
+// or the bridge ends first.
 func (b *Bridge) Ready(ctx context.Context) error {
 	for _, u := range b.backends {
 		select {
 		case <-u.tried:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-b.ctx.Done():
+			return errors.New("the bridge is closed")
 		}
 	}
 	return nil
@@ -105,10 +109,14 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 }
 
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It returns when nothing of
-// the bridge runs any more but handlers that are about to return.
+// the bridge runs any more but handlers that are about to return. Further calls return what the first one did.
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.watchers.Wait()
+	return b.closed()
+}
+
+func (b *Bridge) disconnect() error {
 	var errs []error
 	for _, u := range b.backends {
 		if err := u.client.Close(); err != nil {
