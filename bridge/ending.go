@@ -3,6 +3,8 @@ package bridge
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -24,7 +26,6 @@ const (
 	byDrain    reason = "drain"    // the bridge shuts down
 	byMaxAge   reason = "max_age"  // the connection is old enough
 	byMessage  reason = "message"  // a message that the bridge cannot pass on
-	byPanic    reason = "internal" // a defect of the bridge
 )
 
 // ending is why a stream is over, or why there is none: what grpc-status tells the browser.
@@ -53,27 +54,67 @@ func notAStream(httpStatus int, code codes.Code, message string) *ending {
 // unbound returns the ending for a request that cannot be bound.
 func unbound(err error) *ending { return refuse(codes.InvalidArgument, byRequest, err.Error()) }
 
+// shuttingDown returns the ending of every stream that the end of the bridge itself cuts short.
+func shuttingDown() *ending {
+	return refuse(codes.Unavailable, byDrain, "the bridge is shutting down")
+}
+
 // upstreamEnded returns the ending that the upstream's status means on this route.
 func (rt *route) upstreamEnded(st *status.Status) *ending {
-	r := ruleOf(st.Code())
+	code := st.Code()
+	if code > codes.Unauthenticated { // the last one that gRPC knows
+		code = codes.Unknown
+	}
+	r := ruleOf(code)
 	e := &ending{
-		code:    st.Code(),
-		message: st.Message(),
-		details: st.Proto().GetDetails(),
+		code:    code,
+		message: cutMessage(st.Message()),
+		details: cutDetails(st.Proto().GetDetails()),
 		reason:  byUpstream,
 		retry:   r.retry,
 		http:    r.http,
 	}
-	if r.serverFault && !rt.cfg.ExposeErrors {
+	if (r.serverFault || byTransport(st)) && !rt.cfg.ExposeErrors {
 		e.message, e.details = r.neutral(), nil
 	}
 	if verdict, ok := rt.cfg.Status[r.name]; ok {
 		e.retry = verdict == config.Retry
 	}
-	if st.Code() == codes.OK {
+	if code == codes.OK {
 		e.retry = rt.cfg.OnEnd == onEndReconnect
 	}
 	return e
+}
+
+// byTransport reports whether gRPC here made up the status from what is no gRPC: an HTTP status, whose page it quotes, or
+// a stream reset. That describes what stands between the bridge and the server, whatever its code.
+func byTransport(st *status.Status) bool {
+	return strings.HasPrefix(st.Message(), "unexpected HTTP status code received from server") ||
+		strings.HasPrefix(st.Message(), "stream terminated by RST_STREAM")
+}
+
+// What a status may bring a browser. Few servers can send more than 8 KiB of trailers, but gRPC takes 16 MiB.
+const (
+	maxMessageBytes = 16 << 10
+	maxDetailBytes  = 64 << 10 // of all details together, on the wire
+)
+
+func cutMessage(message string) string {
+	if len(message) <= maxMessageBytes {
+		return message
+	}
+	return message[:maxMessageBytes] + "…"
+}
+
+// cutDetails returns the details up to the first one that is too much.
+func cutDetails(details []*anypb.Any) []*anypb.Any {
+	size := 0
+	for i, detail := range details {
+		if size += len(detail.GetTypeUrl()) + len(detail.GetValue()); size > maxDetailBytes {
+			return details[:i]
+		}
+	}
+	return details
 }
 
 // unfit returns the ending for a message that cannot become an event. A reconnect would meet it again, so nobody comes back.
@@ -107,16 +148,18 @@ type statusJSON struct {
 
 // json renders the ending on one line. Details whose type the resolver does not know keep their bytes, base64-encoded.
 func (e *ending) json(types transcode.Resolver) []byte {
-	out, err := json.Marshal(statusJSON{
+	s := statusJSON{
 		Code:    uint32(e.code),
 		Status:  ruleOf(e.code).name,
 		Message: e.message,
 		Details: detailsJSON(e.details, types),
 		Retry:   e.retry,
 		Reason:  e.reason,
-	})
-	if err != nil { // strings, a bool and rendered JSON: there is nothing here that could fail
-		return []byte(`{}`)
+	}
+	out, err := json.Marshal(s)
+	if err != nil || len(s.Details) > 0 && !json.Valid(out) { // nested too deeply, for readers too; all else cannot fail
+		s.Details = nil
+		out, _ = json.Marshal(s)
 	}
 	return out
 }
@@ -124,7 +167,7 @@ func (e *ending) json(types transcode.Resolver) []byte {
 func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessage {
 	var out []json.RawMessage
 	for _, detail := range details {
-		rendered, err := protojson.MarshalOptions{Resolver: types}.Marshal(detail)
+		rendered, err := detailJSON(detail, types)
 		if err != nil {
 			rendered, err = json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
 		}
@@ -133,6 +176,16 @@ func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessa
 		}
 	}
 	return out
+}
+
+// detailJSON renders one detail. A schema that gives a well-known type other fields makes protojson panic.
+func detailJSON(detail *anypb.Any, types transcode.Resolver) (out []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return protojson.MarshalOptions{Resolver: types}.Marshal(detail)
 }
 
 // frame renders the ending as the last event of a stream. Where the browser should stop, its id makes the reconnect that

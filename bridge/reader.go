@@ -25,12 +25,12 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		if p := recover(); p != nil { // one message must not take down every other stream
 			r.bridge.log.Error("panic while reading a stream", "route", r.rt.cfg.Name, "panic", fmt.Sprint(p),
 				"stack", string(debug.Stack()))
-			end = refuse(codes.Internal, byPanic, "internal error")
+			end = unfit(nil) // nobody should come back for the same message
 		}
 	}()
 	defer r.notice.stop()
-	if !r.resumes() {
-		r.lost = ""
+	if r.resumes() {
+		r.tellReset(ctx)
 	}
 	end = r.open(ctx, request)
 	wait := backoff{base: r.rt.cfg.Reopen.Base, max: r.rt.cfg.Reopen.Max, attempts: r.rt.cfg.Reopen.MaxAttempts}
@@ -42,7 +42,13 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		}
 		end = r.open(ctx, next)
 	}
-	if !r.accepted && end.retry {
+	switch {
+	case end.code == codes.Canceled && r.bridge.ctx.Err() != nil:
+		return shuttingDown()
+	case r.accepted || ctx.Err() != nil: // a client that leaves a silent upstream has not seen it fail
+	case end.code == codes.OK:
+		r.rt.health.opened()
+	case end.retry:
 		r.rt.health.failed()
 	}
 	return end
@@ -64,7 +70,8 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 	if err != nil {
 		return end
 	}
-	r.lost = lost
+	r.lost = asSent(lost)
+	r.tellReset(ctx)
 	return r.stream(ctx, r.source, request)
 }
 

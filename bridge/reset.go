@@ -7,6 +7,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
+// asSent returns the id that carries a cursor, as the page knows it.
+func asSent(cursor string) string {
+	id, _ := sse.EncodeID([]byte(cursor))
+	return id.String()
+}
+
 // tellReset tells the page that its stream does not resume after f.lost, so that it loads its state anew. The id may be
 // hostile, and comes back cut to the length of the longest one.
 func (f *feed) tellReset(ctx context.Context) {
