@@ -35,7 +35,10 @@ func parseQuery(raw string) ([]parameter, error) {
 			return nil, refused(FromQuery, rawName, "expected two hexadecimal digits after each %% of the name")
 		}
 		value, err := url.QueryUnescape(rawValue)
-		if err != nil {
+		switch {
+		case err != nil && name == CursorParameter: // the caller has found it wrong already
+			continue
+		case err != nil:
 			return nil, mismatch(FromQuery, name, "two hexadecimal digits after each %", rawValue)
 		}
 		parameters = append(parameters, parameter{name, value})
