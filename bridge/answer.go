@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -25,6 +26,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+	leaveBody(w, c.r)
 	var types transcode.Resolver
 	end = c.told(end)
 	h := w.Header()
@@ -39,11 +41,24 @@ func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept, Origin")
+	h.Add("Vary", "Accept, Origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
 	w.WriteHeader(end.http)
 	if c.r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has left: there is nobody to tell
 	}
+}
+
+// bodyPatience is how long a connection whose request is refused may go on sending its body.
+const bodyPatience = 5 * time.Second
+
+// leaveBody keeps a body that nobody reads from holding up the answer, and then the connection: net/http waits for the rest
+// of it, and it may never come. It is for requests that get no stream, which a read deadline would end.
+func leaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 1 || r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience)) // the server's own time-outs are left
 }

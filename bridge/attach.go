@@ -23,6 +23,7 @@ type subscription struct {
 	done   chan struct{} // closed when the reader has ended
 	end    *ending       // how the stream ended, readable once the queue has
 	events bool          // whether there was an event before the end, likewise
+	heard  atomic.Bool   // whether the upstream has accepted the stream
 }
 
 // attach opens the caller's stream. It does not wait for the upstream: the reader does, off the goroutine that writes.
@@ -30,7 +31,7 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input
 	request, err := rt.plan.binder.Bind(in)
 	lost := c.badCursor
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
-		lost, in.HasLastEventID = c.cursor, false
+		lost, in.HasLastEventID = asSent(c.cursor), false
 		request, err = rt.plan.binder.Bind(in)
 	}
 	if err != nil {
@@ -44,7 +45,7 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input
 	r := &reader{
 		feed: feed{
 			rt: rt, format: c.format, queue: sub.queue, notice: &notice{queue: sub.queue, format: c.format},
-			metadata: md, header: &sub.header, lost: lost, final: c.final(),
+			heard: &sub.heard, metadata: md, header: &sub.header, lost: lost, final: c.final(),
 		},
 		bridge: b,
 		source: grpcSource{rt.backend.client},
@@ -74,15 +75,22 @@ func (b *Bridge) newSubscription(ctx context.Context, timeout time.Duration) (co
 }
 
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of
-// wait. It reports false where the client left first. The ending is not nil where it is all that the stream has.
-func (s *subscription) opening(ctx context.Context, wait time.Duration) (opened bool, end *ending) {
+// wait. A drain ends the wait too: what is open is then ended in good order. It reports false where the client left
+// first. The ending is not nil where it is all that the stream has.
+func (s *subscription) opening(ctx context.Context, wait time.Duration, drain <-chan struct{}) (opened bool, end *ending) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false, nil
-	case <-timer.C:
-	case <-s.queue.Ready():
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-timer.C:
+			waiting = false
+		case <-drain:
+			waiting = false
+		case <-s.queue.Ready(): // which a reset, the bridge's own word, makes ready too
+			waiting = !s.heard.Load() && !s.queue.Ended()
+		}
 	}
 	if s.queue.Ended() && !s.events {
 		return true, s.end

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
@@ -28,15 +29,18 @@ func newCaller(r *http.Request) *caller {
 	if !c.eventSource && accepts(r.Header, ndjsonType) {
 		c.format = lines
 	}
+	var err error
 	id := r.Header.Get("Last-Event-ID")
 	if id == "" {
-		id = queryCursor(r.URL.RawQuery)
+		id, err = queryCursor(r.URL.RawQuery)
 	}
 	if id == "" {
 		return c
 	}
-	var err error
-	if c.cursor, err = sse.DecodeID(id); err != nil {
+	if err == nil {
+		c.cursor, err = sse.DecodeID(id)
+	}
+	if err != nil {
 		c.badCursor = id
 		return c
 	}
@@ -63,18 +67,21 @@ func (c *caller) hasBody() bool {
 	return c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody
 }
 
-// queryCursor returns the first last_event_id of a query, without keeping the rest of it.
-func queryCursor(raw string) string {
+// queryCursor returns the first last_event_id of a query, without keeping the rest of it. Where its escapes are
+// malformed, it is returned as it came, with an error.
+func queryCursor(raw string) (string, error) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if name, err := url.QueryUnescape(name); err != nil || name != bind.CursorParameter {
 			continue
 		}
-		if value, err := url.QueryUnescape(value); err == nil {
-			return value
+		decoded, err := url.QueryUnescape(value)
+		if err != nil {
+			return value, err
 		}
+		return decoded, nil
 	}
-	return ""
+	return "", nil
 }
 
 // accepts reports whether an Accept header names a media type; ranges such as */* do not.
@@ -82,12 +89,18 @@ func accepts(h http.Header, want string) bool {
 	for _, line := range h.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {
 			mediaType, params, err := mime.ParseMediaType(item)
-			if err == nil && mediaType == want && params["q"] != "0" {
+			if err == nil && mediaType == want && !isZero(params["q"]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isZero reports whether a quality is 0, which says "not this": it has up to three decimals (RFC 9110, 12.4.2).
+func isZero(q string) bool {
+	n, err := strconv.ParseFloat(q, 32)
+	return err == nil && n == 0
 }
 
 // presentsEnd reports whether a browser comes back by itself after a stream that was over: it is answered with 204, which

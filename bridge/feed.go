@@ -21,6 +21,7 @@ type feed struct {
 	format format
 	queue  *pump.Queue
 	notice *notice
+	heard  *atomic.Bool // set once a stream has begun
 	// metadata is what every stream sends along; header is what the first one that began was answered with.
 	metadata metadata.MD
 	header   *atomic.Pointer[metadata.MD]
@@ -50,7 +51,7 @@ func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 		f.header.CompareAndSwap(nil, &header)
 		f.rt.health.opened()
 		f.notice.flowing()
-		f.tellReset(ctx)
+		f.heard.Store(true)
 		f.queue.Open()
 	}
 	for {
@@ -71,6 +72,9 @@ func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 		}
 		f.events++
 		f.pushed = true
+		if cap(f.frame) > queueBytes { // one large event must not keep its memory for the life of the stream
+			f.frame, f.text = nil, nil
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,6 +19,8 @@ import (
 // offer Unwrap, see [http.ResponseController].
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if presentsEnd(r) {
+		leaveBody(w, r)
+		w.Header().Set("Cache-Control", "no-store") // a cache that kept a 204 would close everybody's stream
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -35,7 +38,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if end == nil && !b.drain.enter() {
-		end = refuse(codes.Unavailable, byDrain, "the bridge is shutting down")
+		end = shuttingDown()
 	}
 	if end != nil {
 		b.answer(w, rt, c, end)
@@ -60,7 +63,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve waits for the stream's first word, answers, and writes what comes.
 func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscription) {
 	started := time.Now()
-	opened, end := sub.opening(c.r.Context(), rt.cfg.OpenWait)
+	opened, end := sub.opening(c.r.Context(), rt.cfg.OpenWait, b.drain.begun)
 	switch {
 	case !opened:
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
@@ -77,6 +80,10 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 	if c.format == lines {
 		writeTrailer(w, sub.queue.Ended(), sub.end)
 	}
+	if errors.Is(out.Err, http.ErrNotSupported) {
+		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
+			"route", rt.cfg.Name)
+	}
 	b.log.Debug("stream ended", "route", rt.cfg.Name, "reason", out.Reason, "events", out.Events, "bytes", out.Bytes,
 		"duration", time.Since(started), "error", out.Err)
 }
@@ -87,7 +94,7 @@ func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	h.Set("Content-Type", c.format.contentType())
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	h.Set("Vary", "Accept, Origin")
+	h.Add("Vary", "Accept, Origin")
 	switch {
 	case end != nil:
 		h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
@@ -116,7 +123,7 @@ func (b *Bridge) settings(rt *route, c *caller) pump.Settings {
 		AgeEnd:    rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
 		Drain:     b.drain.begun,
 		DrainBy:   b.drain.deadline,
-		DrainEnd:  rt.last(c, refuse(codes.Unavailable, byDrain, "the bridge is shutting down")),
+		DrainEnd:  rt.last(c, shuttingDown()),
 	}
 	if c.format == eventStream && !c.final() {
 		s.Retry = rt.cfg.Event.Retry
