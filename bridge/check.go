@@ -29,17 +29,18 @@ func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Probl
 // each route that waits for it.
 func (b *Bridge) Problems() config.Problems {
 	var out config.Problems
-	routes := b.table.Load().routes
+	t := b.table.Load()
+	out = append(out, t.problems...)
 	for _, u := range b.backends {
 		snap, err := u.schema()
 		switch {
 		case snap == nil:
 			out = append(out, u.cfg.Problem("target", unavailable(u, err), ""))
-		case b.cfg.ServeAll && len(routes) == 0:
+		case b.cfg.ServeAll && len(t.routes) == 0:
 			out = append(out, u.cfg.Problem("target", "the upstream has no server-streaming method", ""))
 		}
 	}
-	for _, rt := range routes {
+	for _, rt := range t.routes {
 		if !rt.waiting {
 			out = append(out, rt.problems...)
 		}

@@ -36,6 +36,8 @@ type ending struct {
 	reason  reason
 	retry   bool
 	http    int // the status for who can still get one
+	// cause is what the operator should read in the log, nil where there is nothing to do.
+	cause error
 	// noStream marks an address or a method that has no stream: an EventSource gets the HTTP status too, and stops.
 	noStream bool
 }
@@ -127,7 +129,9 @@ func unfit(err error) *ending {
 	case errors.Is(err, errMessageTooLarge):
 		message = errMessageTooLarge.Error()
 	}
-	return refuse(codes.DataLoss, byMessage, message)
+	end := refuse(codes.DataLoss, byMessage, message)
+	end.cause = err
+	return end
 }
 
 // The values of `on_end` with which an OK end is not the end: the browser comes back, or the bridge opens the upstream again.

@@ -152,7 +152,7 @@ func TestAnEventOverItsLimit(t *testing.T) {
 	}
 }
 
-// rawCodec lets a server send bytes that are no message.
+// rawCodec lets a server send and receive bytes that are no message.
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "proto" }
@@ -166,6 +166,10 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if raw, ok := v.(*[]byte); ok {
+		*raw = data.Materialize()
+		return nil
+	}
 	return proto.Unmarshal(data.Materialize(), v.(proto.Message))
 }
 

@@ -33,6 +33,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		r.tellReset(ctx)
 	}
 	end = r.open(ctx, request)
+	defer func() { r.report(end) }()
 	wait := backoff{base: r.rt.cfg.Reopen.Base, max: r.rt.cfg.Reopen.Max, attempts: r.rt.cfg.Reopen.MaxAttempts}
 	for r.mayReopen(end) {
 		r.notice.interrupted(end)
@@ -52,6 +53,13 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		r.rt.health.failed()
 	}
 	return end
+}
+
+// report tells the operator of a message that could not be passed on: the browser learns only that there was one.
+func (r *reader) report(end *ending) {
+	if end.cause != nil {
+		r.bridge.log.Warn("a message cannot become an event", "route", r.rt.cfg.Name, "rpc", r.rt.plan.method, "error", end.cause)
+	}
 }
 
 // resumes reports whether the route carries a cursor upstream.

@@ -13,6 +13,8 @@ import (
 type table struct {
 	router *pathtmpl.Router[*route]
 	routes []*route
+	// problems are what is wrong with annotations: they take out no route but their own.
+	problems config.Problems
 	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
 	// is turned away as this route is: 404 would make an EventSource give up for good.
 	pending *route
@@ -30,8 +32,10 @@ func newTable(cfg *config.Config, backends []*backend, old *table) (*table, *con
 			return nil, err
 		}
 	}
-	if cfg.ServeAll {
-		b.everyMethod(cfg.Defaults)
+	for _, u := range backends {
+		if cfg.ServeAll || u.cfg.Annotations {
+			b.derived(cfg, u)
+		}
 	}
 	return b.table, nil
 }
@@ -61,6 +65,7 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 		rt.backend = u
 		snap, err := u.schema()
 		if snap != nil {
+			rt.cfg = annotated(r, u, snap)
 			rt.compile(snap)
 		} else {
 			rt.waiting = true
@@ -101,26 +106,6 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, *config.Problem) {
 		return nil, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
 	}
 	return nil, r.Problem("rpc", "no upstream has the service "+r.Service, "")
-}
-
-// everyMethod adds a route for each server-streaming method of every upstream.
-func (b *tableBuilder) everyMethod(defaults *config.Route) {
-	for _, u := range b.backends {
-		snap, _ := u.schema()
-		if snap == nil {
-			b.table.pending = &route{cfg: defaults, health: &health{}}
-			continue
-		}
-		for _, m := range snap.Streaming() {
-			r := *defaults
-			r.Service, r.Method = string(m.Parent().FullName()), string(m.Name())
-			r.Path = "/" + r.Service + "/" + r.Method
-			r.Name, r.Upstream = r.Path, u.cfg.Name
-			rt := &route{cfg: &r, origin: "schema of " + u.cfg.Name, backend: u, health: b.healthOf(r.Name), cors: newCORS(&r)}
-			rt.compile(snap)
-			_ = b.add(rt) // a second upstream with the same method: the first one serves it
-		}
-	}
 }
 
 func (b *tableBuilder) healthOf(name string) *health {

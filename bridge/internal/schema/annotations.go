@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	grpcssev1 "github.com/grpcsse/grpcsse/gen/grpcsse/v1"
+)
+
+// Binding is a path at which a method's own annotations want it served.
+type Binding struct {
+	Path string // path template
+	// Data is the field that becomes the event's data: `response_body` of google.api.http; "" for the whole message.
+	Data string
+}
+
+// Bindings returns the paths of a method's annotations: that of grpcsse.v1.route, and those of google.api.http rules for
+// GET, additional bindings among them.
+func Bindings(method protoreflect.MethodDescriptor) []Binding {
+	var out []Binding
+	options := method.Options()
+	if route, ok := proto.GetExtension(options, grpcssev1.E_Route).(*grpcssev1.Route); ok && route.GetPath() != "" {
+		out = append(out, Binding{Path: route.GetPath()})
+	}
+	rule, ok := proto.GetExtension(options, annotations.E_Http).(*annotations.HttpRule)
+	if !ok {
+		return out
+	}
+	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+		if path := r.GetGet(); path != "" {
+			out = append(out, Binding{Path: path, Data: r.GetResponseBody()})
+		}
+	}
+	return out
+}
+
+// EventFields returns the fields of a message that grpcsse.v1 options mark as the id and the name of its event; "" where
+// none is marked. The first one counts.
+func EventFields(message protoreflect.MessageDescriptor) (id, name string) {
+	fields := message.Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if id == "" && marked(field, grpcssev1.E_EventId) {
+			id = string(field.Name())
+		}
+		if name == "" && marked(field, grpcssev1.E_EventName) {
+			name = string(field.Name())
+		}
+	}
+	return id, name
+}
+
+func marked(field protoreflect.FieldDescriptor, option protoreflect.ExtensionType) bool {
+	yes, ok := proto.GetExtension(field.Options(), option).(bool)
+	return ok && yes
+}
