@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +13,18 @@ import (
 
 // check is `grpcsse check`: every problem of a configuration file, on standard output.
 type check struct {
-	File    string        `arg:"" help:"The configuration file."`
+	File    string        `arg:"" optional:"" help:"The configuration file."`
+	Config  string        `short:"c" placeholder:"FILE" help:"The same, as the other commands take it."`
 	Offline bool          `help:"Open no socket: check only what the file itself shows."`
 	Timeout time.Duration `default:"10s" help:"How long to wait for the schemas of the gRPC servers."`
 }
 
 // Run implements the command.
 func (k *check) Run(ctx context.Context, t *terminal) error {
+	if (k.File == "") == (k.Config == "") {
+		return &usageError{err: errors.New("expected one configuration file"), hint: programName + " check grpcsse.yaml"}
+	}
+	k.File = cmp.Or(k.File, k.Config)
 	problems, err := k.problems(ctx)
 	if err != nil {
 		return err
