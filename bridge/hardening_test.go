@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -272,6 +273,16 @@ func TestAResetLeavesTheHTTPStatusHonest(t *testing.T) {
 	require.Len(t, got, 2)
 	assert.Equal(t, "grpc-reset", got[0].name)
 	assert.Equal(t, "grpc-status", got[1].name)
+}
+
+func TestASilentStreamTellsOfItsReset(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 20ms", `request: {set: {after_sequence: "${last_event_id}"}}`))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	got, err := newReader(do(t, clients(t)["HTTP1"], eventSource(ctx, t, f.url+"/watch/x", "Last-Event-ID", "yesterday"))).next()
+	require.NoError(t, err)
+	assert.Equal(t, "grpc-reset", got.name, "the page is not left with its old state until something happens")
 }
 
 func TestAnEndWithoutEventsIsAStream(t *testing.T) {

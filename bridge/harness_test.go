@@ -248,7 +248,7 @@ func (c *sendCounter) settle(t *testing.T) {
 		still := now > 0 && now == last
 		last = now
 		return still
-	}, patience, 200*time.Millisecond)
+	}, patience, 100*time.Millisecond)
 }
 
 func parseInt(t testing.TB, s string) int64 {
