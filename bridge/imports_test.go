@@ -41,6 +41,12 @@ func allowedImports() map[string][]string {
 			"std", grpc, protobuf, "gen/grpcsse/v1", "google.golang.org/genproto/...",
 			"github.com/bufbuild/protocompile/...", "github.com/jhump/protoreflect/v2/...",
 		},
+		"bridge/transcode/internal/conformance": {
+			"std", protobuf, "bridge/transcode", "github.com/bufbuild/protocompile/...",
+		},
+		"bridge/transcode/internal/pow10gen": {
+			"std",
+		},
 		"cmd/grpcsse": {
 			"std", "bridge", "bridge/config", "bridge/sse", "cmd/grpcsse/internal/...", "github.com/alecthomas/kong",
 		},
