@@ -165,15 +165,15 @@ func TestADetailThatPanicsKeepsItsBytes(t *testing.T) {
 	assert.Equal(t, []map[string]any{{"@type": "/google.protobuf.FieldMask", "value": "AQ=="}}, answer.Details)
 }
 
-func TestAMessageThatPanicsEndsItsStreamForGood(t *testing.T) {
+func TestAFalseWellKnownTypeTakesItsRouteOut(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo, grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		return stream.SendMsg(&streamv1.Event{})
 	}))
 	f := startFront(t, s, withDescriptorSet(t, "google.protobuf.Wrong/Watch", wrongFieldMask()))
 	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
 	require.Len(t, got, 1)
-	assert.JSONEq(t, `{"code":15,"status":"DATA_LOSS","message":"a message of the upstream cannot be read",
-		"retry":false,"reason":"message"}`, got[0].data, "who comes back would meet the message again")
+	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the route is out of order","retry":true,"reason":"route"}`,
+		got[0].data, "its messages have no JSON form, which is known before the first one")
 }
 
 func TestCloseTellsWhoIsConnected(t *testing.T) {

@@ -16,8 +16,8 @@ var (
 	ErrInvalidUTF8 = errors.New("string is not valid UTF-8")
 	// ErrUnrepresentable: JSON has no form for the value, for example a Timestamp in the year 10000 or an empty google.protobuf.Value.
 	ErrUnrepresentable = errors.New("value has no JSON form")
-	// ErrUnresolved: the Resolver does not know the type of a google.protobuf.Any value.
-	ErrUnresolved = errors.New("unknown type in google.protobuf.Any")
+	// ErrUnresolved: the Resolver does not know the type of a google.protobuf.Any value, or failed to look up an extension.
+	ErrUnresolved = errors.New("type cannot be resolved")
 	// ErrRequiredMissing: a required field is not set.
 	ErrRequiredMissing = errors.New("required field is not set")
 	// ErrTooDeep: messages are nested more than 10,000 levels deep.

@@ -11,7 +11,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// reference turns a message into JSON by way of dynamicpb and protojson: slow, and right by definition.
+// reference turns a message into JSON by way of dynamicpb and protojson: slow, and right by definition. It serves the messages that a
+// walk cannot do, in which something must be merged.
 type reference struct {
 	md        protoreflect.MessageDescriptor
 	unmarshal proto.UnmarshalOptions

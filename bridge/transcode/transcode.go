@@ -1,6 +1,11 @@
 package transcode
 
 import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -32,22 +37,78 @@ type Resolver interface {
 // A Transcoder turns the wire bytes of one message type into JSON. It may be used concurrently.
 type Transcoder struct {
 	md        protoreflect.MessageDescriptor
+	root      *plan
+	plans     plans
 	reference reference
+	fallbacks atomic.Uint64
+
+	// What messages brought up that the descriptor does not tell.
+	anyTypes   growingMap[string, *plan]
+	extensions growingMap[extensionKey, *field]
+
+	seed maphash.Seed // of the hashes by which duplicate map keys are found
+	pool sync.Pool    // of *scratch
 }
 
-// New returns a Transcoder for messages of type md.
+// New returns a Transcoder for messages of type md. It fails if a descriptor is not usable: a message that has the name of a
+// well-known type but not its fields, or a JSON name that is not UTF-8.
 func New(md protoreflect.MessageDescriptor, opts Options) (*Transcoder, error) {
 	if opts.Resolver == nil {
 		opts.Resolver = protoregistry.GlobalTypes
 	}
-	return &Transcoder{md: md, reference: newReference(md, opts)}, nil
+	t := &Transcoder{
+		md:        md,
+		plans:     plans{opts: opts, done: map[planKey]*plan{}, open: map[planKey]*plan{}},
+		reference: newReference(md, opts),
+		seed:      maphash.MakeSeed(),
+		pool:      sync.Pool{New: func() any { return new(scratch) }},
+	}
+	var err error
+	t.root, err = t.plans.message(md)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Descriptor returns the message type that the Transcoder was made for.
 func (t *Transcoder) Descriptor() protoreflect.MessageDescriptor { return t.md }
 
+// Fallbacks returns how many messages took the slow way so far: those in which a field occurs twice, a list or map in two parts, two
+// members of a oneof or a map key twice. The encoders of the protobuf projects write no such messages, so a number that grows
+// points at an upstream that merges messages by concatenation.
+func (t *Transcoder) Fallbacks() uint64 { return t.fallbacks.Load() }
+
 // AppendJSON appends the JSON of the message in wire to dst and returns the extended slice. The bytes of wire are neither
-// changed nor kept. An error is an [*Error]; dst then comes back with the length that it had.
+// changed nor kept. Nothing is allocated if dst has room, but on the slow way (see [Transcoder.Fallbacks]).
+//
+// An error is an [*Error]. Then the result is dst with the length that it had; what its capacity holds beyond that is undefined.
 func (t *Transcoder) AppendJSON(dst, wire []byte) ([]byte, error) {
-	return t.reference.appendJSON(dst, wire)
+	w := walk{t: t, depth: protowire.DefaultRecursionLimit}
+	b := dst
+	if cap(b)-len(b) < valueRoom {
+		b = grow(b, 2*len(wire)+valueRoom)
+	}
+	b = w.value(t.root, b, wire)
+	if w.scratch != nil {
+		w.giveBack()
+	}
+	if b != nil {
+		return b, nil
+	}
+	return t.slowWay(dst, wire, &w)
+}
+
+// slowWay does what a walk could not. What is malformed or too deep stays so. Other failures may lie in a value that a later
+// one replaces or completes, so the reference has the last word on them; where it agrees, the walk knows better where it was.
+func (t *Transcoder) slowWay(dst, wire []byte, w *walk) ([]byte, error) {
+	if w.failure.kind == ErrMalformed || w.failure.kind == ErrTooDeep {
+		return dst, w.err()
+	}
+	out, err := t.reference.appendJSON(dst, wire)
+	if err != nil && w.failure.kind != errDuplicate {
+		return dst, w.err()
+	}
+	t.fallbacks.Add(1)
+	return out, err
 }

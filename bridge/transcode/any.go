@@ -1,0 +1,89 @@
+package transcode
+
+// any appends a google.protobuf.Any: the object of the message inside with its type URL as "@type"; where that message has a JSON form
+// of its own, an object with that as "value".
+func (w *walk) any(b, wire []byte) []byte {
+	const urlTag, valueTag = 1<<3 | 2, 2<<3 | 2
+	var url, value []byte
+	offset := 0 // of value
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		if i = w.skip(wire, next, tag, at); i < 0 {
+			return nil
+		}
+		if tag != urlTag && tag != valueTag {
+			continue
+		}
+		n, next := length(wire, next)
+		content := wire[next : next+n]
+		switch {
+		case tag == urlTag && url == nil:
+			url = content
+		case tag == valueTag && value == nil:
+			value, offset = content, next
+		default:
+			return w.fail(errDuplicate, at)
+		}
+	}
+	if len(url) == 0 {
+		if len(value) > 0 {
+			return w.failDetail(ErrUnrepresentable, 0, "google.protobuf.Any without a type URL")
+		}
+		return append(b, '{', '}')
+	}
+	p, err := w.t.anyPlan(url)
+	if err != nil {
+		return w.failDetail(ErrUnresolved, 0, err.Error())
+	}
+	if b = w.anyContent(p, b, url, value); b == nil {
+		w.failure.offset += offset
+	}
+	return b
+}
+
+// anyContent appends an Any whose type is known. Required fields are not checked inside, as protojson does not.
+func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
+	if w.depth == 0 {
+		return w.fail(ErrTooDeep, 0)
+	}
+	outer := w.partial
+	w.partial = true
+	start := len(b)
+	b, ok := appendString(append(b, `,"@type":`...), url)
+	switch {
+	case !ok:
+		return w.fail(ErrInvalidUTF8, 0)
+	case p.form == formObject:
+		w.depth--
+		b = w.object(p, b, value, start)
+		w.depth++
+	default:
+		if b = w.value(p, append(b, `,"value":`...), value); b != nil {
+			b[start] = '{'
+			b = append(b, '}')
+		}
+	}
+	w.partial = outer
+	return b
+}
+
+// anyPlan returns the plan for a type URL. What the resolver finds is remembered.
+func (t *Transcoder) anyPlan(url []byte) (*plan, error) {
+	if p := t.anyTypes.load()[string(url)]; p != nil {
+		return p, nil
+	}
+	mt, err := t.plans.opts.Resolver.FindMessageByURL(string(url))
+	if err != nil {
+		return nil, err
+	}
+	p, err := t.plans.message(mt.Descriptor())
+	if err != nil {
+		return nil, err
+	}
+	t.anyTypes.put(string(url), p)
+	return p, nil
+}

@@ -1,0 +1,76 @@
+package transcode
+
+import (
+	"math/bits"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+func (c *plans) emitsDefaults() bool { return c.opts.EmitDefaults || c.opts.EmitUnpopulated }
+
+// defaultMember returns what is written for a field that is absent: its key and value with a leading comma, or "" for nothing.
+func (c *plans) defaultMember(f *field) string {
+	fd := f.desc
+	if !c.emitsDefaults() || fd.ContainingOneof() != nil {
+		return ""
+	}
+	b := appendKey(make([]byte, 0, 2*f.room), f)
+	switch {
+	case fd.IsMap():
+		return string(b) + "{}"
+	case fd.IsList():
+		return string(b) + "[]"
+	case fd.HasPresence():
+		if !c.opts.EmitUnpopulated {
+			return ""
+		}
+		return string(b) + "null"
+	}
+	switch f.shape {
+	case shapeVarint:
+		return string(appendVarint(b, f, 0))
+	case shapeFixed64:
+		return string(appendFixed64(b, f.kind, 0))
+	case shapeFixed32:
+		return string(appendFixed32(b, f.kind, 0))
+	default:
+		return string(b) + `""`
+	}
+}
+
+// addDefault adds the member of the next slot.
+func (p *plan) addDefault(member string) {
+	p.defaultAt = append(p.defaultAt, uint32(len(p.defaults)))
+	p.defaults += member
+	if member != "" {
+		p.defaulted = setBit(p.defaulted, len(p.defaultAt)-1)
+	}
+}
+
+// appendDefaults writes the members of all slots of one word of the set that are not in seen.
+func (p *plan) appendDefaults(b []byte, word int, seen uint64) []byte {
+	missing := p.defaulted[word] &^ seen
+	for missing != 0 {
+		first := bits.TrailingZeros64(missing)
+		run := bits.TrailingZeros64(^(missing >> first))
+		from, to := p.defaultAt[64*word+first], p.defaultAt[64*word+first+run]
+		b = append(b, p.defaults[from:to]...)
+		missing &^= (1<<run - 1) << first
+	}
+	return b
+}
+
+// missingRequired returns the first required field that is not in seen, of one word of the set.
+func (p *plan) missingRequired(word int, seen uint64) protoreflect.FieldDescriptor {
+	if word >= len(p.required) || p.required[word]&^seen == 0 {
+		return nil
+	}
+	slot := 64*word + bits.TrailingZeros64(p.required[word]&^seen)
+	for i := range p.desc.Fields().Len() {
+		fd := p.desc.Fields().Get(i)
+		if f := p.find(tagOf(fd.Number(), wireType(fd.Kind()))); f.slot == slot {
+			return fd
+		}
+	}
+	return nil
+}

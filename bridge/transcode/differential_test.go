@@ -1,0 +1,135 @@
+package transcode_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/transcode"
+)
+
+// byProtojson is the oracle: what protojson makes of the wire bytes, without the spaces that it puts in at random.
+func byProtojson(md protoreflect.MessageDescriptor, opts transcode.Options, wire []byte) (string, error) {
+	m := dynamicpb.NewMessage(md)
+	if err := proto.Unmarshal(wire, m); err != nil {
+		return "", err
+	}
+	text, err := protojson.MarshalOptions{
+		UseProtoNames: opts.ProtoNames, UseEnumNumbers: opts.EnumNumbers,
+		EmitUnpopulated: opts.EmitUnpopulated, EmitDefaultValues: opts.EmitDefaults,
+	}.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	var compact bytes.Buffer
+	err = json.Compact(&compact, text)
+	return compact.String(), err
+}
+
+// assertSame holds a Transcoder against protojson: both fail, or both say the same, in whatever order.
+func assertSame(t assert.TestingT, tc *transcode.Transcoder, opts transcode.Options, wire []byte) {
+	want, wantErr := byProtojson(tc.Descriptor(), opts, wire)
+	before := bytes.Clone(wire)
+	got, gotErr := tc.AppendJSON([]byte("x"), wire)
+	assert.Equal(t, before, wire, "the wire bytes must not change")
+	if wantErr != nil {
+		assert.Error(t, gotErr, "protojson says: %v\ngot %s", wantErr, got)
+		assert.Equal(t, "x", string(got))
+		return
+	}
+	if !assert.NoError(t, gotErr, "protojson makes of %x: %s", wire, want) {
+		return
+	}
+	sortedWant, err := canonical(want)
+	assert.NoError(t, err)
+	sortedGot, err := canonical(string(got[1:]))
+	assert.NoError(t, err)
+	assert.Equal(t, sortedWant, sortedGot)
+}
+
+func drawOptions(t *rapid.T) transcode.Options {
+	return transcode.Options{
+		ProtoNames:      rapid.Bool().Draw(t, "proto names"),
+		EnumNumbers:     rapid.Bool().Draw(t, "enum numbers"),
+		EmitDefaults:    rapid.Bool().Draw(t, "emit defaults"),
+		EmitUnpopulated: rapid.Bool().Draw(t, "emit unpopulated"),
+	}
+}
+
+func drawTranscoder(t *rapid.T) (*transcode.Transcoder, transcode.Options) {
+	opts := drawOptions(t)
+	md := rapid.SampledFrom(testMessages()).Draw(t, "type").ProtoReflect().Descriptor()
+	tc, err := transcode.New(md, opts)
+	require.NoError(t, err)
+	return tc, opts
+}
+
+func TestSameAsProtojson(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tc, opts := drawTranscoder(t)
+		d := wireDrawer{t: t}
+		assertSame(t, tc, opts, d.message(tc.Descriptor()))
+	})
+}
+
+func TestSameAsProtojsonOdd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tc, opts := drawTranscoder(t)
+		d := wireDrawer{t: t, odd: true}
+		assertSame(t, tc, opts, d.message(tc.Descriptor()))
+	})
+}
+
+func TestSameAsProtojsonMutated(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tc, opts := drawTranscoder(t)
+		d := wireDrawer{t: t}
+		wire := d.message(tc.Descriptor())
+		for range rapid.IntRange(1, 3).Draw(t, "mutations") {
+			if len(wire) == 0 {
+				break
+			}
+			at := rapid.IntRange(0, len(wire)-1).Draw(t, "at")
+			switch rapid.IntRange(0, 3).Draw(t, "mutation") {
+			case 0:
+				wire[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+			case 1:
+				wire = wire[:at]
+			case 2:
+				wire = append(wire[:at], wire[at+1:]...)
+			default:
+				wire = append(wire[:at:at], append([]byte{rapid.Byte().Draw(t, "byte")}, wire[at:]...)...)
+			}
+		}
+		assertSame(t, tc, opts, wire)
+	})
+}
+
+// What the encoders of protobuf-go write never takes the slow way.
+func TestEncodersAvoidTheSlowWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		md := rapid.SampledFrom(testMessages()).Draw(t, "type").ProtoReflect()
+		tc, err := transcode.New(md.Descriptor(), drawOptions(t))
+		require.NoError(t, err)
+		d := wireDrawer{t: t, noDuplicates: true}
+		wire := d.message(md.Descriptor())
+		for _, m := range []proto.Message{md.New().Interface(), dynamicpb.NewMessage(md.Descriptor())} {
+			require.NoError(t, proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(wire, m))
+			again, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
+			require.NoError(t, err)
+			_, err = tc.AppendJSON(nil, again)
+			if _, wantErr := byProtojson(md.Descriptor(), transcode.Options{}, again); wantErr == nil {
+				require.NoError(t, err)
+			}
+		}
+		require.Zero(t, tc.Fallbacks())
+	})
+}

@@ -1,0 +1,54 @@
+package transcode
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// errDuplicate says that a field came twice, or a list in two parts, or whatever else must be merged: what is written cannot be taken
+// back, so the reference has to do the whole message. It never leaves this package.
+var errDuplicate = errors.New("field occurs more than once")
+
+// failure is why a walk stopped. On the way out of nested messages, each level adds its part to path and offset.
+type failure struct {
+	kind   error
+	path   string
+	offset int
+	detail string
+}
+
+// fail notes a reason and returns nil, the output of those who fail.
+func (w *walk) fail(kind error, offset int) []byte {
+	w.failure = failure{kind: kind, offset: offset}
+	return nil
+}
+
+func (w *walk) failDetail(kind error, offset int, detail string) []byte {
+	w.failure = failure{kind: kind, offset: offset, detail: detail}
+	return nil
+}
+
+// inside adds that the failure lies in a field, whose message begins at an offset of the enclosing one.
+func (w *walk) inside(f *field, offset int) []byte {
+	if w.failure.kind == errDuplicate {
+		return nil
+	}
+	return w.within(f.desc, offset)
+}
+
+func (w *walk) within(fd protoreflect.FieldDescriptor, offset int) []byte {
+	w.failure.offset += offset
+	name := fd.TextName()
+	if w.failure.path != "" {
+		name += "." + w.failure.path
+	}
+	w.failure.path = name
+	return nil
+}
+
+// err makes an Error of the failure.
+func (w *walk) err() *Error {
+	f := &w.failure
+	return &Error{Kind: f.kind, Message: w.t.md.FullName(), Path: f.path, Offset: f.offset, Detail: f.detail}
+}

@@ -1,0 +1,191 @@
+package transcode
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+)
+
+//go:generate sh -c "go run ./internal/pow10gen | gofmt >floats_table.go"
+
+// appendDouble appends v as protojson does: the shortest decimal that reads back as v, with an exponent below 1e-6 and from 1e21 on.
+// It needs room for 40 bytes.
+func appendDouble(b []byte, v float64) []byte {
+	abs := math.Abs(v)
+	if abs >= 1<<53 || math.IsNaN(v) {
+		return appendLargeDouble(b, v)
+	}
+	// Integers, and amounts with up to three decimals, are what most messages carry.
+	whole := uint64(abs)
+	b = appendSign(b, v)
+	if float64(whole) == abs {
+		return appendUint(b, whole)
+	}
+	// A decimal of at most 15 digits is the shortest that reads back as its nearest double, and the division rounds correctly.
+	if m := uint64(abs*1000 + 0.5); m < 1e15 && float64(m)/1000 == abs {
+		return appendThousandths(b, m)
+	}
+	digits, exponent := shortest(math.Float64bits(abs))
+	return appendDecimal(b, digits, exponent)
+}
+
+// appendLargeDouble appends what has no decimals.
+func appendLargeDouble(b []byte, v float64) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(b, `"NaN"`...)
+	case math.IsInf(v, 1):
+		return append(b, `"Infinity"`...)
+	case math.IsInf(v, -1):
+		return append(b, `"-Infinity"`...)
+	}
+	digits, exponent := shortest(math.Float64bits(math.Abs(v)))
+	return appendDecimal(appendSign(b, v), digits, exponent)
+}
+
+// appendThousandths appends m/1000, which is no integer.
+func appendThousandths(b []byte, m uint64) []byte {
+	whole, rest := m/1000, uint32(m%1000)
+	b = appendUint(b, whole)
+	n := len(b)
+	out := b[n : n+4]
+	out[0], out[1], out[2], out[3] = '.', '0'+byte(rest/100), '0'+byte(rest/10%10), '0'+byte(rest%10)
+	switch {
+	case out[3] != '0':
+		return b[:n+4]
+	case out[2] != '0':
+		return b[:n+3]
+	}
+	return b[:n+2]
+}
+
+// shortest returns the shortest decimal digits·10^exponent that reads back as the positive, finite double of these bits, the nearest
+// to it if there are several. The digits may end in zeros.
+//
+// It is Schubfach: R. Giulietti, "The Schubfach way to render doubles", 2020, with the names of that paper.
+func shortest(double uint64) (digits uint64, exponent int) {
+	c, q := double&(1<<52-1), int(double>>52)
+	uneven := c == 0 && q > 1 // the next lower double is nearer than the next higher one
+	if q != 0 {
+		c |= 1 << 52
+	} else {
+		q = 1
+	}
+	q -= 1075
+	lowerEdge, k := 4*c-2, (q*1262611)>>22
+	if uneven {
+		lowerEdge, k = 4*c-1, (q*1262611-524031)>>22
+	}
+	h := uint(q + (-k*1741647)>>19 + 1)
+	g := &pow10[-k-firstPow10]
+	lower, v, upper := roundToOdd(g, lowerEdge<<h), roundToOdd(g, 4*c<<h), roundToOdd(g, (4*c+2)<<h)
+	// The interval's ends read back as this double only if its significand is even.
+	odd := c & 1
+	lower += odd
+	upper -= odd
+
+	s := v / 4
+	if s >= 10 {
+		tens := s / 10
+		below, above := lower <= 40*tens, 40*tens+40 <= upper
+		if below != above {
+			if above {
+				tens++
+			}
+			return tens, k + 1
+		}
+	}
+	below, above := lower <= 4*s, 4*s+4 <= upper
+	if below == above { // both or none: the nearer one
+		middle := 4*s + 2
+		above = v > middle || v == middle && s&1 != 0
+	}
+	if above {
+		s++
+	}
+	return s, k
+}
+
+// roundToOdd returns the high word of g·x, with its lowest bit set if anything follows.
+func roundToOdd(g *[2]uint64, x uint64) uint64 {
+	carryIn, _ := bits.Mul64(g[1], x)
+	hi, lo := bits.Mul64(g[0], x)
+	lo, carry := bits.Add64(lo, carryIn, 0)
+	hi += carry
+	if lo > 1 {
+		hi |= 1
+	}
+	return hi
+}
+
+// appendDecimal appends digits·10^exponent for 0 < digits < 10^17.
+func appendDecimal(b []byte, digits uint64, exponent int) []byte {
+	var text [32]byte
+	d := appendUint(text[:0], digits)
+	n := len(d)
+	for d[n-1] == '0' {
+		n--
+	}
+	point := len(d) + exponent // where the point goes, counted from the first digit
+	switch {
+	case point > 21 || point < -5:
+		return appendScientific(b, d[:n], point-1)
+	case point >= n:
+		b = append(b, d[:n]...)
+		return append(b, "000000000000000000000"[:point-n]...)
+	case point > 0:
+		b = append(append(b, d[:point]...), '.')
+		return append(b, d[point:n]...)
+	}
+	b = append(append(b, '0', '.'), "00000"[:-point]...)
+	return append(b, d[:n]...)
+}
+
+// appendScientific appends digits with the point behind the first, and an exponent.
+func appendScientific(b, digits []byte, exponent int) []byte {
+	b = append(b, digits[0])
+	if len(digits) > 1 {
+		b = append(append(b, '.'), digits[1:]...)
+	}
+	b = append(b, 'e')
+	if exponent >= 0 {
+		b = append(b, '+')
+	}
+	return appendInt(b, int64(exponent))
+}
+
+// appendFloat is appendDouble for 32 bits. Only its quick ways are our own.
+func appendFloat(b []byte, v float32) []byte {
+	abs := float32(math.Abs(float64(v)))
+	if abs > math.MaxFloat32 || abs != abs {
+		return appendLargeDouble(b, float64(v))
+	}
+	if abs < 1<<24 {
+		whole := uint64(abs)
+		m := uint64(abs*1000 + 0.5)
+		switch {
+		case float32(whole) == abs:
+			return appendUint(appendSign(b, float64(v)), whole)
+		case m < 1e6 && float32(m)/1000 == abs: // decimals of six digits are distinct
+			return appendThousandths(appendSign(b, float64(v)), m)
+		}
+	}
+	format := byte('f')
+	if abs < 1e-6 || abs >= 1e21 {
+		format = 'e'
+	}
+	b = strconv.AppendFloat(b, float64(v), format, -1, 32)
+	if n := len(b); format == 'e' && n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+		// 1e-07 becomes 1e-7.
+		b[n-2] = b[n-1]
+		b = b[:n-1]
+	}
+	return b
+}
+
+func appendSign(b []byte, v float64) []byte {
+	if math.Signbit(v) {
+		return append(b, '-')
+	}
+	return b
+}

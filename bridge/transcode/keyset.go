@@ -1,0 +1,117 @@
+package transcode
+
+import (
+	"hash/maphash"
+	"math/bits"
+)
+
+// keySet notices when a map has a key twice. It keeps 64-bit marks: a number is its own mark, a text's is a hash under a seed that
+// nobody outside knows. Two texts with the same mark are taken for the same key, which sends the message to the reference; that
+// is right too, and does not happen in practice.
+type keySet struct {
+	seen  uint64 // a bit for each mark, by which most are told to be new
+	n     int
+	few   [24]uint64
+	table *keyTable // for more than few holds
+}
+
+// addText adds a key, and reports false if it is there already.
+func (w *walk) addText(s *keySet, key []byte) bool { return w.addMark(s, maphash.Bytes(w.t.seed, key)) }
+
+// addNumber adds a key, and reports false if it is there already.
+func (w *walk) addNumber(s *keySet, key uint64) bool { return w.addMark(s, key) }
+
+func (w *walk) addMark(s *keySet, mark uint64) bool {
+	if s.n == len(s.few) {
+		return w.addMany(s, mark)
+	}
+	bit := uint64(1) << (mark * 0x9e3779b97f4a7c15 >> 58)
+	if s.seen&bit != 0 {
+		for _, m := range s.few[:s.n] {
+			if m == mark {
+				return false
+			}
+		}
+	}
+	s.seen |= bit
+	s.few[s.n] = mark
+	s.n++
+	return true
+}
+
+// dropLast takes the newest key back. Only a key that addMark took while few had room can be dropped exactly; from a table it
+// is removed by its mark.
+func (s *keySet) dropLast() {
+	if s.table != nil {
+		s.table.removeLast()
+		return
+	}
+	s.n--
+}
+
+func (w *walk) addMany(s *keySet, mark uint64) bool {
+	if s.table == nil {
+		s.table = w.takeTable()
+		for _, m := range s.few {
+			s.table.add(m)
+		}
+	}
+	return s.table.add(mark)
+}
+
+// release gives back what a keySet has borrowed.
+func (w *walk) release(s *keySet) {
+	if s.table != nil && len(s.table.slots) <= 1<<14 {
+		w.scratch.tables = append(w.scratch.tables, s.table)
+	}
+}
+
+// keyTable is a hash table of marks.
+type keyTable struct {
+	secret [2]uint64
+	order  []uint64 // all marks, as they came
+	slots  []uint32 // 1 + the index of a mark in order; 0 is free. A power of two, at most half full.
+}
+
+func newKeyTable(seed maphash.Seed) *keyTable {
+	return &keyTable{secret: [2]uint64{maphash.String(seed, "a"), maphash.String(seed, "b") | 1}, slots: make([]uint32, 128)}
+}
+
+func (t *keyTable) reset() {
+	t.order = t.order[:0]
+	clear(t.slots)
+}
+
+func (t *keyTable) add(mark uint64) bool {
+	if 2*len(t.order) >= len(t.slots) {
+		t.slots = make([]uint32, 2*len(t.slots))
+		for i, m := range t.order {
+			t.slots[t.find(m)] = uint32(i + 1)
+		}
+	}
+	at := t.find(mark)
+	if t.slots[at] != 0 {
+		return false
+	}
+	t.order = append(t.order, mark)
+	t.slots[at] = uint32(len(t.order))
+	return true
+}
+
+// find returns the slot that holds a mark, or the free one where it belongs.
+func (t *keyTable) find(mark uint64) int {
+	hi, lo := bits.Mul64(mark^t.secret[0], t.secret[1])
+	for at := hi ^ lo; ; at++ {
+		i := int(at & uint64(len(t.slots)-1))
+		if n := t.slots[i]; n == 0 || t.order[n-1] == mark {
+			return i
+		}
+	}
+}
+
+// removeLast removes the newest mark. Nothing was added behind it, so no other mark depends on its slot.
+func (t *keyTable) removeLast() {
+	last := len(t.order) - 1
+	t.slots[t.find(t.order[last])] = 0
+	t.order = t.order[:last]
+}

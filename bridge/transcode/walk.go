@@ -1,0 +1,252 @@
+package transcode
+
+import (
+	"encoding/binary"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// walk is the state of one AppendJSON call. It reads the wire bytes once, from front to back, and appends JSON as it goes.
+//
+// Its methods take the output b and the wire bytes of one message, and return the extended output, or nil after a failure: then
+// failure holds the reason, and each caller on the way out adds where it was.
+type walk struct {
+	t       *Transcoder
+	depth   int  // how many more levels of messages may follow
+	partial bool // required fields are not checked: inside google.protobuf.Any
+
+	end     int      // where the last group ended, behind its end tag
+	marks   []uint64 // which slots were seen of the innermost message that has more than 64
+	scratch *scratch // taken from the Transcoder when it is first needed
+	failure failure
+}
+
+// value appends the JSON of a whole message, whatever its form.
+func (w *walk) value(p *plan, b, wire []byte) []byte {
+	if w.depth == 0 {
+		return w.fail(ErrTooDeep, 0)
+	}
+	w.depth--
+	switch p.form {
+	case formObject:
+		start := len(b)
+		b = w.object(p, b, wire, start)
+	case formTimestamp:
+		b = w.timestamp(b, wire)
+	case formValue:
+		b = w.structValue(p, b, wire)
+	case formStruct:
+		b = w.structObject(p, b, wire)
+	default:
+		b = w.rareForm(p, b, wire)
+	}
+	w.depth++
+	return b
+}
+
+// rareForm is value for the forms that are met less often.
+func (w *walk) rareForm(p *plan, b, wire []byte) []byte {
+	switch p.form {
+	case formDuration:
+		return w.duration(b, wire)
+	case formFieldMask:
+		return w.fieldMask(b, wire)
+	case formListValue:
+		return w.listValue(p, b, wire)
+	case formWrapper:
+		return w.wrapper(p, b, wire)
+	case formAny:
+		return w.any(b, wire)
+	default:
+		return w.failDetail(ErrUnrepresentable, 0, "proto1 MessageSets are not supported")
+	}
+}
+
+// object appends a message as a JSON object. Members that are in b from start on, each with a comma in front, become members of
+// it as well.
+func (w *walk) object(p *plan, b, wire []byte, start int) []byte {
+	if p.slots > 64 {
+		outer := w.marks
+		w.marks = w.takeMarks(p.slots)
+		b = w.members(p, b, wire)
+		w.returnMarks()
+		w.marks = outer
+	} else {
+		b = w.members(p, b, wire)
+	}
+	if b == nil {
+		return nil
+	}
+	if len(b) == start {
+		return append(b, '{', '}')
+	}
+	b[start] = '{' // in the place of the first member's comma
+	return append(b, '}')
+}
+
+// members appends the fields of a message, each as `,"key":value`.
+func (w *walk) members(p *plan, b, wire []byte) []byte {
+	var seen uint64
+	start := len(b)
+	for i := 0; i < len(wire); {
+		at := i
+		tag := uint32(wire[i])
+		i++
+		if tag >= 0x80 {
+			if tag, i = longTag(wire, at); i < 0 {
+				return w.fail(ErrMalformed, at)
+			}
+		}
+		f := p.find(tag)
+		if f == nil {
+			if tag == p.endTag && tag != 0 {
+				w.end = i
+				return w.finish(p, b, seen)
+			}
+			known := true
+			if f, known = w.extension(p, tag, at); !known {
+				return nil
+			}
+			if f == nil {
+				if i = w.skip(wire, i, tag, at); i < 0 {
+					return nil
+				}
+				continue
+			}
+		}
+		if seen&f.bit != 0 || f.bit == 0 && w.marked(f, start) {
+			return w.fail(errDuplicate, at)
+		}
+		seen |= f.bit
+		if cap(b)-len(b) < f.room {
+			b = grow(b, f.room)
+		}
+		if b, i = w.field(f, b, wire, i); b == nil {
+			return w.inside(f, 0)
+		}
+	}
+	if p.endTag != 0 {
+		return w.fail(ErrMalformed, len(wire))
+	}
+	return w.finish(p, b, seen)
+}
+
+// field appends one field whose tag was just read. Lists and maps take their whole run.
+func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
+	switch f.shape {
+	case shapeVarint:
+		v, next := varint(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, i), i
+		}
+		if v&f.zeroMask == 0 && f.dropZero {
+			return b, next
+		}
+		return appendVarint(appendKey(b, f), f, v), next
+	case shapeFixed64:
+		if len(wire)-i < 8 {
+			return w.fail(ErrMalformed, i), i
+		}
+		v := binary.LittleEndian.Uint64(wire[i:])
+		if v == 0 && f.dropZero {
+			return b, i + 8
+		}
+		return appendFixed64(appendKey(b, f), f.kind, v), i + 8
+	case shapeFixed32:
+		if len(wire)-i < 4 {
+			return w.fail(ErrMalformed, i), i
+		}
+		v := binary.LittleEndian.Uint32(wire[i:])
+		if v == 0 && f.dropZero {
+			return b, i + 4
+		}
+		return appendFixed32(appendKey(b, f), f.kind, v), i + 4
+	case shapeList:
+		return w.list(f, b, wire, i)
+	case shapePacked:
+		return w.list(f, b, wire, i)
+	case shapeMap:
+		return w.mapRun(f, b, wire, i)
+	case shapeGroup:
+		return w.group(f, appendKey(b, f), wire, i)
+	}
+	return w.delimited(f, b, wire, i)
+}
+
+// delimited appends a field that has a length: text or a message.
+func (w *walk) delimited(f *field, b, wire []byte, i int) ([]byte, int) {
+	n, next := length(wire, i)
+	if next < 0 {
+		return w.fail(ErrMalformed, i), i
+	}
+	end := next + n
+	if f.shape == shapeSub {
+		b = w.value(f.sub, appendKey(b, f), wire[next:end])
+		if b == nil {
+			w.failure.offset += next
+		}
+		return b, end
+	}
+	if n == 0 && f.dropZero {
+		return b, end
+	}
+	b = w.text(f, appendKey(b, f), wire[next:end])
+	if b == nil {
+		w.failure.offset += next
+	}
+	return b, end
+}
+
+// text appends a string or bytes value.
+func (w *walk) text(f *field, b, value []byte) []byte {
+	if f.kind == kindBytes {
+		return appendBase64(b, value)
+	}
+	b, ok := appendString(b, value)
+	if !ok {
+		return w.fail(ErrInvalidUTF8, 0)
+	}
+	return b
+}
+
+// group appends a message that is ended by a tag.
+func (w *walk) group(f *field, b, wire []byte, i int) ([]byte, int) {
+	if f.sub.form == formObject {
+		b = w.value(f.sub, b, wire[i:])
+		if b == nil {
+			w.failure.offset += i
+			return nil, i
+		}
+		return b, i + w.end
+	}
+	content, n := protowire.ConsumeGroup(protowire.Number(f.tag>>3), wire[i:])
+	if n < 0 {
+		return w.fail(ErrMalformed, i), i
+	}
+	if b = w.value(f.sub, b, content); b == nil {
+		w.failure.offset += i
+	}
+	return b, i + n
+}
+
+// finish checks the required fields of a message and appends the defaults of those that were absent.
+func (w *walk) finish(p *plan, b []byte, seen uint64) []byte {
+	if p.required == nil && p.defaulted == nil {
+		return b
+	}
+	for word := range max(len(p.required), len(p.defaulted)) {
+		if word > 0 {
+			seen = w.marks[word]
+		}
+		if !w.partial {
+			if fd := p.missingRequired(word, seen); fd != nil {
+				w.fail(ErrRequiredMissing, 0)
+				return w.within(fd, 0)
+			}
+		}
+		if word < len(p.defaulted) {
+			b = p.appendDefaults(b, word, seen)
+		}
+	}
+	return b
+}

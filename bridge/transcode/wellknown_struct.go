@@ -1,0 +1,139 @@
+package transcode
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// structObject appends a google.protobuf.Struct as the object that it describes.
+func (w *walk) structObject(p *plan, b, wire []byte) []byte {
+	if w.depth == 0 {
+		return w.fail(ErrTooDeep, 0)
+	}
+	w.depth--
+	var keys keySet
+	b = append(b, '{')
+	empty := len(b)
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		if tag != p.entry.tag {
+			if i = w.skip(wire, next, tag, at); i < 0 {
+				return nil
+			}
+			continue
+		}
+		n, next := length(wire, next)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		if b = w.entry(p.entry, &keys, b, wire[next:next+n]); b == nil {
+			w.failure.offset += next
+			return nil
+		}
+		b = append(b, ',')
+		i = next + n
+	}
+	w.release(&keys)
+	w.depth++
+	return closing(b, empty, '}')
+}
+
+// listValue appends a google.protobuf.ListValue as the array that it describes.
+func (w *walk) listValue(p *plan, b, wire []byte) []byte {
+	b = append(b, '[')
+	empty := len(b)
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		if tag != p.entry.tag {
+			if i = w.skip(wire, next, tag, at); i < 0 {
+				return nil
+			}
+			continue
+		}
+		if b, i = w.element(p.entry, p.entry.elem, b, wire, next); b == nil {
+			return nil
+		}
+		b = append(b, ',')
+	}
+	return closing(b, empty, ']')
+}
+
+// closing ends an object or array whose members, each with a comma behind it, begin at empty.
+func closing(b []byte, empty int, c byte) []byte {
+	if len(b) == empty {
+		return append(b, c)
+	}
+	b[len(b)-1] = c
+	return b
+}
+
+// structValue appends a google.protobuf.Value as the value that it stands for. One of its fields must be set.
+func (w *walk) structValue(p *plan, b, wire []byte) []byte {
+	start := len(b)
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		f := p.find(tag)
+		if f == nil {
+			if i = w.skip(wire, next, tag, at); i < 0 {
+				return nil
+			}
+			continue
+		}
+		if len(b) > start {
+			return w.fail(errDuplicate, at)
+		}
+		if f.shape == shapeFixed64 && len(wire)-next >= 8 {
+			if v := math.Float64frombits(binary.LittleEndian.Uint64(wire[next:])); math.IsNaN(v) || math.IsInf(v, 0) {
+				return w.fail(ErrUnrepresentable, at)
+			}
+		}
+		if b, i = w.element(f, f.shape, b, wire, next); b == nil {
+			return nil
+		}
+	}
+	if len(b) == start {
+		return w.failDetail(ErrUnrepresentable, 0, "google.protobuf.Value without any value")
+	}
+	return b
+}
+
+// wrapper appends google.protobuf.Int32Value and its like as the bare value.
+func (w *walk) wrapper(p *plan, b, wire []byte) []byte {
+	f := p.entry
+	value := -1
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			return w.fail(ErrMalformed, at)
+		}
+		if tag == f.tag {
+			if value >= 0 && f.shape == shapeText {
+				return w.fail(errDuplicate, at) // the one that does not count must be UTF-8 too
+			}
+			value = next
+		}
+		if i = w.skip(wire, next, tag, at); i < 0 {
+			return nil
+		}
+	}
+	if value < 0 {
+		var zeros [8]byte
+		b, _ = w.element(f, f.shape, b, zeros[:], 0)
+		return b
+	}
+	b, _ = w.element(f, f.shape, b, wire, value)
+	return b
+}

@@ -1,0 +1,132 @@
+package transcode
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// The ranges of google.protobuf.Timestamp (the years 1 to 9999) and Duration, both ends included.
+const (
+	minTimestamp = -62135596800
+	maxTimestamp = 253402300799
+	maxDuration  = 315576000000
+	maxNanos     = 999999999
+)
+
+// secondsNanos reads the two fields of a Timestamp or Duration; the last value of each counts.
+func (w *walk) secondsNanos(wire []byte) (seconds int64, nanos int32, ok bool) {
+	for i := 0; i < len(wire); {
+		at := i
+		tag, next := nextTag(wire, i)
+		if next < 0 {
+			w.fail(ErrMalformed, at)
+			return 0, 0, false
+		}
+		if tag != 1<<3 && tag != 2<<3 {
+			if i = w.skip(wire, next, tag, at); i < 0 {
+				return 0, 0, false
+			}
+			continue
+		}
+		v, next := varint(wire, next)
+		if next < 0 {
+			w.fail(ErrMalformed, at)
+			return 0, 0, false
+		}
+		if tag == 1<<3 {
+			seconds = int64(v)
+		} else {
+			nanos = int32(v)
+		}
+		i = next
+	}
+	return seconds, nanos, true
+}
+
+// timestamp appends a google.protobuf.Timestamp: "2006-01-02T15:04:05.999Z" with 0, 3, 6 or 9 decimals.
+func (w *walk) timestamp(b, wire []byte) []byte {
+	seconds, nanos, ok := w.secondsNanos(wire)
+	if !ok {
+		return nil
+	}
+	if seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > maxNanos {
+		return w.failDetail(ErrUnrepresentable, 0, fmt.Sprintf("timestamp of %d s and %d ns is out of range", seconds, nanos))
+	}
+	if cap(b)-len(b) < valueRoom {
+		b = grow(b, valueRoom)
+	}
+	since := uint64(seconds - minTimestamp) // since the beginning of the year 1
+	days, second := uint32(since/86400), uint32(since%86400)
+	year, month, day := date(days)
+	minute := second / 60
+	hour := minute / 60
+
+	n := len(b)
+	out := b[n : n+24]
+	out[0] = '"'
+	binary.LittleEndian.PutUint64(out[1:], digits8(year*10000+month*100+day)|asciiZeros)
+	// The four digits of the year stay, month and day move apart for the dashes.
+	copy(out[9:11], out[7:9])
+	out[7], out[6] = out[6], out[5]
+	out[5], out[8], out[11] = '-', '-', 'T'
+	clock := digits8(hour*10000+(minute-hour*60)*100+second-minute*60)>>16 | asciiZeros
+	binary.LittleEndian.PutUint16(out[12:], uint16(clock))
+	binary.LittleEndian.PutUint16(out[15:], uint16(clock>>16))
+	binary.LittleEndian.PutUint16(out[18:], uint16(clock>>32))
+	out[14], out[17] = ':', ':'
+	return append(appendNanos(b[:n+20], uint32(nanos)), 'Z', '"')
+}
+
+// date splits the days since 0001-01-01 into year, month and day, by the calendar of leap years every 4, but not 100, but 400.
+func date(days uint32) (year, month, day uint32) {
+	// Years are counted from March, so that the leap day is the last of a year: 306 days from 0000-03-01 to 0001-01-01.
+	days += 306
+	era := days / 146097
+	inEra := days % 146097
+	yearOfEra := (inEra - inEra/1460 + inEra/36524 - inEra/146096) / 365
+	inYear := inEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
+	m := (5*inYear + 2) / 153
+	day = inYear - (153*m+2)/5 + 1
+	year, month = 400*era+yearOfEra, m+3
+	if month > 12 {
+		year, month = year+1, month-12
+	}
+	return year, month, day
+}
+
+// appendNanos appends the decimals of a second with their point: none, or 3, 6 or 9.
+func appendNanos(b []byte, nanos uint32) []byte {
+	if nanos == 0 {
+		return b
+	}
+	n := len(b)
+	b = append8(append(b, '.', '0'+byte(nanos/1e8)), nanos%1e8)
+	switch {
+	case nanos%1e6 == 0:
+		return b[:n+4]
+	case nanos%1e3 == 0:
+		return b[:n+7]
+	}
+	return b
+}
+
+// duration appends a google.protobuf.Duration: "-1.500s" with 0, 3, 6 or 9 decimals.
+func (w *walk) duration(b, wire []byte) []byte {
+	seconds, nanos, ok := w.secondsNanos(wire)
+	if !ok {
+		return nil
+	}
+	if seconds < -maxDuration || seconds > maxDuration || nanos < -maxNanos || nanos > maxNanos ||
+		seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {
+		return w.failDetail(ErrUnrepresentable, 0,
+			fmt.Sprintf("duration of %d s and %d ns is out of range or of two signs", seconds, nanos))
+	}
+	if cap(b)-len(b) < valueRoom {
+		b = grow(b, valueRoom)
+	}
+	b = append(b, '"')
+	if seconds < 0 || nanos < 0 {
+		b, seconds, nanos = append(b, '-'), -seconds, -nanos
+	}
+	return append(appendNanos(appendUint(b, uint64(seconds)), uint32(nanos)), 's', '"')
+}
