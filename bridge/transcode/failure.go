@@ -29,16 +29,15 @@ func (w *walk) failDetail(kind error, offset int, detail string) []byte {
 	return nil
 }
 
-// inside adds that the failure lies in a field, whose message begins at an offset of the enclosing one.
-func (w *walk) inside(f *field, offset int) []byte {
+// inside adds that the failure lies in a field.
+func (w *walk) inside(f *field) []byte {
 	if w.failure.kind == errDuplicate {
 		return nil
 	}
-	return w.within(f.desc, offset)
+	return w.within(f.desc)
 }
 
-func (w *walk) within(fd protoreflect.FieldDescriptor, offset int) []byte {
-	w.failure.offset += offset
+func (w *walk) within(fd protoreflect.FieldDescriptor) []byte {
 	name := fd.TextName()
 	if w.failure.path != "" {
 		name += "." + w.failure.path

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"strconv"
@@ -45,18 +46,27 @@ func appendLargeDouble(b []byte, v float64) []byte {
 
 // appendThousandths appends m/1000, which is no integer.
 func appendThousandths(b []byte, m uint64) []byte {
-	whole, rest := m/1000, uint32(m%1000)
-	b = appendUint(b, whole)
-	n := len(b)
-	out := b[n : n+4]
-	out[0], out[1], out[2], out[3] = '.', '0'+byte(rest/100), '0'+byte(rest/10%10), '0'+byte(rest%10)
-	switch {
-	case out[3] != '0':
-		return b[:n+4]
-	case out[2] != '0':
-		return b[:n+3]
+	if m >= 1e8 {
+		b = appendUint(b, m/1e8)
+		b = append(b, "00000"...)
+		n := len(b)
+		x := digits8(uint32(m % 1e8))
+		binary.LittleEndian.PutUint64(b[n-5:n+3], x|asciiZeros)
+		return appendDecimals(b[:n], x)
 	}
-	return b[:n+2]
+	x := digits8(uint32(m))
+	zeros := min(bits.TrailingZeros64(x)>>3, 4) // one digit stays in front of the point
+	n := len(b)
+	binary.LittleEndian.PutUint64(b[n:n+8], (x|asciiZeros)>>(8*zeros))
+	return appendDecimals(b[:n+5-zeros], x)
+}
+
+// appendDecimals appends a point and the last three of eight digits, without the zeros at the end.
+func appendDecimals(b []byte, digits uint64) []byte {
+	n := len(b)
+	decimals := uint32(digits >> 40)
+	binary.LittleEndian.PutUint32(b[n:n+4], '.'|(decimals|asciiZeros&0xffffff)<<8)
+	return b[:n+4-(bits.LeadingZeros32(decimals)>>3-1)]
 }
 
 // shortest returns the shortest decimal digits·10^exponent that reads back as the positive, finite double of these bits, the nearest

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -16,7 +17,22 @@ type keySet struct {
 }
 
 // addText adds a key, and reports false if it is there already.
-func (w *walk) addText(s *keySet, key []byte) bool { return w.addMark(s, maphash.Bytes(w.t.seed, key)) }
+func (w *walk) addText(s *keySet, key []byte) bool {
+	var first, last uint64
+	switch n := len(key); {
+	case n > 16:
+		return w.addMark(s, maphash.Bytes(w.t.seed, key))
+	case n >= 8:
+		first, last = binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[n-8:])
+	case n >= 4:
+		first, last = uint64(binary.LittleEndian.Uint32(key)), uint64(binary.LittleEndian.Uint32(key[n-4:]))
+	case n > 0:
+		first, last = uint64(key[0]), uint64(key[n/2])<<8|uint64(key[n-1])
+	}
+	// First, last and length tell keys of up to 16 bytes apart; the secrets make the product a hash.
+	hi, lo := bits.Mul64(first^w.t.secrets[0], last^w.t.secrets[1]^uint64(len(key))*0x9e3779b97f4a7c15)
+	return w.addMark(s, hi^lo)
+}
 
 // addNumber adds a key, and reports false if it is there already.
 func (w *walk) addNumber(s *keySet, key uint64) bool { return w.addMark(s, key) }
@@ -68,13 +84,18 @@ func (w *walk) release(s *keySet) {
 
 // keyTable is a hash table of marks.
 type keyTable struct {
-	secret [2]uint64
-	order  []uint64 // all marks, as they came
-	slots  []uint32 // 1 + the index of a mark in order; 0 is free. A power of two, at most half full.
+	secrets [2]uint64
+	order   []uint64 // all marks, as they came
+	slots   []uint32 // 1 + the index of a mark in order; 0 is free. A power of two, at most half full.
 }
 
-func newKeyTable(seed maphash.Seed) *keyTable {
-	return &keyTable{secret: [2]uint64{maphash.String(seed, "a"), maphash.String(seed, "b") | 1}, slots: make([]uint32, 128)}
+func newKeyTable(secrets [2]uint64) *keyTable {
+	return &keyTable{secrets: secrets, slots: make([]uint32, 128)}
+}
+
+// newSecrets returns two numbers that nobody outside can know.
+func newSecrets(seed maphash.Seed) [2]uint64 {
+	return [2]uint64{maphash.String(seed, "first"), maphash.String(seed, "second") | 1}
 }
 
 func (t *keyTable) reset() {
@@ -100,7 +121,7 @@ func (t *keyTable) add(mark uint64) bool {
 
 // find returns the slot that holds a mark, or the free one where it belongs.
 func (t *keyTable) find(mark uint64) int {
-	hi, lo := bits.Mul64(mark^t.secret[0], t.secret[1])
+	hi, lo := bits.Mul64(mark^t.secrets[0], t.secrets[1])
 	for at := hi ^ lo; ; at++ {
 		i := int(at & uint64(len(t.slots)-1))
 		if n := t.slots[i]; n == 0 || t.order[n-1] == mark {

@@ -10,7 +10,19 @@ func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 	b = append(appendKey(b, f), '[')
 	empty := len(b)
 	for {
-		if f.shape == shapePacked {
+		switch {
+		case f.elem == shapeSub:
+			n, next := length(wire, i)
+			if next < 0 {
+				return w.fail(ErrMalformed, i), i
+			}
+			if b = w.value(f.sub, b, wire[next:next+n]); b == nil {
+				w.failure.offset += next
+				return nil, i
+			}
+			b = append(b, ',')
+			i = next + n
+		case f.shape == shapePacked:
 			n, next := length(wire, i)
 			if next < 0 {
 				return w.fail(ErrMalformed, i), i
@@ -20,7 +32,7 @@ func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 				return nil, i
 			}
 			i = next + n
-		} else {
+		default:
 			if b, i = w.element(f, f.elem, b, wire, i); b == nil {
 				return nil, i
 			}

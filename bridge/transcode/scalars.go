@@ -90,21 +90,27 @@ func appendInt(b []byte, v int64) []byte {
 	return appendUint(append(b, '-'), -uint64(v))
 }
 
+// pairs has the two digits of each number below 100.
+const pairs = "0001020304050607080910111213141516171819" +
+	"2021222324252627282930313233343536373839" +
+	"4041424344454647484950515253545556575859" +
+	"6061626364656667686970717273747576777879" +
+	"8081828384858687888990919293949596979899"
+
 // appendUint appends v in decimal. It needs room for 24 bytes.
 func appendUint(b []byte, v uint64) []byte {
-	if v < 10 {
+	switch {
+	case v < 10:
 		return append(b, '0'+byte(v))
-	}
-	if v < 1e8 {
+	case v < 100:
+		return append(b, pairs[2*v], pairs[2*v+1])
+	case v < 1e8:
 		return appendUpTo8(b, uint32(v))
-	}
-	if v < 1e16 {
-		b = appendUpTo8(b, uint32(v/1e8))
-		return append8(b, uint32(v%1e8))
+	case v < 1e16:
+		return append8(appendUpTo8(b, uint32(v/1e8)), uint32(v%1e8))
 	}
 	top, rest := v/1e16, v%1e16
-	b = appendUpTo8(b, uint32(top))
-	return append8(append8(b, uint32(rest/1e8)), uint32(rest%1e8))
+	return append8(append8(appendUint(b, top), uint32(rest/1e8)), uint32(rest%1e8))
 }
 
 const asciiZeros = 0x3030303030303030

@@ -38,7 +38,7 @@ func (w *walk) takeTable() *keyTable {
 		t.reset()
 		return t
 	}
-	return newKeyTable(w.t.seed)
+	return newKeyTable(w.t.secrets)
 }
 
 // takeMarks returns a cleared bit set for so many slots.

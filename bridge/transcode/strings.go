@@ -25,7 +25,7 @@ func needsEscape(x uint64) uint64 {
 
 // appendString appends s as a JSON string, and false if it is not valid UTF-8. It makes the room it needs.
 func appendString(b, s []byte) ([]byte, bool) {
-	// Eight bytes are stored even if fewer remain; two quotes, and an escape before room is looked for again.
+	// Whole words are stored, even if fewer bytes remain; two quotes, and an escape before room is looked for again.
 	if room := len(s) + 24; cap(b)-len(b) < room {
 		b = grow(b, room)
 	}
@@ -34,8 +34,8 @@ func appendString(b, s []byte) ([]byte, bool) {
 	out[n] = '"'
 	n++
 	valid := false // the rest of s was checked
-	for len(s) >= 8 {
-		x := binary.LittleEndian.Uint64(s)
+	for len(s) > 0 {
+		x, size := word(s)
 		if x&highBits != 0 && !valid {
 			if !utf8.Valid(s) {
 				return b, false
@@ -45,35 +45,40 @@ func appendString(b, s []byte) ([]byte, bool) {
 		binary.LittleEndian.PutUint64(out[n:], x)
 		stop := needsEscape(x)
 		if stop == 0 {
-			n += 8
-			s = s[8:]
+			n += size
+			s = s[size:]
 			continue
 		}
 		clean := bits.TrailingZeros64(stop) >> 3
 		out, n = appendEscape(out[:n+clean], s[clean], len(s))
 		s = s[clean+1:]
 	}
-	return appendStringTail(out[:n], s, valid)
+	out[n] = '"'
+	return out[:n+1], true
 }
 
-// appendStringTail appends the last bytes of a string, fewer than eight, and the closing quote.
-func appendStringTail(b, s []byte, valid bool) ([]byte, bool) {
-	for i, c := range s {
-		switch {
-		case c >= utf8.RuneSelf && !valid:
-			if !utf8.Valid(s[i:]) {
-				return b, false
-			}
-			valid = true
-			b = append(b, c)
-		case c < 0x20 || c == '"' || c == '\\':
-			out, n := appendEscape(b, c, len(s)-i)
-			b = out[:n]
-		default:
-			b = append(b, c)
-		}
+// word returns the first bytes of s, up to eight, and how many they are. In the place of missing ones it has blanks.
+func word(s []byte) (uint64, int) {
+	if len(s) >= 8 {
+		return binary.LittleEndian.Uint64(s), 8
 	}
-	return append(b, '"'), true
+	return shortWord(s), len(s)
+}
+
+// shortWord is word for fewer than eight bytes.
+func shortWord(s []byte) uint64 {
+	n := len(s)
+	blanks := uint64(' '*everyByte) << (8 * n)
+	if cap(s) >= 8 { // what follows s belongs to the message as well
+		return binary.LittleEndian.Uint64(s[:8])&(1<<(8*n)-1) | blanks
+	}
+	switch {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(s)) | uint64(binary.LittleEndian.Uint32(s[n-4:]))<<(8*n-32) | blanks
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)) | uint64(s[n-1])<<(8*(n-1)) | blanks
+	}
+	return blanks
 }
 
 // appendEscape appends the escape of one byte. It returns the output as far as it may be written, and its length; rest is how many

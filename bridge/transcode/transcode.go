@@ -46,8 +46,9 @@ type Transcoder struct {
 	anyTypes   growingMap[string, *plan]
 	extensions growingMap[extensionKey, *field]
 
-	seed maphash.Seed // of the hashes by which duplicate map keys are found
-	pool sync.Pool    // of *scratch
+	seed    maphash.Seed // of the hashes by which duplicate map keys are found
+	secrets [2]uint64    // for the same
+	pool    sync.Pool    // of *scratch
 }
 
 // New returns a Transcoder for messages of type md. It fails if a descriptor is not usable: a message that has the name of a
@@ -63,6 +64,7 @@ func New(md protoreflect.MessageDescriptor, opts Options) (*Transcoder, error) {
 		seed:      maphash.MakeSeed(),
 		pool:      sync.Pool{New: func() any { return new(scratch) }},
 	}
+	t.secrets = newSecrets(t.seed)
 	var err error
 	t.root, err = t.plans.message(md)
 	if err != nil {
@@ -85,6 +87,7 @@ func (t *Transcoder) Fallbacks() uint64 { return t.fallbacks.Load() }
 // An error is an [*Error]. Then the result is dst with the length that it had; what its capacity holds beyond that is undefined.
 func (t *Transcoder) AppendJSON(dst, wire []byte) ([]byte, error) {
 	w := walk{t: t, depth: protowire.DefaultRecursionLimit}
+	wire = wire[:len(wire):len(wire)] // strings look beyond their ends, but not further than this
 	b := dst
 	if cap(b)-len(b) < valueRoom {
 		b = grow(b, 2*len(wire)+valueRoom)

@@ -29,8 +29,7 @@ func (w *walk) value(p *plan, b, wire []byte) []byte {
 	w.depth--
 	switch p.form {
 	case formObject:
-		start := len(b)
-		b = w.object(p, b, wire, start)
+		b = w.object(p, b, wire, len(b))
 	case formTimestamp:
 		b = w.timestamp(b, wire)
 	case formValue:
@@ -103,14 +102,10 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 				w.end = i
 				return w.finish(p, b, seen)
 			}
-			known := true
-			if f, known = w.extension(p, tag, at); !known {
+			if f, i = w.unknown(p, wire, i, tag, at); i < 0 {
 				return nil
 			}
 			if f == nil {
-				if i = w.skip(wire, i, tag, at); i < 0 {
-					return nil
-				}
 				continue
 			}
 		}
@@ -121,8 +116,13 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 		if cap(b)-len(b) < f.room {
 			b = grow(b, f.room)
 		}
-		if b, i = w.field(f, b, wire, i); b == nil {
-			return w.inside(f, 0)
+		if f.shape <= shapeFixed64 {
+			b, i = w.number(f, b, wire, i)
+		} else {
+			b, i = w.field(f, b, wire, i)
+		}
+		if b == nil {
+			return w.inside(f)
 		}
 	}
 	if p.endTag != 0 {
@@ -131,18 +131,37 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 	return w.finish(p, b, seen)
 }
 
-// field appends one field whose tag was just read. Lists and maps take their whole run.
-func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
+// unknown deals with a tag that the plan does not have: it returns the field of an extension, or passes over the field.
+// The position is -1 after a failure.
+func (w *walk) unknown(p *plan, wire []byte, i int, tag uint32, at int) (*field, int) {
+	f, ok := w.extension(p, tag, at)
+	if !ok {
+		return nil, -1
+	}
+	if f != nil {
+		return f, i
+	}
+	return nil, w.skip(wire, i, tag, at)
+}
+
+// number appends a field that is a number, bool or enum value.
+func (w *walk) number(f *field, b, wire []byte, i int) ([]byte, int) {
 	switch f.shape {
 	case shapeVarint:
-		v, next := varint(wire, i)
-		if next < 0 {
-			return w.fail(ErrMalformed, i), i
+		var v uint64
+		if i < len(wire) && wire[i] < 0x80 {
+			v = uint64(wire[i])
+			i++
+		} else {
+			at := i
+			if v, i = longVarint(wire, i); i < 0 {
+				return w.fail(ErrMalformed, at), at
+			}
 		}
 		if v&f.zeroMask == 0 && f.dropZero {
-			return b, next
+			return b, i
 		}
-		return appendVarint(appendKey(b, f), f, v), next
+		return appendVarint(appendKey(b, f), f, v), i
 	case shapeFixed64:
 		if len(wire)-i < 8 {
 			return w.fail(ErrMalformed, i), i
@@ -152,7 +171,7 @@ func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 			return b, i + 8
 		}
 		return appendFixed64(appendKey(b, f), f.kind, v), i + 8
-	case shapeFixed32:
+	default:
 		if len(wire)-i < 4 {
 			return w.fail(ErrMalformed, i), i
 		}
@@ -161,36 +180,31 @@ func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 			return b, i + 4
 		}
 		return appendFixed32(appendKey(b, f), f.kind, v), i + 4
-	case shapeList:
-		return w.list(f, b, wire, i)
-	case shapePacked:
+	}
+}
+
+// field appends any other field whose tag was just read. Lists and maps take their whole run.
+func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
+	switch f.shape {
+	case shapeList, shapePacked:
 		return w.list(f, b, wire, i)
 	case shapeMap:
 		return w.mapRun(f, b, wire, i)
 	case shapeGroup:
 		return w.group(f, appendKey(b, f), wire, i)
 	}
-	return w.delimited(f, b, wire, i)
-}
-
-// delimited appends a field that has a length: text or a message.
-func (w *walk) delimited(f *field, b, wire []byte, i int) ([]byte, int) {
 	n, next := length(wire, i)
 	if next < 0 {
 		return w.fail(ErrMalformed, i), i
 	}
 	end := next + n
-	if f.shape == shapeSub {
+	switch {
+	case f.shape == shapeSub:
 		b = w.value(f.sub, appendKey(b, f), wire[next:end])
-		if b == nil {
-			w.failure.offset += next
-		}
-		return b, end
+	case n == 0 && f.dropZero:
+	default:
+		b = w.text(f, appendKey(b, f), wire[next:end])
 	}
-	if n == 0 && f.dropZero {
-		return b, end
-	}
-	b = w.text(f, appendKey(b, f), wire[next:end])
 	if b == nil {
 		w.failure.offset += next
 	}
@@ -241,7 +255,7 @@ func (w *walk) finish(p *plan, b []byte, seen uint64) []byte {
 		if !w.partial {
 			if fd := p.missingRequired(word, seen); fd != nil {
 				w.fail(ErrRequiredMissing, 0)
-				return w.within(fd, 0)
+				return w.within(fd)
 			}
 		}
 		if word < len(p.defaulted) {

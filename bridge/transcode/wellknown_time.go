@@ -78,16 +78,17 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 }
 
 // date splits the days since 0001-01-01 into year, month and day, by the calendar of leap years every 4, but not 100, but 400.
+//
+// Years are counted from March, so that the leap day is the last of a year. Divisions are replaced by multiplications that are
+// exact for the range: C. Neri, L. Schneider, "Euclidean affine functions and their application to calendar algorithms", 2022.
 func date(days uint32) (year, month, day uint32) {
-	// Years are counted from March, so that the leap day is the last of a year: 306 days from 0000-03-01 to 0001-01-01.
-	days += 306
-	era := days / 146097
-	inEra := days % 146097
-	yearOfEra := (inEra - inEra/1460 + inEra/36524 - inEra/146096) / 365
-	inYear := inEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	m := (5*inYear + 2) / 153
-	day = inYear - (153*m+2)/5 + 1
-	year, month = 400*era+yearOfEra, m+3
+	n := 4*(days+306) + 3 // 306 days from 0000-03-01 to 0001-01-01
+	century := n / 146097
+	inCentury := n % 146097 / 4
+	p := uint64(4*inCentury+3) * 2939745
+	inYear := uint32(p) / 2939745 / 4
+	m := 2141*inYear + 197913
+	year, month, day = 100*century+uint32(p>>32), m>>16, m&0xffff/2141+1
 	if month > 12 {
 		year, month = year+1, month-12
 	}

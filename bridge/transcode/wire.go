@@ -41,7 +41,14 @@ func longVarint(wire []byte, i int) (uint64, int) {
 
 // length reads a length and makes sure that so many bytes follow.
 func length(wire []byte, i int) (n, next int) {
-	v, next := varint(wire, i)
+	if i < len(wire) && wire[i] < 0x80 {
+		n, next = int(wire[i]), i+1
+		if n > len(wire)-next {
+			return 0, -1
+		}
+		return n, next
+	}
+	v, next := longVarint(wire, i)
 	if next < 0 || v > uint64(len(wire)-next) {
 		return 0, -1
 	}
