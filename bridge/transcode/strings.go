@@ -33,14 +33,21 @@ func appendString(b, s []byte) ([]byte, bool) {
 	out := b[:cap(b)]
 	out[n] = '"'
 	n++
-	valid := false // the rest of s was checked
+	stops := uint64(highBits) // 0 when the rest of s was checked
+	if hasCopyPlain && len(s) >= 32 {
+		if out, s, stops = appendBlocks(out[:n], s); s == nil {
+			return b, false
+		}
+		n = len(out)
+		out = out[:cap(out)]
+	}
 	for len(s) > 0 {
 		x, size := word(s)
-		if x&highBits != 0 && !valid {
+		if x&stops != 0 {
 			if !utf8.Valid(s) {
 				return b, false
 			}
-			valid = true
+			stops = 0
 		}
 		binary.LittleEndian.PutUint64(out[n:], x)
 		stop := needsEscape(x)
@@ -55,6 +62,32 @@ func appendString(b, s []byte) ([]byte, bool) {
 	}
 	out[n] = '"'
 	return out[:n+1], true
+}
+
+// appendBlocks does the most of a long string in blocks. It returns the output, the rest of s, of fewer than sixteen bytes, and where
+// that still has to be checked; nil in the place of s if that is not valid UTF-8.
+func appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
+	stops = highBits
+	for len(s) >= 16 {
+		n := len(b)
+		plain := copyPlain(b[n:n+len(s)], s, stops)
+		b, s = b[:n+plain], s[plain:]
+		if len(s) < 16 {
+			break
+		}
+		if s[0] >= utf8.RuneSelf {
+			if !utf8.Valid(s) {
+				return b, nil, stops
+			}
+			stops = 0
+			continue
+		}
+		for len(s) > 0 && (s[0] < ' ' || s[0] == '"' || s[0] == '\\') {
+			b, n = appendEscape(b, s[0], len(s))
+			b, s = b[:n], s[1:]
+		}
+	}
+	return b, s, stops
 }
 
 // word returns the first bytes of s, up to eight, and how many they are. In the place of missing ones it has blanks.

@@ -1,0 +1,8 @@
+//go:build !amd64 || purego
+
+package transcode
+
+// hasCopyPlain: strings are copied word by word only.
+const hasCopyPlain = false
+
+func copyPlain(_, _ []byte, _ uint64) int { return 0 }
