@@ -59,16 +59,20 @@ func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
 		return w.fail(ErrInvalidUTF8, 0)
 	case p.form == formObject:
 		w.depth--
-		b = w.object(p, b, value, start)
+		if p.slots > 64 {
+			b = w.wideMembers(p, b, value)
+		} else {
+			b = w.members(p, b, value)
+		}
 		w.depth++
 	default:
-		if b = w.value(p, append(b, `,"value":`...), value); b != nil {
-			b[start] = '{'
-			b = append(b, '}')
-		}
+		b = w.value(p, append(b, `,"value":`...), value)
+	}
+	if b == nil {
+		return nil
 	}
 	w.partial = outer
-	return b
+	return braced(b, start)
 }
 
 // anyPlan returns the plan for a type URL. What the resolver finds is remembered.

@@ -47,9 +47,11 @@ func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 	}
 	// The usual entry: a key, then a value, and nothing else.
 	if len(wire) > 0 && uint32(wire[0]) == f.keyField.tag {
-		if b, i := w.mapKey(f.keyField, keys, b, wire, 1); b == nil {
+		b, i := w.mapKey(f.keyField, keys, b, wire, 1)
+		if b == nil {
 			return nil
-		} else if i < len(wire) && uint32(wire[i]) == f.value.tag {
+		}
+		if i < len(wire) && uint32(wire[i]) == f.value.tag {
 			if b, i = w.element(f.value, f.value.shape, append(b, ':'), wire, i+1); b == nil {
 				return nil
 			}

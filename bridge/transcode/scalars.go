@@ -10,7 +10,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-const kindBytes = protoreflect.BytesKind
+const (
+	kindString = protoreflect.StringKind
+	kindBytes  = protoreflect.BytesKind
+)
 
 // The appenders of this file write into room that the caller has made: valueRoom behind the key.
 

@@ -49,6 +49,8 @@ type Transcoder struct {
 	seed    maphash.Seed // of the hashes by which duplicate map keys are found
 	secrets [2]uint64    // for the same
 	pool    sync.Pool    // of *scratch
+
+	lastDate atomic.Uint64 // see dateDigits
 }
 
 // New returns a Transcoder for messages of type md. It fails if a descriptor is not usable: a message that has the name of a

@@ -29,7 +29,15 @@ func (w *walk) value(p *plan, b, wire []byte) []byte {
 	w.depth--
 	switch p.form {
 	case formObject:
-		b = w.object(p, b, wire, len(b))
+		start := len(b)
+		if p.slots > 64 {
+			b = w.wideMembers(p, b, wire)
+		} else {
+			b = w.members(p, b, wire)
+		}
+		if b != nil {
+			b = braced(b, start)
+		}
 	case formTimestamp:
 		b = w.timestamp(b, wire)
 	case formValue:
@@ -61,25 +69,22 @@ func (w *walk) rareForm(p *plan, b, wire []byte) []byte {
 	}
 }
 
-// object appends a message as a JSON object. Members that are in b from start on, each with a comma in front, become members of
-// it as well.
-func (w *walk) object(p *plan, b, wire []byte, start int) []byte {
-	if p.slots > 64 {
-		outer := w.marks
-		w.marks = w.takeMarks(p.slots)
-		b = w.members(p, b, wire)
-		w.returnMarks()
-		w.marks = outer
-	} else {
-		b = w.members(p, b, wire)
-	}
-	if b == nil {
-		return nil
-	}
+// wideMembers is members for messages whose fields need more than one word to be marked.
+func (w *walk) wideMembers(p *plan, b, wire []byte) []byte {
+	outer := w.marks
+	w.marks = w.takeMarks(p.slots)
+	b = w.members(p, b, wire)
+	w.returnMarks()
+	w.marks = outer
+	return b
+}
+
+// braced makes an object of the members that begin at start, each with a comma in front.
+func braced(b []byte, start int) []byte {
 	if len(b) == start {
 		return append(b, '{', '}')
 	}
-	b[start] = '{' // in the place of the first member's comma
+	b[start] = '{' // in the place of the first comma
 	return append(b, '}')
 }
 
@@ -202,6 +207,11 @@ func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 	case f.shape == shapeSub:
 		b = w.value(f.sub, appendKey(b, f), wire[next:end])
 	case n == 0 && f.dropZero:
+	case f.kind == kindString:
+		var ok bool
+		if b, ok = appendString(appendKey(b, f), wire[next:end]); !ok {
+			b = w.fail(ErrInvalidUTF8, 0)
+		}
 	default:
 		b = w.text(f, appendKey(b, f), wire[next:end])
 	}

@@ -15,6 +15,20 @@ const (
 
 // secondsNanos reads the two fields of a Timestamp or Duration; the last value of each counts.
 func (w *walk) secondsNanos(wire []byte) (seconds int64, nanos int32, ok bool) {
+	const secondsTag, nanosTag = 1 << 3, 2 << 3
+	// The usual form: seconds, then nanoseconds if there are any.
+	if len(wire) > 0 && wire[0] == secondsTag {
+		v, i := varint(wire, 1)
+		if i == len(wire) {
+			return int64(v), 0, true
+		}
+		if i > 0 && wire[i] == nanosTag {
+			nano, end := varint(wire, i+1)
+			if end == len(wire) {
+				return int64(v), int32(nano), true
+			}
+		}
+	}
 	for i := 0; i < len(wire); {
 		at := i
 		tag, next := nextTag(wire, i)
@@ -22,7 +36,7 @@ func (w *walk) secondsNanos(wire []byte) (seconds int64, nanos int32, ok bool) {
 			w.fail(ErrMalformed, at)
 			return 0, 0, false
 		}
-		if tag != 1<<3 && tag != 2<<3 {
+		if tag != secondsTag && tag != nanosTag {
 			if i = w.skip(wire, next, tag, at); i < 0 {
 				return 0, 0, false
 			}
@@ -33,7 +47,7 @@ func (w *walk) secondsNanos(wire []byte) (seconds int64, nanos int32, ok bool) {
 			w.fail(ErrMalformed, at)
 			return 0, 0, false
 		}
-		if tag == 1<<3 {
+		if tag == secondsTag {
 			seconds = int64(v)
 		} else {
 			nanos = int32(v)
@@ -57,14 +71,13 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 	}
 	since := uint64(seconds - minTimestamp) // since the beginning of the year 1
 	days, second := uint32(since/86400), uint32(since%86400)
-	year, month, day := date(days)
 	minute := second / 60
 	hour := minute / 60
 
 	n := len(b)
 	out := b[n : n+24]
 	out[0] = '"'
-	binary.LittleEndian.PutUint64(out[1:], digits8(year*10000+month*100+day)|asciiZeros)
+	binary.LittleEndian.PutUint64(out[1:], w.t.dateDigits(days)|asciiZeros)
 	// The four digits of the year stay, month and day move apart for the dashes.
 	copy(out[9:11], out[7:9])
 	out[7], out[6] = out[6], out[5]
@@ -75,6 +88,25 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 	binary.LittleEndian.PutUint16(out[18:], uint16(clock>>32))
 	out[14], out[17] = ':', ':'
 	return append(appendNanos(b[:n+20], uint32(nanos)), 'Z', '"')
+}
+
+// dateDigits returns the eight digits of the date that lies so many days after 0001-01-01, the first in the lowest byte. The times in
+// a stream of events are mostly of one day, so the last result is kept: the day in the upper half of a word, its digits in the
+// lower, four bits each.
+func (t *Transcoder) dateDigits(days uint32) uint64 {
+	last := t.lastDate.Load()
+	if uint32(last>>32) == days && last != 0 {
+		x := last & 0xffffffff
+		x = (x | x<<16) & 0x0000ffff0000ffff
+		x = (x | x<<8) & 0x00ff00ff00ff00ff
+		return (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	}
+	year, month, day := date(days)
+	digits := digits8(year*10000 + month*100 + day)
+	x := (digits | digits>>4) & 0x00ff00ff00ff00ff
+	x = (x | x>>8) & 0x0000ffff0000ffff
+	t.lastDate.Store(uint64(days)<<32 | (x|x>>16)&0xffffffff)
+	return digits
 }
 
 // date splits the days since 0001-01-01 into year, month and day, by the calendar of leap years every 4, but not 100, but 400.

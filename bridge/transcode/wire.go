@@ -17,19 +17,22 @@ func varint(wire []byte, i int) (uint64, int) {
 	return longVarint(wire, i)
 }
 
-// longVarint is varint for more than one byte: up to eight are read as one word.
+// longVarint is varint for more than one byte: up to eight are read as one word, if need be with what follows wire in the message.
 func longVarint(wire []byte, i int) (uint64, int) {
-	if len(wire)-i >= 8 {
+	if cap(wire)-i >= 8 {
 		const ends = 0x8080808080808080
-		x := binary.LittleEndian.Uint64(wire[i:])
+		x := binary.LittleEndian.Uint64(wire[i : i+8])
 		if stop := ^x & ends; stop != 0 {
-			n := bits.TrailingZeros64(stop)>>3 + 1
+			next := i + bits.TrailingZeros64(stop)>>3 + 1
+			if next > len(wire) {
+				return 0, -1
+			}
 			// Cut off what follows the last byte, then push the groups of seven bits together.
 			x &= (stop ^ (stop - 1)) &^ ends
 			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
 			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
 			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
-			return x, i + n
+			return x, next
 		}
 	}
 	v, n := protowire.ConsumeVarint(wire[i:])
