@@ -1,8 +1,7 @@
 package transcode
 
 import (
-	"bytes"
-	"encoding/json"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -46,12 +45,27 @@ func (r *reference) appendJSON(dst, wire []byte) ([]byte, error) {
 	if err != nil {
 		return dst, r.failure(ErrUnrepresentable, err)
 	}
-	// protojson adds spaces at random, so that nobody relies on its form.
-	out := bytes.NewBuffer(dst)
-	if err := json.Compact(out, text); err != nil {
-		return dst, r.failure(ErrUnrepresentable, err)
+	return appendCompact(dst, text), nil
+}
+
+// appendCompact appends JSON without the spaces that protojson puts between members at random, so that nobody relies on its form.
+// encoding/json could do it too, but not as deep as messages may nest.
+func appendCompact(dst, text []byte) []byte {
+	dst = slices.Grow(dst, len(text))
+	inString := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == ' ' && !inString:
+			continue
+		case c == '"':
+			inString = !inString
+		case c == '\\':
+			dst = append(dst, c)
+			i++ // what it escapes
+		}
+		dst = append(dst, text[i])
 	}
-	return out.Bytes(), nil
+	return dst
 }
 
 // failure makes an Error of what the protobuf module said, which tells its reasons apart by their text only.
