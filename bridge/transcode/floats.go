@@ -17,14 +17,14 @@ func appendDouble(b []byte, v float64) []byte {
 		return appendLargeDouble(b, v)
 	}
 	// Integers, and amounts with up to three decimals, are what most messages carry.
-	whole := uint64(abs)
+	whole := int64(abs) // conversions to and from uint64 would be slower
 	b = appendSign(b, v)
 	if float64(whole) == abs {
-		return appendUint(b, whole)
+		return appendUint(b, uint64(whole))
 	}
 	// A decimal of at most 15 digits is the shortest that reads back as its nearest double, and the division rounds correctly.
-	if m := uint64(abs*1000 + 0.5); m < 1e15 && float64(m)/1000 == abs {
-		return appendThousandths(b, m)
+	if m := int64(abs*1000 + 0.5); m < 1e15 && float64(m)/1000 == abs {
+		return appendThousandths(b, uint64(m))
 	}
 	digits, exponent := shortest(math.Float64bits(abs))
 	return appendDecimal(b, digits, exponent)
@@ -130,32 +130,58 @@ func roundToOdd(g *[2]uint64, x uint64) uint64 {
 
 // appendDecimal appends digits·10^exponent for 0 < digits < 10^17.
 func appendDecimal(b []byte, digits uint64, exponent int) []byte {
-	var text [32]byte
-	d := appendUint(text[:0], digits)
-	n := len(d)
-	for d[n-1] == '0' {
-		n--
+	start := len(b)
+	point := decimalSize(digits) + exponent // where the point goes, counted from the first digit
+	if -5 <= point && point <= 0 {
+		b = append(append(b, '0', '.'), "00000"[:-point]...)
+		return withoutZeros(appendUint(b, digits))
 	}
-	point := len(d) + exponent // where the point goes, counted from the first digit
+	b = withoutZeros(appendUint(append(b, '0'), digits)) // one byte more, for the point
+	n := len(b) - start - 1
 	switch {
-	case point > 21 || point < -5:
-		return appendScientific(b, d[:n], point-1)
+	case point > 21 || point < 0:
+		text := b[start+1:]
+		return appendScientific(b[:start], text, point-1)
 	case point >= n:
-		b = append(b, d[:n]...)
-		return append(b, "000000000000000000000"[:point-n]...)
-	case point > 0:
-		b = append(append(b, d[:point]...), '.')
-		return append(b, d[point:n]...)
+		copy(b[start:], b[start+1:])
+		return append(b[:start+n], "000000000000000000000"[:point-n]...)
 	}
-	b = append(append(b, '0', '.'), "00000"[:-point]...)
-	return append(b, d[:n]...)
+	copy(b[start:], b[start+1:start+1+point])
+	b[start+point] = '.'
+	return b
+}
+
+// withoutZeros drops zeros from the end.
+func withoutZeros(b []byte) []byte {
+	for b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// decimalSize returns how many digits v has, for 0 < v < 10^17.
+func decimalSize(v uint64) int {
+	if v >= 1e15 { // nearly all that the shortest decimals of long doubles come from
+		if v >= 1e16 {
+			return 17
+		}
+		return 16
+	}
+	n := 1
+	for v >= 10 {
+		v /= 10
+		n++
+	}
+	return n
 }
 
 // appendScientific appends digits with the point behind the first, and an exponent.
+// The digits lie one byte behind the end of b.
 func appendScientific(b, digits []byte, exponent int) []byte {
 	b = append(b, digits[0])
 	if len(digits) > 1 {
-		b = append(append(b, '.'), digits[1:]...)
+		b = append(b, '.')
+		b = b[:len(b)+len(digits)-1] // where they lie already
 	}
 	b = append(b, 'e')
 	if exponent >= 0 {
@@ -171,13 +197,13 @@ func appendFloat(b []byte, v float32) []byte {
 		return appendLargeDouble(b, float64(v))
 	}
 	if abs < 1<<24 {
-		whole := uint64(abs)
-		m := uint64(abs*1000 + 0.5)
+		whole := int64(abs)
+		m := int64(abs*1000 + 0.5)
 		switch {
 		case float32(whole) == abs:
-			return appendUint(appendSign(b, float64(v)), whole)
+			return appendUint(appendSign(b, float64(v)), uint64(whole))
 		case m < 1e6 && float32(m)/1000 == abs: // decimals of six digits are distinct
-			return appendThousandths(appendSign(b, float64(v)), m)
+			return appendThousandths(appendSign(b, float64(v)), uint64(m))
 		}
 	}
 	format := byte('f')

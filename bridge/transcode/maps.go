@@ -46,21 +46,37 @@ func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 		b = grow(b, valueRoom)
 	}
 	// The usual entry: a key, then a value, and nothing else.
-	if len(wire) > 0 && uint32(wire[0]) == f.keyField.tag {
-		b, i := w.mapKey(f.keyField, keys, b, wire, 1)
-		if b == nil {
+	if len(wire) < 2 || uint32(wire[0]) != f.keyField.tag {
+		return w.oddEntry(f, keys, b, wire)
+	}
+	i, ok := 0, false
+	if n := int(wire[1]); f.keyField.shape == shapeText && n < 0x80 && n <= len(wire)-2 {
+		i = 2 + n
+		if !w.addText(keys, wire[2:i]) {
+			return w.fail(errDuplicate, 0)
+		}
+		if b, ok = appendString(b, wire[2:i]); !ok {
+			return w.fail(ErrInvalidUTF8, 2)
+		}
+	} else if b, i = w.mapKey(f.keyField, keys, b, wire, 1); b == nil {
+		return nil
+	}
+	b = append(b, ':')
+	if i+2 <= len(wire) && uint32(wire[i]) == f.value.tag {
+		if n := int(wire[i+1]); f.value.kind == kindString && n < 0x80 && n == len(wire)-i-2 {
+			if b, ok = appendString(b, wire[i+2:]); !ok {
+				return w.fail(ErrInvalidUTF8, i+2)
+			}
+			return b
+		}
+		if b, i = w.element(f.value, f.value.shape, b, wire, i+1); b == nil {
 			return nil
 		}
-		if i < len(wire) && uint32(wire[i]) == f.value.tag {
-			if b, i = w.element(f.value, f.value.shape, append(b, ':'), wire, i+1); b == nil {
-				return nil
-			}
-			if i == len(wire) {
-				return b
-			}
+		if i == len(wire) {
+			return b
 		}
-		keys.dropLast()
 	}
+	keys.dropLast()
 	return w.oddEntry(f, keys, b[:start], wire)
 }
 

@@ -107,6 +107,12 @@ func appendUint(b []byte, v uint64) []byte {
 		return append(b, '0'+byte(v))
 	case v < 100:
 		return append(b, pairs[2*v], pairs[2*v+1])
+	case v < 10000:
+		hi, lo := v/100, v%100
+		if hi < 10 {
+			return append(b, '0'+byte(hi), pairs[2*lo], pairs[2*lo+1])
+		}
+		return append(b, pairs[2*hi], pairs[2*hi+1], pairs[2*lo], pairs[2*lo+1])
 	case v < 1e8:
 		return appendUpTo8(b, uint32(v))
 	case v < 1e16:

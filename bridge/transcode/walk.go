@@ -2,8 +2,10 @@ package transcode
 
 import (
 	"encoding/binary"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // walk is the state of one AppendJSON call. It reads the wire bytes once, from front to back, and appends JSON as it goes.
@@ -174,6 +176,9 @@ func (w *walk) number(f *field, b, wire []byte, i int) ([]byte, int) {
 		v := binary.LittleEndian.Uint64(wire[i:])
 		if v == 0 && f.dropZero {
 			return b, i + 8
+		}
+		if f.kind == protoreflect.DoubleKind {
+			return appendDouble(appendKey(b, f), math.Float64frombits(v)), i + 8
 		}
 		return appendFixed64(appendKey(b, f), f.kind, v), i + 8
 	default:
