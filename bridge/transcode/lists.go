@@ -2,6 +2,9 @@ package transcode
 
 import (
 	"encoding/binary"
+	"math"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // list appends a repeated field: all elements that follow each other, packed or not, as a JSON array. The tag of the first is read.
@@ -123,6 +126,10 @@ func (w *walk) packed(f *field, b, block []byte) []byte {
 		for ; len(block) >= 8; block = block[8:] {
 			if cap(b)-len(b) < valueRoom {
 				b = grow(b, valueRoom)
+			}
+			if f.kind == protoreflect.DoubleKind {
+				b = append(appendDouble(b, math.Float64frombits(binary.LittleEndian.Uint64(block))), ',')
+				continue
 			}
 			b = append(appendFixed64(b, f.kind, binary.LittleEndian.Uint64(block)), ',')
 		}

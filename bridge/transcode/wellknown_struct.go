@@ -75,8 +75,37 @@ func closing(b []byte, empty int, c byte) []byte {
 	return b
 }
 
-// structValue appends a google.protobuf.Value as the value that it stands for. One of its fields must be set.
+// The tags of google.protobuf.Value that are looked for first.
+const (
+	valueNumberTag = 2<<3 | 1
+	valueStringTag = 3<<3 | 2
+)
+
+// structValue appends a google.protobuf.Value as the value that it stands for.
 func (w *walk) structValue(p *plan, b, wire []byte) []byte {
+	// The usual forms: one number or text, and nothing else.
+	if len(wire) == 9 && wire[0] == valueNumberTag {
+		if cap(b)-len(b) < valueRoom {
+			b = grow(b, valueRoom)
+		}
+		v := math.Float64frombits(binary.LittleEndian.Uint64(wire[1:]))
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return w.fail(ErrUnrepresentable, 0)
+		}
+		return appendDouble(b, v)
+	}
+	if len(wire) >= 2 && wire[0] == valueStringTag && wire[1] < 0x80 && int(wire[1]) == len(wire)-2 {
+		b, ok := appendString(b, wire[2:])
+		if !ok {
+			return w.fail(ErrInvalidUTF8, 2)
+		}
+		return b
+	}
+	return w.structValueFields(p, b, wire)
+}
+
+// structValueFields is structValue for all forms. One of the fields must be set.
+func (w *walk) structValueFields(p *plan, b, wire []byte) []byte {
 	start := len(b)
 	for i := 0; i < len(wire); {
 		at := i
