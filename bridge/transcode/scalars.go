@@ -116,7 +116,7 @@ func appendUint(b []byte, v uint64) []byte {
 	case v < 1e8:
 		return appendUpTo8(b, uint32(v))
 	case v < 1e16:
-		return append8(appendUpTo8(b, uint32(v/1e8)), uint32(v%1e8))
+		return append8(appendUint(b, v/1e8), uint32(v%1e8))
 	}
 	top, rest := v/1e16, v%1e16
 	return append8(append8(appendUint(b, top), uint32(rest/1e8)), uint32(rest%1e8))

@@ -77,16 +77,15 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 	n := len(b)
 	out := b[n : n+24]
 	out[0] = '"'
-	binary.LittleEndian.PutUint64(out[1:], w.t.dateDigits(days)|asciiZeros)
-	// The four digits of the year stay, month and day move apart for the dashes.
-	copy(out[9:11], out[7:9])
-	out[7], out[6] = out[6], out[5]
-	out[5], out[8], out[11] = '-', '-', 'T'
-	clock := digits8(hour*10000+(minute-hour*60)*100+second-minute*60)>>16 | asciiZeros
-	binary.LittleEndian.PutUint16(out[12:], uint16(clock))
-	binary.LittleEndian.PutUint16(out[15:], uint16(clock>>16))
-	binary.LittleEndian.PutUint16(out[18:], uint16(clock>>32))
-	out[14], out[17] = ':', ':'
+	d := w.t.dateDigits(days) | asciiZeros
+	const dashes = '-'<<32 | '-'<<56
+	binary.LittleEndian.PutUint64(out[1:], d&0xffffffff|d>>32&0xffff<<40|dashes) // YYYY-MM-
+	binary.LittleEndian.PutUint16(out[9:], uint16(d>>48))
+	out[11] = 'T'
+	out[12], out[13] = pairs[2*hour], pairs[2*hour+1]
+	minute, second = minute-60*hour, second-60*minute
+	out[14], out[15], out[16] = ':', pairs[2*minute], pairs[2*minute+1]
+	out[17], out[18], out[19] = ':', pairs[2*second], pairs[2*second+1]
 	return append(appendNanos(b[:n+20], uint32(nanos)), 'Z', '"')
 }
 

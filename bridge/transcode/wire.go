@@ -17,23 +17,28 @@ func varint(wire []byte, i int) (uint64, int) {
 	return longVarint(wire, i)
 }
 
-// longVarint is varint for more than one byte: up to eight are read as one word, if need be with what follows wire in the message.
+// longVarint is varint for more than one byte: up to eight are read as one word, together with what lies around them.
 func longVarint(wire []byte, i int) (uint64, int) {
-	if cap(wire)-i >= 8 {
-		const ends = 0x8080808080808080
-		x := binary.LittleEndian.Uint64(wire[i : i+8])
-		if stop := ^x & ends; stop != 0 {
-			next := i + bits.TrailingZeros64(stop)>>3 + 1
-			if next > len(wire) {
-				return 0, -1
-			}
-			// Cut off what follows the last byte, then push the groups of seven bits together.
-			x &= (stop ^ (stop - 1)) &^ ends
-			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
-			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
-			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
-			return x, next
+	const ends = 0x8080808080808080
+	var x uint64
+	if room := cap(wire); room-i >= 8 {
+		x = binary.LittleEndian.Uint64(wire[i : i+8])
+	} else if room >= 8 && i < room {
+		x = binary.LittleEndian.Uint64(wire[room-8:room]) >> (8 * (8 - room + i)) // and zeros behind
+	} else {
+		x = ends
+	}
+	if stop := ^x & ends; stop != 0 {
+		next := i + bits.TrailingZeros64(stop)>>3 + 1
+		if next > len(wire) {
+			return 0, -1
 		}
+		// Cut off what follows the last byte, then push the groups of seven bits together.
+		x &= (stop ^ (stop - 1)) &^ ends
+		x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+		x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+		x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+		return x, next
 	}
 	v, n := protowire.ConsumeVarint(wire[i:])
 	if n < 0 {
