@@ -20,73 +20,102 @@ import (
 
 func joined(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
-// What has to be merged takes the slow way, is counted, and is right.
-func TestSlowWay(t *testing.T) {
-	w := func(m proto.Message) []byte {
-		wire, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m)
-		require.NoError(t, err)
-		return wire
+// mergedMessage is wire bytes in which something has to be merged.
+type mergedMessage struct {
+	name    string
+	message proto.Message
+	wire    []byte
+}
+
+// partial returns the wire bytes of a message that may lack required fields.
+func partial(m proto.Message) []byte {
+	wire, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m)
+	if err != nil {
+		panic(err)
 	}
-	type small = transcodev1.Small
+	return wire
+}
+
+type small = transcodev1.Small
+
+// mergedFields are messages in which plain fields come again.
+func mergedFields() []mergedMessage {
+	w := partial
 	left, right := &small{Pick: &transcodev1.Small_Left{Left: 1}}, &small{Pick: &transcodev1.Small_Right{Right: &small{Number: 2}}}
+	part := func(n int32) []byte {
+		return w(&transcodev1.Proto2{Part: &transcodev1.Proto2_Part{Number: proto.Int32(n)}})
+	}
 	ext := func(v int32) []byte {
 		m := &transcodev1.Proto2{}
 		proto.SetExtension(m, transcodev1.E_ExtInt32, v)
 		return w(m)
 	}
-	part := func(n int32) []byte {
-		return w(&transcodev1.Proto2{Part: &transcodev1.Proto2_Part{Number: proto.Int32(n)}})
-	}
-	counts := func(keys ...string) (all []byte) {
-		for i, k := range keys {
-			all = append(all, w(&small{Counts: map[string]int32{k: int32(i)}})...)
-		}
-		return all
-	}
-	var many []string
-	for i := range 100 {
-		many = append(many, fmt.Sprintf("a key that is longer than sixteen bytes %d", i))
-	}
-	for _, tt := range []struct {
-		name    string
-		message proto.Message
-		wire    []byte
-	}{
+	return []mergedMessage{
 		{"scalar twice", &small{}, joined(w(&small{Number: 1}), w(&small{Number: 2}))},
 		{"scalar twice, the last zero", &small{}, joined(w(&small{Number: 1}), []byte{0x08, 0x00})},
 		{"scalar twice, the first zero", &small{}, joined([]byte{0x08, 0x00}, w(&small{Number: 1}))},
 		{"split list", &small{}, joined(w(&small{Words: []string{"a"}}), w(&small{Number: 1}), w(&small{Words: []string{"b"}}))},
 		{"split packed list", &small{}, joined(w(&small{Numbers: []int32{1}}), w(&small{Number: 1}), w(&small{Numbers: []int32{2}}))},
-		{"split map", &small{}, joined(counts("a"), w(&small{Number: 1}), counts("b"))},
 		{"merged message", &small{}, joined(w(&small{Next: &small{Number: 1}}), w(&small{Next: &small{Text: "x"}}))},
 		{"two members of a oneof", &small{}, joined(w(left), w(right))},
 		{"a member of a oneof twice", &small{}, joined(w(right), w(right))},
-		{"map key twice", &small{}, counts("a", "b", "a")},
-		{"empty map key twice", &small{}, joined(counts(""), []byte{0x2a, 0x00})},
-		{"long map key twice among many", &small{}, counts(append(many, many[0])...)},
-		{"number key twice", &transcodev1.Proto3{}, joined(
-			w(&transcodev1.Proto3{ByInt32: map[int32]string{-1: "a"}}), w(&transcodev1.Proto3{ByInt32: map[int32]string{-1: "b"}}))},
-		{"bool key twice", &transcodev1.Proto3{}, joined(
-			w(&transcodev1.Proto3{ByBool: map[bool]string{true: "a"}}), w(&transcodev1.Proto3{ByBool: map[bool]string{true: "b"}}))},
-		{"entry with two keys", &small{}, []byte{0x2a, 0x08, 0x0a, 0x01, 'a', 0x0a, 0x01, 'b', 0x10, 0x01}},
-		{"entry with two values", &small{}, []byte{0x2a, 0x07, 0x0a, 0x01, 'a', 0x10, 0x01, 0x10, 0x02}},
-		{"Value with two members", &structpb.Value{}, joined(w(structpb.NewBoolValue(true)), w(structpb.NewNumberValue(1)))},
-		{"Struct key twice", &structpb.Struct{}, joined(
-			w(&structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewBoolValue(true)}}),
-			w(&structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewNumberValue(1)}}))},
-		{"Any with two URLs", &anypb.Any{}, joined(
-			w(&anypb.Any{TypeUrl: "x/y"}), w(&anypb.Any{TypeUrl: "x/google.protobuf.Empty"}))},
-		{"StringValue with two values", &wrapperspb.StringValue{}, joined(w(wrapperspb.String("a")), w(wrapperspb.String("b")))},
 		{"field beyond the 64th twice", &transcodev1.Proto3{}, joined(w(&transcodev1.Proto3{Renamed: "a"}), w(&transcodev1.Proto3{Renamed: "b"}))},
 		{"extension twice", &transcodev1.Proto2{}, joined(ext(1), ext(2))},
 		{"group twice", &transcodev1.Proto2{}, joined(part(1), part(2))},
 		{"required field in the second part", &transcodev1.Proto2{}, joined(
 			w(&transcodev1.Proto2{Needy: &transcodev1.Needy{Number: proto.Int32(1)}}),
 			w(&transcodev1.Proto2{Needy: &transcodev1.Needy{Text: proto.String("t")}}))},
+	}
+}
+
+// mergedMaps are messages in which map keys come again.
+func mergedMaps() []mergedMessage {
+	counts := func(keys ...string) (all []byte) {
+		for i, k := range keys {
+			all = append(all, partial(&small{Counts: map[string]int32{k: int32(i)}})...)
+		}
+		return all
+	}
+	twice := func(a, b *transcodev1.Proto3) []byte { return joined(partial(a), partial(b)) }
+	var many []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf("a key that is longer than sixteen bytes %d", i))
+	}
+	return []mergedMessage{
+		{"split map", &small{}, joined(counts("a"), partial(&small{Number: 1}), counts("b"))},
+		{"map key twice", &small{}, counts("a", "b", "a")},
+		{"empty map key twice", &small{}, joined(counts(""), []byte{0x2a, 0x00})},
+		{"long map key twice among many", &small{}, counts(append(many, many[0])...)},
+		{"number key twice", &transcodev1.Proto3{}, twice(
+			&transcodev1.Proto3{ByInt32: map[int32]string{-1: "a"}}, &transcodev1.Proto3{ByInt32: map[int32]string{-1: "b"}})},
+		{"bool key twice", &transcodev1.Proto3{}, twice(
+			&transcodev1.Proto3{ByBool: map[bool]string{true: "a"}}, &transcodev1.Proto3{ByBool: map[bool]string{true: "b"}})},
+		{"entry with two keys", &small{}, []byte{0x2a, 0x08, 0x0a, 0x01, 'a', 0x0a, 0x01, 'b', 0x10, 0x01}},
+		{"entry with two values", &small{}, []byte{0x2a, 0x07, 0x0a, 0x01, 'a', 0x10, 0x01, 0x10, 0x02}},
+	}
+}
+
+// mergedKnown are well-known types in which something comes again.
+func mergedKnown() []mergedMessage {
+	w := partial
+	return []mergedMessage{
+		{"Value with two members", &structpb.Value{}, joined(w(structpb.NewBoolValue(true)), w(structpb.NewNumberValue(1)))},
+		{"Struct key twice", &structpb.Struct{}, joined(
+			w(&structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewBoolValue(true)}}),
+			w(&structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewNumberValue(1)}}))},
+		{"Struct key without a value, then with", &structpb.Struct{}, joined([]byte{0x0a, 0x00},
+			w(&structpb.Struct{Fields: map[string]*structpb.Value{"": structpb.NewNumberValue(1)}}))},
+		{"Any with two URLs", &anypb.Any{}, joined(w(&anypb.Any{TypeUrl: "x/y"}), w(&anypb.Any{TypeUrl: "x/google.protobuf.Empty"}))},
+		{"StringValue with two values", &wrapperspb.StringValue{}, joined(w(wrapperspb.String("a")), w(wrapperspb.String("b")))},
 		{"time out of range until merged", &transcodev1.Quote{}, joined(
 			w(&transcodev1.Quote{EventTime: &timestamppb.Timestamp{Seconds: 1 << 60}}),
 			w(&transcodev1.Quote{EventTime: &timestamppb.Timestamp{Seconds: 1}}))},
-	} {
+	}
+}
+
+// What has to be merged takes the slow way, is counted, and is right.
+func TestSlowWay(t *testing.T) {
+	for _, tt := range slices.Concat(mergedFields(), mergedMaps(), mergedKnown()) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, opts := range []transcode.Options{{}, {EmitDefaults: true}} {
 				tc := newTranscoder(t, tt.message, opts)

@@ -37,13 +37,21 @@ func FuzzAppendJSON(f *testing.F) {
 		f.Add(uint8(i), uint8(i), wire)
 	}
 	messages := testMessages()
-	f.Fuzz(func(t *testing.T, which, options uint8, wire []byte) {
-		opts := transcode.Options{
-			ProtoNames: options&1 != 0, EnumNumbers: options&2 != 0, EmitDefaults: options&4 != 0, EmitUnpopulated: options&8 != 0,
+	var transcoders [16][]*transcode.Transcoder
+	for options := range transcoders {
+		for _, m := range messages {
+			transcoders[options] = append(transcoders[options], newTranscoder(f, m, optionsOf(options)))
 		}
-		message := messages[int(which)%len(messages)]
-		assertSame(t, newTranscoder(t, message, opts), opts, wire)
+	}
+	f.Fuzz(func(t *testing.T, which, options uint8, wire []byte) {
+		options %= 16
+		assertSame(t, transcoders[options][int(which)%len(messages)], optionsOf(int(options)), wire)
 	})
+}
+
+// optionsOf makes options of the bits of a number.
+func optionsOf(bits int) transcode.Options {
+	return transcode.Options{ProtoNames: bits&1 != 0, EnumNumbers: bits&2 != 0, EmitDefaults: bits&4 != 0, EmitUnpopulated: bits&8 != 0}
 }
 
 // FuzzPath holds field paths against the parsed message.

@@ -25,8 +25,7 @@ type plan struct {
 	// defaulted has the bits of those slots that have such a member.
 	defaulted []uint64
 
-	entry *field // of a google.protobuf.Struct: its map; of a wrapper: its value
-	value *plan  // of a google.protobuf.ListValue: the plan of its values; of a Value: unused
+	entry *field // the only field of a google.protobuf.Struct, ListValue or wrapper
 }
 
 // form is the JSON that a message becomes.
@@ -81,13 +80,12 @@ type field struct {
 	elem  shape // of a list: how one element lies on the wire
 	kind  protoreflect.Kind
 	// dropZero leaves a zero out, because the field has no presence. Which bits count is in zeroMask.
-	dropZero   bool
-	emptyKept  bool // an empty packed list is written as []
-	extension  bool
-	enforceUTF bool
-	zeroMask   uint64
-	tag        uint32 // the tag that leads here
-	twin       *field // the same repeated field through its other tag; may be nil
+	dropZero  bool
+	emptyKept bool // an empty packed list is written as []
+	extension bool
+	zeroMask  uint64
+	tag       uint32 // the tag that leads here
+	twin      *field // the same repeated field through its other tag; may be nil
 
 	sub   *plan     // of messages
 	names *enumText // of enums
