@@ -14,6 +14,12 @@ type extensionKey struct {
 	tag     uint32
 }
 
+// extensionAnswer is what is known of a tag: the field of an extension, or nil if the extension is not encoded so.
+type extensionAnswer struct {
+	field *field
+	known bool
+}
+
 // extension returns the field of an extension, or nil if the tag is none that the resolver knows; false after a failure.
 func (w *walk) extension(p *plan, tag uint32, at int) (*field, bool) {
 	if !p.extensible {
@@ -31,11 +37,11 @@ func (w *walk) extension(p *plan, tag uint32, at int) (*field, bool) {
 	return f, true
 }
 
-// extension finds an extension by its tag. It asks the resolver until that knows it, and once more for each other way to encode it.
+// extension finds an extension by its tag. The resolver is asked until it knows it.
 func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Number, tag uint32) (*field, error) {
 	k := extensionKey{message, tag}
-	if f := t.extensions.load()[k]; f != nil {
-		return f, nil
+	if answer := t.extensions.load()[k]; answer.known {
+		return answer.field, nil
 	}
 	xt, err := t.plans.opts.Resolver.FindExtensionByNumber(message, num)
 	if err != nil {
@@ -48,11 +54,12 @@ func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Numb
 	if err != nil {
 		return nil, err
 	}
+	answer := extensionAnswer{known: true}
 	for _, f := range fields {
 		if f.tag == tag {
-			t.extensions.put(k, f)
-			return f, nil
+			answer.field = f
 		}
 	}
-	return nil, nil
+	t.extensions.put(k, answer)
+	return answer.field, nil
 }

@@ -44,7 +44,7 @@ type Transcoder struct {
 
 	// What messages brought up that the descriptor does not tell.
 	anyTypes   growingMap[string, *plan]
-	extensions growingMap[extensionKey, *field]
+	extensions growingMap[extensionKey, extensionAnswer]
 
 	seed    maphash.Seed // of the hashes by which duplicate map keys are found
 	secrets [2]uint64    // for the same
