@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/runtime/protoimpl"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -179,6 +180,22 @@ func TestFalseWellKnownType(t *testing.T) {
 	for i := range 2 {
 		_, err = transcode.New(file.Messages().Get(i), transcode.Options{})
 		require.ErrorContains(t, err, "is not the well-known type of that name")
+	}
+}
+
+// Nor may it get through inside of an Any.
+func TestFalseWellKnownTypeInside(t *testing.T) {
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("false.proto"), Package: proto.String("google.protobuf"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("FieldMask")}},
+	}, nil)
+	require.NoError(t, err)
+	files := new(protoregistry.Files)
+	require.NoError(t, files.RegisterFile(file))
+	tc := newTranscoder(t, &anypb.Any{}, transcode.Options{Resolver: dynamicpb.NewTypes(files)})
+	for _, value := range [][]byte{nil, {0x08, 0x01}} {
+		_, err = tc.AppendJSON(nil, marshal(&anypb.Any{TypeUrl: "/google.protobuf.FieldMask", Value: value}))
+		require.Error(t, err)
 	}
 }
 

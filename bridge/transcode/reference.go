@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,7 +34,13 @@ func newReference(md protoreflect.MessageDescriptor, opts Options) reference {
 	}
 }
 
-func (r *reference) appendJSON(dst, wire []byte) ([]byte, error) {
+func (r *reference) appendJSON(dst, wire []byte) (out []byte, err error) {
+	defer func() {
+		// protojson relies on descriptors that are what they seem; those inside of google.protobuf.Any may not be.
+		if p := recover(); p != nil {
+			out, err = dst, &Error{Kind: ErrUnrepresentable, Message: r.md.FullName(), Offset: -1, Detail: fmt.Sprint("protojson: ", p)}
+		}
+	}()
 	m := dynamicpb.NewMessage(r.md)
 	if err := r.unmarshal.Unmarshal(wire, m); err != nil {
 		return dst, r.failure(ErrMalformed, err)
