@@ -14,6 +14,11 @@ import (
 // status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
 // rt is nil where no route matched.
 func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+	name := ""
+	if rt != nil {
+		name = rt.cfg.Name
+	}
+	b.observer.Refused(name, string(end.reason), end.code)
 	b.log.Debug("request refused", "path", c.r.URL.Path, "code", ruleOf(end.code).name, "reason", end.reason)
 	if end.noStream || rt == nil || rt.wantsHTTPStatus(c) {
 		answerHTTP(w, rt, c, end)

@@ -44,7 +44,8 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input
 	ctx, sub := b.newSubscription(ctx, rt.cfg.Request.Timeout)
 	r := &reader{
 		feed: feed{
-			rt: rt, format: c.format, queue: sub.queue, notice: &notice{queue: sub.queue, format: c.format},
+			observer: b.observer,
+			rt:       rt, format: c.format, queue: sub.queue, notice: &notice{queue: sub.queue, format: c.format},
 			heard: &sub.heard, metadata: md, header: &sub.header, lost: lost, final: c.final(),
 		},
 		bridge: b,

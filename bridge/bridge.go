@@ -18,6 +18,7 @@ import (
 type Bridge struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	observer Observer
 	backends []*backend
 	table    atomic.Pointer[table]
 	drain    *drain
@@ -38,11 +39,11 @@ var _ http.Handler = (*Bridge)(nil)
 // be there: a descriptor set, a .proto source or a certificate that cannot be read is an error, as is a configuration
 // that contradicts itself. The error is a [config.Problems] then.
 func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, error) {
-	o := options{log: slog.New(slog.DiscardHandler)}
+	o := options{log: slog.New(slog.DiscardHandler), observer: NopObserver{}}
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
-	b := &Bridge{cfg: cfg, log: o.log, drain: newDrain()}
+	b := &Bridge{cfg: cfg, log: o.log, observer: o.observer, drain: newDrain()}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	err := b.dialAll()

@@ -21,7 +21,9 @@ type feed struct {
 	format format
 	queue  *pump.Queue
 	notice *notice
-	heard  *atomic.Bool // set once a stream has begun
+
+	observer Observer
+	heard    *atomic.Bool // set once a stream has begun
 	// metadata is what every stream sends along; header is what the first one that began was answered with.
 	metadata metadata.MD
 	header   *atomic.Pointer[metadata.MD]
@@ -129,6 +131,8 @@ func (f *feed) appendID(message []byte) (err error) {
 	}
 	if f.idless = !sent; sent {
 		f.cursor = append(f.cursor[:0], f.text...)
+	} else if len(f.text) > 0 {
+		f.observer.IDLeftOut(f.rt.cfg.Name)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newCaller(r)
 	if c.isPreflight() {
+		leaveBody(w, r)
 		b.preflight(w, c)
 		return
 	}
@@ -75,6 +76,7 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 	if header := sub.header.Load(); header != nil {
 		rt.expose(w.Header(), *header)
 	}
+	b.observer.StreamOpened(rt.cfg.Name)
 	writeStreamHeader(w, c, end)
 	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c))
 	if c.format == lines {
@@ -84,8 +86,10 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
 			"route", rt.cfg.Name)
 	}
+	duration := time.Since(started)
+	b.observer.StreamEnded(rt.cfg.Name, StreamStats{Reason: out.Reason, Events: out.Events, Bytes: out.Bytes, Duration: duration})
 	b.log.Debug("stream ended", "route", rt.cfg.Name, "reason", out.Reason, "events", out.Events, "bytes", out.Bytes,
-		"duration", time.Since(started), "error", out.Err)
+		"duration", duration, "error", out.Err)
 }
 
 // writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.

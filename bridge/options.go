@@ -6,7 +6,8 @@ import "log/slog"
 type Option interface{ apply(*options) }
 
 type options struct {
-	log *slog.Logger
+	log      *slog.Logger
+	observer Observer
 }
 
 type optionFunc func(*options)
@@ -19,6 +20,15 @@ func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) {
 		if l != nil {
 			o.log = l
+		}
+	})
+}
+
+// WithObserver tells o what happens, so that it can be counted. By default, and with nil, nobody is told.
+func WithObserver(o Observer) Option {
+	return optionFunc(func(set *options) {
+		if o != nil {
+			set.observer = o
 		}
 	})
 }

@@ -41,6 +41,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		if !ok || !wait.next(ctx, r.events > 0) {
 			break
 		}
+		r.observer.Reopened(r.rt.cfg.Name)
 		end = r.open(ctx, next)
 	}
 	switch {

@@ -1,0 +1,102 @@
+package bridge_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// ledger is an observer that remembers.
+type ledger struct {
+	bridge.NopObserver
+	mu    sync.Mutex
+	lines []string
+	ended []bridge.StreamStats
+}
+
+func (l *ledger) note(words ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, strings.Join(words, " "))
+}
+
+func (l *ledger) StreamOpened(route string) { l.note("opened", route) }
+func (l *ledger) StreamEnded(route string, s bridge.StreamStats) {
+	l.note("ended", route, s.Reason)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = append(l.ended, s)
+}
+func (l *ledger) Refused(route, reason string, code codes.Code) {
+	l.note("refused", route, reason, code.String())
+}
+func (l *ledger) IDLeftOut(route string) { l.note("id left out", route) }
+func (l *ledger) Reopened(route string)  { l.note("reopened", route) }
+
+func TestTheObserverIsTold(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		switch {
+		case r.GetTopic() == "refused":
+			return status.Error(codes.NotFound, "")
+		case r.GetAfterSequence() == 0:
+			if err := stream.Send(&streamv1.Event{Sequence: 1}); err != nil {
+				return err
+			}
+			return status.Error(codes.Unavailable, "")
+		}
+		return stream.Send(&streamv1.Event{Sequence: 2})
+	})
+	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(resumable("name: news")+`
+  - {name: long, path: /long, rpc: test.stream.v1.StreamService/Watch, event: {id: text}}
+`, "ADDR", s.addr)))
+	require.NoError(t, err)
+	l := &ledger{}
+	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(l), bridge.WithObserver(nil))
+	require.NoError(t, err)
+	url := serveHTTP(t, b)
+	require.NoError(t, b.Ready(t.Context()))
+	client := clients(t)["HTTP1"]
+
+	newReader(do(t, client, eventSource(t.Context(), t, url+"/watch/x"))).all(t)
+	ask(t, client, url+"/watch/refused")
+	do(t, client, eventSource(t.Context(), t, url+"/none"))
+	w := watch(func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		return stream.Send(&streamv1.Event{Text: strings.Repeat("x", 200)})
+	})
+	s.watch.Store(&w)
+	newReader(do(t, client, eventSource(t.Context(), t, url+"/long"))).all(t)
+	require.NoError(t, b.Shutdown(t.Context()), "every stream has ended, and was told of")
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	assert.Equal(t, []string{
+		"opened news", "reopened news", "ended news upstream",
+		"opened news", "ended news upstream", "refused news upstream NotFound",
+		"refused  request NotFound",
+		"id left out long", "opened long", "ended long upstream",
+	}, withoutOrder(l.lines))
+	require.NotEmpty(t, l.ended)
+	assert.Equal(t, 2, l.ended[0].Events)
+	assert.Positive(t, l.ended[0].Bytes)
+	assert.Positive(t, l.ended[0].Duration)
+}
+
+// withoutOrder puts "id left out" in front of "opened": the reader and the writer of a stream do not wait for each other.
+func withoutOrder(lines []string) []string {
+	for i, line := range lines {
+		if strings.HasPrefix(line, "id left out") && i > 0 && strings.HasPrefix(lines[i-1], "opened") {
+			lines[i-1], lines[i] = lines[i], lines[i-1]
+		}
+	}
+	return lines
+}
