@@ -186,7 +186,7 @@ func raw(t *testing.T, f *front, request string) *http.Response {
 
 func TestABodyThatNeverEndsHoldsUpNothing(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
-	f := startFront(t, s, routeFile())
+	f := startFront(t, s, routeFile(`cors: {origins: ["https://a.example"]}`))
 	for name, tt := range map[string]struct {
 		head string
 		want int
@@ -195,7 +195,10 @@ func TestABodyThatNeverEndsHoldsUpNothing(t *testing.T) {
 		"GET, chunked":       {"GET /watch/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", 400},
 		"GET, with a length": {"GET /watch/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nAccept: text/event-stream", 400},
 		"after the end":      {"POST /watch/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nLast-Event-ID: grpc-end", 204},
-		"no such path":       {"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10", 404},
+		"a preflight": {
+			"OPTIONS /watch/x HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\nContent-Length: 10", 204,
+		},
+		"no such path": {"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10", 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := raw(t, f, tt.head+"\r\n\r\n")
