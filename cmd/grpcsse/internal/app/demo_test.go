@@ -32,7 +32,7 @@ func TestDemoServesPageAndStreams(t *testing.T) {
 	readUntil(t, lines, "id: ")
 
 	job := bufio.NewScanner(d.open(t, client, "/jobs/backup").Body)
-	assert.Contains(t, readUntil(t, job, "data: "), `data: {"name":"backup","progress":0,"step":"preparing"}`)
+	assert.Contains(t, readUntil(t, job, "data: "), `data: {"name":"backup","step":"preparing","progress":0}`)
 
 	fault := d.open(t, client, "/fault?code=UNAUTHENTICATED")
 	assert.Equal(t, "16", fault.Header.Get("Grpc-Status"))
