@@ -1,0 +1,135 @@
+package config_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+func ExampleNewRoute() {
+	quotes := config.NewRoute("/quotes/{symbol}")
+	quotes.Event.ID = "sequence"
+	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference("last_event_id")}}
+	fmt.Println(quotes.Name, quotes.Heartbeat, quotes.Validate())
+	// Output: /quotes/{symbol} 15s
+}
+
+func ExampleNew() {
+	quotes := config.NewRoute("/quotes/{symbol}")
+	quotes.Service, quotes.Method = "demo.market.v1.MarketService", "WatchQuotes"
+	cfg := config.New(quotes)
+	fmt.Println(cfg.Server.Listen, cfg.Routes[0].Path)
+	// Output: :8080 /quotes/{symbol}
+}
+
+func ExampleRoute_Validate() {
+	quotes := config.NewRoute("/quotes/{symbol}")
+	quotes.Heartbeat = -time.Second
+	quotes.OnEnd = "reconect"
+	for _, problem := range quotes.Validate() {
+		fmt.Println(problem)
+	}
+	// Output:
+	// routes["/quotes/{symbol}"].on_end: expected `stop`, `reconnect` or `reopen`, found "reconect"
+	// routes["/quotes/{symbol}"].heartbeat: expected a duration over 0 such as 300ms, 15s or 5m, found "-1s"
+}
+
+func ExampleLiteral() {
+	venue := config.Setting{Field: "venue", Value: config.Literal("XNAS")}
+	fmt.Println(venue.Field, venue.Value[0].Text)
+	// Output: venue XNAS
+}
+
+func ExampleReference() {
+	user := config.MetadataSetting{Name: "x-user", Value: config.Reference("header.x-user")}
+	fmt.Println(user.Name, user.Value[0].Ref)
+	// Output: x-user header.x-user
+}
+
+func TestARouteMadeInGoIsTheRouteOfAFile(t *testing.T) {
+	cfg, err := config.Parse("grpcsse.yaml", []byte(`
+upstreams: {market: {target: "localhost:50051"}}
+routes: [{path: "/quotes/{symbol}", rpc: a.B/C}]
+`))
+	require.NoError(t, err)
+	made := config.NewRoute("/quotes/{symbol}")
+	made.Service, made.Method = "a.B", "C"
+	assert.EqualExportedValues(t, *cfg.Routes[0], *made)
+	assert.Empty(t, made.Validate())
+	assert.EqualExportedValues(t, cfg.Server, config.New().Server)
+	assert.EqualExportedValues(t, *cfg.Defaults, *config.New().Defaults)
+}
+
+func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
+	set := func(field string, value config.Template) func(*config.Route) {
+		return func(r *config.Route) {
+			r.Request.Set = append(r.Request.Set, config.Setting{Field: field, Value: value})
+		}
+	}
+	for name, tt := range map[string]struct {
+		change func(*config.Route)
+		want   string
+	}{
+		"path":          {func(r *config.Route) { r.Path = "quotes" }, ".path: "},
+		"no path":       {func(r *config.Route) { r.Path = "" }, ".path: expected a path"},
+		"rpc":           {func(r *config.Route) { r.Service = "a.B" }, ".rpc: expected a method"},
+		"methods":       {func(r *config.Route) { r.Methods = []string{"PUT"} }, ".methods[0]: expected"},
+		"body of a GET": {func(r *config.Route) { r.Body = "*" }, ".body: only a POST has a body"},
+		"query": {func(r *config.Route) { r.Request.Query = []string{"a"} },
+			".request.query[0]: `*` stands for every parameter"},
+		"field":       {set("a b", config.Literal("x")), "expected a field path"},
+		"reference":   {set("a", config.Reference("last_event")), ".request.set.a: unknown reference"},
+		"claim":       {set("a", config.Reference("claim.sub")), ".request.set.a: not supported yet"},
+		"environment": {set("a", config.Reference("env.HOME")), ".request.set.a: ${env.HOME} is filled in when a file is read"},
+		"variable":    {set("a", config.Reference("path.x")), ".request.set.a: ${path.x} names no variable"},
+		"bound twice": {set("symbol", config.Literal("x")), ".request.set.symbol: \"symbol\" is bound twice"},
+		"element": {func(r *config.Route) {
+			r.Request.Set = []config.Setting{{Field: "a", List: []config.Template{config.Literal("x"), config.Reference("x")}}}
+		}, ".request.set.a[1]: unknown reference"},
+		"timeout":        {func(r *config.Route) { r.Request.Timeout = -1 }, ".request.timeout: expected a duration"},
+		"forwarded":      {func(r *config.Route) { r.Metadata.Forward = []string{"host"} }, ".metadata.forward[0]: "},
+		"metadata twice": {func(r *config.Route) { r.Metadata.Set = []config.MetadataSetting{{Name: "a"}, {Name: "a"}} }, ".metadata.set.a: the metadata \"a\" is set twice"},
+		"two names":      {func(r *config.Route) { r.Event.Name, r.Event.NameConst = "a", "b" }, ".event.name: expected a field path or a constant"},
+		"name":           {func(r *config.Route) { r.Event.NameConst = "a\nb" }, ".event.name.const: expected an event name"},
+		"retry":          {func(r *config.Route) { r.Event.Retry = 0 }, ".event.retry: expected a duration"},
+		"backoff":        {func(r *config.Route) { r.Reopen.Max = 1 }, ".reopen.backoff.max: expected at least"},
+		"status":         {func(r *config.Route) { r.Status = map[string]config.Verdict{"GONE": config.Stop} }, ".status.GONE: expected"},
+		"event bytes":    {func(r *config.Route) { r.MaxEventBytes = 0 }, ".max_event_bytes: expected a size"},
+		"origin":         {func(r *config.Route) { r.CORS = &config.CORS{Origins: []string{"example.com"}} }, ".cors.origins[0]: expected"},
+		"reopening": {func(r *config.Route) { r.OnEnd = "reopen" },
+			"warning: routes[\"/quotes/{symbol}\"].on_end: the stream of the route"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := config.NewRoute("/quotes/{symbol}")
+			tt.change(r)
+			got := r.Validate()
+			require.NotEmpty(t, got)
+			assert.Contains(t, got.Error(), tt.want)
+			for _, p := range got {
+				assert.Empty(t, p.File)
+				assert.Zero(t, p.Line+p.Column)
+			}
+		})
+	}
+}
+
+func TestARouteOfAFileThatWasChanged(t *testing.T) {
+	cfg, err := config.Parse("grpcsse.yaml", []byte(`
+upstreams: {market: {target: "localhost:50051"}}
+routes:
+  - path: /quotes
+    rpc: a.B/C
+    on_end: stop
+`))
+	require.NoError(t, err)
+	r := cfg.Routes[0]
+	require.Empty(t, r.Validate())
+	r.OnEnd = "never"
+	require.Len(t, r.Validate(), 1)
+	assert.Equal(t, "grpcsse.yaml:6:13: routes[0].on_end: expected `stop`, `reconnect` or `reopen`, found \"never\"", r.Validate()[0].Error())
+}

@@ -1,0 +1,186 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Validate returns what is wrong with a route that was made or changed in Go, and as warnings what is likely to surprise:
+// the same problems that a file would have, as far as no schema is needed to find them. A route without Service and Method
+// is in order here, since it may have a source of its own.
+func (r *Route) Validate() Problems {
+	var c collector
+	s := sections{decoder: &decoder{collector: &c}, byName: map[string]*Upstream{}}
+	w := treeWriter{&c}
+	s.allRoutes = []*mappedRoute{s.mapRoute(w.route(r))}
+	s.checkResuming()
+	out := make(Problems, len(c.problems))
+	for i, p := range c.problems {
+		out[i] = r.Problem(p.Path, p.Message, p.Hint)
+		out[i].Warning = p.Warning
+	}
+	return out
+}
+
+// treeWriter turns a route back into the tree of a file, so that both are held to the same rules.
+type treeWriter struct{ *collector }
+
+func (w treeWriter) route(r *Route) *node {
+	root := &node{kind: mapping, pos: nowhere()}
+	root.set("path", textNode(r.Path))
+	root.setWord("name", r.Name)
+	root.setWord("upstream", r.Upstream)
+	rpc := "any.Service/Method"
+	if r.Service != "" || r.Method != "" {
+		rpc = r.Service + "/" + r.Method
+	}
+	root.set("rpc", textNode(rpc))
+	root.set("methods", listNode(r.Methods))
+	root.setWord("body", r.Body)
+	w.request(root.section("request"), r.Request)
+	w.metadata(root.section("metadata"), r.Metadata)
+	w.event(root.section("event"), r.Event)
+	root.set("on_end", textNode(r.OnEnd))
+	if r.Reopen != defaultRoute().Reopen { // said where nothing was asked for, it would be warned of
+		reopen := root.section("reopen")
+		reopen.set("max_attempts", textNode(strconv.Itoa(r.Reopen.MaxAttempts)))
+		backoff := reopen.section("backoff")
+		backoff.set("base", textNode(r.Reopen.Base.String()))
+		backoff.set("max", textNode(r.Reopen.Max.String()))
+	}
+	status := root.section("status")
+	for _, code := range slices.Sorted(maps.Keys(r.Status)) {
+		status.set(code, textNode(string(r.Status[code])))
+	}
+	root.set("open_errors", textNode(r.OpenErrors))
+	root.set("open_wait", textNode(r.OpenWait.String()))
+	root.set("heartbeat", textNode(r.Heartbeat.String()))
+	root.set("write_timeout", textNode(r.WriteTimeout.String()))
+	root.set("max_age", textNode(r.MaxAge.String()))
+	root.set("max_event_bytes", textNode(r.MaxEventBytes.String()))
+	if r.CORS != nil {
+		cors := root.section("cors")
+		cors.set("origins", listNode(r.CORS.Origins))
+		cors.set("credentials", textNode(strconv.FormatBool(r.CORS.Credentials)))
+	}
+	return root
+}
+
+func (w treeWriter) request(n *node, m RequestMapping) {
+	query := m.Query
+	if m.QueryAll {
+		query = append([]string{"*"}, query...)
+	}
+	n.set("query", listNode(query))
+	set := n.section("set")
+	for _, s := range m.Set {
+		path := keyPath(set.path, s.Field)
+		value := w.template(path, s.Value)
+		if s.List != nil {
+			value = listNode(nil)
+			for i, element := range s.List {
+				value.children = append(value.children, w.template(fmt.Sprintf("%s[%d]", path, i), element))
+			}
+		}
+		set.set(s.Field, value)
+	}
+	n.set("timeout", textNode(m.Timeout.String()))
+}
+
+func (w treeWriter) metadata(n *node, m MetadataMapping) {
+	n.set("forward", listNode(m.Forward))
+	set := n.section("set")
+	for _, s := range m.Set {
+		if _, isFile := metadataKey(&node{name: s.Name}); isFile {
+			continue // in a file, the key of a file with the value
+		}
+		if set.child(s.Name) != nil {
+			w.add(nowhere().problem(joinPath(set.path, s.Name), "the metadata "+quote(s.Name)+" is set twice: keep one of the two", ""))
+			continue
+		}
+		set.set(s.Name, w.template(keyPath(set.path, s.Name), s.Value))
+	}
+	n.set("expose", listNode(m.Expose))
+}
+
+func (w treeWriter) event(n *node, e EventMapping) {
+	n.setWord("id", e.ID)
+	n.setWord("name", e.Name)
+	n.setWord("data", e.Data)
+	n.set("retry", textNode(e.Retry.String()))
+	switch {
+	case e.NameConst == "":
+	case e.Name == "":
+		n.section("name").set("const", textNode(e.NameConst))
+	default:
+		w.add(nowhere().problem(joinPath(n.path, "name"), "expected a field path or a constant, found both: keep one of the two", ""))
+	}
+}
+
+// template writes out a template, and reads its references as those of a file.
+func (w treeWriter) template(path string, t Template) *node {
+	n := textNode("")
+	n.value = t.joined()
+	for _, part := range n.value {
+		if part.Ref == "" {
+			n.raw += part.Text
+			continue
+		}
+		inside := part.Ref
+		if part.HasDefault {
+			inside += ":-" + part.Default
+		}
+		n.raw += "${" + inside + "}"
+		_, err := parseReference(inside)
+		if err == nil && strings.HasPrefix(part.Ref, "env.") {
+			err = &referenceError{message: "${" + part.Ref + "} is filled in when a file is read: expected the value of the variable itself"}
+		}
+		if err != nil {
+			n.kind = broken
+			w.add(nowhere().problem(path, err.message, err.hint))
+		}
+	}
+	return n
+}
+
+// nowhere is the place of what stands in no file.
+func nowhere() position { return position{file: &sourceFile{}, column: 1} }
+
+func textNode(text string) *node {
+	return &node{kind: scalar, pos: nowhere(), raw: text, value: Literal(text)}
+}
+
+func listNode(texts []string) *node {
+	n := &node{kind: list, pos: nowhere()}
+	for _, text := range texts {
+		n.children = append(n.children, textNode(text))
+	}
+	return n
+}
+
+// set gives a mapping another entry.
+func (n *node) set(key string, value *node) {
+	value.name, value.key = key, nowhere()
+	value.path = keyPath(n.path, key)
+	for i, element := range value.children {
+		element.path = fmt.Sprintf("%s[%d]", value.path, i)
+	}
+	n.children = append(n.children, value)
+}
+
+// setWord is set for a text that is left out where it is empty.
+func (n *node) setWord(key, text string) {
+	if text != "" {
+		n.set(key, textNode(text))
+	}
+}
+
+// section gives a mapping a mapping as an entry.
+func (n *node) section(key string) *node {
+	section := &node{kind: mapping, pos: nowhere()}
+	n.set(key, section)
+	return section
+}
