@@ -44,6 +44,14 @@ fresh: generate ## Fail where generated code is not what the sources say
 test: ## All tests, with the race detector
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: conformance
+conformance: ## The official protobuf conformance suite (its runner comes from CONFORMANCE_RUNNER, or from npm)
+	.ci/conformance
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for ten seconds
+	.ci/fuzz 10s
+
 .PHONY: bench
 bench: ## All benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
