@@ -58,9 +58,9 @@ func TestAppendDouble(t *testing.T) {
 			}
 		}
 	}
-	rounds := 300_000
+	rounds := 100_000
 	if testing.Short() {
-		rounds = 30_000
+		rounds = 10_000
 	}
 	for range rounds {
 		if v := math.Float64frombits(random.Uint64()); !math.IsNaN(v) && !math.IsInf(v, 0) {
@@ -76,7 +76,7 @@ func TestAppendDouble(t *testing.T) {
 
 func TestAppendFloat(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 300_000 {
+	for range 100_000 {
 		v := math.Float32frombits(random.Uint32())
 		if v != v || math.IsInf(float64(v), 0) {
 			continue

@@ -60,8 +60,9 @@ func TestDate(t *testing.T) {
 			require.Equal(t, at, []uint32{year, month, day})
 		}
 		want := digits8(year*10000 + month*100 + day)
-		require.True(t, tc.dateDigits(days) == want, at)
-		require.True(t, tc.dateDigits(days) == want, "kept: %s", at)
+		if first, kept := tc.dateDigits(days), tc.dateDigits(days); first != want || kept != want {
+			require.Equal(t, []uint64{want, want}, []uint64{first, kept}, at)
+		}
 	}
 }
 
