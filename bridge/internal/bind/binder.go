@@ -22,6 +22,10 @@ type Binder struct {
 	referenced    map[string]struct{} // parameters that settings refer to
 	rejectUnknown bool
 	usesCursor    bool
+
+	body      *field       // what a body gives: no names for the whole message; nil where there is none
+	bodyBound []boundField // what a body, variables and settings bind
+	metadata  []MetadataSetting
 }
 
 // variable is a variable of the path; field is nil where only a setting reads it.
@@ -51,25 +55,26 @@ type Input struct {
 	// LastEventID is the cursor, decoded; it counts where HasLastEventID is true.
 	LastEventID    string
 	HasLastEventID bool
+	// Body is the JSON body, which counts where HasBody is true, as it is for each request whose method has one; empty,
+	// it stands for an empty message. The caller bounds its size.
+	Body    []byte
+	HasBody bool
 	// Reference looks up a reference to a header, a cookie or a claim, for example "header.x-tenant"; nil finds none.
 	Reference func(ref string) (value string, ok bool)
 }
 
-// UsesCursor reports whether a setting refers to the cursor: the route can resume upstream.
+// UsesCursor reports whether a setting, of a field or of metadata, refers to the cursor: the route can resume upstream.
 func (b *Binder) UsesCursor() bool { return b.usesCursor }
 
 // Bind returns the request message in the wire format, the same bytes for the same request. An error is an [*Error], or a
 // [*CursorError] where the cursor alone is at fault; in may then be bound again without it.
 func (b *Binder) Bind(in Input) (request []byte, err error) {
-	if len(in.Variables) != len(b.variables) {
-		return nil, fmt.Errorf("expected %d path variables, found %d", len(b.variables), len(in.Variables))
-	}
-	parameters, err := parseQuery(in.RawQuery)
+	r, err := b.begin(in)
 	if err != nil {
 		return nil, err
 	}
-	r := binding{Binder: b, in: in, parameters: parameters, message: proto.Clone(b.literals).(*dynamicpb.Message)}
-	for _, step := range []func() error{r.bindVariables, r.bindQuery, r.bindSettings} {
+	r.message = proto.Clone(b.literals).(*dynamicpb.Message)
+	for _, step := range []func() error{r.bindBody, r.bindVariables, r.bindQuery, r.bindSettings} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -79,6 +84,18 @@ func (b *Binder) Bind(in Input) (request []byte, err error) {
 		return nil, refused(FromRequest, "", "%s", plainReason(err))
 	}
 	return request, nil
+}
+
+// begin looks at what a request consists of.
+func (b *Binder) begin(in Input) (*binding, error) {
+	if len(in.Variables) != len(b.variables) {
+		return nil, fmt.Errorf("expected %d path variables, found %d", len(b.variables), len(in.Variables))
+	}
+	parameters, err := parseQuery(in.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	return &binding{Binder: b, in: in, parameters: parameters}, nil
 }
 
 // binding is one request on its way to a message.
@@ -124,8 +141,8 @@ func (r *binding) bindSettings() error {
 }
 
 func (r *binding) parse(s setting, text string) (protoreflect.Value, bool) {
-	if len(s.value) == 1 && s.value[0].Ref != "" {
-		return parseReference(s.field, s.value[0].Ref, text, r.types)
+	if ref, ok := s.value.alone(); ok {
+		return parseReference(s.field, ref, text, r.types)
 	}
 	return s.field.parse(text, r.types)
 }
@@ -135,13 +152,7 @@ func (s setting) mismatch(text string) error {
 	if s.value.refersTo(cursorReference) {
 		return &CursorError{Field: s.field.name, Expected: expected(s.field.leaf()), Value: shown(text)}
 	}
-	var refs []string
-	for _, p := range s.value {
-		if p.Ref != "" {
-			refs = append(refs, "${"+p.Ref+"}")
-		}
-	}
-	return mismatch(FromReference, strings.Join(refs, " "), expected(s.field.leaf()), text)
+	return mismatch(FromReference, s.value.references(), expected(s.field.leaf()), text)
 }
 
 // plainReason returns what an error of the protobuf library says behind its prefix, whose spelling varies on purpose.

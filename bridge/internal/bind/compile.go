@@ -29,6 +29,10 @@ func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) 
 	for _, s := range spec.Set {
 		c.setting(s)
 	}
+	c.body()
+	for _, s := range spec.Metadata {
+		c.metadata(s)
+	}
 	if !spec.QueryAll {
 		for i, name := range spec.Query {
 			c.parameter(fmt.Sprintf("request.query[%d]", i), name)
@@ -76,7 +80,7 @@ func (c *compiler) variable(name string) {
 func (c *compiler) refersTo(ref string) bool {
 	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool {
 		return s.Value.refersTo(ref) || slices.ContainsFunc(s.List, func(v Value) bool { return v.refersTo(ref) })
-	})
+	}) || slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
 }
 
 // claim makes f a field that nobody else may bind, and reports where somebody has already.
@@ -140,14 +144,19 @@ func (c *compiler) value(key string, f field, v Value) bool {
 	}
 	for _, p := range v {
 		if p.Ref != "" {
-			c.reference(key, f, v, p)
+			c.reference(key, p)
+		}
+	}
+	if ref, ok := v.alone(); ok && v[0].HasDefault {
+		if _, ok := parseReference(f, ref, v[0].Default, c.spec.Resolver); !ok {
+			c.problem(key, "", "the default of ${%s}: expected %s, found %q", ref, expected(f.leaf()), shown(v[0].Default))
 		}
 	}
 	return false
 }
 
-// reference checks a reference in a value.
-func (c *compiler) reference(key string, f field, v Value, p Part) {
+// reference checks a reference, and remembers what it is to.
+func (c *compiler) reference(key string, p Part) {
 	kind, name, _ := strings.Cut(p.Ref, ".")
 	switch kind {
 	case cursorReference:
@@ -163,11 +172,58 @@ func (c *compiler) reference(key string, f field, v Value, p Part) {
 		c.problem(key, "", "unknown reference ${%s}: expected last_event_id, or path, query, header, cookie or claim "+
 			"with a name behind a dot", p.Ref)
 	}
-	if len(v) == 1 && p.HasDefault {
-		if _, ok := parseReference(f, p.Ref, p.Default, c.spec.Resolver); !ok {
-			c.problem(key, "", "the default of ${%s}: expected %s, found %q", p.Ref, expected(f.leaf()), shown(p.Default))
+}
+
+// body resolves what a body gives. Variables and settings may bind fields inside of that: a body then leaves them out.
+func (c *compiler) body() {
+	const key = "body"
+	c.binder.bodyBound = c.binder.bound
+	md := c.message()
+	switch name := c.spec.Body; {
+	case name == "":
+	case isOpaque(md) || wellKnown(md) != nil:
+		c.problem(key, "", "no body can be taken: the request message is a %s", md.FullName())
+	case name == "*":
+		c.binder.body = &field{}
+	default:
+		f, err := find(md, name)
+		if err == nil && strings.Contains(name, "[") {
+			err = refuseMap(f)
+		}
+		if err != nil {
+			c.problem(key, fieldsHint(err.parent), "a body can't be bound here: %s", err)
+			return
+		}
+		for _, other := range c.binder.bound {
+			inside := other.field.isIn(f) && !f.isIn(other.field)
+			if clash := other.clash(f); clash != "" && !inside {
+				c.problem(key, "", "a body can't bind %s: %s", f.name, clash)
+			}
+		}
+		c.binder.body = &f
+		c.binder.bodyBound = append(c.binder.bound[:len(c.binder.bound):len(c.binder.bound)], boundField{field: f, by: "the body"})
+	}
+}
+
+// metadata adds a value for the metadata of the call.
+func (c *compiler) metadata(s MetadataSetting) {
+	key := "metadata.set." + s.Name
+	what, fits := metadataForm(s.Name)
+	_, literal := s.Value.literal()
+	_, alone := s.Value.alone()
+	if isBinary(s.Name) && !literal && !alone {
+		c.problem(key, "", "expected %s or one reference, found text and references mixed", what)
+		return
+	}
+	for _, p := range s.Value {
+		if text := p.Text + p.Default; !fits(text) {
+			c.problem(key, "", "expected %s, found %q", what, shown(text))
+		}
+		if p.Ref != "" {
+			c.reference(key, p)
 		}
 	}
+	c.binder.metadata = append(c.binder.metadata, s)
 }
 
 // parameter adds a query parameter that the route lists.

@@ -1,5 +1,5 @@
-// Package bind makes a request message of an HTTP request: path variables, query parameters, and the values that the
-// configuration sets.
+// Package bind makes a request message of an HTTP request: path variables, query parameters, a JSON body, and the values
+// that the configuration sets. Such values also become the metadata of the call.
 //
 // A name is a field path, with dots into nested messages: ?filter.venue=XNAS. Each part is the field's name in the
 // .proto file or in JSON. A value is written as ProtoJSON has it, without quotes:
@@ -23,6 +23,11 @@
 //
 // The parameter "last_event_id" is the cursor (see [CursorParameter]) and binds to no field, not even to one of that
 // name. A setting can: `last_event_id: ${last_event_id}`.
+//
+// A body is ProtoJSON, for the whole message or for one field. What a path variable or a setting binds, a body may not
+// name, nor another member of its oneof; null is as good as nothing. Where the body gives the whole message, no query
+// parameter binds to a field; where it gives one field, none binds to that, to what is in it or what it is in. An enum's
+// name that does not exist is refused, whatever becomes of unknown fields.
 //
 // The rules for names and values are those of google.api.HttpRule (google/api/http.proto) and of the ProtoJSON format
 // (https://protobuf.dev/programming-guides/json/).

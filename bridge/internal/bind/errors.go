@@ -2,6 +2,8 @@ package bind
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -15,45 +17,60 @@ type Source string
 const (
 	FromPath      Source = "path variable"
 	FromQuery     Source = "query parameter"
+	FromBody      Source = "body field"
 	FromReference Source = "reference"
 	FromRequest   Source = "request"
 )
 
-// Error says why a request can't be bound. It is the client's mistake: INVALID_ARGUMENT, or UNAUTHENTICATED where the
-// source is a reference to a claim.
+// Error says why a request can't be bound. It is the client's mistake: UNAUTHENTICATED where MissingClaim is true, and
+// INVALID_ARGUMENT otherwise.
 type Error struct {
 	Source Source
-	// Parameter is the name as the client gave it, or the reference without ${}; cut to 64 characters.
+	// Parameter is the name as the client gave it, or the reference without ${}; cut to 64 characters. In a body it is the
+	// path of the value, such as "filters[0].venue", and empty for the body as a whole.
 	Parameter string
 	// Expected is the type that Value, cut to 64 characters, does not have. Where it is empty, Reason says what is wrong.
 	Expected, Value string
 	Reason          string
+	// MissingClaim is true where a setting refers to a claim that the caller's token does not have, or has no token for.
+	MissingClaim bool
 }
 
-// Error returns one line. What the client sent is quoted, with control characters escaped.
+// Error returns one line. What the client sent is quoted, with control characters escaped; of a body, values are shown as
+// the JSON that they are.
 func (e *Error) Error() string {
 	where := string(e.Source)
-	if e.Parameter != "" {
+	switch {
+	case e.Parameter != "":
 		where += fmt.Sprintf(" %q", e.Parameter)
+	case e.Source == FromBody:
+		where = "body"
 	}
 	if e.Expected == "" {
 		return where + ": " + e.Reason
 	}
+	if e.Source == FromBody {
+		return fmt.Sprintf("%s: expected %s, found %s", where, e.Expected, printable(e.Value))
+	}
 	return fmt.Sprintf("%s: expected %s, found %q", where, e.Expected, e.Value)
 }
 
-// CursorError says that the cursor does not fit the field that it is bound to. The cursor can be dropped and the request
+// CursorError says that the cursor does not fit what it is bound to. The cursor can be dropped and the request
 // bound without it: a page must not die of an old id.
 type CursorError struct {
-	// Field is the path of the field.
-	Field string
+	// Field is the path of the field that it is bound to, or Metadata the name of the metadata; the other is empty.
+	Field, Metadata string
 	// Expected is its type. Value is the cursor, cut to 64 characters.
 	Expected, Value string
 }
 
 // Error returns one line. The cursor is quoted, with control characters escaped.
 func (e *CursorError) Error() string {
-	return fmt.Sprintf("cursor: expected %s for the field %s, found %q", e.Expected, e.Field, e.Value)
+	what := "the field " + e.Field
+	if e.Field == "" {
+		what = "the metadata " + e.Metadata
+	}
+	return fmt.Sprintf("cursor: expected %s for %s, found %q", e.Expected, what, e.Value)
 }
 
 // mismatch returns the error that text is not what the field takes.
@@ -66,11 +83,20 @@ func refused(source Source, parameter, format string, args ...any) *Error {
 	return &Error{Source: source, Parameter: shown(parameter), Reason: fmt.Sprintf(format, args...)}
 }
 
+// printable escapes what does not belong on a terminal or in a log line.
+func printable(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
+}
+
 // shown cuts text to shownRunes characters.
-func shown(text string) string {
+func shown(text string) string { return cut(text, shownRunes) }
+
+// cut cuts text to so many characters.
+func cut(text string, runes int) string {
 	n := 0
 	for i := 0; i < len(text); n++ {
-		if n == shownRunes {
+		if n == runes {
 			return text[:i] + "…"
 		}
 		_, size := utf8.DecodeRuneInString(text[i:])

@@ -28,8 +28,17 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.reason }
 
-// resolve finds the field that name leads to. Where it fails, the field is what was found of it.
+// resolve finds the field that name leads to, one that text can give. Where it fails, the field is what was found of it.
 func resolve(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
+	f, err := find(md, name)
+	if err == nil {
+		err = f.refuseLeaf()
+	}
+	return f, err
+}
+
+// find is resolve for a field of any type.
+func find(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
 	var f field
 	for part, rest, more := "", name, true; more; {
 		part, rest, more = strings.Cut(rest, ".")
@@ -45,10 +54,10 @@ func resolve(md protoreflect.MessageDescriptor, name string) (field, *fieldError
 		}
 		f = f.child(fd)
 		switch {
+		case !more:
+			return f, nil
 		case fd.IsMap():
 			return f, refuseMap(f)
-		case !more:
-			return f, f.refuseLeaf()
 		case fd.Message() == nil:
 			return f, &fieldError{unknown: true, reason: fmt.Sprintf("%s is no message and has no fields", f.name)}
 		case fd.IsList():
@@ -99,6 +108,8 @@ func refuseOpaque(f field) *fieldError {
 func (f field) refuseLeaf() *fieldError {
 	md := f.leaf().Message()
 	switch {
+	case f.leaf().IsMap():
+		return refuseMap(f)
 	case md == nil || wellKnown(md) != nil:
 		return nil
 	case isOpaque(md):

@@ -89,11 +89,14 @@ func (r *binding) target(p parameter) (*field, error) {
 		return nil, refused(FromQuery, p.name, "%s", clash)
 	}
 	_, listed := r.query[f.name]
+	binds := err == nil && (r.queryAll || listed)
 	switch {
-	case err == nil && (r.queryAll || listed):
+	case binds && !r.takesWholeBody():
 		return &f, nil
 	case referenced:
 		return nil, nil
+	case binds:
+		return nil, refused(FromQuery, p.name, "the body gives the whole message, and no parameter binds to a field of it")
 	case err != nil && (r.rejectUnknown || r.queryAll && !err.unknown):
 		return nil, refused(FromQuery, p.name, "%s", err.reason)
 	case r.rejectUnknown:
@@ -105,7 +108,11 @@ func (r *binding) target(p parameter) (*field, error) {
 // clash says why a parameter must not bind the field that its name leads to, "" where it may. Of a name that leads to no
 // field, err being unknown, f is what could be found: it counts where that is bound, or is in something that is.
 func (r *binding) clash(f field, err *fieldError) string {
-	for _, other := range r.bound {
+	bound := r.bound
+	if r.in.HasBody {
+		bound = r.bodyBound
+	}
+	for _, other := range bound {
 		if err != nil && err.unknown && !f.isIn(other.field) {
 			continue
 		}

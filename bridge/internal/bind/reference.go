@@ -29,7 +29,9 @@ func (r *binding) expand(v Value) (text string, ok bool, err error) {
 			case !ok && p.Ref == cursorReference:
 				return "", false, nil
 			case !ok:
-				return "", false, refused(FromReference, p.Ref, "expected a value, found none")
+				missing := refused(FromReference, p.Ref, "expected a value, found none")
+				missing.MissingClaim = strings.HasPrefix(p.Ref, "claim.")
+				return "", false, missing
 			}
 		}
 		text += part

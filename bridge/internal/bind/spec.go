@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -20,8 +21,13 @@ type Spec struct {
 	Query    []string
 	// RejectUnknown refuses a parameter that binds to nothing. Otherwise it is ignored.
 	RejectUnknown bool
+	// Body is what the JSON body of a request gives: "*" for the whole message, the path of a field of any type, or "" for a
+	// route that takes none.
+	Body string
 	// Set are fixed values and references.
 	Set []Setting
+	// Metadata are values for the metadata of the call, which [Binder.Metadata] returns.
+	Metadata []MetadataSetting
 	// Resolver finds types that values in JSON form refer to; nil is what is linked into the program.
 	Resolver Resolver
 }
@@ -41,6 +47,14 @@ type Setting struct {
 	List  []Value
 }
 
+// MetadataSetting gives one metadata name a value.
+type MetadataSetting struct {
+	// Name is in lower case. Where it ends in -bin, Value is base64 of the bytes that are sent: a literal, or exactly one
+	// reference. Otherwise it is text, with references in it or not.
+	Name  string
+	Value Value
+}
+
 // Value is a literal (one Part with text, or none), exactly one reference, or, for string fields, text and references
 // mixed.
 type Value []Part
@@ -49,7 +63,7 @@ type Value []Part
 //
 // The references are last_event_id (the cursor), path.NAME (a variable of the path), query.NAME (a query parameter),
 // and, looked up by [Input.Reference], header.NAME, cookie.NAME and claim.NAME. One without a value refuses the request.
-// But last_event_id then leaves its field unset.
+// But last_event_id then leaves unset what it is for.
 type Part struct {
 	Text string // literal, where Ref is ""
 	Ref  string
@@ -60,7 +74,8 @@ type Part struct {
 
 // Problem is something wrong in a Spec.
 type Problem struct {
-	// Key is where, as the configuration file nests it: "path", "request.query[0]", "request.set.filter.venue".
+	// Key is where, as the configuration file nests it: "path", "request.query[0]", "request.set.filter.venue",
+	// "body", "metadata.set.x-user".
 	Key string
 	// Message says what was expected and what was found; Hint, which may be empty, what could be done.
 	Message, Hint string
@@ -83,6 +98,25 @@ func (v Value) literal() (string, bool) {
 		text += p.Text
 	}
 	return text, true
+}
+
+// alone returns the one reference that the value is.
+func (v Value) alone() (ref string, ok bool) {
+	if len(v) != 1 || v[0].Ref == "" {
+		return "", false
+	}
+	return v[0].Ref, true
+}
+
+// references returns what the value refers to, as errors show it.
+func (v Value) references() string {
+	var refs []string
+	for _, p := range v {
+		if p.Ref != "" {
+			refs = append(refs, "${"+p.Ref+"}")
+		}
+	}
+	return strings.Join(refs, " ")
 }
 
 // refersTo reports whether the value has this reference.

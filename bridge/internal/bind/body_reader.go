@@ -1,0 +1,328 @@
+package bind
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// bodyReader reads a body, which is one valid JSON value, in one pass. It walks along messages itself, so that errors know
+// where they are and fields that are bound already are found; protojson reads what messages are made of.
+type bodyReader struct {
+	*binding
+	dec *json.Decoder
+}
+
+// place is where in a body a value stands: its path, in the spelling of the client, and the last name of that.
+type place struct {
+	path, key string
+}
+
+func (p place) member(key string) place {
+	if p.path == "" {
+		return place{key, key}
+	}
+	return place{p.path + "." + key, key}
+}
+
+func (p place) element(i int) place { return place{fmt.Sprintf("%s[%d]", p.path, i), p.key} }
+
+func (p place) entry(key string) place { return place{fmt.Sprintf("%s[%q]", p.path, key), p.key} }
+
+// root reads the whole body into m.
+func (b bodyReader) root(m protoreflect.Message) error {
+	null, err := b.open('{', "a JSON object", place{})
+	if err != nil {
+		return err
+	}
+	if null {
+		return mismatch(FromBody, "", "a JSON object", "null")
+	}
+	return b.members(m, field{}, b.bound, place{})
+}
+
+// open reads the beginning of an object or a list, or null.
+func (b bodyReader) open(delim json.Delim, what string, at place) (null bool, err error) {
+	token, err := b.dec.Token()
+	switch {
+	case err != nil:
+		return false, unreadable(err)
+	case token == nil || token == delim:
+		return token == nil, nil
+	}
+	return false, mismatch(FromBody, at.path, what, tokenText(token))
+}
+
+// unreadable is for errors that checkJSON leaves none of.
+func unreadable(err error) error {
+	return refused(FromBody, "", "expected JSON: %s", printable(err.Error()))
+}
+
+func tokenText(token json.Token) string {
+	if delim, ok := token.(json.Delim); ok {
+		return delim.String() + "…"
+	}
+	text, err := json.Marshal(token)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// members reads what is in an object, which is open, into m. It is the field f, and of bound are those inside of it.
+func (b bodyReader) members(m protoreflect.Message, f field, bound []boundField, at place) error {
+	given := map[protoreflect.FieldNumber]struct{}{}
+	for b.dec.More() {
+		token, err := b.dec.Token()
+		key, ok := token.(string)
+		if err != nil || !ok {
+			return unreadable(err)
+		}
+		here := at.member(key)
+		fd := b.lookUp(m.Descriptor(), key)
+		if fd == nil {
+			if err := b.unknown(m, key, here); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, twice := given[fd.Number()]; twice {
+			return refused(FromBody, here.path, "expected one value, found several")
+		}
+		given[fd.Number()] = struct{}{}
+		if err := b.value(m, f.child(fd), bound, here); err != nil {
+			return err
+		}
+	}
+	_, err := b.dec.Token() // the closing brace
+	return err
+}
+
+// unknown passes over the value of a name that leads to no field, or refuses it.
+func (b bodyReader) unknown(m protoreflect.Message, key string, at place) error {
+	if b.rejectUnknown {
+		return refused(FromBody, at.path, "%s has no field %q", m.Descriptor().FullName(), shown(key))
+	}
+	return b.dec.Decode(new(json.RawMessage))
+}
+
+// lookUp returns the field that a name means in ProtoJSON, or nil.
+func (b bodyReader) lookUp(md protoreflect.MessageDescriptor, key string) protoreflect.FieldDescriptor {
+	if strings.HasPrefix(key, "[") && strings.HasSuffix(key, "]") {
+		return b.extension(md, protoreflect.FullName(key[1:len(key)-1]))
+	}
+	if fd := md.Fields().ByJSONName(key); fd != nil {
+		return fd
+	}
+	if fd := md.Fields().ByTextName(key); fd != nil {
+		return fd
+	}
+	return nil
+}
+
+func (b bodyReader) extension(md protoreflect.MessageDescriptor, name protoreflect.FullName) protoreflect.FieldDescriptor {
+	types := b.types
+	if types == nil {
+		types = protoregistry.GlobalTypes
+	}
+	found, err := types.FindExtensionByName(name)
+	if err != nil {
+		return nil
+	}
+	fd := found.TypeDescriptor()
+	if fd.ContainingMessage().FullName() != md.FullName() || !md.ExtensionRanges().Has(fd.Number()) {
+		return nil
+	}
+	return fd
+}
+
+// value reads the value of f, a field of m.
+func (b bodyReader) value(m protoreflect.Message, f field, bound []boundField, at place) error {
+	fd := f.leaf()
+	if hasMembers(fd) {
+		return b.messages(m, f, bound, at)
+	}
+	var raw json.RawMessage
+	if err := b.dec.Decode(&raw); err != nil {
+		return unreadable(err)
+	}
+	if isNull(raw) && !takesNull(fd) {
+		return nil
+	}
+	if _, err := give(m, f, bound, at); err != nil {
+		return err
+	}
+	return b.leaf(m, fd, raw, at)
+}
+
+// hasMembers reports whether the values of fd are messages that are read member by member.
+func hasMembers(fd protoreflect.FieldDescriptor) bool {
+	md := fd.Message()
+	if fd.IsMap() {
+		md = fd.MapValue().Message()
+	}
+	return md != nil && !fd.IsExtension() && !isOpaque(md) && wellKnown(md) == nil
+}
+
+// give sees that nobody else gives f, a field of m, a value. It returns those of bound that are inside of f: they may stay.
+func give(m protoreflect.Message, f field, bound []boundField, at place) (inside []boundField, err error) {
+	for _, other := range bound {
+		if other.field.isIn(f) && !f.isIn(other.field) {
+			inside = append(inside, other)
+		} else if clash := other.clash(f); clash != "" {
+			return nil, refused(FromBody, at.path, "%s", clash)
+		}
+	}
+	if oneof := f.leaf().ContainingOneof(); oneof != nil {
+		if set := m.WhichOneof(oneof); set != nil && set.Number() != f.leaf().Number() {
+			return nil, refused(FromBody, at.path, "%s is set already, and of the oneof %s only one member can be", set.Name(), oneof.Name())
+		}
+	}
+	return inside, nil
+}
+
+// messages reads one message, a list of them, or a map with them.
+func (b bodyReader) messages(m protoreflect.Message, f field, bound []boundField, at place) error {
+	fd, first := f.leaf(), json.Delim('{')
+	if fd.IsList() {
+		first = '['
+	}
+	null, err := b.open(first, describe(fd), at)
+	if err != nil || null {
+		return err
+	}
+	inside, err := give(m, f, bound, at)
+	switch {
+	case err != nil:
+		return err
+	case fd.IsMap():
+		return b.entries(m.Mutable(fd).Map(), fd, at)
+	case fd.IsList():
+		return b.elements(m.Mutable(fd).List(), fd, at)
+	}
+	return b.members(m.Mutable(fd).Message(), f, inside, at)
+}
+
+func (b bodyReader) elements(list protoreflect.List, fd protoreflect.FieldDescriptor, at place) error {
+	for b.dec.More() {
+		here := at.element(list.Len())
+		if err := b.nested(list.AppendMutable().Message(), fd, here); err != nil {
+			return err
+		}
+	}
+	_, err := b.dec.Token()
+	return err
+}
+
+func (b bodyReader) entries(entries protoreflect.Map, fd protoreflect.FieldDescriptor, at place) error {
+	for b.dec.More() {
+		token, err := b.dec.Token()
+		key, ok := token.(string)
+		if err != nil || !ok {
+			return unreadable(err)
+		}
+		here := at.entry(shown(key))
+		parsed, ok := parseScalar(fd.MapKey(), key)
+		switch {
+		case !ok:
+			return refused(FromBody, here.path, "expected %s as key of the map", expected(fd.MapKey()))
+		case entries.Has(parsed.MapKey()):
+			return refused(FromBody, here.path, "expected one value, found several")
+		}
+		if err := b.nested(entries.Mutable(parsed.MapKey()).Message(), fd.MapValue(), here); err != nil {
+			return err
+		}
+	}
+	_, err := b.dec.Token()
+	return err
+}
+
+// nested reads an element of a list or a map, where nothing can be bound and null is no message.
+func (b bodyReader) nested(m protoreflect.Message, fd protoreflect.FieldDescriptor, at place) error {
+	null, err := b.open('{', describeOne(fd), at)
+	if err != nil {
+		return err
+	}
+	if null {
+		return mismatch(FromBody, at.path, describeOne(fd), "null")
+	}
+	return b.members(m, field{}, nil, at)
+}
+
+// leaf reads a value that has no members.
+func (b bodyReader) leaf(m protoreflect.Message, fd protoreflect.FieldDescriptor, raw json.RawMessage, at place) error {
+	key, err := json.Marshal(at.key)
+	if err != nil {
+		return unreadable(err)
+	}
+	scratch := dynamicpb.NewMessage(m.Descriptor())
+	err = b.unmarshal(slices.Concat([]byte("{"), key, []byte(":"), raw, []byte("}")), scratch)
+	switch md := fd.Message(); {
+	case err != nil && (fd.IsMap() || md != nil && isOpaque(md)):
+		return refused(FromBody, at.path, "expected %s: %s", describe(fd), jsonReason(err))
+	case err != nil || holdsUnknownEnum(fd, raw):
+		return mismatch(FromBody, at.path, describe(fd), string(raw))
+	}
+	scratch.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		m.Set(fd, v)
+		return true
+	})
+	return nil
+}
+
+// unmarshal is protojson's. That knows the types of google.protobuf by their names alone, and panics where a schema has a
+// type of such a name that has other fields.
+func (b bodyReader) unmarshal(text []byte, m proto.Message) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the schema has a type of google.protobuf with fields of its own")
+		}
+	}()
+	return protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: !b.rejectUnknown, Resolver: b.types}.Unmarshal(text, m)
+}
+
+// holdsUnknownEnum reports whether an enum, or a list or map of such, has a value that is none. protojson leaves out names
+// that it does not know, together with unknown fields, and takes every number.
+func holdsUnknownEnum(fd protoreflect.FieldDescriptor, raw json.RawMessage) bool {
+	ed := fd.Enum()
+	if fd.IsMap() {
+		ed = fd.MapValue().Enum()
+	}
+	if ed == nil {
+		return false
+	}
+	var elements []json.RawMessage
+	var err error
+	switch {
+	case fd.IsMap():
+		var entries map[string]json.RawMessage
+		err = json.Unmarshal(raw, &entries)
+		elements = slices.Collect(maps.Values(entries))
+	case fd.IsList():
+		err = json.Unmarshal(raw, &elements)
+	default:
+		elements = []json.RawMessage{raw}
+	}
+	return err != nil || slices.ContainsFunc(elements, func(element json.RawMessage) bool {
+		var name string
+		var number float64
+		switch {
+		case isNull(element):
+			return false
+		case json.Unmarshal(element, &name) == nil:
+			return ed.Values().ByName(protoreflect.Name(name)) == nil
+		case json.Unmarshal(element, &number) == nil:
+			return ed.IsClosed() && ed.Values().ByNumber(protoreflect.EnumNumber(number)) == nil
+		}
+		return true
+	})
+}

@@ -1,0 +1,78 @@
+package bind
+
+import "strings"
+
+// Metadatum is metadata for a call. Under a name that ends in -bin, Value is the bytes themselves, as gRPC libraries take
+// them; otherwise it is printable ASCII.
+type Metadatum struct {
+	Name, Value string
+}
+
+// Metadata returns what [Spec.Metadata] is for a request, in that order. What refers to a cursor that the request does
+// not have is left out. An error is an [*Error], or a [*CursorError] as of [Binder.Bind]. It does not look at the body.
+func (b *Binder) Metadata(in Input) ([]Metadatum, error) {
+	if len(b.metadata) == 0 {
+		return nil, nil
+	}
+	r, err := b.begin(in)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Metadatum, 0, len(b.metadata))
+	for _, s := range b.metadata {
+		text, ok, err := r.expand(s.Value)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue // no cursor
+		}
+		value, ok := s.parse(text, in.HasLastEventID && in.LastEventID != "")
+		if !ok {
+			return nil, s.mismatch(text)
+		}
+		out = append(out, Metadatum{s.Name, value})
+	}
+	return out, nil
+}
+
+// parse returns what is sent for text.
+func (s MetadataSetting) parse(text string, hasCursor bool) (string, bool) {
+	if !isBinary(s.Name) {
+		return text, isPrintableASCII(text)
+	}
+	if ref, _ := s.Value.alone(); ref == cursorReference && hasCursor {
+		return text, true // the text that an event id was made of
+	}
+	value, ok := parseBase64(text)
+	return string(value), ok
+}
+
+// mismatch returns the error that what the references stand for can't be sent.
+func (s MetadataSetting) mismatch(text string) error {
+	what, _ := metadataForm(s.Name)
+	if s.Value.refersTo(cursorReference) {
+		return &CursorError{Metadata: s.Name, Expected: what, Value: shown(text)}
+	}
+	return mismatch(FromReference, s.Value.references(), what, text)
+}
+
+// metadataForm returns which text the metadata of this name takes.
+func metadataForm(name string) (what string, fits func(string) bool) {
+	if isBinary(name) {
+		return "base64", func(text string) bool { _, ok := parseBase64(text); return ok }
+	}
+	return "printable ASCII", isPrintableASCII
+}
+
+// isBinary reports whether gRPC carries any bytes under this name.
+func isBinary(name string) bool { return strings.HasSuffix(name, "-bin") }
+
+func isPrintableASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
