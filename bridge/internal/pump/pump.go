@@ -116,10 +116,16 @@ type pump struct {
 	err       error // of the write that failed
 }
 
-// begin writes the first batch, with the reconnection time in the block of its first event; an end brings its own. Where
-// nothing is ready yet, that line follows the opening comment: in a block of its own it would reach some clients as an event.
+// begin writes the first batch, with the reconnection time in the block of its first event. An end may bring its own; one
+// that does not is followed by a reconnect all the same, which is the browser's last. Where nothing is ready yet, that line
+// follows the opening comment: in a block of its own it would reach some clients as an event.
 func (p *pump) begin(b Batch, s Settings) (reason string, over bool) {
 	if b.Events == 0 && b.End != nil {
+		end := *b.End
+		if end.Comeback == 0 {
+			end.Comeback = s.Retry
+		}
+		b.End = &end
 		return p.deliver(b)
 	}
 	var first []byte

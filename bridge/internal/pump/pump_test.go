@@ -88,6 +88,27 @@ func TestRunPutsTheRetryIntoTheFirstBlock(t *testing.T) {
 	})
 }
 
+func TestRunPutsARetryIntoAnEndThatIsAll(t *testing.T) {
+	for name, tt := range map[string]struct {
+		comeback time.Duration
+		want     string
+	}{
+		"of the route": {0, `\Aretry: (1[6-9]|2[0-4])\d\d\ndata: end\n\n\z`},
+		"of its own":   {20 * time.Second, `\Aretry: (1[6-9]|2[0-4])\d{3}\ndata: end\n\n\z`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn, q := newRecorder(), pump.NewQueue(1024)
+				q.End(pump.End{Frame: []byte("data: end\n\n"), Comeback: tt.comeback})
+				s := settings()
+				s.Retry = 2 * time.Second
+				start(t.Context(), conn, q, s)()
+				assert.Regexp(t, tt.want, conn.text())
+			})
+		})
+	}
+}
+
 func TestRunSendsALoneEventAtOnceAndABurstTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
