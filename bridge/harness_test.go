@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if play() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(testsWithBrowser{m})
 }
 
 // patience is how long a test waits for something that should happen soon.

@@ -1,0 +1,266 @@
+package bridge_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// chromium is the browser that all tests of a run share; each test has a profile of its own within it.
+var chromium browser
+
+// browser starts a headless Chromium when the first test needs it.
+type browser struct {
+	once sync.Once
+	ctx  context.Context
+	quit func()
+	err  error
+}
+
+// testsWithBrowser runs tests, and quits the browser that they started before goroutines are counted.
+type testsWithBrowser struct{ m *testing.M }
+
+func (r testsWithBrowser) Run() int {
+	code := r.m.Run()
+	if chromium.quit != nil {
+		chromium.quit()
+	}
+	return code
+}
+
+// start returns a context of the running browser. Without a browser on this machine the test is skipped, or fails if
+// GRPCSSE_REQUIRE_BROWSER is 1.
+func (b *browser) start(t *testing.T) context.Context {
+	t.Helper()
+	path := findBrowser()
+	if path == "" {
+		if os.Getenv("GRPCSSE_REQUIRE_BROWSER") == "1" {
+			t.Fatal("GRPCSSE_REQUIRE_BROWSER is 1, and there is no Chromium or Chrome on this machine")
+		}
+		t.Skip("skipped: there is no Chromium or Chrome on this machine (Debian: apt-get install chromium)")
+	}
+	b.once.Do(func() { b.launch(t.Context(), path) })
+	require.NoError(t, b.err)
+	return b.ctx
+}
+
+func (b *browser) launch(ctx context.Context, path string) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox, // containers have no user namespaces; the pages are our own
+		chromedp.DisableGPU,
+		chromedp.IgnoreCertErrors, // a test's certificate is nobody's
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	// It outlives the test that needed it first.
+	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(ctx), options...)
+	running, cancel := chromedp.NewContext(allocator)
+	b.ctx = running
+	b.quit = func() {
+		_ = chromedp.Cancel(running) // gracefully, so that it leaves nothing behind
+		cancel()
+		stop()
+	}
+	b.err = chromedp.Do(running, chromedp.Navigate("about:blank"))
+}
+
+// findBrowser looks where chromedp does.
+func findBrowser() string {
+	for _, name := range []string{
+		"headless_shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+		"google-chrome-beta", "google-chrome-unstable", "/usr/bin/google-chrome", "chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+	} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// pageHTML is a page with one EventSource, which writes down all that it is told.
+const pageHTML = `<!doctype html>
+<meta charset="utf-8">
+<title>EventSource</title>
+<link rel="icon" href="data:,">
+<script>
+"use strict";
+const told = [];
+let source, tally;
+function watch(url, names, options) {
+  source = new EventSource(url, options);
+  const note = (e) => told.push({
+    at: performance.timeOrigin + performance.now(), type: e.type, message: e instanceof MessageEvent,
+    data: e.data ?? "", id: e.lastEventId ?? "", state: source.readyState,
+  });
+  for (const type of ["open", "message", "error", "error_", "grpc-status", "grpc-reset", ...names]) {
+    source.addEventListener(type, note);
+  }
+  return true;
+}
+function countUp(url) {
+  tally = {events: 0, last: 0, disorder: 0, errors: 0, ended: false};
+  source = new EventSource(url);
+  source.onmessage = (e) => {
+    const n = Number(JSON.parse(e.data).sequence);
+    tally.events++;
+    if (n !== tally.last + 1) tally.disorder++;
+    tally.last = n;
+  };
+  source.onerror = () => tally.errors++;
+  source.addEventListener("grpc-status", () => { source.close(); tally.ended = true; });
+  return true;
+}
+</script>
+`
+
+// told is one call of the page's listeners.
+type told struct {
+	At      float64 // milliseconds since 1970
+	Type    string
+	Message bool // whether it was a MessageEvent: an error without is a lost connection
+	Data    string
+	ID      string // lastEventId
+	State   int    // readyState while the listener ran: 0 connecting, 1 open, 2 closed for good
+}
+
+func (e told) time() time.Time { return time.UnixMicro(int64(e.At * 1000)) }
+
+// sequence returns the number of a watched event.
+func (e told) sequence(t *testing.T) int64 {
+	t.Helper()
+	var data struct{ Sequence string }
+	require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
+	return parseInt(t, data.Sequence)
+}
+
+// tab is a page of a test, in a browser profile of its own.
+type tab struct{ ctx context.Context }
+
+// openTab opens the page of a site.
+func openTab(t *testing.T, site *site) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(chromium.start(t), chromedp.WithNewBrowserContext())
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(func() {
+		assert.NoError(t, chromedp.Cancel(ctx))
+		stop()
+		cancel()
+	})
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.url+pagePath)))
+	return &tab{ctx: ctx}
+}
+
+// watch opens the page's EventSource. names are those of events that the page listens to, beside its own and the bridge's.
+func (p *tab) watch(t *testing.T, url string, names ...string) {
+	t.Helper()
+	p.do(t, "watch(%s, %s)", url, append([]string{}, names...))
+}
+
+// do runs a script that is true at its end; its arguments are put in as JSON.
+func (p *tab) do(t *testing.T, script string, arguments ...any) {
+	t.Helper()
+	require.True(t, value[bool](t, p, script, arguments...))
+}
+
+// value evaluates an expression.
+func value[T any](t *testing.T, p *tab, script string, arguments ...any) T {
+	t.Helper()
+	for i, a := range arguments {
+		text, err := json.Marshal(a)
+		require.NoError(t, err)
+		arguments[i] = text
+	}
+	out, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](fmt.Sprintf(script, arguments...)))
+	require.NoError(t, err, script)
+	return out
+}
+
+// all returns what the page has been told until now.
+func (p *tab) all(t *testing.T) []told {
+	t.Helper()
+	return value[[]told](t, p, "told")
+}
+
+// state returns the readyState of the page's EventSource.
+func (p *tab) state(t *testing.T) int {
+	t.Helper()
+	return value[int](t, p, "source.readyState")
+}
+
+// until waits for an expression to come true.
+func (p *tab) until(t *testing.T, expression string) {
+	t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool]("Boolean("+expression+")",
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(2*patience)))
+	if err != nil {
+		require.NoError(t, err, "%s never came true; the page was told:\n%s", expression, p.story(t))
+	}
+}
+
+// story is what the page was told, for a person who reads why a test failed.
+func (p *tab) story(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	for _, e := range p.all(t) {
+		fmt.Fprintf(&out, "%s %s state %d id %q %.200q\n", e.time().Format("05.000"), e.Type, e.State, e.ID, e.Data)
+	}
+	return out.String()
+}
+
+// types returns what kinds of things a page was told, in order.
+func types(all []told) []string {
+	var out []string
+	for _, e := range all {
+		out = append(out, e.Type)
+	}
+	return out
+}
+
+// sequences returns the numbers of the page's events, without what else it was told.
+func sequences(t *testing.T, all []told) []int64 {
+	t.Helper()
+	var out []int64
+	for _, e := range all {
+		if e.Type == "message" {
+			out = append(out, e.sequence(t))
+		}
+	}
+	return out
+}
+
+// upTo is 1, 2, …, n.
+func upTo(n int) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = int64(i + 1)
+	}
+	return out
+}
+
+// first returns the first thing of a type that the page was told, after skipping some.
+func first(t *testing.T, all []told, kind string, skip int) told {
+	t.Helper()
+	for _, e := range all {
+		if e.Type != kind {
+			continue
+		}
+		if skip == 0 {
+			return e
+		}
+		skip--
+	}
+	require.FailNow(t, "not told", "the page was not told of %q; it was told %v", kind, types(all))
+	return told{}
+}

@@ -1,0 +1,153 @@
+package bridge_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pagePath is where a site has its page. Everything else is the bridge's.
+const pagePath = "/page.html"
+
+// site is a bridge that shares its origin with a page, and remembers who came.
+type site struct {
+	url     string
+	client  *http.Client // one that trusts the site
+	handler atomic.Pointer[http.Handler]
+
+	mu     sync.Mutex
+	visits []visit
+}
+
+// visit is one request to the bridge.
+type visit struct {
+	at          time.Time
+	path        string
+	lastEventID string
+	protocol    string
+	status      int // 0 until it is answered
+	connection  net.Conn
+}
+
+// connectionOf is the key of a request's connection in its context.
+type connectionOf struct{}
+
+// startSite serves the routes of a configuration file beside a page.
+func startSite(t *testing.T, s *server, file string) *site {
+	t.Helper()
+	return serveSite(t, startFront(t, s, file), (*httptest.Server).Start)
+}
+
+// startTLSSite is startSite over TLS, with HTTP/2.
+func startTLSSite(t *testing.T, s *server, file string) *site {
+	t.Helper()
+	return serveSite(t, startFront(t, s, file), func(web *httptest.Server) {
+		web.EnableHTTP2 = true
+		web.StartTLS()
+	})
+}
+
+func serveSite(t *testing.T, f *front, start func(*httptest.Server)) *site {
+	t.Helper()
+	st := &site{}
+	st.serve(f)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pagePath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, pageHTML)
+	})
+	mux.Handle("/", st)
+	web := httptest.NewUnstartedServer(mux)
+	web.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connectionOf{}, c)
+	}
+	start(web)
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		web.Close()
+	})
+	st.url, st.client = web.URL, web.Client()
+	return st
+}
+
+// serve lets another bridge answer from now on, as when a process is replaced by the next.
+func (s *site) serve(f *front) {
+	var h http.Handler = f.bridge
+	s.handler.Store(&h)
+}
+
+// ServeHTTP hands a request on to the bridge.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	connection, _ := r.Context().Value(connectionOf{}).(net.Conn)
+	s.mu.Lock()
+	n := len(s.visits)
+	s.visits = append(s.visits, visit{
+		at: time.Now(), path: r.URL.Path, lastEventID: r.Header.Get("Last-Event-ID"), protocol: r.Proto, connection: connection,
+	})
+	s.mu.Unlock()
+	(*s.handler.Load()).ServeHTTP(&statusNoter{ResponseWriter: w, note: func(status int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.visits[n].status = status
+	}}, r)
+}
+
+// seen returns who has come until now.
+func (s *site) seen() []visit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.visits)
+}
+
+// requireVisits waits until n requests were answered, and returns them.
+func (s *site) requireVisits(t *testing.T, n int) []visit {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		all := s.seen()
+		return len(all) >= n && all[n-1].status != 0
+	}, 2*patience, 5*time.Millisecond, "requests at the bridge: expected %d, found %d", n, len(s.seen()))
+	return s.seen()
+}
+
+// requireNoMoreVisits watches for a while whether anybody comes after n requests.
+func (s *site) requireNoMoreVisits(t *testing.T, n int, during time.Duration) {
+	t.Helper()
+	require.Never(t, func() bool { return len(s.seen()) > n }, during, during/50, "requests at the bridge: expected %d", n)
+	require.Len(t, s.seen(), n)
+}
+
+// cut breaks the connection of the newest request, without a word to the client.
+func (s *site) cut(t *testing.T) {
+	t.Helper()
+	all := s.seen()
+	require.NotEmpty(t, all)
+	c := all[len(all)-1].connection
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS would say goodbye
+		c = over.NetConn()
+	}
+	require.NoError(t, c.(*net.TCPConn).SetLinger(0))
+	require.NoError(t, c.Close())
+}
+
+// statusNoter notes the status of a response.
+type statusNoter struct {
+	http.ResponseWriter
+	note func(status int)
+}
+
+func (w *statusNoter) WriteHeader(status int) {
+	w.note(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is how an [http.ResponseController] finds what can flush.
+func (w *statusNoter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
