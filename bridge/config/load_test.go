@@ -154,11 +154,11 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		Metadata: config.MetadataMapping{
 			Forward: []string{"authorization", "cookie", "x-trace-bin"},
 			Set: []config.MetadataSetting{
+				{Name: "x-blank"},
+				{Name: "x-cost", Value: text("5$")},
 				{Name: "x-cursor-bin", Value: config.Template{{Ref: "last_event_id"}}},
-				{Name: "x-empty"},
 				{Name: "x-flags-bin", Value: text("AAE")},
 				{Name: "x-key", Value: text(secret)},
-				{Name: "x-price", Value: text("5$")},
 				{Name: "x-symbol", Value: config.Template{{Text: "sym/"}, {Ref: "path.symbol"}}},
 			},
 			Expose: []string{"x-cursor", "x-state-bin", "set-cookie"},

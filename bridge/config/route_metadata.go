@@ -174,3 +174,37 @@ func isBase64(text string) bool {
 	_, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	return err == nil && !strings.ContainsAny(text, "\r\n")
 }
+
+// checkFixedMetadata warns of metadata that a route sets or forwards and its upstream has a fixed value for: that one wins,
+// since the bridge's own credentials stand there.
+func (s *sections) checkFixedMetadata() {
+	for _, r := range s.allRoutes {
+		u := s.byName[r.Upstream]
+		if r.Upstream == "" && len(s.allUpstreams) == 1 {
+			u = s.allUpstreams[0]
+		}
+		metadata := r.node.child("metadata")
+		if u == nil || len(u.Metadata) == 0 || metadata == nil {
+			continue
+		}
+		warn := func(n *node, at position, name, shown string) {
+			if _, fixed := u.Metadata[name]; fixed {
+				p := at.problem(n.path, fmt.Sprintf("the metadata %s never reaches the upstream %s, which has a value of its own for it",
+					shown, printableKey(u.Name)), "remove it from one of the two")
+				p.Warning = true
+				s.add(p)
+			}
+		}
+		if set := metadata.child("set"); set != nil {
+			for _, c := range set.children {
+				name, _ := metadataKey(c)
+				warn(c, c.key, name, quote(name))
+			}
+		}
+		if forward := metadata.child("forward"); forward != nil {
+			for _, c := range forward.children {
+				warn(c, c.pos, strings.ToLower(c.text()), c.shown())
+			}
+		}
+	}
+}

@@ -91,6 +91,7 @@ func (s *sections) check() {
 	s.checkNames()
 	s.checkPaths()
 	s.checkResuming()
+	s.checkFixedMetadata()
 	if len(s.allRoutes) == 0 && s.reports == 0 && !s.annotated() {
 		p := s.root.pos.problem("routes", "there are no routes: nothing is served", "")
 		p.Warning = true
