@@ -5,6 +5,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,13 @@ const (
 	PickFirst  = "pick_first"
 )
 
-// defaultMaxMessageBytes is gRPC's own limit.
-const defaultMaxMessageBytes = 4 << 20
+// What is taken where a [Config] is silent. The limit of a message is gRPC's own.
+const (
+	defaultMaxMessageBytes = 4 << 20
+	defaultMaxConnections  = 16
+	defaultStartTimeout    = 10 * time.Second
+	defaultIdleTimeout     = time.Minute
+)
 
 // What a stream may hold for a reader that does not read. gRPC's default grows it to 16 MiB for a fast server, for each
 // stream; a message that is larger than the window still passes, as it is asked for while it is read. The window of the
@@ -52,6 +58,18 @@ type Config struct {
 	// Keepalive is off where its Time is 0, which is the default: a stock grpc-go server cuts off a client that pings
 	// a quiet connection more often than every five minutes.
 	Keepalive Keepalive
+	// Connections are opened from the start, and kept; 0 is 1. Streams are spread over them.
+	Connections int
+	// MaxConnections is how many there may be while streams wait for a slot, since the server has as many on each as its
+	// MAX_CONCURRENT_STREAMS allows; 0 is 16, or Connections if that is more. Where Balance is [RoundRobin] and the name
+	// has several addresses, each connection has one to each of them.
+	MaxConnections int
+	// StartTimeout is how long a stream may wait for a slot; 0 is 10 s. See [Client.Open].
+	StartTimeout time.Duration
+	// IdleTimeout is how long a connection beyond Connections is kept without streams; 0 is one minute.
+	IdleTimeout time.Duration
+	// Observe is told when streams wait, and connections come and go.
+	Observe Observe
 }
 
 // Keepalive is gRPC's: a ping after Time without traffic while streams are open, and Timeout to answer it. Timeout 0 is
@@ -62,7 +80,8 @@ type Keepalive struct {
 
 // Client calls one upstream. Its methods may be called concurrently.
 type Client struct {
-	conn    *grpc.ClientConn
+	first   *grpc.ClientConn
+	pool    *pool
 	desc    grpc.StreamDesc
 	options []grpc.CallOption
 	limit   messageLimit
@@ -71,19 +90,29 @@ type Client struct {
 // Dial starts to connect, and returns at once: a server that is down is no error here, but one of [Client.Open]. Errors
 // are those of the configuration. The caller must call [Client.Close].
 func Dial(cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("upstream %q: %w", cfg.Target, err)
+	}
 	options, err := cfg.dialOptions()
 	if err != nil {
 		return nil, fmt.Errorf("upstream %q: %w", cfg.Target, err)
 	}
-	conn, err := grpc.NewClient(cfg.Target, options...)
+	pool, err := newPool(cfg, func() (*grpc.ClientConn, error) {
+		conn, err := grpc.NewClient(cfg.Target, options...)
+		if err == nil {
+			conn.Connect() // so that the first browser does not wait for it
+		}
+		return conn, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("upstream %q: expected a gRPC target such as \"localhost:50051\": %w", cfg.Target, err)
 	}
-	conn.Connect() // so that the first browser does not wait for it
 	limit := newMessageLimit(cfg.MaxMessageBytes)
 	return &Client{
-		conn: conn,
-		desc: grpc.StreamDesc{StreamName: "raw", ServerStreams: true},
+		first: pool.connections[0].conn,
+		pool:  pool,
+		desc:  grpc.StreamDesc{StreamName: "raw", ServerStreams: true},
 		options: []grpc.CallOption{
 			grpc.ForceCodecV2(passThrough{}),
 			grpc.MaxCallRecvMsgSize(limit.wire),
@@ -93,13 +122,31 @@ func Dial(cfg Config) (*Client, error) {
 	}, nil
 }
 
+// withDefaults checks the numbers, and fills in those that are left out.
+func (cfg Config) withDefaults() (Config, error) {
+	switch {
+	case cfg.Target == "":
+		return cfg, errors.New("expected a target such as \"localhost:50051\", found none")
+	case cfg.MaxMessageBytes < 0:
+		return cfg, fmt.Errorf("expected a message limit above 0 bytes, found %d", cfg.MaxMessageBytes)
+	case cfg.Connections < 0:
+		return cfg, fmt.Errorf("expected at least 1 connection, found %d", cfg.Connections)
+	case cfg.MaxConnections != 0 && cfg.MaxConnections < max(cfg.Connections, 1):
+		return cfg, fmt.Errorf("expected at least as many connections at most as from the start, found %d and %d",
+			cfg.MaxConnections, max(cfg.Connections, 1))
+	case cfg.StartTimeout < 0:
+		return cfg, fmt.Errorf("expected a start timeout above 0, found %v", cfg.StartTimeout)
+	case cfg.IdleTimeout < 0:
+		return cfg, fmt.Errorf("expected an idle timeout above 0, found %v", cfg.IdleTimeout)
+	}
+	cfg.Connections = max(cfg.Connections, 1)
+	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, max(defaultMaxConnections, cfg.Connections))
+	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, defaultStartTimeout)
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, defaultIdleTimeout)
+	return cfg, nil
+}
+
 func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
-	if cfg.Target == "" {
-		return nil, errors.New("expected a target such as \"localhost:50051\", found none")
-	}
-	if cfg.MaxMessageBytes < 0 {
-		return nil, fmt.Errorf("expected a message limit above 0 bytes, found %d", cfg.MaxMessageBytes)
-	}
 	balance := cfg.Balance
 	switch balance {
 	case "":
@@ -151,32 +198,65 @@ func (cfg Config) credentials() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
-// Conn is the connection, for calls with messages such as server reflection. They carry the fixed metadata too.
-func (c *Client) Conn() *grpc.ClientConn { return c.conn }
+// Conn is the first connection, for calls with messages such as server reflection. They carry the fixed metadata too.
+func (c *Client) Conn() *grpc.ClientConn { return c.first }
 
-// Close cuts the connection. Open streams end with CANCELED.
-func (c *Client) Close() error { return c.conn.Close() }
+// Load is how many connections and streams there are now.
+func (c *Client) Load() Load { return c.pool.load() }
+
+// Close cuts every connection. Open streams end with CANCELED, and so do those that wait. A second call does nothing.
+func (c *Client) Close() error { return c.pool.close() }
 
 // Open calls a server-streaming method, for example "/pkg.Service/Method", with the wire bytes of its request. The
 // caller must call [Stream.Close], and must not change request any more: gRPC may send it later.
 //
-// The stream ends when ctx does. Open blocks while the connection is being made, and while the server has as many
-// streams as its MAX_CONCURRENT_STREAMS allows; ctx ends that too. Where the server is known to be unreachable, the
-// error is immediate. Errors carry a gRPC status. One that the server gives comes from [Stream.Recv] instead.
+// The stream ends when ctx does. Open blocks while the connection is being made, which ctx ends. Where the server is
+// known to be unreachable, the error is immediate. Errors carry a gRPC status. One that the server gives comes from
+// [Stream.Recv] instead.
+//
+// Open also blocks while the server has as many streams as its MAX_CONCURRENT_STREAMS allows on every connection and no
+// more may be added. Streams get their slots about in the order in which they came. One that has none after the start
+// timeout ends in a [*NoSlotError].
 func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
+	began := time.Now()
+	at, free := c.pool.take()
+	if free {
+		stream, err := c.open(ctx, at, method, request)
+		if !errors.Is(err, errElsewhere) {
+			return stream, err
+		}
+	}
+	w := c.pool.newWaiter(began, free)
+	defer w.end()
+	for {
+		at, err := w.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stream, err := c.open(ctx, at, method, request)
+		if !errors.Is(err, errElsewhere) {
+			return stream, err
+		}
+	}
+}
+
+// open makes the call on one connection. The error is errElsewhere where it has no slot for it.
+func (c *Client) open(ctx context.Context, at place, method string, request []byte) (*Stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	calls, err := c.conn.NewStream(ctx, &c.desc, method, c.options...)
-	if err != nil {
+	attempt := c.pool.watch(at, cancel)
+	calls, err := at.conn.NewStream(ctx, &c.desc, method, c.options...)
+	if err := attempt.settle(err); err != nil {
 		cancel()
 		return nil, err
 	}
+	stream := &Stream{calls: calls, cancel: cancel, limit: c.limit, pool: c.pool, on: at.connection}
 	// With its one message a stream that is not client-streaming is closed for sending as well. io.EOF says that the
 	// server has ended the stream already: Recv knows how.
 	if err := calls.SendMsg(outgoing(request)); err != nil && !errors.Is(err, io.EOF) {
-		cancel()
+		stream.Close()
 		return nil, err
 	}
-	return &Stream{calls: calls, cancel: cancel, limit: c.limit}, nil
+	return stream, nil
 }
 
 // messageLimit is the limit that the configuration asks for, and the slightly larger one that gRPC is given. Its number

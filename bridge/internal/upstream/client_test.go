@@ -28,6 +28,10 @@ func TestDialRefusesWhatCannotWork(t *testing.T) {
 		"no target":           {upstream.Config{}, "expected a target"},
 		"balance":             {upstream.Config{Target: "a:1", Balance: "random"}, `expected balance "round_robin" or "pick_first", found "random"`},
 		"negative limit":      {upstream.Config{Target: "a:1", MaxMessageBytes: -1}, "found -1"},
+		"no connections":      {upstream.Config{Target: "a:1", Connections: -1}, "expected at least 1 connection, found -1"},
+		"fewer at most":       {upstream.Config{Target: "a:1", Connections: 3, MaxConnections: 2}, "found 2 and 3"},
+		"start timeout":       {upstream.Config{Target: "a:1", StartTimeout: -1}, "expected a start timeout above 0"},
+		"idle timeout":        {upstream.Config{Target: "a:1", IdleTimeout: -1}, "expected an idle timeout above 0"},
 		"metadata name":       {upstream.Config{Target: "a:1", Metadata: map[string]string{"x tenant": "a"}}, `metadata "x tenant"`},
 		"no metadata name":    {upstream.Config{Target: "a:1", Metadata: map[string]string{"": "a"}}, `metadata ""`},
 		"reserved metadata":   {upstream.Config{Target: "a:1", Metadata: map[string]string{"Grpc-Timeout": "1S"}}, "gRPC's own"},
@@ -163,11 +167,18 @@ func TestPickFirstStaysWithOneAddress(t *testing.T) {
 // dialBoth resolves a name to two addresses.
 func dialBoth(t *testing.T, scheme, balance, a, b string) *upstream.Client {
 	t.Helper()
-	names := manual.NewBuilderWithScheme(scheme)
-	names.InitialState(resolver.State{Endpoints: []resolver.Endpoint{
-		{Addresses: []resolver.Address{{Addr: a}}},
-		{Addresses: []resolver.Address{{Addr: b}}},
-	}})
-	resolver.Register(names)
-	return dial(t, upstream.Config{Target: scheme + ":///servers", Balance: balance})
+	return dial(t, upstream.Config{Target: names(t, scheme, a, b), Balance: balance})
+}
+
+// names is a target that stands for several addresses.
+func names(t *testing.T, scheme string, addresses ...string) string {
+	t.Helper()
+	var state resolver.State
+	for _, address := range addresses {
+		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}})
+	}
+	builder := manual.NewBuilderWithScheme(scheme)
+	builder.InitialState(state)
+	resolver.Register(builder)
+	return scheme + ":///servers"
 }

@@ -1,7 +1,10 @@
 package upstream_test
 
 import (
+	"maps"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
@@ -25,23 +29,52 @@ type server struct {
 	open, total atomic.Int64
 	address     string
 	grpc        *grpc.Server
+
+	mu    sync.Mutex
+	peers map[string]int // open streams of each connection
 }
 
 func (s *server) Watch(req *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 	s.open.Add(1)
 	s.total.Add(1)
-	defer s.open.Add(-1)
+	from, _ := peer.FromContext(stream.Context())
+	s.count(from.Addr.String(), 1)
+	defer func() {
+		s.count(from.Addr.String(), -1)
+		s.open.Add(-1)
+	}()
 	return s.watch(req, stream)
 }
 
+func (s *server) count(from string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.peers[from] += n
+	if s.peers[from] == 0 {
+		delete(s.peers, from)
+	}
+}
+
+// streams is the number of open streams of each connection that has any.
+func (s *server) streams() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.peers))
+}
+
 // serve runs a server until the test ends, and checks then that no goroutine is left that was started since.
-func serve(t *testing.T, w watch, options ...grpc.ServerOption) *server {
+func serve(t testing.TB, w watch, options ...grpc.ServerOption) *server {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &server{watch: w, address: listener.Addr().String(), grpc: grpc.NewServer(options...)}
+	return serveOn(t, listener, w, options...)
+}
+
+func serveOn(t testing.TB, listener net.Listener, w watch, options ...grpc.ServerOption) *server {
+	t.Helper()
+	s := &server{watch: w, address: listener.Addr().String(), grpc: grpc.NewServer(options...), peers: map[string]int{}}
 	streamv1.RegisterStreamServiceServer(s.grpc, s)
 	done := make(chan error, 1)
 	go func() { done <- s.grpc.Serve(listener) }()
@@ -52,13 +85,13 @@ func serve(t *testing.T, w watch, options ...grpc.ServerOption) *server {
 	return s
 }
 
-func (s *server) requireOpen(t *testing.T, want int64) {
+func (s *server) requireOpen(t testing.TB, want int64) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.open.Load() == want }, 5*time.Second, time.Millisecond,
 		"streams open at the server")
 }
 
-func dial(t *testing.T, cfg upstream.Config) *upstream.Client {
+func dial(t testing.TB, cfg upstream.Config) *upstream.Client {
 	t.Helper()
 	client, err := upstream.Dial(cfg)
 	require.NoError(t, err)
@@ -67,7 +100,7 @@ func dial(t *testing.T, cfg upstream.Config) *upstream.Client {
 }
 
 // open calls Watch, and closes the stream when the test ends.
-func open(t *testing.T, client *upstream.Client, req *streamv1.WatchRequest) *upstream.Stream {
+func open(t testing.TB, client *upstream.Client, req *streamv1.WatchRequest) *upstream.Stream {
 	t.Helper()
 	stream, err := client.Open(t.Context(), streamv1.StreamService_Watch_FullMethodName, marshal(t, req))
 	require.NoError(t, err)
@@ -75,7 +108,7 @@ func open(t *testing.T, client *upstream.Client, req *streamv1.WatchRequest) *up
 	return stream
 }
 
-func marshal(t *testing.T, m proto.Message) []byte {
+func marshal(t testing.TB, m proto.Message) []byte {
 	t.Helper()
 	wire, err := proto.Marshal(m)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -18,6 +19,10 @@ type Stream struct {
 	cancel   context.CancelFunc
 	limit    messageLimit
 	incoming Message // where the codec puts a message; a field because what gRPC fills in escapes to the heap
+
+	pool   *pool
+	on     *connection // whose slot it holds
+	closed atomic.Bool
 }
 
 // Header waits for the server's response metadata. It may be called before the first Recv or not at all. Where the
@@ -49,7 +54,12 @@ func (s *Stream) Trailer() metadata.MD { return s.calls.Trailer() }
 
 // Close cancels the call, whatever state it is in. The server sees it cancelled unless it had ended. Further calls do
 // nothing. Messages that were received stay valid until they are released.
-func (s *Stream) Close() { s.cancel() }
+func (s *Stream) Close() {
+	if s.closed.CompareAndSwap(false, true) {
+		s.pool.release(s.on) // first, so that whoever gets the slot finds it counted as free
+	}
+	s.cancel()
+}
 
 // ErrTooLarge is what [errors.Is] finds in a [*TooLargeError].
 var ErrTooLarge = errors.New("message too large")

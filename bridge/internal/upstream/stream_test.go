@@ -323,7 +323,7 @@ func TestStalledStreamHoldsUpNoOther(t *testing.T) {
 
 func TestWaitForAStreamSlotEndsWithTheContext(t *testing.T) {
 	s := serve(t, untilCancelled, grpc.MaxConcurrentStreams(1))
-	client := dial(t, upstream.Config{Target: s.address})
+	client := dial(t, upstream.Config{Target: s.address, MaxConnections: 1})
 	first := open(t, client, nil)
 	receive(t, first)
 
