@@ -42,6 +42,27 @@ func TestBrowserStaysAwayFromAnEndedStream(t *testing.T) {
 	assert.EqualValues(t, 1, s.opened.Load(), "the 204 does not touch the upstream")
 }
 
+func TestBrowserStaysAwayFromAnEndedStreamOfAnotherOrigin(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "127.0.0.1:0", count(1, nil))
+	own := startSite(t, s, routeFile())
+	for name, tt := range map[string]struct {
+		cors, options string
+	}{
+		"that is trusted": {`cors: {origins: ["` + own.url + `"], credentials: true}`, "{withCredentials: true}"},
+		"any at all":      {`cors: {origins: ["*"]}`, "{}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := startSite(t, s, routeFile(tt.cors, "event: {retry: "+soon+"}"))
+			page := openTab(t, own)
+			complaints := page.complaints(t)
+			page.do(t, "watch(%s, [], "+tt.options+")", st.url+"/watch/x")
+			requireClosed(t, st, page)
+			assert.Empty(t, complaints(), "a 204 that the page may not see looks like a fault")
+		})
+	}
+}
+
 func TestBrowserReadsAPermanentErrorAndStops(t *testing.T) {
 	t.Parallel()
 	st, err := status.New(codes.NotFound, "no such topic: “x”").WithDetails(&errdetails.ErrorInfo{Reason: "TOPIC"})

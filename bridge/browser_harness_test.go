@@ -193,10 +193,26 @@ func (p *tab) all(t *testing.T) []told {
 	return value[[]told](t, p, "told")
 }
 
-// state returns the readyState of the page's EventSource.
-func (p *tab) state(t *testing.T) int {
+// complaints collects the errors and warnings of the page's console from now on.
+func (p *tab) complaints(t *testing.T) (until func() []string) {
 	t.Helper()
-	return value[int](t, p, "source.readyState")
+	ctx, cancel := context.WithCancel(p.ctx)
+	messages := chromedp.Console(ctx)
+	var out []string
+	var collected sync.WaitGroup
+	collected.Go(func() {
+		for message, err := range messages {
+			if err != nil {
+				return
+			}
+			if message.IsException() || message.Type == "error" || message.Type == "warning" {
+				out = append(out, message.String())
+			}
+		}
+	})
+	until = func() []string { cancel(); collected.Wait(); return out }
+	t.Cleanup(func() { until() })
+	return until
 }
 
 // until waits for an expression to come true.

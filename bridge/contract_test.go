@@ -149,6 +149,8 @@ func TestTheEndIsAnsweredBeforeAnythingElse(t *testing.T) {
 			header := append(tt.header, "Last-Event-ID", "grpc-end")
 			resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, tt.url, header...))
 			assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+			assert.Equal(t, resp.Request.Header.Get("Origin"), resp.Header.Get("Access-Control-Allow-Origin"))
+			assert.Equal(t, "Origin", resp.Header.Get("Vary"))
 		})
 	}
 	assert.Zero(t, s.opened.Load())

@@ -20,6 +20,7 @@ import (
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if presentsEnd(r) {
 		leaveBody(w, r)
+		allowEnd(w, r)
 		w.Header().Set("Cache-Control", "no-store") // a cache that kept a 204 would close everybody's stream
 		w.WriteHeader(http.StatusNoContent)
 		return
