@@ -49,7 +49,7 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input
 			heard: &sub.heard, metadata: md, header: &sub.header, lost: lost, final: c.final(),
 		},
 		bridge: b,
-		source: grpcSource{rt.backend.client},
+		source: rt.plan.source,
 		in:     in,
 	}
 	go func() {

@@ -10,10 +10,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
-// backend is one upstream at run time: its connection, and what is known of its schema.
+// backend is one upstream at run time: its connection, or a service of this process, and what is known of its schema.
 type backend struct {
 	cfg    *config.Upstream
-	client *upstream.Client
+	client *upstream.Client // nil for a service of this process
+	source source
 
 	tried     chan struct{} // closed once a schema was loaded, or could not be
 	triedOnce sync.Once
@@ -37,7 +38,7 @@ func dial(ctx context.Context, cfg *config.Upstream) (*backend, *config.Problem)
 	if err != nil {
 		return nil, cfg.Problem("", err.Error(), "")
 	}
-	u := &backend{cfg: cfg, client: client, tried: make(chan struct{})}
+	u := &backend{cfg: cfg, client: client, source: grpcSource{client}, tried: make(chan struct{})}
 	switch {
 	case cfg.Schema.DescriptorSet != "":
 		u.snapshot, err = schema.FromDescriptorSet(cfg.Schema.DescriptorSet)

@@ -20,6 +20,7 @@ type Bridge struct {
 	log      *slog.Logger
 	observer Observer
 	backends []*backend
+	program  *program
 	table    atomic.Pointer[table]
 	drain    *drain
 
@@ -32,7 +33,8 @@ type Bridge struct {
 
 var _ http.Handler = (*Bridge)(nil)
 
-// New returns a bridge that serves cfg until ctx ends or [Bridge.Close] is called.
+// New returns a bridge that serves cfg until ctx ends or [Bridge.Close] is called. cfg may be nil, as for [config.New],
+// where options bring all routes.
 //
 // It waits for no server: while an upstream's schema cannot be read by reflection yet, the routes that need it are out of
 // order, their requests are turned away, and reading it is tried again. What the configuration names on this machine must
@@ -43,7 +45,14 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
-	b := &Bridge{cfg: cfg, log: o.log, observer: o.observer, drain: newDrain()}
+	if cfg == nil {
+		cfg = config.New()
+	}
+	p, problems := newProgram(&o, cfg)
+	if problems != nil {
+		return nil, problems
+	}
+	b := &Bridge{cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain()}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	err := b.dialAll()
@@ -110,10 +119,12 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 }
 
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It returns when nothing of
-// the bridge runs any more but handlers that are about to return. Further calls return what the first one did.
+// the bridge runs any more but handlers that are about to return: an iterator or a service of this process that ignores
+// the end of its context holds it up. Further calls return what the first one did.
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.watchers.Wait()
+	b.program.close()
 	return b.closed()
 }
 

@@ -11,6 +11,9 @@ import (
 // Check loads the schema of every upstream and checks the routes against them. It returns what is wrong and the warnings,
 // those of the configuration among them, sorted by position. Where ctx ends before a schema was loaded, that is a problem.
 func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
+	if cfg == nil {
+		cfg = config.New()
+	}
 	out := slices.Clone(cfg.Warnings)
 	b, err := New(ctx, cfg, opts...)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {

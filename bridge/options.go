@@ -8,6 +8,8 @@ type Option interface{ apply(*options) }
 type options struct {
 	log      *slog.Logger
 	observer Observer
+	services []service
+	routes   []sourcedRoute
 }
 
 type optionFunc func(*options)

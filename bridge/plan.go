@@ -20,13 +20,19 @@ import (
 type plan struct {
 	snapshot *schema.Snapshot
 	method   string // as gRPC calls it: /package.Service/Method
+	source   source // of the messages
 	binder   *bind.Binder
-	json     *transcode.Transcoder
+	json     jsonAppender
 
 	id        *transcode.Path // nil: events have no id
 	name      *transcode.Path // nil: every event has the name constName, which may be none
 	constName sse.Name
 	data      *transcode.Path // nil: the whole message is the data
+}
+
+// jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently.
+type jsonAppender interface {
+	AppendJSON(dst, wire []byte) ([]byte, error)
 }
 
 // newPlan compiles a route against a schema. All that is wrong is reported at once; the plan is nil then. Warnings alone
@@ -42,12 +48,7 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
 	}}
 	c.request(method.Input())
 	c.event(method.Output())
-	for _, p := range c.problems {
-		if !p.Warning {
-			return nil, c.problems
-		}
-	}
-	return c.plan, c.problems
+	return c.done()
 }
 
 // planner collects the problems of one compilation.
@@ -55,6 +56,16 @@ type planner struct {
 	route    *config.Route
 	plan     *plan
 	problems config.Problems
+}
+
+// done returns the plan, nil where it has problems that are more than warnings.
+func (c *planner) done() (*plan, config.Problems) {
+	for _, p := range c.problems {
+		if !p.Warning {
+			return nil, c.problems
+		}
+	}
+	return c.plan, c.problems
 }
 
 func (c *planner) problem(key string, err error) {
@@ -105,18 +116,13 @@ func bindValue(t config.Template) bind.Value {
 
 // event compiles which parts of a message become which lines of an event.
 func (c *planner) event(md protoreflect.MessageDescriptor) {
-	ev := c.route.Event
-	c.plan.constName, _ = sse.SafeName(ev.NameConst)
-	c.plan.id = c.path("event.id", md, ev.ID, transcode.PathScalar)
-	c.plan.name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
-	c.plan.data = c.path("event.data", md, ev.Data, transcode.PathMessage)
-	c.warnReserved()
+	c.lines(md, c.route.Event)
+	c.plan.data = c.path("event.data", md, c.route.Event.Data, transcode.PathMessage)
 	data := md
 	if c.plan.data != nil {
 		data = c.plan.data.Descriptor().Message()
 	}
-	var err error
-	c.plan.json, err = transcode.New(data, transcode.Options{
+	json, err := transcode.New(data, transcode.Options{
 		ProtoNames:   c.route.JSON.ProtoNames,
 		EnumNumbers:  c.route.JSON.EnumNumbers,
 		EmitDefaults: c.route.JSON.EmitDefaults,
@@ -125,6 +131,15 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 	if err != nil {
 		c.problem("rpc", err)
 	}
+	c.plan.json = json
+}
+
+// lines compiles what stands beside the data of an event.
+func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMapping) {
+	c.plan.constName, _ = sse.SafeName(ev.NameConst)
+	c.plan.id = c.path("event.id", md, ev.ID, transcode.PathScalar)
+	c.plan.name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
+	c.warnReserved()
 }
 
 // path compiles a field path that must lead to one of kinds; "" gives nil.

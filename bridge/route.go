@@ -16,7 +16,8 @@ import (
 type route struct {
 	cfg    *config.Route
 	origin string // where the route comes from: a file and line, or a schema
-	// backend serves the route, and plan says how. The plan is nil while the route is out of order: problems say why.
+	// backend serves the route, and is nil where no upstream does; plan says how. The plan is nil while the route is out of
+	// order: problems say why.
 	backend  *backend
 	plan     *plan
 	problems config.Problems
@@ -29,7 +30,15 @@ type route struct {
 // compile makes the plan for a schema, while the route is being built.
 func (rt *route) compile(snap *schema.Snapshot) {
 	plan, problems := newPlan(rt.cfg, snap)
+	if plan != nil {
+		plan.source = rt.backend.source
+	}
 	rt.plan = plan
+	rt.found(problems)
+}
+
+// found sorts problems into what takes the route out and what does not.
+func (rt *route) found(problems config.Problems) {
 	for _, p := range problems {
 		if p.Warning {
 			rt.warnings = append(rt.warnings, p)

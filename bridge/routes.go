@@ -9,9 +9,9 @@ type RouteInfo struct {
 	Name     string
 	Methods  []string // HTTP methods
 	Path     string   // path template
-	RPC      string   // package.Service/Method
-	Upstream string   // "" while it is not known which one has the service
-	Source   string   // where the route comes from: file and line, or the schema that shows it
+	RPC      string   // package.Service/Method; "" where the route has a source of its own
+	Upstream string   // "" while it is not known which one has the service; "in-process" for one of WithService
+	Source   string   // where the route comes from: file and line, the schema that shows it, or the call that brought it
 	// Problem is nil while the route is in order.
 	Problem *config.Problem
 }
@@ -24,17 +24,30 @@ func (b *Bridge) Routes() []RouteInfo {
 			Name:     rt.cfg.Name,
 			Methods:  rt.cfg.Methods,
 			Path:     rt.cfg.Path,
-			RPC:      rt.cfg.Service + "/" + rt.cfg.Method,
-			Upstream: rt.cfg.Upstream,
+			RPC:      rt.rpc(),
+			Upstream: rt.upstream(),
 			Source:   rt.origin,
 			Problem:  rt.problem(),
-		}
-		if rt.backend != nil {
-			info.Upstream = rt.backend.cfg.Name
 		}
 		out = append(out, info)
 	}
 	return out
+}
+
+// rpc is the method behind the route, "" where there is none.
+func (rt *route) rpc() string {
+	if rt.cfg.Service == "" {
+		return ""
+	}
+	return rt.cfg.Service + "/" + rt.cfg.Method
+}
+
+// upstream is the name of who serves the route, as far as it is known.
+func (rt *route) upstream() string {
+	if rt.backend != nil {
+		return rt.backend.cfg.Name
+	}
+	return rt.cfg.Upstream
 }
 
 // schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
@@ -56,7 +69,7 @@ func (b *Bridge) renew() error {
 	b.rebuild.Lock()
 	defer b.rebuild.Unlock()
 	old := b.table.Load()
-	t, err := newTable(b.cfg, b.backends, old)
+	t, err := newTable(b.cfg, b.backends, b.program, old)
 	if err != nil {
 		return config.Problems{err}
 	}
@@ -80,8 +93,7 @@ func (b *Bridge) announce(old, now *table) {
 		case rt.plan == nil:
 			b.log.Warn("route is out of order", "route", rt.cfg.Name, "problem", rt.problem())
 		default:
-			b.log.Info("route is served", "route", rt.cfg.Name, "rpc", rt.cfg.Service+"/"+rt.cfg.Method,
-				"upstream", rt.backend.cfg.Name)
+			b.log.Info("route is served", "route", rt.cfg.Name, "rpc", rt.rpc(), "upstream", rt.upstream())
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -21,10 +22,11 @@ type table struct {
 }
 
 // newTable compiles every route against the schemas that are there. old lends the health of its routes.
-func newTable(cfg *config.Config, backends []*backend, old *table) (*table, *config.Problem) {
+func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (*table, *config.Problem) {
 	b := &tableBuilder{
 		table:    &table{router: pathtmpl.NewRouter[*route]()},
 		backends: backends,
+		program:  p,
 		health:   healthOf(old),
 	}
 	for _, r := range cfg.Routes {
@@ -32,7 +34,12 @@ func newTable(cfg *config.Config, backends []*backend, old *table) (*table, *con
 			return nil, err
 		}
 	}
-	for _, u := range backends {
+	for _, rt := range p.routes {
+		if err := b.add(rt); err != nil {
+			return nil, err
+		}
+	}
+	for _, u := range slices.Concat(p.services, backends) {
 		if cfg.ServeAll || u.cfg.Annotations {
 			b.derived(cfg, u)
 		}
@@ -53,13 +60,13 @@ func healthOf(t *table) map[string]*health {
 type tableBuilder struct {
 	table    *table
 	backends []*backend
+	program  *program
 	health   map[string]*health
 }
 
 // listed adds a route of the file, in order or out of it.
 func (b *tableBuilder) listed(r *config.Route) *config.Problem {
-	at := r.Problem("", "", "")
-	rt := &route{cfg: r, origin: fmt.Sprintf("%s:%d", at.File, at.Line), health: b.healthOf(r.Name), cors: newCORS(r)}
+	rt := &route{cfg: r, origin: originOf(r), health: b.healthOf(r.Name), cors: newCORS(r)}
 	u, problem := b.backendOf(r)
 	if problem == nil {
 		rt.backend = u
@@ -78,8 +85,20 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	return b.add(rt)
 }
 
-// backendOf finds the upstream of a route: the one that it names, the only one, or the only one that has the service.
+// originOf says where a listed route stands.
+func originOf(r *config.Route) string {
+	if at := r.Problem("", "", ""); at.File != "" {
+		return fmt.Sprintf("%s:%d", at.File, at.Line)
+	}
+	return "config.Config"
+}
+
+// backendOf finds the upstream of a route: the one that it names, a service of this process, the only one, or the only one
+// that has the service.
 func (b *tableBuilder) backendOf(r *config.Route) (*backend, *config.Problem) {
+	if u := b.program.serving(r); u != nil {
+		return u, nil
+	}
 	var have []*backend
 	var unknown []string
 	for _, u := range b.backends {

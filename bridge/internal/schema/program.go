@@ -1,0 +1,24 @@
+package schema
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// FromProgram returns the schema of services whose generated code is linked into the program, or of none. Its Types
+// resolve whatever else is linked: who answers is this program, and what it puts into an Any is there too.
+func FromProgram(services ...protoreflect.ServiceDescriptor) (*Snapshot, error) {
+	var roots []protoreflect.FileDescriptor
+	offered := map[protoreflect.FullName]bool{}
+	for _, service := range services {
+		roots = append(roots, service.ParentFile())
+		offered[service.FullName()] = true
+	}
+	s, err := newSnapshot(closure(roots), func(name protoreflect.FullName) bool { return offered[name] }, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.types = dynamicpb.NewTypes(protoregistry.GlobalFiles)
+	return s, nil
+}

@@ -1,0 +1,119 @@
+package bridge
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// program is what the Go program brings beside the configuration: services and routes of its own, and the goroutines that
+// their streams run on.
+type program struct {
+	services []*backend
+	routes   []*route
+	log      *slog.Logger
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// newProgram compiles what the options brought, and reports all that is wrong with it.
+// Warnings alone are left to the routes.
+func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
+	p := &program{log: o.log}
+	problems := madeInGo(cfg)
+	seen := map[string]bool{}
+	for _, s := range o.services {
+		u, problem := s.backend(p)
+		if problem == nil && seen[s.desc.ServiceName] {
+			problem = s.problem("the service is there twice: expected one implementation")
+		}
+		if problem != nil {
+			problems = append(problems, problem)
+			continue
+		}
+		seen[s.desc.ServiceName] = true
+		p.services = append(p.services, u)
+	}
+	for _, r := range o.routes {
+		rt, found := r.route(p)
+		if rt == nil {
+			problems = append(problems, found...)
+			continue
+		}
+		p.routes = append(p.routes, rt)
+	}
+	problems = append(problems, p.checkNames(cfg)...)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return p, nil
+}
+
+// madeInGo returns what is wrong with routes of a configuration that came from no file: nobody has looked at them yet.
+func madeInGo(cfg *config.Config) (problems config.Problems) {
+	for _, r := range cfg.Routes {
+		if r.Problem("", "", "").File != "" {
+			continue
+		}
+		found := r.Validate()
+		if slices.ContainsFunc(found, func(p *config.Problem) bool { return !p.Warning }) {
+			problems = append(problems, found...)
+		}
+		if r.Service == "" && r.Method == "" {
+			problems = append(problems, r.Problem("rpc", "expected a Service and a Method: a route with another source is given to WithRoute", ""))
+		}
+	}
+	return problems
+}
+
+// checkNames sees that no two routes have the same name, where the program brings one of them: metrics would add them up.
+func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
+	seen := map[string]bool{}
+	for _, r := range cfg.Routes {
+		seen[r.Name] = true
+	}
+	for _, rt := range p.routes {
+		if seen[rt.cfg.Name] {
+			problems = append(problems, rt.cfg.Problem("name", fmt.Sprintf("duplicate route name: another route is called %q; rename one of the two", rt.cfg.Name), ""))
+		}
+		seen[rt.cfg.Name] = true
+	}
+	return problems
+}
+
+// serving returns the service that a route asks for, nil where none of this process has that name.
+func (p *program) serving(r *config.Route) *backend {
+	if r.Upstream != "" {
+		return nil
+	}
+	for _, u := range p.services {
+		if snap, _ := u.schema(); snap.HasService(r.Service) {
+			return u
+		}
+	}
+	return nil
+}
+
+// start runs f on a goroutine that close waits for. It reports false, and does nothing, after close was called.
+func (p *program) start(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.running.Go(f)
+	return true
+}
+
+// close waits until all goroutines have ended. Their contexts must have.
+func (p *program) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.running.Wait()
+}

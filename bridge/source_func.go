@@ -1,0 +1,106 @@
+package bridge
+
+import (
+	"context"
+	"iter"
+	"reflect"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// Func returns a source that is a Go iterator: each value that it yields becomes an event.
+//
+//	bridge.Func(func(ctx context.Context, request *pb.WatchRequest) iter.Seq2[*pb.Quote, error] { … })
+//
+// The function is called once for each stream, concurrently, and iterated on a goroutine of its own. When the browser
+// leaves, ctx ends and yield returns false, so that deferred clean-up runs; an iterator that waits for something must wait
+// for ctx too. It may use a value again once yield has returned, and yield waits for a browser that is slow.
+//
+// An iterator that returns ends the stream with OK. An error that it yields ends the stream with its gRPC status
+// ([google.golang.org/grpc/status.FromError]): CANCELLED and DEADLINE_EXCEEDED for those of a context, UNKNOWN for an
+// error without one. A panic is logged, and ends its stream with INTERNAL.
+//
+// The request is a generated protobuf message, which the route binds path and query to, or struct{} where there is nothing
+// to bind. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
+// `event.id`, `event.name` and `event.data` name its fields as the JSON does; the route's JSONOptions do not concern it.
+//
+// What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
+// value, or grpc.SendHeader, tells that the stream has begun.
+func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Source {
+	var src Source
+	src.input, src.mistake = requestOf[Req]()
+	if output, mistake := descriptorOf[Res](); output != nil {
+		src.output = output
+	} else {
+		src.value = reflect.TypeFor[Res]()
+		src.mistake += mistake
+	}
+	if f == nil {
+		src.mistake = "expected a function, found nil"
+	}
+	src.open = func(p *program, encode encoder) source {
+		return &callSource{program: p, encode: encode, serve: func(c *call) error {
+			request, err := decodeRequest[Req](c.request)
+			if err != nil {
+				return err
+			}
+			for message, err := range f(c.ctx, request) {
+				if err != nil {
+					return err
+				}
+				if err := c.send(message); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+	}
+	return src
+}
+
+// requestOf returns what the requests of a function look like.
+func requestOf[Req any]() (md protoreflect.MessageDescriptor, mistake string) {
+	if reflect.TypeFor[Req]() == reflect.TypeFor[struct{}]() {
+		return (*emptypb.Empty)(nil).ProtoReflect().Descriptor(), ""
+	}
+	md, mistake = descriptorOf[Req]()
+	if md == nil && mistake == "" {
+		mistake = "expected a pointer to a generated message, or struct{}, as request, found " + reflect.TypeFor[Req]().String()
+	}
+	return md, mistake
+}
+
+// descriptorOf returns the descriptor of a generated message, nil for any other type.
+func descriptorOf[T any]() (md protoreflect.MessageDescriptor, mistake string) {
+	var zero T
+	if reflect.TypeFor[T]().Kind() == reflect.Interface {
+		if reflect.TypeFor[T]().Implements(reflect.TypeFor[proto.Message]()) {
+			return nil, "expected the type of a generated message, found the interface " + reflect.TypeFor[T]().String()
+		}
+		return nil, ""
+	}
+	switch m := any(zero).(type) {
+	case *dynamicpb.Message:
+		return nil, "expected the type of a generated message, found *dynamicpb.Message, which can be any"
+	case proto.Message:
+		return m.ProtoReflect().Descriptor(), ""
+	}
+	return nil, ""
+}
+
+// decodeRequest returns the request that wire holds. Req is known to be a message, or struct{}.
+func decodeRequest[Req any](wire []byte) (request Req, err error) {
+	m, ok := any(request).(proto.Message)
+	if !ok {
+		return request, nil
+	}
+	decoded := m.ProtoReflect().New().Interface()
+	if err := unmarshal(wire, decoded); err != nil {
+		return request, err
+	}
+	request, _ = decoded.(Req) // of the same type: it came of Req's own descriptor
+	return request, nil
+}
