@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -302,4 +303,36 @@ func TestEndsInGoodOrderBringTheBrowserBackWithItsCursor(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestADrainIsSpreadOverItsTime(t *testing.T) {
+	const (
+		streams = 20
+		during  = time.Second
+	)
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, routeFile("open_wait: 1ms"))
+	client := clients(t)["h2c"]
+	ended := make(chan time.Time, streams)
+	for range streams {
+		r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+		go func() {
+			_, _ = r.next() // the status
+			ended <- time.Now()
+		}()
+	}
+	s.requireStreams(t, streams)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), during)
+	defer cancel()
+	require.NoError(t, f.bridge.Shutdown(ctx))
+	var first, last time.Duration
+	for i := range streams {
+		at := (<-ended).Sub(began)
+		if i == 0 {
+			first = at
+		}
+		last = at
+	}
+	assert.Greater(t, last-first, during/4, "browsers that are sent away together come back together")
 }
