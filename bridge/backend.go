@@ -26,11 +26,14 @@ type backend struct {
 
 // dial connects to an upstream. A schema that lies in files is read here, and a file that cannot be read is a problem;
 // a server is not waited for.
-func dial(ctx context.Context, cfg *config.Upstream) (*backend, *config.Problem) {
+func dial(ctx context.Context, cfg *config.Upstream, observe upstream.Observe) (*backend, *config.Problem) {
 	client, err := upstream.Dial(upstream.Config{
 		Target:          cfg.Target,
 		Balance:         cfg.Balance,
 		TLS:             tlsFiles(cfg.TLS),
+		Connections:     cfg.Connections,
+		MaxConnections:  cfg.MaxConnections,
+		Observe:         observe,
 		MaxMessageBytes: int(cfg.MaxMessageBytes),
 		Metadata:        cfg.Metadata,
 		Keepalive:       upstream.Keepalive{Time: cfg.Keepalive.Time, Timeout: cfg.Keepalive.Timeout},

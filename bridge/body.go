@@ -24,19 +24,19 @@ func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []
 		HasLastEventID: c.hasCursor,
 		Reference:      c.reference,
 	}
-	var end *ending
-	_, end = b.readBody(w, rt, c)
+	if c.r.Method != http.MethodPost {
+		return in, nil
+	}
+	body, end := b.readBody(w, c)
+	in.Body, in.HasBody = body, true
 	return in, end
 }
 
 // readBody returns the JSON body of a POST. It is read to its end, or the connection is given up: net/http notices that a
 // client has left only after that. The read deadline is taken back before the stream begins, whose context it would end.
-func (b *Bridge) readBody(w http.ResponseWriter, rt *route, c *caller) ([]byte, *ending) {
-	if c.r.Method != http.MethodPost || !c.hasBody() {
+func (b *Bridge) readBody(w http.ResponseWriter, c *caller) ([]byte, *ending) {
+	if !c.hasBody() {
 		return nil, nil
-	}
-	if rt.cfg.Body == "" {
-		return nil, notAStream(http.StatusBadRequest, codes.InvalidArgument, "the route takes no body")
 	}
 	mediaType, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {

@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 func (b *Bridge) dialAll() error {
 	var problems config.Problems
 	for _, u := range b.cfg.Upstreams {
-		backend, problem := dial(b.ctx, u)
+		backend, problem := dial(b.ctx, u, b.slots(u))
 		if problem != nil {
 			problems = append(problems, problem)
 			continue

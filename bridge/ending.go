@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -25,6 +26,7 @@ const (
 	byRoute    reason = "route"    // the route is out of order
 	byDrain    reason = "drain"    // the bridge shuts down
 	byMaxAge   reason = "max_age"  // the connection is old enough
+	byLimit    reason = "limit"    // there is no room
 	byMessage  reason = "message"  // a message that the bridge cannot pass on
 )
 
@@ -54,7 +56,13 @@ func notAStream(httpStatus int, code codes.Code, message string) *ending {
 }
 
 // unbound returns the ending for a request that cannot be bound.
-func unbound(err error) *ending { return refuse(codes.InvalidArgument, byRequest, err.Error()) }
+func unbound(err error) *ending {
+	code := codes.InvalidArgument
+	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingClaim {
+		code = codes.Unauthenticated
+	}
+	return refuse(code, byRequest, err.Error())
+}
 
 // shuttingDown returns the ending of every stream that the end of the bridge itself cuts short.
 func shuttingDown() *ending {

@@ -45,7 +45,7 @@ func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 	f.events = 0
 	stream, err := src.Open(ctx, f.rt.plan.method, request, f.metadata)
 	if err != nil {
-		return f.rt.upstreamEnded(statusOf(err))
+		return f.rt.notOpened(err)
 	}
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {

@@ -26,7 +26,13 @@ func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, *ending) {
 			}
 		}
 	}
-	_ = in // SET
+	set, err := rt.plan.binder.Metadata(in)
+	if err != nil {
+		return nil, unbound(err)
+	}
+	for _, m := range set {
+		md.Append(m.Name, m.Value)
+	}
 	return md, nil
 }
 

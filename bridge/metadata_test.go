@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
@@ -12,11 +13,16 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
+// incoming is the metadata that a server got.
+func incoming(ctx context.Context) metadata.MD {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return md
+}
+
 // hear answers with the metadata that it got, and hands it to the test.
 func hear(got chan<- metadata.MD) watch {
 	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		md, _ := metadata.FromIncomingContext(stream.Context())
-		got <- md
+		got <- incoming(stream.Context())
 		err := stream.SendHeader(metadata.Pairs("x-cursor", "17", "x-raw-bin", "\x00\xff", "x-secret", "s"))
 		if err != nil {
 			return err

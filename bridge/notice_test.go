@@ -1,14 +1,18 @@
 package bridge
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
 const (
@@ -54,6 +58,14 @@ func TestNoticeIsSilentOnceStopped(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Empty(t, q.Take().Frames)
 	})
+}
+
+func TestAStreamThatFoundNoSlotIsTurnedAway(t *testing.T) {
+	rt := &route{cfg: &config.Route{}}
+	end := rt.notOpened(fmt.Errorf("open: %w", upstream.ErrNoSlot))
+	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream has no room for another stream",
+		"retry":true,"reason":"limit"}`, string(end.json(nil)))
+	require.ErrorIs(t, end.cause, upstream.ErrNoSlot, "the operator can do something about it")
 }
 
 func TestBackoffDoublesUpToItsMaximum(t *testing.T) {

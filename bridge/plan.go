@@ -79,6 +79,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 		QueryAll:      r.Request.QueryAll,
 		Query:         r.Request.Query,
 		RejectUnknown: r.Request.RejectUnknownQuery,
+		Body:          r.Body,
 		Resolver:      c.plan.snapshot.Types(),
 	}
 	template, err := pathtmpl.Parse(r.Path)
@@ -98,6 +99,9 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 			}
 		}
 		spec.Set = append(spec.Set, set)
+	}
+	for _, m := range r.Metadata.Set {
+		spec.Metadata = append(spec.Metadata, bind.MetadataSetting{Name: m.Name, Value: bindValue(m.Value)})
 	}
 	binder, problems := bind.Compile(md, spec)
 	for _, p := range problems {

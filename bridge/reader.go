@@ -56,10 +56,10 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	return end
 }
 
-// report tells the operator of a message that could not be passed on: the browser learns only that there was one.
+// report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
 func (r *reader) report(end *ending) {
 	if end.cause != nil {
-		r.bridge.log.Warn("a message cannot become an event", "route", r.rt.cfg.Name, "rpc", r.rt.plan.method, "error", end.cause)
+		r.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", r.rt.cfg.Name, "rpc", r.rt.plan.method, "error", end.cause)
 	}
 }
 
