@@ -11,6 +11,12 @@
 //	defer b.Close()
 //	http.Handle("/", b)
 //
+// # Sources of a program
+//
+// A Go program need not have an upstream. [WithRoute] puts a source of its own on a route: a method of a generated client
+// ([RPC]), or an iterator ([Func]) that yields messages or any Go values. [WithService] serves a gRPC service of the same
+// process without a connection. Ids, resuming, ends, limits and errors are those of any other route.
+//
 // # What holds
 //
 // Every message that the upstream sends reaches a client that stays connected, once and in order. A client that takes

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,6 +60,34 @@ func TestEverySourceGivesTheFramesOfAnUpstream(t *testing.T) {
 			})
 		}
 		s.requireStreams(t, 0)
+	})
+}
+
+func TestEveryMessageOfASourceArrivesWholeAndInOrder(t *testing.T) {
+	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		var e streamv1.Event // sent again and again: what was sent is the program's own again
+		for n := range int64(5000) {
+			e.Sequence, e.Text = n+1, strings.Repeat(string(rune('a'+n%26)), int(n%300))
+			if n%1000 == 0 {
+				e.Text = strings.Repeat("x", 100<<10) // larger than the buffers that are kept
+			}
+			if err := stream.Send(&e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	everySource(t, w, func(r *config.Route) { r.JSON.EmitDefaults = false }, func(t *testing.T, _ *server, f *front) {
+		got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+		require.Len(t, got, 5001)
+		for n, e := range got[:5000] {
+			var data struct{ Sequence, Text string }
+			require.NoError(t, json.Unmarshal([]byte(e.data), &data))
+			require.EqualValues(t, n+1, parseInt(t, data.Sequence))
+			if n%1000 != 0 {
+				require.Equal(t, strings.Repeat(string(rune('a'+n%26)), n%300), data.Text)
+			}
+		}
 	})
 }
 
@@ -183,6 +212,17 @@ func TestEverySourceSeesMetadataAndAnswersWithSome(t *testing.T) {
 		got := newReader(resp).all(t)
 		require.Len(t, got, 2)
 		assert.Contains(t, got[0].data, `"text":"ann"`, "and nothing that is not forwarded")
+	})
+}
+
+func TestAHeaderWithoutMessagesIsAnswered(t *testing.T) {
+	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		return stream.SetHeader(metadata.Pairs("x-cursor", "7"))
+	}
+	everySource(t, w, func(r *config.Route) { r.Metadata.Expose = []string{"x-cursor"} }, func(t *testing.T, _ *server, f *front) {
+		resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))
+		assert.Equal(t, "7", resp.Header.Get("X-Cursor"))
+		assert.Len(t, newReader(resp).all(t), 1)
 	})
 }
 
