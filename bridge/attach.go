@@ -29,9 +29,9 @@ type subscription struct {
 // attach opens the caller's stream. It does not wait for the upstream: the reader does, off the goroutine that writes.
 func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input) (*subscription, *ending) {
 	request, err := rt.plan.binder.Bind(in)
-	lost := c.badCursor
+	lost := c.lostOn(rt)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
-		lost, in.HasLastEventID = asSent(c.cursor), false
+		lost, in.HasLastEventID = lostCursor{asSent(c.cursor), "invalid"}, false
 		request, err = rt.plan.binder.Bind(in)
 	}
 	if err != nil {

@@ -12,9 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
@@ -83,18 +81,6 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		})
 	}
 	assert.Zero(t, s.opened.Load())
-}
-
-func TestAPostIsNeverToldToComeBack(t *testing.T) {
-	s := startServer(t, "127.0.0.1:0", count(1, status.Error(codes.Unavailable, "")))
-	f := startFront(t, s, resumable("methods: [POST]"))
-	resp := do(t, clients(t)["HTTP1"], post(t, f.url+"/watch/x", "", "Accept", "text/event-stream"))
-	r := newReader(resp)
-	got := r.all(t)
-	require.Len(t, got, 2)
-	assert.Contains(t, got[1].data, `"retry":false`)
-	assert.NotContains(t, r.text.String(), "retry: ")
-	assert.EqualValues(t, 1, s.opened.Load(), "nor is its upstream opened twice")
 }
 
 func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {

@@ -28,13 +28,13 @@ type feed struct {
 	metadata metadata.MD
 	header   *atomic.Pointer[metadata.MD]
 
-	final    bool   // the request may have had an effect: nothing is opened twice
-	lost     string // an id that came, and that no stream can resume from; "" once the page knows
-	accepted bool   // whether any stream has begun
-	events   int    // how many the newest stream has brought
-	pushed   bool   // whether any stream has brought one
-	cursor   []byte // id of the last event that had one
-	idless   bool   // whether the last event had none: nobody could say where it was
+	final    bool       // the request may have had an effect: nothing is opened twice
+	lost     lostCursor // what the page has yet to be told
+	accepted bool       // whether any stream has begun
+	events   int        // how many the newest stream has brought
+	pushed   bool       // whether any stream has brought one
+	cursor   []byte     // id of the last event that had one
+	idless   bool       // whether the last event had none: nobody could say where it was
 
 	frame []byte
 	text  []byte // scratch of names

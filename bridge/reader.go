@@ -29,9 +29,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		}
 	}()
 	defer r.notice.stop()
-	if r.resumes() {
-		r.tellReset(ctx)
-	}
+	r.tellReset(ctx)
 	end = r.open(ctx, request)
 	defer func() { r.report(end) }()
 	wait := backoff{base: r.rt.cfg.Reopen.Base, max: r.rt.cfg.Reopen.Max, attempts: r.rt.cfg.Reopen.MaxAttempts}
@@ -79,7 +77,7 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 	if err != nil {
 		return end
 	}
-	r.lost = asSent(lost)
+	r.lost = lostCursor{asSent(lost), "invalid"}
 	r.tellReset(ctx)
 	return r.stream(ctx, r.source, request)
 }

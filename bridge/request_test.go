@@ -297,6 +297,27 @@ func TestACursorThatFitsNothingIsAReset(t *testing.T) {
 	}
 }
 
+func TestARouteWithIDsThatCannotResumeSaysSo(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(1, nil))
+	for name, tt := range map[string]struct {
+		file, id string
+		want     []event
+	}{
+		"ids, no cursor":    {routeFile("event: {id: sequence}"), "3", []event{{"grpc-reset", `{"reason":"epoch","last_event_id":"3"}`, ""}}},
+		"an id of nobody's": {routeFile("event: {id: sequence}"), "~!!", []event{{"grpc-reset", `{"reason":"invalid","last_event_id":"~!!"}`, ""}}},
+		"no ids at all":     {routeFile(), "3", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := startFront(t, s, tt.file)
+			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", tt.id))).all(t)
+			require.Len(t, got, len(tt.want)+2)
+			for i, want := range tt.want {
+				assert.Equal(t, want, got[i])
+			}
+		})
+	}
+}
+
 func TestComebackGrowsWhileOpensFail(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.Unavailable, "")))
 	f := startFront(t, s, routeFile("event: {retry: 500ms}"))

@@ -7,6 +7,14 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
+// lostCursor is an id that came, and that no stream can resume from. Its zero value is none.
+type lostCursor struct {
+	id string // as the page knows it
+	// reason is "invalid" for an id that does not fit or that the upstream refuses, and "epoch" where the route gives ids but
+	// cannot resume: a new stream begins, and goes on with nothing.
+	reason string
+}
+
 // asSent returns the id that carries a cursor, as the page knows it.
 func asSent(cursor string) string {
 	id, _ := sse.EncodeID([]byte(cursor))
@@ -16,17 +24,31 @@ func asSent(cursor string) string {
 // tellReset tells the page that its stream does not resume after f.lost, so that it loads its state anew. The id may be
 // hostile, and comes back cut to the length of the longest one.
 func (f *feed) tellReset(ctx context.Context) {
-	if f.lost == "" {
+	lost := f.lost
+	if lost.id == "" {
 		return
 	}
-	lost := f.lost
-	f.lost = ""
+	f.lost = lostCursor{}
 	data, err := json.Marshal(struct {
 		Reason      string `json:"reason"`
 		LastEventID string `json:"last_event_id"`
-	}{"invalid", lost[:min(len(lost), sse.MaxIDBytes)]})
+	}{lost.reason, lost.id[:min(len(lost.id), sse.MaxIDBytes)]})
 	if err != nil { // two strings cannot fail
 		return
 	}
 	_ = f.queue.Push(ctx, f.format.notice(sse.ResetName(), data)) // without room, the stream is over
+}
+
+// lostOn returns the caller's cursor where it is already clear that the route cannot resume from it. A route that neither
+// gives ids nor takes them has sent none, and loses none.
+func (c *caller) lostOn(rt *route) lostCursor {
+	resumes := rt.plan.binder.UsesCursor()
+	switch {
+	case !resumes && rt.plan.id == nil:
+	case c.badCursor != "":
+		return lostCursor{c.badCursor, "invalid"}
+	case c.hasCursor && !resumes:
+		return lostCursor{asSent(c.cursor), "epoch"}
+	}
+	return lostCursor{}
 }
