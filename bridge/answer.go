@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -31,7 +30,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
-	leaveBody(w, c.r)
+	c.leaveBody(w)
 	var types transcode.Resolver
 	end = c.told(end)
 	h := w.Header()
@@ -53,17 +52,4 @@ func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
 	if c.r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has left: there is nobody to tell
 	}
-}
-
-// bodyPatience is how long a connection whose request is refused may go on sending its body.
-const bodyPatience = 5 * time.Second
-
-// leaveBody keeps a body that nobody reads from holding up the answer, and then the connection: net/http waits for the rest
-// of it, and it may never come. It is for requests that get no stream, which a read deadline would end.
-func leaveBody(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor != 1 || r.ContentLength == 0 {
-		return
-	}
-	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience)) // the server's own time-outs are left
 }

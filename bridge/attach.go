@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -18,38 +19,39 @@ const queueBytes = 64 << 10
 // subscription is one caller's place on a stream. A private stream has one reader, which ends with it.
 type subscription struct {
 	queue  *pump.Queue
-	header atomic.Pointer[metadata.MD] // response metadata, once the upstream has sent it
+	header atomic.Pointer[metadata.MD] // response metadata; not nil once the upstream has accepted the stream
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the reader has ended
 	end    *ending       // how the stream ended, readable once the queue has
 	events bool          // whether there was an event before the end, likewise
-	heard  atomic.Bool   // whether the upstream has accepted the stream
 }
 
-// attach opens the caller's stream. It does not wait for the upstream: the reader does, off the goroutine that writes.
-func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input) (*subscription, *ending) {
-	request, err := rt.plan.binder.Bind(in)
+// attach binds the request message and opens the caller's stream. It does not wait for the upstream: the reader does, off the
+// goroutine that writes.
+func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables []string) (*subscription, *ending) {
+	in, end := b.input(w, rt, c, variables)
+	if end != nil {
+		return nil, end
+	}
+	request, md, err := rt.bind(c, in)
 	lost := c.lostOn(rt)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
 		lost, in.HasLastEventID = lostCursor{asSent(c.cursor), "invalid"}, false
-		request, err = rt.plan.binder.Bind(in)
+		request, md, err = rt.bind(c, in)
 	}
 	if err != nil {
 		return nil, unbound(err)
 	}
-	md, end := rt.outgoing(c, in)
-	if end != nil {
-		return nil, end
-	}
-	ctx, sub := b.newSubscription(ctx, rt.cfg.Request.Timeout)
+	ctx, sub := b.newSubscription(c.r.Context(), rt.cfg.Request.Timeout)
 	r := &reader{
 		feed: feed{
 			observer: b.observer,
 			rt:       rt, format: c.format, queue: sub.queue, notice: &notice{queue: sub.queue, format: c.format},
-			heard: &sub.heard, metadata: md, header: &sub.header, lost: lost, final: c.final(),
+			metadata: md, header: &sub.header, lost: lost, final: c.final(),
 		},
 		bridge: b,
 		source: rt.plan.source,
+		caller: c,
 		in:     in,
 	}
 	go func() {
@@ -59,6 +61,15 @@ func (b *Bridge) attach(ctx context.Context, rt *route, c *caller, in bind.Input
 		sub.queue.End(rt.last(c, sub.end))
 	}()
 	return sub, nil
+}
+
+// bind returns the request message and the metadata of a call. A [*bind.CursorError] means that the cursor alone does not fit.
+func (rt *route) bind(c *caller, in bind.Input) (request []byte, md metadata.MD, err error) {
+	if request, err = rt.plan.binder.Bind(in); err != nil {
+		return nil, nil, err
+	}
+	md, err = rt.outgoing(c, in)
+	return request, md, err
 }
 
 // newSubscription returns a subscription whose stream ends with the request, with the bridge, or after timeout where that
@@ -90,7 +101,7 @@ func (s *subscription) opening(ctx context.Context, wait time.Duration, drain <-
 		case <-drain:
 			waiting = false
 		case <-s.queue.Ready(): // which a reset, the bridge's own word, makes ready too
-			waiting = !s.heard.Load() && !s.queue.Ended()
+			waiting = s.header.Load() == nil && !s.queue.Ended()
 		}
 	}
 	if s.queue.Ended() && !s.events {

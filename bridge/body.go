@@ -12,9 +12,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 )
 
-// bodyTimeout is how long a client may take to send its body.
-const bodyTimeout = 10 * time.Second
-
 // input collects what of a request is bound.
 func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []string) (bind.Input, *ending) {
 	in := bind.Input{
@@ -27,14 +24,14 @@ func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []
 	if c.r.Method != http.MethodPost {
 		return in, nil
 	}
-	body, end := b.readBody(w, c)
+	body, end := b.readBody(w, c, rt.cfg.WriteTimeout)
 	in.Body, in.HasBody = body, true
 	return in, end
 }
 
-// readBody returns the JSON body of a POST. It is read to its end, or the connection is given up: net/http notices that a
+// readBody returns the JSON body of a POST, which may take so long. It is read to its end, or the connection is given up: net/http notices that a
 // client has left only after that. The read deadline is taken back before the stream begins, whose context it would end.
-func (b *Bridge) readBody(w http.ResponseWriter, c *caller) ([]byte, *ending) {
+func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duration) ([]byte, *ending) {
 	if !c.hasBody() {
 		return nil, nil
 	}
@@ -42,8 +39,9 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller) ([]byte, *ending) {
 	if err != nil || mediaType != "application/json" {
 		return nil, notAStream(http.StatusUnsupportedMediaType, codes.InvalidArgument, "expected a body with Content-Type: application/json")
 	}
+	c.bodyRead = true
 	deadline := http.NewResponseController(w)
-	if err := deadline.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+	if err := deadline.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		b.log.Warn("a body cannot be read within a time", "error", err)
 		return nil, refuse(codes.Internal, byRequest, "the server cannot read bodies")
 	}
@@ -59,4 +57,18 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller) ([]byte, *ending) {
 		return nil, refuse(codes.Unavailable, byRequest, "the connection broke")
 	}
 	return body, nil
+}
+
+// bodyPatience is how long a connection whose request is refused may go on sending its body.
+const bodyPatience = 5 * time.Second
+
+// leaveBody keeps a body that nobody reads from holding up the answer, and then the connection: net/http waits for the rest
+// of it, and it may never come. It is for requests that get no stream, which a read deadline would end. A body that was read,
+// or tried, has its deadline already.
+func (c *caller) leaveBody(w http.ResponseWriter) {
+	if c.bodyRead || c.r.ProtoMajor != 1 || c.r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience)) // the server's own time-outs are left
 }

@@ -87,7 +87,7 @@ func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		return untilCancelled(nil, stream)
 	})
-	f := startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 20ms"))
+	f := startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 50ms"))
 	resp := do(t, clients(t)["HTTP1"], post(t, f.url+"/watch/x", `{"count":1}`))
 	beats := make([]byte, len(":\n:\n:\n"))
 	_, err := io.ReadFull(resp.Body, beats)
@@ -99,7 +99,7 @@ func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {
 
 func TestAPostWhoseBodyNeverEnds(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
-	f := startFront(t, s, routeFile("methods: [POST]", `body: "*"`))
+	f := startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "write_timeout: 100ms"))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })

@@ -17,6 +17,7 @@ type caller struct {
 	// eventSource is true for a GET whose Accept names text/event-stream, as every EventSource sends it.
 	eventSource bool
 	format      format
+	bodyRead    bool // whether reading the body was begun
 	// cursor is the decoded id of the last event that the caller has; hasCursor says that there is one.
 	cursor    string
 	hasCursor bool
@@ -101,13 +102,6 @@ func accepts(h http.Header, want string) bool {
 func isZero(q string) bool {
 	n, err := strconv.ParseFloat(q, 32)
 	return err == nil && n == 0
-}
-
-// presentsEnd reports whether a browser comes back by itself after a stream that was over: it is answered with 204, which
-// closes an EventSource for good. Only the header counts: an EventSource keeps its URL, and a page must not be able to
-// link to a dead stream.
-func presentsEnd(r *http.Request) bool {
-	return r.Header.Get("Last-Event-ID") == sse.EndID
 }
 
 // foreign reports whether a browser asks on behalf of a page of another origin. Sec-Fetch-Site is the browser's own word,

@@ -41,17 +41,6 @@ func (rt *route) checkOrigin(w http.ResponseWriter, c *caller) *ending {
 	return notAStream(http.StatusForbidden, codes.PermissionDenied, "the route does not serve pages of this origin")
 }
 
-// allowEnd lets a page of any origin see the 204 that closes its EventSource. It says nothing but that, whatever the route; a
-// browser that may not see it takes it for a network failure, after which it may come back (HTML standard, 9.2.3).
-func allowEnd(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); origin != "" {
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Credentials", "true")
-	}
-}
-
 // isPreflight reports whether a browser asks what a page of another origin may send.
 func (c *caller) isPreflight() bool {
 	return c.r.Method == http.MethodOptions && c.r.Header.Get("Access-Control-Request-Method") != ""

@@ -23,7 +23,6 @@ type feed struct {
 	notice *notice
 
 	observer Observer
-	heard    *atomic.Bool // set once a stream has begun
 	// metadata is what every stream sends along; header is what the first one that began was answered with.
 	metadata metadata.MD
 	header   *atomic.Pointer[metadata.MD]
@@ -53,7 +52,6 @@ func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 		f.header.CompareAndSwap(nil, &header)
 		f.rt.health.opened()
 		f.notice.flowing()
-		f.heard.Store(true)
 		f.queue.Open()
 	}
 	for {

@@ -18,16 +18,13 @@ import (
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
 // offer Unwrap, see [http.ResponseController].
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if presentsEnd(r) {
-		leaveBody(w, r)
-		allowEnd(w, r)
-		w.Header().Set("Cache-Control", "no-store") // a cache that kept a 204 would close everybody's stream
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
 	c := newCaller(r)
-	if c.isPreflight() {
-		leaveBody(w, r)
+	switch {
+	case c.presentsEnd():
+		c.stop(w)
+		return
+	case c.isPreflight():
+		c.leaveBody(w)
 		b.preflight(w, c)
 		return
 	}
@@ -48,12 +45,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer b.drain.leave()
 
-	in, end := b.input(w, rt, c, variables)
-	if end != nil {
-		b.answer(w, rt, c, end)
-		return
-	}
-	sub, end := b.attach(r.Context(), rt, c, in)
+	sub, end := b.attach(w, rt, c, variables)
 	if end != nil {
 		b.answer(w, rt, c, end)
 		return

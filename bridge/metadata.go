@@ -2,10 +2,10 @@ package bridge
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
@@ -17,23 +17,35 @@ const binarySuffix = "-bin"
 
 // outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
 // and the trace context, which a stream of one's own continues. No other header ever reaches the upstream.
-func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, *ending) {
+func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
-	for _, name := range append([]string{"traceparent", "tracestate"}, rt.cfg.Metadata.Forward...) {
+	for _, name := range []string{"traceparent", "tracestate"} {
+		appendMetadata(md, name, c.r.Header.Get(name)) // one that is malformed is no reason to refuse anybody
+	}
+	for _, name := range rt.cfg.Metadata.Forward {
+		md.Delete(name)
 		for _, value := range c.r.Header.Values(name) {
 			if !appendMetadata(md, name, value) {
-				return nil, refuse(codes.InvalidArgument, byRequest, "the header "+name+" cannot be sent to the upstream")
+				return nil, fmt.Errorf("header %q: expected %s", name, carried(name))
 			}
 		}
 	}
 	set, err := rt.plan.binder.Metadata(in)
 	if err != nil {
-		return nil, unbound(err)
+		return nil, err
 	}
 	for _, m := range set {
 		md.Append(m.Name, m.Value)
 	}
 	return md, nil
+}
+
+// carried says what gRPC can carry under a name.
+func carried(name string) string {
+	if strings.HasSuffix(name, binarySuffix) {
+		return "base64"
+	}
+	return "printable ASCII"
 }
 
 // appendMetadata adds a value as it stands in HTTP. It reports false for one that gRPC cannot carry.
@@ -51,7 +63,9 @@ func appendMetadata(md metadata.MD, name, value string) bool {
 			return false
 		}
 	}
-	md.Append(name, value)
+	if value != "" {
+		md.Append(name, value)
+	}
 	return true
 }
 

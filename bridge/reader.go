@@ -16,6 +16,7 @@ type reader struct {
 	feed
 	bridge *Bridge
 	source source
+	caller *caller
 	in     bind.Input // of the next stream
 }
 
@@ -73,13 +74,23 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 	}
 	lost := r.in.LastEventID
 	r.in.LastEventID, r.in.HasLastEventID = "", false
-	request, err := r.rt.plan.binder.Bind(r.in)
-	if err != nil {
+	request, ok := r.rebind()
+	if !ok {
 		return end
 	}
 	r.lost = lostCursor{asSent(lost), "invalid"}
 	r.tellReset(ctx)
 	return r.stream(ctx, r.source, request)
+}
+
+// rebind binds the request and the metadata of the next stream. It reports false where they do not fit any more.
+func (r *reader) rebind() (request []byte, ok bool) {
+	request, md, err := r.rt.bind(r.caller, r.in)
+	if err != nil {
+		return nil, false
+	}
+	r.metadata = md
+	return request, true
 }
 
 // refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
@@ -104,11 +115,10 @@ func (r *reader) mayReopen(end *ending) bool {
 }
 
 // nextRequest binds the request that goes on after the last event that was sent. It reports false where the upstream's own
-// id does not fit the field that it is bound to.
+// id does not fit what it is bound to.
 func (r *reader) nextRequest() (request []byte, ok bool) {
 	if len(r.cursor) > 0 {
 		r.in.LastEventID, r.in.HasLastEventID = string(r.cursor), true
 	}
-	request, err := r.rt.plan.binder.Bind(r.in)
-	return request, err == nil
+	return r.rebind()
 }

@@ -78,6 +78,30 @@ func TestAStreamThatCannotResumeIsNotReopened(t *testing.T) {
 	}
 }
 
+func TestACursorInMetadataMovesOn(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		after := int64(0)
+		if cursor := incoming(stream.Context()).Get("x-cursor"); len(cursor) == 1 {
+			after = parseInt(t, cursor[0])
+		}
+		if after == 4 {
+			return status.Error(codes.NotFound, "that was all")
+		}
+		for n := after + 1; n <= after+2; n++ {
+			if err := stream.Send(&streamv1.Event{Sequence: n}); err != nil {
+				return err
+			}
+		}
+		return status.Error(codes.Unavailable, "")
+	})
+	f := startFront(t, s, routeFile("event: {id: sequence}", `metadata: {set: {x-cursor: "${last_event_id}"}}`))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 5)
+	for i, e := range got[:4] {
+		assert.Equal(t, int64(i+1), parseInt(t, e.id))
+	}
+}
+
 func TestReopeningGivesUpAfterItsAttempts(t *testing.T) {
 	var streams atomic.Int64
 	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
