@@ -2,6 +2,7 @@ package transcode_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -16,20 +17,29 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
+// errNoVerdict says that the oracle itself gave up: protobuf-go v1.36.12 panics over a map entry whose key comes twice, the
+// second time with another wire type.
+var errNoVerdict = errors.New("the oracle panics")
+
 // byProtojson is the oracle: what protojson makes of the wire bytes, without the spaces that it puts in at random.
-func byProtojson(md protoreflect.MessageDescriptor, opts transcode.Options, wire []byte) (string, error) {
+func byProtojson(md protoreflect.MessageDescriptor, opts transcode.Options, wire []byte) (text string, err error) {
+	defer func() {
+		if recover() != nil {
+			text, err = "", errNoVerdict
+		}
+	}()
 	m := dynamicpb.NewMessage(md)
 	if err := proto.Unmarshal(wire, m); err != nil {
 		return "", err
 	}
-	text, err := protojson.MarshalOptions{
+	out, err := protojson.MarshalOptions{
 		UseProtoNames: opts.ProtoNames, UseEnumNumbers: opts.EnumNumbers,
 		EmitUnpopulated: opts.EmitUnpopulated, EmitDefaultValues: opts.EmitDefaults,
 	}.Marshal(m)
 	if err != nil {
 		return "", err
 	}
-	return withoutSpaces(string(text)), nil
+	return withoutSpaces(string(out)), nil
 }
 
 // withoutSpaces drops what protojson puts in at random: a space behind a comma, outside of strings.
@@ -51,6 +61,9 @@ func assertSame(t assert.TestingT, tc *transcode.Transcoder, opts transcode.Opti
 	before := bytes.Clone(wire)
 	got, gotErr := tc.AppendJSON([]byte("x"), wire)
 	assert.Equal(t, before, wire, "the wire bytes must not change")
+	if errors.Is(wantErr, errNoVerdict) {
+		return // ours did not panic, which is all that can be asked here
+	}
 	if wantErr != nil {
 		assert.Error(t, gotErr, "protojson says: %v\ngot %s", wantErr, got)
 		assert.Equal(t, "x", string(got))
