@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -91,4 +92,31 @@ func TestTheEndOfTheProgramEndsStreamsInGoodOrder(t *testing.T) {
 	<-d.ended
 	assert.Zero(t, d.code)
 	assert.Contains(t, d.stderr.String(), "msg=stopped")
+}
+
+// A browser that is refused a connection may give up for good, so the listener stays until the last stream has ended.
+func TestListeningGoesOnUntilTheLastStreamHasEnded(t *testing.T) {
+	d := startDemo(t, "--listen", "127.0.0.1:0")
+	client := &http.Client{Transport: new(http.Transport)}
+	defer client.CloseIdleConnections()
+	var streams []*bufio.Scanner
+	for range 20 { // the last of so many ends late within the drain
+		lines := bufio.NewScanner(d.open(t, client, "/count").Body)
+		readUntil(t, lines, "data: ")
+		streams = append(streams, lines)
+	}
+	d.stop()
+	require.Eventually(t, func() bool {
+		return d.open(t, client, "/count").Header.Get("Grpc-Status") == "14" // known when the header was written: turned away
+	}, 10*time.Second, 10*time.Millisecond)
+	select {
+	case <-d.ended:
+		t.Fatal("the program ended before its streams: the test saw nothing of the drain")
+	default:
+	}
+	for _, lines := range streams {
+		readUntil(t, lines, "event: grpc-status")
+	}
+	<-d.ended
+	assert.Zero(t, d.code)
 }
