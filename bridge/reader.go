@@ -2,12 +2,15 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // reader reads the upstream for one caller: one stream, or, where the route can resume, as many as it takes, so that the
@@ -24,7 +27,7 @@ type reader struct {
 func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	defer func() {
 		if p := recover(); p != nil { // one message must not take down every other stream
-			r.bridge.log.Error("panic while reading a stream", "route", r.rt.cfg.Name, "panic", fmt.Sprint(p),
+			r.bridge.log.Error("panic while reading a stream", "route", r.rt.cfg.Name, "panic", panicText(p),
 				"stack", string(debug.Stack()))
 			end = unfit(nil) // nobody should come back for the same message
 		}
@@ -58,8 +61,29 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
 func (r *reader) report(end *ending) {
 	if end.cause != nil {
-		r.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", r.rt.cfg.Name, "rpc", r.rt.plan.method, "error", end.cause)
+		r.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", r.rt.cfg.Name,
+			"rpc", r.rt.plan.method, "error", withoutValues(end.cause))
 	}
+}
+
+// withoutValues returns an error that says what is wrong with a message and where, and nothing of what stands in it: logs
+// hold no message.
+func withoutValues(err error) error {
+	bad := (*transcode.Error)(nil)
+	if !errors.As(err, &bad) {
+		return err
+	}
+	bare := *bad
+	bare.Detail = ""
+	return &bare
+}
+
+// panicText says what kind of panic there was. Only the runtime's own words hold nothing of a message.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("of type %T", p)
 }
 
 // resumes reports whether the route carries a cursor upstream.
