@@ -111,7 +111,7 @@ func (l *loader) assemble(root *node) *Config {
 	for _, file := range files {
 		s.routes(file.child("routes"))
 	}
-	s.check()
+	s.check(cfg)
 	cfg.Upstreams = s.allUpstreams
 	for _, r := range s.allRoutes {
 		cfg.Routes = append(cfg.Routes, r.Route)

@@ -35,14 +35,18 @@ func defaultRoute() config.Route {
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
 		WriteTimeout:  10 * time.Second,
+		SendBuffer:    128 << 10,
 		MaxEventBytes: 4 << 20,
+		Compression:   true,
 	}
 }
 
 func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 	cfg := load(t, "smallest.yaml")
 
-	assert.Equal(t, config.Server{Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 << 10}, cfg.Server)
+	assert.Equal(t, config.Server{
+		Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30,
+	}, cfg.Server)
 	require.Len(t, cfg.Upstreams, 1)
 	assert.Equal(t, config.Upstream{
 		Name:            "market",
@@ -89,10 +93,13 @@ func TestEverySupportedKey(t *testing.T) {
 	cfg := load(t, "supported.yaml")
 	assert.Empty(t, cfg.Warnings)
 	assert.Equal(t, config.Server{
-		Listen:       "127.0.0.1:9000",
-		TLS:          &config.ServerTLS{CertFile: "tls.crt", KeyFile: "/etc/tls.key"},
-		DrainTimeout: 90 * time.Second,
-		RequestBytes: 1000,
+		Listen:        "127.0.0.1:9000",
+		TLS:           &config.ServerTLS{CertFile: "tls.crt", KeyFile: "/etc/tls.key"},
+		DrainTimeout:  90 * time.Second,
+		RequestBytes:  1000,
+		Streams:       500,
+		SharedStreams: 20,
+		ReplayBytes:   64 << 20,
 	}, cfg.Server)
 
 	require.Len(t, cfg.Upstreams, 3)
@@ -172,6 +179,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		ExposeErrors:  true,
 		Heartbeat:     5 * time.Second,
 		WriteTimeout:  time.Second,
+		SendBuffer:    4 << 10,
 		MaxAge:        12 * time.Hour,
 		MaxEventBytes: 64 << 10,
 		CORS: &config.CORS{
@@ -243,7 +251,7 @@ func TestEveryDocumentedKeyIsKnown(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{
 		"server.health", "server.admin", "server.trusted_proxies", "routes[0].request.set.user", "routes[0].metadata.set.x-user",
-		"routes[0].share", "routes[0].auth", "auth.jwt",
+		"routes[0].auth", "auth.jwt",
 	}, paths)
 }
 

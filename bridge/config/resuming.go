@@ -35,7 +35,7 @@ func (s *sections) checkResuming() {
 	annotated := s.annotated()
 	for _, r := range s.allRoutes {
 		asks := r.asksToReopen()
-		if asks == nil || r.node.child("share") != nil {
+		if asks == nil || r.Share != nil {
 			continue
 		}
 		var lacks []string

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,9 @@ func defaultRoute() *Route {
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
 		WriteTimeout:  10 * time.Second,
+		SendBuffer:    128 * KiB,
 		MaxEventBytes: 4 * MiB,
+		Compression:   true,
 	}
 }
 
@@ -47,7 +50,7 @@ func (d *decoder) route(n *node) *mappedRoute {
 		{"metadata", func(n *node) { d.routeMetadata(n, &r.Metadata) }},
 		{"event", func(n *node) { d.event(n, &r.Event) }},
 		{"json", func(n *node) { d.json(n, &r.JSON) }},
-		{"share", d.share},
+		{"share", func(n *node) { r.Share = d.share(n) }},
 		{"on_end", into(&r.OnEnd, d.oneOf("stop", "reconnect", "reopen"))},
 		{"reopen", func(n *node) { d.reopen(n, &r.Reopen) }},
 		{"status", func(n *node) { r.Status = d.status(n) }},
@@ -56,10 +59,10 @@ func (d *decoder) route(n *node) *mappedRoute {
 		{"open_wait", into(&r.OpenWait, d.duration)},
 		{"heartbeat", into(&r.Heartbeat, d.positive)},
 		{"write_timeout", into(&r.WriteTimeout, d.positive)},
-		{"send_buffer", shape(d.size)},
+		{"send_buffer", into(&r.SendBuffer, d.sendBuffer)},
 		{"max_age", into(&r.MaxAge, d.duration)},
 		{"max_event_bytes", into(&r.MaxEventBytes, d.size)},
-		{"compression", shape(d.oneOf("auto", "off"))},
+		{"compression", into(&r.Compression, d.choice("off", "auto"))},
 		{"cors", func(n *node) { r.CORS = d.cors(n) }},
 		{"auth", d.routeAuth},
 		{"limits", func(n *node) {
@@ -70,6 +73,22 @@ func (d *decoder) route(n *node) *mappedRoute {
 		}},
 	})
 	return r
+}
+
+// The bounds of a send buffer: less than the smallest of them would split every event, and none is so large that a system
+// call would not take it.
+const (
+	minSendBuffer = 4 * KiB
+	maxSendBuffer = GiB
+)
+
+func (d *decoder) sendBuffer(n *node) (Size, bool) {
+	size, ok := d.size(n)
+	if ok && (size < minSendBuffer || size > maxSendBuffer) {
+		d.expected(n, fmt.Sprintf("a size from %v to %v", minSendBuffer, maxSendBuffer), "")
+		return 0, false
+	}
+	return size, ok
 }
 
 // maxPathBytes bounds a path template: no HTTP server takes a request whose path is longer.

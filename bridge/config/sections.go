@@ -77,6 +77,7 @@ func (s *sections) mapRoute(n *node) *mappedRoute {
 	s.missing(r.node, "rpc", "the method to call, as package.Service/Method")
 	s.checkBody(r)
 	s.checkCORS(r)
+	s.checkShare(r)
 	s.checkBindings(r)
 	s.checkPathReferences(r)
 	if r.Name == "" {
@@ -85,13 +86,18 @@ func (s *sections) mapRoute(n *node) *mappedRoute {
 	return r
 }
 
-// check looks at all upstreams and routes together.
-func (s *sections) check() {
+// check looks at all upstreams and routes together, and at what cfg has besides them.
+func (s *sections) check(cfg *Config) {
 	s.checkUpstreams()
 	s.checkNames()
 	s.checkPaths()
 	s.checkResuming()
+	s.checkSharedIDs()
+	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkFixedMetadata()
+	if s.annotated() {
+		s.checkShare(&mappedRoute{Route: cfg.Defaults}) // annotations make routes of nothing else
+	}
 	if len(s.allRoutes) == 0 && s.reports == 0 && !s.annotated() {
 		p := s.root.pos.problem("routes", "there are no routes: nothing is served", "")
 		p.Warning = true

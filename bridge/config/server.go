@@ -6,7 +6,13 @@ import (
 )
 
 func defaultServer() Server {
-	return Server{Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 * KiB}
+	return Server{
+		Listen:        ":8080",
+		DrainTimeout:  20 * time.Second,
+		RequestBytes:  64 * KiB,
+		SharedStreams: 10_000,
+		ReplayBytes:   GiB,
+	}
 }
 
 func (d *decoder) server(n *node, s *Server) {
@@ -19,10 +25,10 @@ func (d *decoder) server(n *node, s *Server) {
 		{"trusted_proxies", shape(listOf(d, `["10.0.0.0/8"]`, d.network))},
 		{"limits", func(n *node) {
 			d.fields(n, "server.limits", []field{
-				{"streams", shape(d.atLeast(0))},
+				{"streams", into(&s.Streams, d.atLeast(0))},
 				{"streams_per_client", shape(d.atLeast(0))},
-				{"shared_streams", shape(d.atLeast(1))},
-				{"replay_bytes", shape(d.size)},
+				{"shared_streams", into(&s.SharedStreams, d.atLeast(1))},
+				{"replay_bytes", into(&s.ReplayBytes, d.size)},
 				{"request_bytes", into(&s.RequestBytes, d.size)},
 			})
 		}},

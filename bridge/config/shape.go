@@ -8,44 +8,6 @@ import (
 // The sections of this file have no function yet: their values are checked, so that a file written for them is found
 // right or wrong, and then [notYet] refuses them. Whoever builds the function turns the checks into decoding.
 
-func (d *decoder) share(n *node) {
-	d.fields(n, "route.share", []field{
-		{"late_join", d.lateJoin},
-		{"replay", func(n *node) {
-			d.fields(n, "route.share.replay", []field{
-				{"events", shape(d.atLeast(1))},
-				{"bytes", shape(d.size)},
-				{"age", shape(d.positive)},
-			})
-		}},
-		{"slow_client", shape(d.oneOf("disconnect", "skip"))},
-		{"linger", shape(d.duration)},
-		{"max_age", shape(d.duration)},
-	})
-	d.missing(n, "late_join", "what a browser gets that comes later, such as `latest`")
-}
-
-func (d *decoder) lateJoin(n *node) {
-	if n.kind != mapping {
-		d.oneOfFor("`latest`, `all`, `none`, {latest_by: FIELD} or {since: FIELD}", "latest", "all", "none")(n)
-		return
-	}
-	d.fields(n, "route.share.late_join", []field{
-		{"latest_by", shape(d.fieldPath)},
-		{"keys", shape(d.atLeast(1))},
-		{"since", shape(d.fieldPath)},
-	})
-	latest, since, keys := n.child("latest_by"), n.child("since"), n.child("keys")
-	switch {
-	case latest == nil && since == nil:
-		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found neither", ""))
-	case latest != nil && since != nil:
-		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found both", ""))
-	case since != nil && keys != nil:
-		d.add(keys.place().problem(keys.path, "`keys` bounds `latest_by`: expected it beside that only", ""))
-	}
-}
-
 func (d *decoder) routeAuth(n *node) {
 	if n.kind != mapping {
 		d.oneOfFor("`none`, or {jwt: NAME}", "none")(n)

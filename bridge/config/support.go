@@ -21,19 +21,11 @@ func notYet(key string) (harmless, bool) {
 		return onlyWord("")
 	case "server.trusted_proxies":
 		return onlyEmpty()
-	case "server.limits.streams", "server.limits.streams_per_client":
+	case "server.limits.streams_per_client":
 		return onlyWord("0")
-	case "server.limits.shared_streams":
-		return onlyWord("10000")
-	case "server.limits.replay_bytes":
-		return onlySize(GiB)
 	case "auth.jwt":
 		return onlyEmpty()
 
-	case "route.share":
-		return never()
-	case "route.send_buffer":
-		return onlySize(128 * KiB)
 	case "route.auth":
 		return onlyWord("none")
 	case "route.limits.streams", "route.limits.streams_per_client":
@@ -47,10 +39,6 @@ func referenceNotYet(ref string) bool {
 	return strings.HasPrefix(ref, "claim.")
 }
 
-func never() (harmless, bool) {
-	return harmless{func(*node) bool { return false }, "remove it for now"}, true
-}
-
 func onlyWord(words ...string) (harmless, bool) {
 	accepts := func(n *node) bool { return n.kind == scalar && slices.Contains(words, n.text()) }
 	if slices.Equal(words, []string{""}) {
@@ -61,13 +49,6 @@ func onlyWord(words ...string) (harmless, bool) {
 
 func onlyEmpty() (harmless, bool) {
 	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now"}, true
-}
-
-func onlySize(size Size) (harmless, bool) {
-	return harmless{func(n *node) bool {
-		s, ok := parseSize(n.text())
-		return ok && s == size
-	}, "only `" + size.String() + "` is accepted for now"}, true
 }
 
 // requireSupport reports a valid value that asks for something which is still to come.

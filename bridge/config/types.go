@@ -30,6 +30,14 @@ type Server struct {
 	DrainTimeout time.Duration
 	// RequestBytes bounds header and body of a request; 64 KiB by default.
 	RequestBytes Size
+	// Streams bounds how many streams are open at once; 0, the default, is 80 % of the file descriptors that the process
+	// may have.
+	Streams int
+	// SharedStreams bounds how many shared streams there are at once, 10,000 by default; it is at least 1. Those that linger
+	// count too.
+	SharedStreams int
+	// ReplayBytes bounds what the logs of all shared streams hold together; 1 GiB by default, never 0.
+	ReplayBytes Size
 }
 
 // ServerTLS names the certificate of the public listener. Both files are read again when they change.
@@ -102,6 +110,9 @@ type Route struct {
 	Metadata MetadataMapping
 	Event    EventMapping
 	JSON     JSONOptions
+	// Share is nil where each connection has its own upstream stream, which is the default. It is there only for routes
+	// whose Methods is GET alone.
+	Share *Share
 
 	// OnEnd is what an OK status leads to: the browser stops ("stop", the default) or comes back ("reconnect"), or the
 	// bridge opens the upstream again behind its back ("reopen").
@@ -120,10 +131,15 @@ type Route struct {
 	Heartbeat time.Duration
 	// WriteTimeout cuts off a client that takes nothing for so long; 10 s by default.
 	WriteTimeout time.Duration
+	// SendBuffer bounds the bytes for one client that the kernel holds and has not sent; 128 KiB by default, and from 4 KiB
+	// to 1 GiB. It has an effect on Linux only.
+	SendBuffer Size
 	// MaxAge ends a connection after this time, minus up to 20 % at random; 0, the default, is never.
 	MaxAge time.Duration
 	// MaxEventBytes bounds the JSON of one event; 4 MiB by default.
 	MaxEventBytes Size
+	// Compression compresses events for clients that accept it, which is the default.
+	Compression bool
 	// CORS is nil where only pages of the same origin may read the stream, which is the default.
 	CORS *CORS
 
@@ -132,13 +148,57 @@ type Route struct {
 
 // Reopen says how the bridge opens an upstream stream again, from the last id that was sent, so that the browser sees
 // nothing of a failure. A stream that belongs to one browser is reopened only where the route has `event.id` and binds
-// ${last_event_id}; the values are filled in for every route.
+// ${last_event_id}, a shared one in any case; the values are filled in for every route.
 type Reopen struct {
 	// MaxAttempts is how many attempts may fail in a row; 0, the default, is without limit.
 	MaxAttempts int
 	// Base is the delay before the first attempt, 200 ms by default. It doubles up to Max, 10 s by default, and is
 	// jittered. Base is over 0, and Max is at least Base.
 	Base, Max time.Duration
+}
+
+// Share says that requests which ask the upstream for the same share one upstream stream: those whose request message, the
+// fields of the cursor aside, and whose metadata are the same. [NewShare] fills in the defaults.
+type Share struct {
+	// LateJoin is what a client gets of the events before it came. A route has to say it.
+	LateJoin LateJoin
+	// Replay bounds the log from which clients resume and late ones join.
+	Replay Replay
+	// SlowClient is what becomes of a client that is half the log behind: it is cut off ("disconnect", the default), while
+	// it still can resume, or goes on with what LateJoin says ("skip"), and is told.
+	SlowClient string
+	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default, and 0 is not
+	// at all.
+	Linger time.Duration
+	// MaxAge is the time after which the upstream stream is opened again, with a new check of the caller's credentials; 0,
+	// the default, is never.
+	MaxAge time.Duration
+}
+
+// LateJoin is which events of a shared stream a client gets that comes later, or that lost its place.
+type LateJoin struct {
+	// Mode is one of
+	//
+	//   - "latest": the newest event.
+	//   - "latest_by": the newest event for each value of Field, in the order of the stream.
+	//   - "since": all events from the newest one that has Field.
+	//   - "all": all events that the log has.
+	//   - "none": none.
+	Mode string
+	// Field is a field path for "latest_by" and "since", and "" otherwise.
+	Field string
+	// Keys bounds, for "latest_by", how many values of Field are kept, 10,000 by default; it is at least 1, and 0 otherwise.
+	Keys int
+}
+
+// Replay bounds the log of one shared stream: the oldest events go first. An event that is over Bytes alone is kept alone.
+type Replay struct {
+	// Events is at least 1; 1,024 by default.
+	Events int
+	// Bytes is over 0; 4 MiB by default. It counts all forms of an event that are in memory.
+	Bytes Size
+	// Age is over 0; 5 min by default.
+	Age time.Duration
 }
 
 // CORS says which pages of other origins may read a route's streams.

@@ -17,6 +17,7 @@ func (r *Route) Validate() Problems {
 	w := treeWriter{&c}
 	s.allRoutes = []*mappedRoute{s.mapRoute(w.route(r))}
 	s.checkResuming()
+	s.checkSharedIDs()
 	out := make(Problems, len(c.problems))
 	for i, p := range c.problems {
 		out[i] = r.Problem(p.Path, p.Message, p.Hint)
@@ -43,6 +44,9 @@ func (w treeWriter) route(r *Route) *node {
 	w.request(root.section("request"), r.Request)
 	w.metadata(root.section("metadata"), r.Metadata)
 	w.event(root.section("event"), r.Event)
+	if r.Share != nil {
+		w.share(root.section("share"), r.Share)
+	}
 	root.set("on_end", textNode(r.OnEnd))
 	if r.Reopen != defaultRoute().Reopen { // said where nothing was asked for, it would be warned of
 		reopen := root.section("reopen")
@@ -59,6 +63,7 @@ func (w treeWriter) route(r *Route) *node {
 	root.set("open_wait", textNode(r.OpenWait.String()))
 	root.set("heartbeat", textNode(r.Heartbeat.String()))
 	root.set("write_timeout", textNode(r.WriteTimeout.String()))
+	root.set("send_buffer", textNode(r.SendBuffer.String()))
 	root.set("max_age", textNode(r.MaxAge.String()))
 	root.set("max_event_bytes", textNode(r.MaxEventBytes.String()))
 	if r.CORS != nil {
@@ -117,6 +122,35 @@ func (w treeWriter) event(n *node, e EventMapping) {
 		n.section("name").set("const", textNode(e.NameConst))
 	default:
 		w.add(nowhere().problem(joinPath(n.path, "name"), "expected a field path or a constant, found both: keep one of the two", ""))
+	}
+}
+
+func (w treeWriter) share(n *node, s *Share) {
+	w.lateJoin(n, s.LateJoin)
+	replay := n.section("replay")
+	replay.set("events", textNode(strconv.Itoa(s.Replay.Events)))
+	replay.set("bytes", textNode(s.Replay.Bytes.String()))
+	replay.set("age", textNode(s.Replay.Age.String()))
+	n.set("slow_client", textNode(s.SlowClient))
+	n.set("linger", textNode(s.Linger.String()))
+	n.set("max_age", textNode(s.MaxAge.String()))
+}
+
+// lateJoin writes a mode out as the file gives it: a word, or a mapping.
+func (w treeWriter) lateJoin(share *node, late LateJoin) {
+	mapped := late.Mode == "latest_by" || late.Mode == "since"
+	if !mapped {
+		share.setWord("late_join", late.Mode)
+		if late.Field != "" || late.Keys != 0 {
+			w.add(nowhere().problem(joinPath(share.path, "late_join"),
+				"a field and a number of keys are for `latest_by`, a field for `since`: expected neither with "+quote(late.Mode), ""))
+		}
+		return
+	}
+	n := share.section("late_join")
+	n.set(late.Mode, textNode(late.Field))
+	if late.Mode == "latest_by" || late.Keys != 0 {
+		n.set("keys", textNode(strconv.Itoa(late.Keys)))
 	}
 }
 

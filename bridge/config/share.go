@@ -1,0 +1,136 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// defaultShare returns the settings of a shared route that says nothing of them. It has no LateJoin: there is no answer
+// that is right for a stream of changes and for one of states.
+func defaultShare() *Share {
+	return &Share{
+		Replay:     Replay{Events: 1024, Bytes: 4 * MiB, Age: 5 * time.Minute},
+		SlowClient: "disconnect",
+		Linger:     10 * time.Second,
+	}
+}
+
+// defaultKeys is how many last values are kept.
+const defaultKeys = 10_000
+
+// NewShare returns how a route shares its upstream streams, with every setting but the given one at the default that a
+// file without it would give. LateJoin.Keys may be left 0 for the default. [Route.Validate] checks it with its route.
+func NewShare(late LateJoin) *Share {
+	s := defaultShare()
+	s.LateJoin = late
+	if late.Mode == "latest_by" && late.Keys == 0 {
+		s.LateJoin.Keys = defaultKeys
+	}
+	return s
+}
+
+// share decodes how a route shares its upstream streams. It returns nil for `off`, with which a route undoes what
+// `defaults` say.
+func (d *decoder) share(n *node) *Share {
+	if n.kind != mapping {
+		d.oneOfFor("a mapping such as {late_join: latest}, or `off`", "off")(n)
+		return nil
+	}
+	s := defaultShare()
+	d.fields(n, "route.share", []field{
+		{"late_join", func(n *node) { s.LateJoin = d.lateJoin(n) }},
+		{"replay", func(n *node) {
+			d.fields(n, "route.share.replay", []field{
+				{"events", into(&s.Replay.Events, d.atLeast(1))},
+				{"bytes", into(&s.Replay.Bytes, d.size)},
+				{"age", into(&s.Replay.Age, d.positive)},
+			})
+		}},
+		{"slow_client", into(&s.SlowClient, d.oneOf("disconnect", "skip"))},
+		{"linger", into(&s.Linger, d.duration)},
+		{"max_age", into(&s.MaxAge, d.duration)},
+	})
+	return s
+}
+
+// lateJoin decodes a word, or {latest_by: FIELD, keys: N}, or {since: FIELD}.
+func (d *decoder) lateJoin(n *node) (late LateJoin) {
+	if n.kind != mapping {
+		late.Mode, _ = d.oneOfFor("`latest`, `all`, `none`, {latest_by: FIELD} or {since: FIELD}", "latest", "all", "none")(n)
+		return late
+	}
+	keys := defaultKeys
+	d.fields(n, "route.share.late_join", []field{
+		{"latest_by", into(&late.Field, d.fieldPath)},
+		{"keys", into(&keys, d.atLeast(1))},
+		{"since", into(&late.Field, d.fieldPath)},
+	})
+	latest, since, bound := n.child("latest_by"), n.child("since"), n.child("keys")
+	switch {
+	case latest == nil && since == nil:
+		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found neither", ""))
+	case latest != nil && since != nil:
+		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found both", ""))
+	case latest != nil:
+		late.Mode, late.Keys = "latest_by", keys
+	case bound != nil:
+		d.add(bound.place().problem(bound.path, "`keys` bounds `latest_by`: expected it beside that only", ""))
+	default:
+		late.Mode = "since"
+	}
+	return late
+}
+
+// checkShare sees that a shared route says what late clients get, and that its streams are nobody's alone. The section of
+// `defaults` need not be complete: a route can add to it.
+func (d *decoder) checkShare(r *mappedRoute) {
+	n := r.node.child("share")
+	if n == nil {
+		return
+	}
+	d.missing(n, "late_join", "what a browser gets that comes later, such as `latest`")
+	if r.Share == nil || !slices.Contains(r.Methods, "POST") {
+		return
+	}
+	for _, method := range r.node.child("methods").children {
+		if method.kind == scalar && method.text() == "POST" {
+			d.problem(method, "leave POST out, or say `share: off`",
+				"a POST may have an effect, and what it answers is for its sender: expected only GET on a shared route")
+		}
+	}
+}
+
+// checkSharedIDs warns of shared routes whose messages have no id. An id may also come from annotations, which a schema
+// has.
+func (s *sections) checkSharedIDs() {
+	if s.annotated() || s.reports > 0 {
+		return // what is wrong may be what is missed here
+	}
+	for _, r := range s.allRoutes {
+		if r.Share == nil || r.Event.ID != "" {
+			continue
+		}
+		s.warnOf(r, "share", "set `event.id` to a field that tells one message from the next",
+			"the route %s has no `event.id`: the ids of its shared streams are the bridge's own, and resume only in the same process",
+			r.shownPath())
+	}
+}
+
+// checkReplayBytes warns of logs that never hold what their routes ask for, since all logs together may hold less.
+func (s *sections) checkReplayBytes(total Size) {
+	for _, r := range s.allRoutes {
+		if r.Share != nil && r.Share.Replay.Bytes > total {
+			s.warnOf(r, "share.replay.bytes", "", "the log of one stream may hold %v, but all logs together %v: see `server.limits.replay_bytes`",
+				r.Share.Replay.Bytes, total)
+		}
+	}
+}
+
+// warnOf warns of the value of a key of a route, or where the route leaves it out, of the section around it.
+func (s *sections) warnOf(r *mappedRoute, key, hint, format string, args ...any) {
+	found, _ := r.node.find(key)
+	p := found.place().problem(found.path, fmt.Sprintf(format, args...), hint)
+	p.Warning = true
+	s.add(p)
+}
