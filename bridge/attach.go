@@ -22,8 +22,7 @@ type subscription struct {
 	header atomic.Pointer[metadata.MD] // response metadata; not nil once the upstream has accepted the stream
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the reader has ended
-	end    *ending       // how the stream ended, readable once the queue has
-	events bool          // whether there was an event before the end, likewise
+	events bool          // whether there was an event before the end, readable once the queue has one
 }
 
 // attach binds the request message and opens the caller's stream. It does not wait for the upstream: the reader does, off the
@@ -56,9 +55,9 @@ func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables [
 	}
 	go func() {
 		defer close(sub.done)
-		sub.end = r.run(ctx, request)
+		end := r.run(ctx, request)
 		sub.events = r.pushed
-		sub.queue.End(rt.last(c, sub.end))
+		sub.queue.End(rt.last(c, end))
 	}()
 	return sub, nil
 }
@@ -92,23 +91,32 @@ func (b *Bridge) newSubscription(ctx context.Context, timeout time.Duration) (co
 func (s *subscription) opening(ctx context.Context, wait time.Duration, drain <-chan struct{}) (opened bool, end *ending) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for waiting := true; waiting; {
+	ready := make(chan struct{}, 1)
+	defer s.queue.Watch(func() {
+		select {
+		case ready <- struct{}{}:
+		default:
+		}
+	})()
+	for s.silent() {
 		select {
 		case <-ctx.Done():
 			return false, nil
 		case <-timer.C:
-			waiting = false
+			return true, nil
 		case <-drain:
-			waiting = false
-		case <-s.queue.Ready(): // which a reset, the bridge's own word, makes ready too
-			waiting = s.header.Load() == nil && !s.queue.Ended()
+			return true, nil
+		case <-ready: // which a reset, the bridge's own word, makes ready too
 		}
 	}
-	if s.queue.Ended() && !s.events {
-		return true, s.end
+	if last := s.queue.Ended(); last != nil && !s.events {
+		return true, endingOf(last)
 	}
 	return true, nil
 }
+
+// silent reports whether the upstream has not said anything yet.
+func (s *subscription) silent() bool { return s.header.Load() == nil && s.queue.Ended() == nil }
 
 // close ends the stream, and waits until its reader has ended.
 func (s *subscription) close() {

@@ -73,7 +73,7 @@ func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscri
 	writeStreamHeader(w, c, end)
 	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c))
 	if c.format == lines {
-		writeTrailer(w, sub.queue.Ended(), sub.end)
+		writeTrailer(w, out.End)
 	}
 	if errors.Is(out.Err, http.ErrNotSupported) {
 		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
@@ -101,19 +101,20 @@ func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// writeTrailer says how a stream ended to whoever reads a format that has no room for it. ended tells whether end, the
-// upstream's, is known: what else ends a stream is the bridge.
-func writeTrailer(w http.ResponseWriter, ended bool, end *ending) {
-	if !ended {
-		end = refuse(codes.Unavailable, byDrain, "the bridge ended the connection")
+// writeTrailer says how a stream ended to whoever reads a format that has no room for it. last is nil where it was the bridge
+// that ended it.
+func writeTrailer(w http.ResponseWriter, last *pump.End) {
+	end := refuse(codes.Unavailable, byDrain, "the bridge ended the connection")
+	if last != nil {
+		end = endingOf(last)
 	}
 	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.code)))
 	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
 }
 
 // settings returns how the pump serves one caller of rt.
-func (b *Bridge) settings(rt *route, c *caller) pump.Settings {
-	s := pump.Settings{
+func (b *Bridge) settings(rt *route, c *caller) *pump.Settings {
+	s := &pump.Settings{
 		Comment:   c.format.comment(),
 		Heartbeat: rt.cfg.Heartbeat,
 		MaxAge:    rt.cfg.MaxAge,

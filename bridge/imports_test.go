@@ -34,7 +34,12 @@ func allowedImports() map[string][]string {
 		"bridge/sse":               {"std"},
 		"bridge/transcode":         {"std", protobuf},
 		"bridge/internal/pathtmpl": {"std"},
-		"bridge/internal/pump":     {"std", "bridge/sse"},
+		"bridge/internal/backoff":  {"std", "bridge/internal/pump"},
+		"bridge/internal/frame":    {"std"},
+		"bridge/internal/fanout": {
+			"std", "bridge/sse", "bridge/replay", "bridge/internal/backoff", "bridge/internal/frame", "bridge/internal/pump",
+		},
+		"bridge/internal/pump":     {"std", "bridge/sse", "bridge/internal/frame", "golang.org/x/sys/unix"},
 		"bridge/internal/bind":     {"std", protobuf},
 		"bridge/internal/upstream": {"std", grpc},
 		"bridge/internal/schema": {

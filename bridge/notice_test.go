@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -43,7 +44,7 @@ func TestNoticeTellsOfAGapThatLasts(t *testing.T) {
 					time.Sleep(gap / 2)
 					n.flowing()
 				}
-				assert.Equal(t, tt.want, string(q.Take().Frames))
+				assert.Equal(t, tt.want, taken(q))
 			})
 		})
 	}
@@ -56,7 +57,7 @@ func TestNoticeIsSilentOnceStopped(t *testing.T) {
 		n.interrupted(refuse(codes.Unavailable, byUpstream, ""))
 		n.stop()
 		time.Sleep(time.Minute)
-		assert.Empty(t, q.Take().Frames)
+		assert.Empty(t, taken(q))
 	})
 }
 
@@ -68,26 +69,8 @@ func TestAStreamThatFoundNoSlotIsTurnedAway(t *testing.T) {
 	require.ErrorIs(t, end.cause, upstream.ErrNoSlot, "the operator can do something about it")
 }
 
-func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := backoff{base: 100 * time.Millisecond, max: time.Second}
-		for i, milliseconds := range []int64{100, 200, 400, 800, 1000, 1000} {
-			began := time.Now()
-			assert.True(t, b.next(t.Context(), false))
-			assert.InDelta(t, milliseconds, time.Since(began).Milliseconds(), float64(milliseconds)/5+1, "attempt %d", i)
-		}
-		began := time.Now()
-		assert.True(t, b.next(t.Context(), true), "a stream that brought something begins anew")
-		assert.LessOrEqual(t, time.Since(began), 120*time.Millisecond)
-	})
-}
-
-func TestBackoffGivesUpAfterItsAttempts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := backoff{base: time.Millisecond, max: time.Second, attempts: 2}
-		assert.True(t, b.next(t.Context(), false))
-		assert.True(t, b.next(t.Context(), false))
-		assert.False(t, b.next(t.Context(), false))
-		assert.True(t, b.next(t.Context(), true))
-	})
+// taken is what waits in a queue.
+func taken(q *pump.Queue) string {
+	pieces, _ := q.Peek(nil, 0)
+	return string(bytes.Join(pieces, nil))
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -36,11 +37,11 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	r.tellReset(ctx)
 	end = r.open(ctx, request)
 	defer func() { r.report(end) }()
-	wait := backoff{base: r.rt.cfg.Reopen.Base, max: r.rt.cfg.Reopen.Max, attempts: r.rt.cfg.Reopen.MaxAttempts}
+	wait := backoff.Backoff{Policy: r.rt.reopening()}
 	for r.mayReopen(end) {
 		r.notice.interrupted(end)
 		next, ok := r.nextRequest()
-		if !ok || !wait.next(ctx, r.events > 0) {
+		if !ok || !wait.Next(ctx, r.events > 0) {
 			break
 		}
 		r.observer.Reopened(r.rt.cfg.Name)

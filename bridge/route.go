@@ -7,6 +7,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -61,6 +62,12 @@ func (rt *route) wantsHTTPStatus(c *caller) bool {
 	return !c.eventSource || rt.cfg.OpenErrors == "http"
 }
 
+// reopening is how attempts to open a broken stream again are spaced.
+func (rt *route) reopening() backoff.Policy {
+	r := rt.cfg.Reopen
+	return backoff.Policy{Base: r.Base, Max: r.Max, Attempts: r.MaxAttempts}
+}
+
 // types resolves what an Any in a status holds; nil where no schema is known.
 func (rt *route) types() transcode.Resolver {
 	if rt.plan == nil {
@@ -72,7 +79,7 @@ func (rt *route) types() transcode.Resolver {
 // last renders an ending as the last thing that a caller of this route is told.
 func (rt *route) last(c *caller, e *ending) pump.End {
 	e = c.told(e)
-	end := pump.End{Reason: string(e.reason)}
+	end := pump.End{Reason: string(e.reason), Detail: e}
 	if c.format == lines {
 		return end
 	}
@@ -81,6 +88,15 @@ func (rt *route) last(c *caller, e *ending) pump.End {
 		end.Comeback = rt.comeback()
 	}
 	return end
+}
+
+// endingOf returns the ending that was rendered as an end.
+func endingOf(end *pump.End) *ending {
+	e, ok := end.Detail.(*ending)
+	if !ok {
+		panic("an end that no ending was rendered as") // every end comes from route.last
+	}
+	return e
 }
 
 // maxComeback bounds how long a browser is told to stay away from a route that fails.

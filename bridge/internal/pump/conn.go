@@ -1,14 +1,18 @@
 package pump
 
 import (
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
-// Conn is a subscriber's connection, as the pump sees it. Only the pump's goroutine calls it.
+// Conn is a subscriber's connection, as [Run] sees it.
 type Conn interface {
-	// Write sends p whole and at once. An error means that the connection is of no more use.
-	Write(p []byte) error
+	// Write sends all pieces, and at once. An error means that the connection is of no more use. Only Run's goroutine calls it.
+	Write(pieces ...[]byte) error
+	// Abort makes a Write that waits, and every later one, return an error soon. It may be called by anyone.
+	Abort()
 }
 
 // HTTPConn writes to a response of net/http. It gives the client Timeout to take each 64 KiB, so that a large event does
@@ -18,6 +22,8 @@ type HTTPConn struct {
 	Response   http.ResponseWriter
 	Controller *http.ResponseController
 	Timeout    time.Duration
+
+	aborted atomic.Bool
 }
 
 // NewHTTPConn returns a connection over w.
@@ -25,25 +31,52 @@ func NewHTTPConn(w http.ResponseWriter, timeout time.Duration) *HTTPConn {
 	return &HTTPConn{Response: w, Controller: http.NewResponseController(w), Timeout: timeout}
 }
 
-// Write implements [Conn]. It fails where w, or what wraps it, supports neither write deadlines nor flushing: a client that
-// stalls could then not be cut off.
-func (c *HTTPConn) Write(p []byte) error {
-	for {
-		if err := c.Controller.SetWriteDeadline(time.Now().Add(c.Timeout)); err != nil {
-			return err
-		}
-		piece := p[:min(len(p), pieceBytes)]
-		if _, err := c.Response.Write(piece); err != nil {
-			return err
-		}
-		if p = p[len(piece):]; len(p) == 0 {
-			break
+// errAborted is what a write gets after Abort.
+var errAborted = errors.New("the connection was given up")
+
+// Write implements [Conn]. It fails where the response, or what wraps it, supports neither write deadlines nor flushing: a
+// client that stalls could then not be cut off.
+func (c *HTTPConn) Write(pieces ...[]byte) error {
+	if err := c.patience(); err != nil {
+		return err
+	}
+	left := pieceBytes // of what has to be taken by the deadline
+	for _, p := range pieces {
+		for len(p) > 0 {
+			if left == 0 {
+				if err := c.patience(); err != nil {
+					return err
+				}
+				left = pieceBytes
+			}
+			part := p[:min(len(p), left)]
+			if _, err := c.Response.Write(part); err != nil {
+				return err
+			}
+			p, left = p[len(part):], left-len(part)
 		}
 	}
 	if err := c.Controller.Flush(); err != nil {
 		return err
 	}
 	return c.Controller.SetWriteDeadline(time.Time{})
+}
+
+// patience begins a new deadline.
+func (c *HTTPConn) patience() error {
+	if err := c.Controller.SetWriteDeadline(time.Now().Add(c.Timeout)); err != nil {
+		return err
+	}
+	if c.aborted.Load() { // whose deadline was overwritten just now
+		return errAborted
+	}
+	return nil
+}
+
+// Abort implements [Conn].
+func (c *HTTPConn) Abort() {
+	c.aborted.Store(true)
+	_ = c.Controller.SetWriteDeadline(time.Now()) // a response without deadlines fails with its first write
 }
 
 // pieceBytes is what has to be taken within one write deadline. The batches of a stream of small events are no larger.

@@ -51,3 +51,12 @@ func TestAStalledReaderIsCutOff(t *testing.T) {
 		assert.Error(t, pump.NewHTTPConn(s, 10*time.Second).Write(make([]byte, 4<<20)))
 	})
 }
+
+func TestAnAbortedConnectionTakesNothingMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := pump.NewHTTPConn(&slowResponse{perSecond: 1 << 20}, 10*time.Second)
+		require.NoError(t, conn.Write([]byte("a"), []byte("b")))
+		conn.Abort()
+		assert.Error(t, conn.Write([]byte("c")))
+	})
+}

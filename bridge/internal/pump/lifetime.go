@@ -10,24 +10,24 @@ type lifetime struct {
 	drain <-chan struct{} // nil once it was seen
 	timer *time.Timer     // nil while nothing limits the stream
 	at    time.Time
-	end   End
+	end   *End
 }
 
-func newLifetime(s Settings) *lifetime {
+func newLifetime(s *Settings) *lifetime {
 	l := &lifetime{drain: s.Drain}
 	if s.MaxAge > 0 {
-		l.limit(s.MaxAge-time.Duration(rand.Float64()*0.2*float64(s.MaxAge)), s.AgeEnd)
+		l.limit(s.lifeTime(), &s.AgeEnd)
 	}
 	return l
 }
 
 // drainNow picks this stream's moment within the drain.
-func (l *lifetime) drainNow(s Settings) {
+func (l *lifetime) drainNow(s *Settings) {
 	l.drain = nil
-	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), s.DrainEnd)
+	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), &s.DrainEnd)
 }
 
-func (l *lifetime) limit(after time.Duration, end End) {
+func (l *lifetime) limit(after time.Duration, end *End) {
 	at := time.Now().Add(after)
 	if l.timer != nil && l.at.Before(at) {
 		return

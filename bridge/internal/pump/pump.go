@@ -2,60 +2,16 @@ package pump
 
 import (
 	"context"
-	"math/rand/v2"
+	"sync/atomic"
 	"time"
-
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
-
-// Cursor is a subscriber's place in a sequence of finished frames. Run is its only caller.
-type Cursor interface {
-	// Ready holds a value when Take may have something new to return.
-	Ready() <-chan struct{}
-	// Take returns everything between the cursor and the head, and moves the cursor there. The bytes are valid until the
-	// next call; Run calls until nothing is left, so that they are given back.
-	Take() Batch
-}
-
-// Batch is what a cursor had ready.
-type Batch struct {
-	Frames []byte // whole frames, one after the other
-	Events int    // how many
-	End    *End   // not nil where nothing follows
-}
-
-// End is the last thing that a subscriber is told.
-type End struct {
-	// Frame is the rendered status.
-	Frame []byte
-	// Comeback is the reconnection time to tell the browser, not jittered yet; 0 leaves it alone.
-	Comeback time.Duration
-	// Reason names who ended the stream; the pump only hands it on.
-	Reason string
-}
-
-// Settings say how to serve one subscriber.
-type Settings struct {
-	// Retry is the reconnection time that the first write tells the browser, not jittered yet; 0 says nothing.
-	Retry time.Duration
-	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic. A format that
-	// knows no comments leaves it empty: then nothing is.
-	Comment   []byte
-	Heartbeat time.Duration
-	// MaxAge ends the stream with AgeEnd after this time, minus up to 20 % at random; 0 is never.
-	MaxAge time.Duration
-	AgeEnd End
-	// Drain, when it is closed, ends the stream with DrainEnd at a random moment before DrainBy.
-	Drain    <-chan struct{}
-	DrainBy  func() time.Time
-	DrainEnd End
-}
 
 // Outcome is how a subscriber's stream went.
 type Outcome struct {
 	Reason string // that of the End, or [Gone], or [Slow]
+	End    *End   // that of the cursor, where it was what ended the stream
 	Events int
-	Bytes  int64
+	Bytes  int64 // as they were written
 	Err    error // of the write, where one failed
 }
 
@@ -67,119 +23,134 @@ const (
 
 // Run writes to conn what cur has, until the end that cur knows, the context's (the client has left), a drain or old age.
 // It writes at once: what is ready, or else a comment, so that the client sees its stream open.
-func Run(ctx context.Context, conn Conn, cur Cursor, s Settings) Outcome {
-	p := &pump{conn: conn}
+func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
+	p := &pump{conn: conn, cur: cur, s: s}
+	ready := make(chan struct{}, 1)
+	stop := cur.Topic().Watch(func() {
+		wake(ready)
+		if p.writing.Load() && cur.Overdue() {
+			conn.Abort()
+		}
+	})
+	defer stop()
 	beat := time.NewTimer(s.Heartbeat)
 	defer beat.Stop()
 	life := newLifetime(s)
 	defer life.stop()
-	reason, over := p.begin(cur.Take(), s)
+	over := p.begin()
 	always := make(chan struct{})
 	close(always)
 	more := always // nil once the cursor had nothing left; a stream that never pauses must see the other cases too
 	for !over {
 		select {
 		case <-ctx.Done():
-			reason, over = Gone, true
-		case <-cur.Ready():
+			p.out.Reason, over = Gone, true
+		case <-ready:
 			more = always
 		case <-more:
-			b := cur.Take()
-			if len(b.Frames) == 0 && b.End == nil {
+			if p.peek(); len(p.pieces) == 0 && p.end == nil {
 				more = nil
 			}
-			reason, over = p.deliver(b)
+			over = p.deliver()
 		case <-beat.C:
 			rest := s.Heartbeat - time.Since(p.lastWrite)
 			if rest <= 0 {
 				rest = s.Heartbeat
-				over, reason = len(s.Comment) > 0 && !p.write(s.Comment, 0), Slow
+				over = !p.beat()
 			}
 			beat.Reset(rest)
 		case <-life.drain:
 			life.drainNow(s)
 		case <-life.over():
-			if reason, over = p.deliver(cur.Take()); !over {
-				reason, over = p.finish(life.end), true
+			p.peek()
+			if over = p.deliver(); !over {
+				over = p.finish(life.end, false)
 			}
 		}
 	}
-	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: p.err}
+	return p.out
 }
+
+// batchBytes is about what one write carries at most.
+const batchBytes = 64 << 10
 
 type pump struct {
 	conn      Conn
-	buf       []byte // what finish and begin put together
+	cur       Cursor
+	s         *Settings
+	writing   atomic.Bool // while a write may wait for the client
+	pieces    [][]byte    // of the last peek, and what the pump adds
+	own       int         // how many it added
+	end       *End        // of the last peek
 	lastWrite time.Time
-	events    int
-	bytes     int64
-	err       error // of the write that failed
+	out       Outcome
 }
 
-// begin writes the first batch, with the reconnection time in the block of its first event. An end may bring its own; one
-// that does not is followed by a reconnect all the same, which is the browser's last. Where nothing is ready yet, that line
-// follows the opening comment: in a block of its own it would reach some clients as an event.
-func (p *pump) begin(b Batch, s Settings) (reason string, over bool) {
-	if b.Events == 0 && b.End != nil {
-		end := *b.End
-		if end.Comeback == 0 {
-			end.Comeback = s.Retry
-		}
-		b.End = &end
-		return p.deliver(b)
+func (p *pump) peek() { p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes) }
+
+// begin writes the first batch behind what opens the stream, and says whether that was all. The response's header goes out
+// even where there is nothing to say.
+func (p *pump) begin() (over bool) {
+	p.peek()
+	if len(p.pieces) == 0 && p.end != nil {
+		return p.finish(p.end, true)
 	}
-	var first []byte
-	if b.Events == 0 {
-		first = append(first, s.Comment...)
+	first := p.s.opening(nil, len(p.pieces) == 0)
+	p.pieces, p.own = append([][]byte{first}, p.pieces...), 1
+	if p.end != nil {
+		return p.finish(p.end, false)
 	}
-	if s.Retry > 0 {
-		first = sse.AppendRetry(first, Jitter(s.Retry))
-	}
-	b.Frames = append(first, b.Frames...)
-	if len(b.Frames) == 0 && !p.write(nil, 0) { // the response's header goes out all the same
-		return Slow, true
-	}
-	return p.deliver(b)
+	return !p.write()
 }
 
 // deliver writes a batch, in one write with its end, and says whether that was all.
-func (p *pump) deliver(b Batch) (reason string, over bool) {
+func (p *pump) deliver() (over bool) {
 	switch {
-	case b.End != nil:
-		p.buf = append(p.buf[:0], b.Frames...)
-		p.events += b.Events
-		return p.finish(*b.End), true
-	case len(b.Frames) == 0:
-		return "", false
-	case !p.write(b.Frames, b.Events):
-		return Slow, true
-	}
-	return "", false
-}
-
-// finish writes what p.buf holds and the end behind it, in one write.
-func (p *pump) finish(e End) string {
-	if e.Comeback > 0 {
-		p.buf = sse.AppendRetry(p.buf, Jitter(e.Comeback))
-	}
-	p.buf = append(p.buf, e.Frame...)
-	if !p.write(p.buf, 0) {
-		return Slow
-	}
-	return e.Reason
-}
-
-func (p *pump) write(b []byte, events int) bool {
-	if p.err = p.conn.Write(b); p.err != nil {
+	case p.end != nil:
+		return p.finish(p.end, false)
+	case len(p.pieces) == 0:
 		return false
 	}
-	p.lastWrite = time.Now()
-	p.events += events
-	p.bytes += int64(len(b))
+	return !p.write()
+}
+
+// finish writes the last batch and the end behind it, in one write. alone says that nothing was ever written before.
+func (p *pump) finish(e *End, alone bool) (over bool) {
+	p.pieces = append(p.pieces, p.s.closing(nil, *e, alone))
+	p.own++
+	if p.write() {
+		p.out.Reason = e.Reason
+		if e == p.end {
+			p.out.End = e
+		}
+	}
 	return true
 }
 
-// Jitter returns d plus or minus up to 20 %, so that clients which were cut together do not come back together.
-func Jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+// beat writes a heartbeat, and reports false where the connection broke.
+func (p *pump) beat() bool {
+	b := p.s.heartbeat(nil)
+	if len(b) == 0 {
+		return true
+	}
+	p.pieces, p.own = append(p.pieces[:0], b), 1
+	return p.write()
+}
+
+// write writes the pieces, of which the cursor passes those that are its own. It reports false where the connection broke.
+func (p *pump) write() bool {
+	p.writing.Store(true)
+	p.out.Err = p.conn.Write(p.pieces...)
+	p.writing.Store(false)
+	if p.out.Err != nil {
+		p.out.Reason = Slow
+		return false
+	}
+	p.lastWrite = time.Now()
+	for _, b := range p.pieces {
+		p.out.Bytes += int64(len(b))
+	}
+	p.out.Events += p.cur.Advance(len(p.pieces) - p.own)
+	p.pieces, p.own = p.pieces[:0], 0
+	return true
 }

@@ -1,6 +1,7 @@
 package pump_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -30,14 +31,16 @@ type recorder struct {
 
 func newRecorder() *recorder { return &recorder{began: time.Now()} }
 
-func (r *recorder) Write(p []byte) error {
+func (r *recorder) Write(pieces ...[]byte) error {
 	if r.err != nil {
 		return r.err
 	}
 	time.Sleep(r.stall)
-	r.writes = append(r.writes, write{time.Since(r.began), string(p)})
+	r.writes = append(r.writes, write{time.Since(r.began), string(bytes.Join(pieces, nil))})
 	return nil
 }
+
+func (r *recorder) Abort() {}
 
 func (r *recorder) text() string {
 	var all strings.Builder
@@ -48,14 +51,14 @@ func (r *recorder) text() string {
 }
 
 // start runs the pump, and returns a function that waits for its outcome.
-func start(ctx context.Context, conn pump.Conn, cur pump.Cursor, s pump.Settings) func() pump.Outcome {
+func start(ctx context.Context, conn pump.Conn, cur pump.Cursor, s *pump.Settings) func() pump.Outcome {
 	out := make(chan pump.Outcome, 1)
 	go func() { out <- pump.Run(ctx, conn, cur, s) }()
 	return func() pump.Outcome { return <-out }
 }
 
-func settings() pump.Settings {
-	return pump.Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second}
+func settings() *pump.Settings {
+	return &pump.Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second}
 }
 
 func TestRunOpensASilentStreamWithAComment(t *testing.T) {
@@ -84,6 +87,8 @@ func TestRunPutsTheRetryIntoTheFirstBlock(t *testing.T) {
 		out := start(t.Context(), conn, q, s)()
 		require.Len(t, conn.writes, 1, "all that is ready goes out in one write")
 		assert.Regexp(t, `\Aretry: \d+\ndata: 1\n\ndata: 2\n\ndata: end\n\n\z`, conn.writes[0].text)
+		assert.Equal(t, "upstream", out.End.Reason)
+		out.End = nil
 		assert.Equal(t, pump.Outcome{Reason: "upstream", Events: 2, Bytes: int64(len(conn.writes[0].text))}, out)
 	})
 }
@@ -169,7 +174,7 @@ func TestRunEndsInGoodOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn, q, s := newRecorder(), pump.NewQueue(1024), settings()
-				tt.settings(&s)
+				tt.settings(s)
 				out := start(t.Context(), conn, q, s)()
 				assert.Equal(t, tt.reason, out.Reason)
 				last := conn.writes[len(conn.writes)-1]
@@ -209,7 +214,7 @@ func TestRunSendsTheHeaderOfAFormatWithoutComments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		conn, q := newRecorder(), pump.NewQueue(1024)
-		wait := start(ctx, conn, q, pump.Settings{Heartbeat: time.Second})
+		wait := start(ctx, conn, q, &pump.Settings{Heartbeat: time.Second})
 		time.Sleep(time.Minute)
 		q.Notice([]byte("{}\n"))
 		synctest.Wait()
@@ -231,10 +236,14 @@ func TestJitterStaysWithinTwentyPercent(t *testing.T) {
 }
 
 // firehose is a cursor that always has another event.
-type firehose struct{ ready chan struct{} }
+type firehose struct{}
 
-func (f firehose) Ready() <-chan struct{} { return f.ready }
-func (f firehose) Take() pump.Batch       { return pump.Batch{Frames: []byte("x\n\n"), Events: 1} }
+func (firehose) Peek(dst [][]byte, _ int) ([][]byte, *pump.End) {
+	return append(dst, []byte("x\n\n")), nil
+}
+func (firehose) Advance(n int) int { return n }
+func (firehose) Overdue() bool     { return false }
+func (firehose) Topic() pump.Topic { return pump.NewQueue(0) }
 
 func TestRunEndsAStreamThatNeverPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -244,5 +253,32 @@ func TestRunEndsAStreamThatNeverPauses(t *testing.T) {
 		out := start(t.Context(), conn, firehose{}, s)()
 		assert.Equal(t, "max_age", out.Reason)
 		assert.LessOrEqual(t, time.Since(conn.began), 1100*time.Millisecond)
+	})
+}
+
+// laggard is a cursor whose subscriber falls too far behind while a write waits.
+type laggard struct {
+	*pump.Queue
+	late bool
+}
+
+func (l *laggard) Overdue() bool { return l.late }
+
+// stuck is a connection whose writes wait until it is given up.
+type stuck struct{ aborted chan struct{} }
+
+func (s stuck) Write(...[]byte) error { <-s.aborted; return errors.New("given up") }
+func (s stuck) Abort()                { close(s.aborted) }
+
+func TestRunGivesUpASubscriberThatFallsTooFarBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cur := &laggard{Queue: pump.NewQueue(1024)}
+		wait := start(t.Context(), stuck{make(chan struct{})}, cur, settings())
+		synctest.Wait() // the opening comment is on its way
+		require.NoError(t, cur.Push(t.Context(), []byte("a\n\n")))
+		synctest.Wait()
+		cur.late = true
+		require.NoError(t, cur.Push(t.Context(), []byte("b\n\n")))
+		assert.Equal(t, pump.Slow, wait().Reason)
 	})
 }

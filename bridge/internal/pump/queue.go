@@ -5,40 +5,48 @@ import (
 	"sync"
 )
 
-// Queue hands finished frames from the one goroutine that reads an upstream stream to the one that writes to the browser.
+// Queue hands finished pieces from the one goroutine that reads an upstream stream to the one that writes to the browser.
 // It is bounded: what waits in it and what the writer has taken but not finished writing stay together under the limit, or
-// are a single frame. A full queue makes Push wait, and through it the upstream: that is the back-pressure of a private stream.
+// are a single piece. A full queue makes Push wait, and through it the upstream: that is the back-pressure of a private stream.
 //
-// Push, Open and End belong to one goroutine, Ready and Take to another.
+// It is the [Cursor] of its only subscriber, and its own [Topic]. Push, Open and End belong to one goroutine, Peek and Advance
+// to another.
 type Queue struct {
 	limit int
-	ready chan struct{} // wakes the consumer; holds at most one value
 	room  chan struct{} // wakes the producer; holds at most one value
 
 	mu      sync.Mutex
-	pending []byte // frames that wait
+	notify  func() // nil while nobody watches
+	pending []byte // pieces that wait
 	events  int    // how many
 	taken   []byte // what the consumer works on; its memory is the next pending
+	held    int    // events in taken that the consumer has not passed yet
+	passed  bool   // whether it has
 	end     *End
 }
 
-// NewQueue returns a queue that holds up to limit bytes, or one frame of any size.
+var _ Cursor = (*Queue)(nil)
+
+// NewQueue returns a queue that holds up to limit bytes, or one piece of any size.
 func NewQueue(limit int) *Queue {
-	return &Queue{limit: limit, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true}
 }
 
 // Open tells the consumer that the stream is accepted although nothing is there to send yet.
-func (q *Queue) Open() { wake(q.ready) }
+func (q *Queue) Open() { q.tell() }
 
-// Push appends a copy of one frame. It waits while the queue is full, and returns the context's error where that ends first.
-func (q *Queue) Push(ctx context.Context, frame []byte) error {
+// Push appends a copy of one event. It waits while the queue is full, and returns the context's error where that ends first.
+func (q *Queue) Push(ctx context.Context, event []byte) error {
 	for {
 		q.mu.Lock()
-		if held := len(q.pending) + len(q.taken); held == 0 || held+len(frame) <= q.limit {
-			q.pending = append(q.pending, frame...)
+		if used := len(q.pending) + len(q.taken); used == 0 || used+len(event) <= q.limit {
+			q.pending = append(q.pending, event...)
 			q.events++
+			notify := q.notify
 			q.mu.Unlock()
-			wake(q.ready)
+			if notify != nil {
+				notify()
+			}
 			return nil
 		}
 		q.mu.Unlock()
@@ -50,13 +58,13 @@ func (q *Queue) Push(ctx context.Context, frame []byte) error {
 	}
 }
 
-// Notice appends a frame that is no event, whatever the limit: there are few, they are short, and they come from whoever
+// Notice appends a piece that is no event, whatever the limit: there are few, they are short, and they come from whoever
 // notices, while the producer waits. Unlike the other methods it may be called from any goroutine.
-func (q *Queue) Notice(frame []byte) {
+func (q *Queue) Notice(piece []byte) {
 	q.mu.Lock()
-	q.pending = append(q.pending, frame...)
+	q.pending = append(q.pending, piece...)
 	q.mu.Unlock()
-	wake(q.ready)
+	q.tell()
 }
 
 // End says that nothing follows but e. It never waits. Only the first call counts.
@@ -66,32 +74,77 @@ func (q *Queue) End(e End) {
 		q.end = &e
 	}
 	q.mu.Unlock()
-	wake(q.ready)
+	q.tell()
 }
 
-// Ended reports whether End was called. What its caller wrote before is then visible.
-func (q *Queue) Ended() bool {
+// Ended returns what End was called with, nil where it was not. What its caller wrote before is then visible.
+func (q *Queue) Ended() *End {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.end != nil
+	return q.end
 }
 
-// Ready holds a value when Take may have something new to return.
-func (q *Queue) Ready() <-chan struct{} { return q.ready }
-
-// Take returns all that waits. What it returned before is thereby given back: its bytes may be overwritten from now on, and
-// its room may be filled. So a consumer calls it until it returns nothing before it waits for Ready.
-func (q *Queue) Take() Batch {
+// Watch implements [Topic], for one watcher at a time.
+func (q *Queue) Watch(notify func()) (stop func()) {
 	q.mu.Lock()
-	q.pending, q.taken = q.taken[:0], q.pending
-	if cap(q.pending) > 2*q.limit { // one large frame must not keep its memory for the life of the stream
-		q.pending = nil
+	defer q.mu.Unlock()
+	q.notify = notify
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.notify = nil
 	}
-	b := Batch{Frames: q.taken, Events: q.events, End: q.end}
-	q.events = 0
+}
+
+func (q *Queue) tell() {
+	q.mu.Lock()
+	notify := q.notify
 	q.mu.Unlock()
-	wake(q.room)
-	return b
+	if notify != nil {
+		notify()
+	}
+}
+
+// Topic implements [Cursor].
+func (q *Queue) Topic() Topic { return q }
+
+// Overdue implements [Cursor]: its producer waits for whoever is slow.
+func (q *Queue) Overdue() bool { return false }
+
+// Peek implements [Cursor]: all that waits is one piece.
+func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
+	q.mu.Lock()
+	freed := false
+	if q.passed {
+		freed = len(q.taken) > 0
+		q.pending, q.taken = q.taken[:0], q.pending
+		if cap(q.pending) > 2*q.limit { // one large event must not keep its memory for the life of the stream
+			q.pending = nil
+		}
+		q.held, q.events, q.passed = q.events, 0, len(q.taken) == 0
+	}
+	if len(q.taken) > 0 {
+		dst = append(dst, q.taken)
+	}
+	if len(q.pending) == 0 {
+		end = q.end
+	}
+	q.mu.Unlock()
+	if freed {
+		wake(q.room)
+	}
+	return dst, end
+}
+
+// Advance implements [Cursor].
+func (q *Queue) Advance(n int) (events int) {
+	if n == 0 {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.passed = true
+	return q.held
 }
 
 func wake(c chan<- struct{}) {

@@ -28,11 +28,11 @@ func TestQueueHoldsNoMoreThanItsLimit(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, 2, pushed, "8 of 10 bytes wait; a third frame has no room")
 
-		assert.Equal(t, "fourfour", string(q.Take().Frames))
+		assert.Equal(t, "fourfour", take(q).text)
 		synctest.Wait()
 		assert.Equal(t, 2, pushed, "what the consumer still works on counts")
 
-		assert.Empty(t, q.Take().Frames, "nothing was ready, and what was taken is given back")
+		assert.Empty(t, take(q).text, "nothing was ready, and what was taken is given back")
 		synctest.Wait()
 		assert.Equal(t, 4, pushed)
 		cancel()
@@ -44,10 +44,35 @@ func TestQueueTakesOneFrameOfAnySize(t *testing.T) {
 	q := pump.NewQueue(10)
 	big := bytes.Repeat([]byte("x"), 1000)
 	require.NoError(t, q.Push(t.Context(), big))
-	b := q.Take()
-	assert.Equal(t, big, b.Frames)
-	assert.Equal(t, 1, b.Events)
-	assert.Nil(t, b.End)
+	assert.Equal(t, batch{string(big), 1, nil}, take(q))
+}
+
+// batch is what a consumer took.
+type batch struct {
+	text   string
+	events int
+	end    *pump.End
+}
+
+// take peeks at all that is ready, and passes it.
+func take(q *pump.Queue) batch {
+	pieces, end := q.Peek(nil, 0)
+	text := string(bytes.Join(pieces, nil))
+	return batch{text, q.Advance(len(pieces)), end}
+}
+
+func TestQueueShowsTheSameUntilItIsPassed(t *testing.T) {
+	q := pump.NewQueue(100)
+	require.NoError(t, q.Push(t.Context(), []byte("a")))
+	for range 2 {
+		pieces, end := q.Peek(nil, 0)
+		assert.Equal(t, [][]byte{[]byte("a")}, pieces)
+		assert.Nil(t, end)
+		require.NoError(t, q.Push(t.Context(), []byte("b")))
+		q.End(pump.End{Reason: "over"})
+	}
+	assert.Equal(t, 1, q.Advance(1))
+	assert.Equal(t, batch{"bb", 2, &pump.End{Reason: "over"}}, take(q))
 }
 
 func TestQueuePushEndsWithItsContext(t *testing.T) {
@@ -60,25 +85,23 @@ func TestQueuePushEndsWithItsContext(t *testing.T) {
 
 func TestQueueKeepsTheFirstEnd(t *testing.T) {
 	q := pump.NewQueue(10)
-	assert.False(t, q.Ended())
+	assert.Nil(t, q.Ended())
 	q.End(pump.End{Reason: "first"})
 	q.End(pump.End{Reason: "second"})
-	assert.True(t, q.Ended())
-	assert.Equal(t, "first", q.Take().End.Reason)
+	assert.Equal(t, "first", q.Ended().Reason)
+	assert.Equal(t, "first", take(q).end.Reason)
 }
 
-func TestQueueOpenWakesWithoutAnEvent(t *testing.T) {
+func TestQueueOpenTellsWithoutAnEvent(t *testing.T) {
 	q := pump.NewQueue(10)
+	told := 0
+	stop := q.Watch(func() { told++ })
 	q.Open()
-	<-q.Ready()
-	assert.Equal(t, pump.Batch{}, normal(q.Take()))
-}
-
-func normal(b pump.Batch) pump.Batch {
-	if len(b.Frames) == 0 {
-		b.Frames = nil
-	}
-	return b
+	assert.Equal(t, 1, told)
+	assert.Equal(t, batch{}, take(q))
+	stop()
+	q.Open()
+	assert.Equal(t, 1, told)
 }
 
 // Whatever is pushed, and however it is taken, comes out once and in order.
@@ -101,13 +124,20 @@ func TestQueueLosesNothing(t *testing.T) {
 		}()
 		var got strings.Builder
 		events := 0
-		for ended := false; !ended; {
-			<-q.Ready()
-			for b := q.Take(); len(b.Frames) > 0 || b.End != nil && !ended; b = q.Take() {
-				got.Write(b.Frames)
-				events += b.Events
-				ended = b.End != nil
+		ready := make(chan struct{}, 1)
+		defer q.Watch(func() {
+			select {
+			case ready <- struct{}{}:
+			default:
 			}
+		})()
+		for ended := false; !ended; {
+			b := take(q)
+			if got.WriteString(b.text); b.text == "" && b.end == nil {
+				<-ready
+			}
+			events += b.events
+			ended = b.end != nil
 		}
 		if got.String() != want.String() || events != len(sizes) {
 			t.Fatalf("pushed %q in %d frames, took %q in %d", want.String(), len(sizes), got.String(), events)
@@ -120,10 +150,12 @@ func frame(i, n int) string { return fmt.Sprintf("%d%s;", i, strings.Repeat("x",
 func TestQueueGivesBackTheMemoryOfALargeFrame(t *testing.T) {
 	q := pump.NewQueue(10)
 	require.NoError(t, q.Push(t.Context(), make([]byte, 1<<20)))
-	assert.Len(t, q.Take().Frames, 1<<20)
+	assert.Len(t, take(q).text, 1<<20)
 	for range 2 {
-		assert.Empty(t, q.Take().Frames)
+		assert.Empty(t, take(q).text)
 		require.NoError(t, q.Push(t.Context(), []byte("small")))
-		assert.Less(t, cap(q.Take().Frames), 1<<10)
+		pieces, _ := q.Peek(nil, 0)
+		assert.Less(t, cap(pieces[0]), 1<<10)
+		q.Advance(1)
 	}
 }
