@@ -10,7 +10,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// Whatever the file holds: no panic, and either a configuration or problems that all have a position.
+// Whatever the file holds: no panic, and either problems that all have a position, or a configuration whose routes are in
+// order for a Go program too.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/*.yaml", "testdata/problems/*.yaml"} {
 		files, err := filepath.Glob(pattern)
@@ -36,6 +37,11 @@ func FuzzParse(f *testing.F) {
 			problems = cfg.Warnings
 			for _, r := range cfg.Routes {
 				problems = append(problems, r.Problem("request.set.a[0]", "", ""), r.Problem("event.id", "", ""))
+				for _, p := range r.Validate() {
+					if !p.Warning {
+						t.Fatalf("accepted: %v", p)
+					}
+				}
 			}
 		case !errors.As(err, &problems):
 			t.Fatalf("no problems: %v", err)

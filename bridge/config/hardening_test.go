@@ -98,6 +98,17 @@ func TestSecretsStayOut(t *testing.T) {
 			assert.NotContains(t, rendered.String(), secret, key)
 		}
 	}
+	sections := []string{
+		"request: {set: {a: [%s, ['${env.SECRET}']]}}", "event: {name: {const: [%s]}}", "reopen: {backoff: {base: %s}}", "share: {slow_client: %s}",
+		"share: {late_join: %s}", "share: {late_join: {since: %s}}", "share: {late_join: {latest_by: a, keys: %s}}", "share: {replay: {events: %s}}",
+		"share: {replay: {bytes: %s}}", "share: {replay: {age: %s}}", "share: {linger: %s}", "share: {max_age: %s}", "share: {late_join: {%s: a}}",
+	}
+	for _, section := range sections {
+		problems := parseProblems(t, fmt.Sprintf("upstreams: {a: {target: b}}\nroutes:\n  - "+section+"\n", "'${env.SECRET}'"))
+		var rendered bytes.Buffer
+		problems.Render(&rendered)
+		assert.NotContains(t, rendered.String(), secret, section)
+	}
 	for _, p := range []string{"${env.SECRET}", "/a/{${env.SECRET}}/{${env.SECRET}.b}"} {
 		problems := parseProblems(t, "upstreams: {a: {target: b}}\nroutes:\n  - {rpc: a.B/C, path: '"+p+"'}\n")
 		assert.NotContains(t, problems.Error(), secret)
@@ -139,6 +150,7 @@ func TestLargeSections(t *testing.T) {
 		"origins":    {head + "routes:\n- path: /a\n  rpc: b.C/D\n  cors:\n    origins:\n" + lines("    - https://a%d\n"), 0},
 		"methods":    {head + "routes:\n- path: /a\n  rpc: b.C/D\n  methods:\n" + strings.Repeat("  - GET\n", many), 1},
 		"duplicates": {head + strings.Repeat("upstreams: 1\n", many), many},
+		"shared":     {head + "defaults: {share: {late_join: latest}, methods: [GET]}\nroutes:\n" + lines("- {path: /%d, rpc: b.C/D, methods: [POST]}\n"), many},
 		"keys":       {head + "routes:\n- path: /a\n  rpc: b.C/D\n" + lines("  k%d: 1\n"), many},
 		"references": {head + "server: {listen: \"" + strings.Repeat("${absent}", many) + "\"}\n", 1},
 		"variables":  {head + "routes: [{rpc: b.C/D, path: \"" + lines("/{f%d}") + "\"}]\n", 1},

@@ -15,6 +15,10 @@ func New(routes ...*Route) *Config {
 //	quotes.Event.ID = "sequence"
 //	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference("last_event_id")}}
 //
+// Each connection has its own upstream stream, unless [NewShare] says how they share:
+//
+//	quotes.Share = config.NewShare(config.LateJoin{Mode: "latest_by", Field: "symbol"})
+//
 // Nothing is checked here; [Route.Validate] does.
 func NewRoute(path string) *Route {
 	r := defaultRoute()

@@ -19,6 +19,16 @@ func ExampleNewRoute() {
 	// Output: /quotes/{symbol} 15s
 }
 
+// Ten thousand browsers that look at one symbol are one upstream stream. Who comes later begins with the newest quote.
+func ExampleNewShare() {
+	quotes := config.NewRoute("/quotes/{symbol}")
+	quotes.Event.ID = "sequence"
+	quotes.Share = config.NewShare(config.LateJoin{Mode: "latest"})
+	quotes.Share.Linger = time.Minute
+	fmt.Println(quotes.Share.Replay.Events, quotes.Share.Replay.Bytes, quotes.Share.SlowClient, quotes.Validate())
+	// Output: 1024 4MiB disconnect
+}
+
 func ExampleNew() {
 	quotes := config.NewRoute("/quotes/{symbol}")
 	quotes.Service, quotes.Method = "demo.market.v1.MarketService", "WatchQuotes"
@@ -100,6 +110,7 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 		"backoff":        {func(r *config.Route) { r.Reopen.Max = 1 }, ".reopen.backoff.max: expected at least"},
 		"status":         {func(r *config.Route) { r.Status = map[string]config.Verdict{"GONE": config.Stop} }, ".status.GONE: expected"},
 		"event bytes":    {func(r *config.Route) { r.MaxEventBytes = 0 }, ".max_event_bytes: expected a size"},
+		"send buffer":    {func(r *config.Route) { r.SendBuffer = 0 }, ".send_buffer: expected a size from 4KiB"},
 		"origin":         {func(r *config.Route) { r.CORS = &config.CORS{Origins: []string{"example.com"}} }, ".cors.origins[0]: expected"},
 		"reopening": {func(r *config.Route) { r.OnEnd = "reopen" },
 			"warning: routes[\"/quotes/{symbol}\"].on_end: the stream of the route"},
@@ -114,6 +125,45 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 				assert.Empty(t, p.File)
 				assert.Zero(t, p.Line+p.Column)
 			}
+		})
+	}
+}
+
+func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		late   config.LateJoin
+		change func(*config.Route)
+		want   string
+	}{
+		"no mode":           {late: config.LateJoin{}, want: ".share: `late_join` is missing"},
+		"mode":              {late: config.LateJoin{Mode: "newest"}, want: ".share.late_join: expected `latest`, `all`"},
+		"field of a word":   {late: config.LateJoin{Mode: "latest", Field: "symbol"}, want: ".share.late_join: a field and a number of keys"},
+		"keys of a word":    {late: config.LateJoin{Mode: "none", Keys: 1}, want: `expected neither with "none"`},
+		"field":             {late: config.LateJoin{Mode: "since", Field: "a b"}, want: ".share.late_join.since: expected a field path"},
+		"no field":          {late: config.LateJoin{Mode: "latest_by"}, want: ".share.late_join.latest_by: expected a field path"},
+		"keys":              {late: config.LateJoin{Mode: "latest_by", Field: "a", Keys: -1}, want: ".late_join.keys: expected a whole number"},
+		"keys of since":     {late: config.LateJoin{Mode: "since", Field: "a", Keys: 1}, want: ".late_join.keys: `keys` bounds `latest_by`"},
+		"events":            {change: func(r *config.Route) { r.Share.Replay.Events = 0 }, want: ".share.replay.events: expected a whole number"},
+		"bytes":             {change: func(r *config.Route) { r.Share.Replay.Bytes = 0 }, want: ".share.replay.bytes: expected a size"},
+		"age":               {change: func(r *config.Route) { r.Share.Replay.Age = 0 }, want: ".share.replay.age: expected a duration"},
+		"slow client":       {change: func(r *config.Route) { r.Share.SlowClient = "" }, want: ".share.slow_client: expected `disconnect`"},
+		"linger":            {change: func(r *config.Route) { r.Share.Linger = -1 }, want: ".share.linger: expected a duration"},
+		"max age":           {change: func(r *config.Route) { r.Share.MaxAge = -1 }, want: ".share.max_age: expected a duration"},
+		"without a default": {change: func(r *config.Route) { r.Share = &config.Share{} }, want: ".share.replay.events: expected"},
+		"POST":              {change: func(r *config.Route) { r.Methods = []string{"GET", "POST"} }, want: ".methods[1]: a POST may have an effect"},
+		"ids of the bridge": {change: func(r *config.Route) { r.Event.ID = "" }, want: "warning: routes[\"/quotes/{symbol}\"].share: the route"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := config.NewRoute("/quotes/{symbol}")
+			r.Event.ID = "sequence"
+			if tt.change != nil {
+				tt.late = config.LateJoin{Mode: "latest"}
+			}
+			r.Share = config.NewShare(tt.late)
+			if tt.change != nil {
+				tt.change(r)
+			}
+			assert.Contains(t, r.Validate().Error(), tt.want)
 		})
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -75,20 +74,9 @@ func (d *decoder) route(n *node) *mappedRoute {
 	return r
 }
 
-// The bounds of a send buffer: less than the smallest of them would split every event, and none is so large that a system
-// call would not take it.
-const (
-	minSendBuffer = 4 * KiB
-	maxSendBuffer = GiB
-)
-
+// sendBuffer reads a size that a socket option takes, and that is not so small that every event goes out in pieces.
 func (d *decoder) sendBuffer(n *node) (Size, bool) {
-	size, ok := d.size(n)
-	if ok && (size < minSendBuffer || size > maxSendBuffer) {
-		d.expected(n, fmt.Sprintf("a size from %v to %v", minSendBuffer, maxSendBuffer), "")
-		return 0, false
-	}
-	return size, ok
+	return d.sizeFrom(4*KiB, GiB, "a size from 4KiB to 1GiB")(n)
 }
 
 // maxPathBytes bounds a path template: no HTTP server takes a request whose path is longer.

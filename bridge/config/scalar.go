@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -81,16 +82,22 @@ func (d *decoder) atLeast(least int) func(*node) (int, bool) {
 
 // size reads a number of bytes over 0.
 func (d *decoder) size(n *node) (Size, bool) {
-	const what = "a size over 0 such as 64KiB, 4MiB or 1GiB"
-	if !d.isScalar(n, what) {
-		return 0, false
+	return d.sizeFrom(1, math.MaxInt64, "a size over 0 such as 64KiB, 4MiB or 1GiB")(n)
+}
+
+// sizeFrom returns a reader of sizes within bounds.
+func (d *decoder) sizeFrom(least, most Size, what string) func(*node) (Size, bool) {
+	return func(n *node) (Size, bool) {
+		if !d.isScalar(n, what) {
+			return 0, false
+		}
+		value, ok := parseSize(n.text())
+		if !ok || value < least || value > most {
+			d.expected(n, what, sizeHint(n.text()))
+			return 0, false
+		}
+		return value, true
 	}
-	value, ok := parseSize(n.text())
-	if !ok || value == 0 {
-		d.expected(n, what, sizeHint(n.text()))
-		return 0, false
-	}
-	return value, true
 }
 
 // duration reads a time that may be 0.

@@ -6,38 +6,32 @@ import (
 	"time"
 )
 
-// defaultShare returns the settings of a shared route that says nothing of them. It has no LateJoin: there is no answer
-// that is right for a stream of changes and for one of states.
-func defaultShare() *Share {
+// defaultKeys is how many last values are kept.
+const defaultKeys = 10_000
+
+// NewShare returns how a route shares its upstream streams, with every setting but the given one at the default that a
+// file without it would give. LateJoin has no default, since none is right for a stream of states and for one of changes;
+// its Keys may be left 0 for theirs. Nothing is checked here; [Route.Validate] does.
+func NewShare(late LateJoin) *Share {
+	if late.Mode == "latest_by" && late.Keys == 0 {
+		late.Keys = defaultKeys
+	}
 	return &Share{
+		LateJoin:   late,
 		Replay:     Replay{Events: 1024, Bytes: 4 * MiB, Age: 5 * time.Minute},
 		SlowClient: "disconnect",
 		Linger:     10 * time.Second,
 	}
 }
 
-// defaultKeys is how many last values are kept.
-const defaultKeys = 10_000
-
-// NewShare returns how a route shares its upstream streams, with every setting but the given one at the default that a
-// file without it would give. LateJoin.Keys may be left 0 for the default. [Route.Validate] checks it with its route.
-func NewShare(late LateJoin) *Share {
-	s := defaultShare()
-	s.LateJoin = late
-	if late.Mode == "latest_by" && late.Keys == 0 {
-		s.LateJoin.Keys = defaultKeys
-	}
-	return s
-}
-
 // share decodes how a route shares its upstream streams. It returns nil for `off`, with which a route undoes what
 // `defaults` say.
 func (d *decoder) share(n *node) *Share {
 	if n.kind != mapping {
-		d.oneOfFor("a mapping such as {late_join: latest}, or `off`", "off")(n)
+		d.notShared(n)
 		return nil
 	}
-	s := defaultShare()
+	s := NewShare(LateJoin{})
 	d.fields(n, "route.share", []field{
 		{"late_join", func(n *node) { s.LateJoin = d.lateJoin(n) }},
 		{"replay", func(n *node) {
@@ -54,10 +48,26 @@ func (d *decoder) share(n *node) *Share {
 	return s
 }
 
+// notShared sees that what is no mapping is `off`.
+func (d *decoder) notShared(n *node) {
+	const what = "a mapping such as {late_join: latest}, or `off`"
+	if !d.isScalar(n, what) || n.text() == "off" {
+		return
+	}
+	hint := ""
+	switch text := n.text(); text {
+	case "latest", "all", "none":
+		hint = "did you mean {late_join: " + text + "}?"
+	case "false", "no":
+		hint = "did you mean `off`?"
+	}
+	d.expected(n, what, hint)
+}
+
 // lateJoin decodes a word, or {latest_by: FIELD, keys: N}, or {since: FIELD}.
 func (d *decoder) lateJoin(n *node) (late LateJoin) {
 	if n.kind != mapping {
-		late.Mode, _ = d.oneOfFor("`latest`, `all`, `none`, {latest_by: FIELD} or {since: FIELD}", "latest", "all", "none")(n)
+		late.Mode = d.lateJoinWord(n)
 		return late
 	}
 	keys := defaultKeys
@@ -80,6 +90,17 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 		late.Mode = "since"
 	}
 	return late
+}
+
+// lateJoinWord reads the modes that need no field.
+func (d *decoder) lateJoinWord(n *node) string {
+	const what = "`latest`, `all`, `none`, {latest_by: FIELD} or {since: FIELD}"
+	if n.kind == scalar && !n.secret && (n.text() == "latest_by" || n.text() == "since") {
+		d.expected(n, what, "it needs a field: {"+n.text()+": FIELD}")
+		return ""
+	}
+	word, _ := d.oneOfFor(what, "latest", "all", "none")(n)
+	return word
 }
 
 // checkShare sees that a shared route says what late clients get, and that its streams are nobody's alone. The section of
