@@ -1,31 +1,4 @@
-// Package frame finishes blocks of an event stream for the wire: plain or compressed, bare or as chunks of HTTP/1.1.
-//
-// A [Frame] is the event of a stream that many connections read: each form that any of them wants is made once, when the
-// first one wants it, and shared. A [Form] alone serves what only one connection reads.
 package frame
-
-import "strconv"
-
-// Encoding is a content coding (RFC 9110, 8.4).
-type Encoding uint8
-
-// The codings that a stream can have.
-const (
-	Identity Encoding = iota
-	Gzip              // one header, then independent, sync-flushed deflate blocks, without a trailer
-	Zstd              // one frame for each piece
-)
-
-// String returns the coding as Content-Encoding names it, "" for none.
-func (e Encoding) String() string {
-	switch e {
-	case Gzip:
-		return "gzip"
-	case Zstd:
-		return "zstd"
-	}
-	return ""
-}
 
 // Form is how a stream stands on one connection.
 type Form struct {
@@ -43,10 +16,7 @@ func (f Form) Append(dst, piece []byte) []byte {
 	if !f.Chunked {
 		return append(dst, piece...)
 	}
-	dst = strconv.AppendInt(dst, int64(len(piece)), 16)
-	dst = append(dst, "\r\n"...)
-	dst = append(dst, piece...)
-	return append(dst, "\r\n"...)
+	return appendChunk(dst, piece)
 }
 
 // End is what stands after the last piece; nil where nothing does.
@@ -55,4 +25,10 @@ func (f Form) End() []byte {
 		return []byte("0\r\n\r\n")
 	}
 	return nil
+}
+
+// compress returns a block in a coding.
+func compress(_ Encoding, block []byte) *piece {
+	p := newPiece(block)
+	return &p
 }

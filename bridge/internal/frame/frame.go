@@ -1,33 +1,111 @@
 package frame
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// Frame is one finished block, in every form that was asked for. It is immutable to those who use it, concurrently.
+// Frame is one finished block, in every form that was asked for. Its methods may be called concurrently, and what they return
+// never changes.
 type Frame struct {
-	block []byte
-	data  int
+	plain piece
+	data  int // where the data line begins in the block, -1 where there is none
+
+	gzip, zstd atomic.Pointer[piece] // nil until they are made
+
+	mu       sync.Mutex      // held while a form is made, and by Hold and Release
+	holders  []*atomic.Int64 // the sums that count this frame's bytes
+	released bool            // was held, and is no longer: forms are not kept
 }
 
 // New returns a frame with a copy of a whole block, whose data line begins at data and is the only one; -1 where there is none.
 func New(block []byte, data int) *Frame {
-	return &Frame{block: append([]byte(nil), block...), data: data}
+	return &Frame{plain: newPiece(block), data: data}
 }
 
 // Block returns the block itself.
-func (f *Frame) Block() []byte { return f.block }
+func (f *Frame) Block() []byte { return f.plain.bare() }
 
-// Bytes returns the block in a form, which is made once. The bytes are shared, and never change.
-func (f *Frame) Bytes(form Form) []byte { return form.Append(nil, f.block) }
+// Data returns where the data line begins in the block, -1 where there is none.
+func (f *Frame) Data() int { return f.data }
+
+// Bytes returns the block in a form. It is compressed at most once in each coding, however many ask for it at once, and bytes
+// with and without the framing of a chunk are the same memory. What follows on from a form's [Form.Preface] may be any frames.
+func (f *Frame) Bytes(form Form) []byte {
+	p := &f.plain
+	if form.Encoding != Identity {
+		p = f.compressed(form.Encoding)
+	}
+	if form.Chunked {
+		return p.chunk
+	}
+	return p.bare()
+}
 
 // Line returns the data with its line end, nil where the block has none: an event as a line of NDJSON.
-func (f *Frame) Line() []byte { return nil }
+func (f *Frame) Line() []byte {
+	if f.data < 0 {
+		return nil
+	}
+	return line(f.Block()[f.data:])
+}
 
 // Size is how many bytes the frame holds now, in all of its forms.
-func (f *Frame) Size() int { return len(f.block) }
+func (f *Frame) Size() int {
+	n := len(f.plain.chunk)
+	for _, form := range [...]*atomic.Pointer[piece]{&f.gzip, &f.zstd} {
+		if p := form.Load(); p != nil {
+			n += len(p.chunk)
+		}
+	}
+	return n
+}
 
-// Hold adds the frame's size to sum, and that of each form that is made later, until Release takes it all off again.
-// Forms that are made after that are not kept.
-func (f *Frame) Hold(sum *atomic.Int64) {}
+// Hold adds the frame's size to sum, and that of each form that is made later, until Release with the same sum. A frame may be
+// held for several sums: by a log, and by a cache of newest values.
+func (f *Frame) Hold(sum *atomic.Int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holders = append(f.holders, sum)
+	f.released = false
+	sum.Add(int64(f.Size()))
+}
 
-// Release ends Hold.
-func (f *Frame) Release() {}
+// Release takes off the sum what Hold and later forms have added to it, once. When nobody holds the frame any more, the forms
+// that it has stay; one that is asked for after that is made each time. Without a Hold of the same sum Release does nothing.
+func (f *Frame) Release(sum *atomic.Int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, held := range f.holders {
+		if held == sum {
+			f.holders = append(f.holders[:i], f.holders[i+1:]...)
+			f.released = len(f.holders) == 0
+			sum.Add(-int64(f.Size()))
+			return
+		}
+	}
+}
+
+// compressed returns the block in a coding other than Identity.
+func (f *Frame) compressed(e Encoding) *piece {
+	slot := &f.gzip
+	if e == Zstd {
+		slot = &f.zstd
+	}
+	if p := slot.Load(); p != nil {
+		return p
+	}
+	f.mu.Lock() // who wants the same form at the same time waits for it
+	defer f.mu.Unlock()
+	if p := slot.Load(); p != nil {
+		return p
+	}
+	p := compress(e, f.Block())
+	if !f.released {
+		slot.Store(p)
+		for _, sum := range f.holders {
+			sum.Add(int64(len(p.chunk)))
+		}
+	}
+	return p
+}
