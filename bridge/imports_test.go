@@ -33,9 +33,11 @@ func allowedImports() map[string][]string {
 		"bridge/config":            {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl"},
 		"bridge/sse":               {"std"},
 		"bridge/transcode":         {"std", protobuf},
+		"bridge/replay":            {"std", "bridge/internal/frame"},
+		"bridge/replay/replaytest": {"std", "bridge/replay", "bridge/sse", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
+		"bridge/internal/frame":    {"std", "github.com/klauspost/compress/..."},
 		"bridge/internal/pathtmpl": {"std"},
 		"bridge/internal/backoff":  {"std", "bridge/internal/pump"},
-		"bridge/internal/frame":    {"std"},
 		"bridge/internal/fanout": {
 			"std", "bridge/sse", "bridge/replay", "bridge/internal/backoff", "bridge/internal/frame", "bridge/internal/pump",
 		},

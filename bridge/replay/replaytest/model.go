@@ -1,0 +1,140 @@
+package replaytest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// model is what a log has had in its epoch, all of it.
+type model struct {
+	epoch  string
+	after  string
+	blocks []string
+	ids    []string
+	first  uint64 // the oldest event that the log was ever seen to hold: it only moves on
+}
+
+// testModel draws what happens to a log, and compares it with the model after each step. When a log evicts is its own affair,
+// within the bounds; that what it says of itself holds together is not.
+func testModel(t *testing.T, open func(replay.Bounds) replay.Log) {
+	rapid.Check(t, func(t *rapid.T) {
+		bounds := replay.Bounds{
+			Events: rapid.SampledFrom([]int{0, 1, 2, 10}).Draw(t, "events"),
+			Bytes:  rapid.SampledFrom([]int64{0, 1, 8 << 10, 64 << 10}).Draw(t, "bytes"),
+			Age:    rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "age"),
+		}
+		log := watch(t, open(bounds))
+		defer log.close()
+		var m model
+		epochs := 0
+		t.Repeat(map[string]func(*rapid.T){
+			"begin": func(t *rapid.T) {
+				log.t = t
+				epochs++
+				m = model{epoch: fmt.Sprintf("e%d", epochs), after: drawID(t)}
+				log.begin(m.epoch, m.after)
+			},
+			"append": func(t *rapid.T) {
+				log.t = t
+				if m.epoch == "" {
+					t.Skip()
+				}
+				m.append(t, log)
+			},
+			"conflict": func(t *rapid.T) {
+				at := replay.Position{Epoch: m.epoch, Offset: rapid.Uint64Range(0, 20).Draw(t, "offset")}
+				if at.Offset != uint64(len(m.blocks)) {
+					require.Error(t, log.Append(t.Context(), event(at)))
+				}
+			},
+			"trim": func(t *rapid.T) {
+				log.Trim(rapid.Int64Range(0, 32<<10).Draw(t, "to"))
+			},
+			"": func(t *rapid.T) { m.check(t, log, bounds) },
+		})
+	})
+}
+
+func drawID(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "a", "b", "c", "d", "e"}).Draw(t, "id")
+}
+
+func (m *model) append(t *rapid.T, log *subject) {
+	at := replay.Position{Epoch: m.epoch, Offset: uint64(len(m.blocks))}
+	e := sized(at, rapid.IntRange(0, 4000).Draw(t, "size"), func(e *replay.Event) {
+		e.ID = drawID(t)
+		e.At = time.Now().Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "half hours")) * 31 * time.Minute)
+	})
+	m.blocks, m.ids = append(m.blocks, string(e.Block())), append(m.ids, e.ID)
+	require.NoError(t, log.Append(t.Context(), e))
+	log.eventually("the event "+at.String(), func() bool { return log.State().Next > at.Offset })
+}
+
+func (m *model) check(t *rapid.T, log *subject, bounds replay.Bounds) {
+	s := log.State()
+	require.Equal(t, replay.Position{Epoch: m.epoch, Offset: uint64(len(m.blocks))}, s.End())
+	held := s.Next - s.First
+	require.GreaterOrEqual(t, s.First, m.first)
+	m.first = s.First
+	require.Equal(t, held == 0, len(m.blocks) == 0, "the newest event is held")
+	if held > 1 {
+		require.True(t, bounds.Events == 0 || held <= uint64(bounds.Events), "%d events", held)
+		require.True(t, bounds.Bytes == 0 || s.Bytes <= bounds.Bytes, "%d bytes", s.Bytes)
+	}
+	m.checkEvents(t, log, s, bounds)
+	for _, id := range []string{"", "a", "b", "c", "d", "e"} {
+		at, found := log.Find(id)
+		want, known := m.find(id, s.First)
+		require.Equal(t, known, found, "id %q", id)
+		if known {
+			require.Equal(t, want, at, "id %q", id)
+		}
+	}
+}
+
+// checkEvents reads from every place of the epoch.
+func (m *model) checkEvents(t *rapid.T, log *subject, s replay.State, bounds replay.Bounds) {
+	if m.epoch == "" {
+		return
+	}
+	for offset := range s.Next + 2 {
+		from := replay.Position{Epoch: m.epoch, Offset: offset}
+		events, err := log.Read(nil, from, 3)
+		lag := log.Lag(from)
+		if offset < s.First {
+			require.ErrorIs(t, err, replay.ErrGone)
+			require.Empty(t, events)
+			require.EqualValues(t, 1, lag.Share)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, events, min(3, max(0, len(m.blocks)-int(offset))))
+		require.EqualValues(t, max(0, len(m.blocks)-int(offset)), lag.Events)
+		for i, e := range events {
+			require.Equal(t, replay.Position{Epoch: m.epoch, Offset: offset + uint64(i)}, e.Position)
+			require.Equal(t, m.blocks[e.Offset], string(e.Block()))
+			require.True(t, bounds.Age == 0 || e.Offset != s.First || held(s) == 1 || time.Since(e.At) <= bounds.Age)
+		}
+	}
+}
+
+func held(s replay.State) uint64 { return s.Next - s.First }
+
+// find is [replay.Log.Find] by looking at everything.
+func (m *model) find(id string, first uint64) (replay.Position, bool) {
+	if id == "" {
+		return replay.Position{}, false
+	}
+	for i := len(m.ids) - 1; i >= int(first); i-- {
+		if m.ids[i] == id {
+			return replay.Position{Epoch: m.epoch, Offset: uint64(i) + 1}, true
+		}
+	}
+	return replay.Position{Epoch: m.epoch}, first == 0 && m.epoch != "" && id == m.after
+}

@@ -1,0 +1,68 @@
+package replay
+
+import "slices"
+
+// window holds the newest events of an epoch, in order: a queue in one piece of memory, which is moved to its front when half of
+// it is empty.
+type window struct {
+	slots []slot // of which those from head on are held
+	head  int
+	next  uint64 // the offset of the next event
+	total int64  // bytes of the blocks of all events of the epoch
+}
+
+// slot is the place of an event.
+type slot struct {
+	event  *Event
+	before int64 // bytes of the blocks of all events before this one, since the epoch began
+}
+
+func (w *window) len() int { return len(w.slots) - w.head }
+
+// first returns the offset of the oldest event; next where there is none.
+func (w *window) first() uint64 { return w.next - uint64(w.len()) }
+
+// at returns the event at an offset, which is held.
+func (w *window) at(offset uint64) *Event { return w.slot(offset).event }
+
+func (w *window) slot(offset uint64) *slot { return &w.slots[w.head+int(offset-w.first())] }
+
+// from returns up to n slots from an offset on, which is not before the first.
+func (w *window) from(offset uint64, n int) []slot {
+	if offset >= w.next {
+		return nil
+	}
+	tail := w.slots[w.head+int(offset-w.first()):]
+	return tail[:min(len(tail), max(n, 0))]
+}
+
+// bytes returns how many bytes the blocks have from an offset on, which is held.
+func (w *window) bytes(offset uint64) int64 {
+	if offset >= w.next {
+		return 0
+	}
+	return w.total - w.slot(offset).before
+}
+
+// push adds the newest event.
+func (w *window) push(e *Event) {
+	w.slots = append(w.slots, slot{e, w.total})
+	w.total += int64(len(e.Block()))
+	w.next++
+}
+
+// shift removes the oldest event and returns it.
+func (w *window) shift() *Event {
+	e := w.slots[w.head].event
+	w.slots[w.head] = slot{}
+	w.head++
+	if held := w.len(); w.head >= held {
+		copy(w.slots, w.slots[w.head:])
+		clear(w.slots[held:])
+		w.slots, w.head = w.slots[:held], 0
+		if cap(w.slots) > 4*held+64 {
+			w.slots = slices.Clone(w.slots)
+		}
+	}
+	return e
+}
