@@ -1,0 +1,31 @@
+package load
+
+// Faults are events that did not arrive once and in order. All must be 0.
+type Faults struct {
+	Lost      uint64 `json:"lost"`      // numbers that were left out, whether they came later or not
+	Repeated  uint64 `json:"repeated"`  // the number of the event before, again
+	Reordered uint64 `json:"reordered"` // another number that is lower than one before
+}
+
+// Any reports whether there is a fault.
+func (f Faults) Any() bool { return f != Faults{} }
+
+// ledger is what one connection must see next. Its zero value takes any first number: whoever joins a shared stream comes
+// in somewhere in its middle.
+type ledger struct{ next uint64 }
+
+// enter holds the number of an event against the one before it, and adds what is wrong to f.
+func (l *ledger) enter(number uint64, f *Faults) {
+	switch {
+	case l.next == 0 || number == l.next:
+	case number > l.next:
+		f.Lost += number - l.next
+	case number == l.next-1:
+		f.Repeated++
+		return
+	default:
+		f.Reordered++
+		return
+	}
+	l.next = number + 1
+}
