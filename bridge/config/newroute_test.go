@@ -151,6 +151,7 @@ func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
 		"max age":           {change: func(r *config.Route) { r.Share.MaxAge = -1 }, want: ".share.max_age: expected a duration"},
 		"without a default": {change: func(r *config.Route) { r.Share = &config.Share{} }, want: ".share.replay.events: expected"},
 		"POST":              {change: func(r *config.Route) { r.Methods = []string{"GET", "POST"} }, want: ".methods[1]: a POST may have an effect"},
+		"cookie":            {change: func(r *config.Route) { r.Metadata.Expose = []string{"set-cookie"} }, want: ".metadata.expose[0]: on a shared route"},
 		"ids of the bridge": {change: func(r *config.Route) { r.Event.ID = "" }, want: "warning: routes[\"/quotes/{symbol}\"].share: the route"},
 	} {
 		t.Run(name, func(t *testing.T) {

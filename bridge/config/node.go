@@ -53,6 +53,19 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
+// element returns the first text of a list that is the given one, in whatever case, or nil.
+func (n *node) element(text string) *node {
+	if n == nil || n.kind != list {
+		return nil
+	}
+	for _, c := range n.children {
+		if c.kind == scalar && strings.EqualFold(c.text(), text) {
+			return c
+		}
+	}
+	return nil
+}
+
 // place is where a problem about the whole of a value is best shown: at its key where it has one.
 func (n *node) place() position {
 	if !n.key.isZero() {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -111,14 +110,15 @@ func (d *decoder) checkShare(r *mappedRoute) {
 		return
 	}
 	d.missing(n, "late_join", "what a browser gets that comes later, such as `latest`")
-	if r.Share == nil || !slices.Contains(r.Methods, "POST") {
+	if r.Share == nil {
 		return
 	}
-	for _, method := range r.node.child("methods").children {
-		if method.kind == scalar && method.text() == "POST" {
-			d.problem(method, "leave POST out, or say `share: off`",
-				"a POST may have an effect, and what it answers is for its sender: expected only GET on a shared route")
-		}
+	if post := r.node.child("methods").element("POST"); post != nil {
+		d.problem(post, "leave POST out, or say `share: off`",
+			"a POST may have an effect, and what it answers is for its sender: expected only GET on a shared route")
+	}
+	if cookie := r.node.child("metadata").child("expose").element("set-cookie"); cookie != nil {
+		d.problem(cookie, "leave it out, or say `share: off`", "on a shared route, the cookie of one browser would be given to all")
 	}
 }
 

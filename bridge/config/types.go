@@ -34,9 +34,10 @@ type Server struct {
 	// may have.
 	Streams int
 	// SharedStreams bounds how many shared streams there are at once, 10,000 by default; it is at least 1. Those that linger
-	// count too.
+	// count too, and make room for others.
 	SharedStreams int
-	// ReplayBytes bounds what the logs of all shared streams hold together; 1 GiB by default, never 0.
+	// ReplayBytes bounds what the logs of all shared streams hold together, those of lingering streams going first; 1 GiB
+	// by default, and never 0.
 	ReplayBytes Size
 }
 
