@@ -1,0 +1,98 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Order is who shall come.
+type Order struct {
+	Browsers int `json:"browsers"`
+	// Path is what each asks for; {n} in it is a number that no other browser has.
+	Path string `json:"path"`
+	// Stall has them read nothing but the response's headers, with as small a buffer as the kernel allows.
+	Stall bool `json:"stall"`
+}
+
+// Opened is how an order went.
+type Opened struct {
+	Browsers int `json:"browsers"` // have got the response's headers
+	Failed   int `json:"failed"`
+	// Problem is why the first one of those failed.
+	Problem string `json:"problem"`
+}
+
+// atOnce is how many connections wait for their response at the same time: fewer than a listener's backlog takes, since a
+// connection that is dropped there is tried again after a second.
+const atOnce = 128
+
+// opening is an order that is being carried out.
+type opening struct {
+	order  Order
+	opened Opened
+	asked  int // who have begun to connect
+	done   chan struct{}
+}
+
+// Open opens the connections of an order, and returns when each has its response's headers or has failed. Orders are
+// carried out one after the other: the caller waits for one before it gives the next. It returns an error where ctx
+// ends before.
+func (c *Crowd) Open(ctx context.Context, order Order) (Opened, error) {
+	if order.Browsers <= 0 {
+		return Opened{}, errors.New("an order is for at least one browser")
+	}
+	done := make(chan struct{})
+	err := c.do(ctx, func() {
+		c.opening = opening{order: order, done: done}
+		c.openMore()
+	})
+	if err != nil {
+		return Opened{}, err
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return Opened{}, ctx.Err()
+	}
+	var opened Opened
+	err = c.do(ctx, func() { opened = c.opening.opened })
+	return opened, err
+}
+
+// openMore begins connections until enough are being opened.
+func (c *Crowd) openMore() {
+	o := &c.opening
+	for o.asked < o.order.Browsers && o.asked-o.opened.Browsers-o.opened.Failed < atOnce {
+		b := &browser{place: int32(len(c.browsers)), topic: int32(len(c.browsers)), fd: -1, stall: o.order.Stall}
+		c.browsers = append(c.browsers, b)
+		o.asked++
+		if err := c.connect(b); err != nil {
+			c.part(b)
+			o.answered(err)
+		}
+	}
+	if o.done != nil && o.opened.Browsers+o.opened.Failed == o.order.Browsers {
+		close(o.done)
+		o.done = nil
+	}
+}
+
+// answered counts one browser that has its response, or has failed.
+func (o *opening) answered(err error) {
+	if err == nil {
+		o.opened.Browsers++
+		return
+	}
+	if o.opened.Failed++; o.opened.Problem == "" {
+		o.opened.Problem = err.Error()
+	}
+}
+
+// request is what a browser with this number sends.
+func (o *opening) request(host string, number int32) []byte {
+	path := strings.ReplaceAll(o.order.Path, "{n}", strconv.Itoa(int(number)))
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n" +
+		"Connection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) grpcsse-bench\r\n\r\n")
+}
