@@ -26,7 +26,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 	writeStreamHeader(w, c, end)
 	q := pump.NewQueue(0)
 	q.End(rt.last(c, end))
-	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, b.settings(rt, c))
+	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, rt.settings(b, c))
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {

@@ -23,6 +23,7 @@ type Bridge struct {
 	program  *program
 	table    atomic.Pointer[table]
 	drain    *drain
+	limit    int // of open streams; 0 is none
 
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc
@@ -52,7 +53,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	if problems != nil {
 		return nil, problems
 	}
-	b := &Bridge{cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain()}
+	b := &Bridge{
+		cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
+	}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	err := b.dialAll()

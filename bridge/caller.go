@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -17,7 +18,8 @@ type caller struct {
 	// eventSource is true for a GET whose Accept names text/event-stream, as every EventSource sends it.
 	eventSource bool
 	format      format
-	bodyRead    bool // whether reading the body was begun
+	form        frame.Form // how a stream stands on the connection
+	bodyRead    bool       // whether reading the body was begun
 	// cursor is the decoded id of the last event that the caller has; hasCursor says that there is one.
 	cursor    string
 	hasCursor bool

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
 // drain counts the streams that are open, and ends them in good order.
@@ -21,15 +23,18 @@ func newDrain() *drain {
 	return &drain{begun: make(chan struct{}), empty: make(chan struct{})}
 }
 
-// enter counts a stream in, unless the drain has begun.
-func (d *drain) enter() bool {
+// enter counts a stream in, unless limit streams are open or the drain has begun: the ending says so.
+func (d *drain) enter(limit int) *ending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.by.IsZero() {
-		return false
+	switch {
+	case !d.by.IsZero():
+		return shuttingDown()
+	case limit > 0 && d.open >= limit:
+		return refuse(codes.ResourceExhausted, byLimit, "too many streams are open")
 	}
 	d.open++
-	return true
+	return nil
 }
 
 func (d *drain) leave() {

@@ -28,6 +28,7 @@ const (
 	byMaxAge   reason = "max_age"  // the connection is old enough
 	byLimit    reason = "limit"    // there is no room
 	byMessage  reason = "message"  // a message that the bridge cannot pass on
+	bySlow     reason = "slow"     // the client is too far behind
 )
 
 // ending is why a stream is over, or why there is none: what grpc-status tells the browser.

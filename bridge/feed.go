@@ -5,54 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"runtime"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/sse"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// feed turns upstream streams, one after the other, into finished frames. One goroutine uses it.
+// feed turns upstream streams, one after the other, into blocks: what private and shared streams have in common. One
+// goroutine uses it.
 type feed struct {
-	rt     *route
-	format format
-	queue  *pump.Queue
-	notice *notice
+	renderer
+	bridge *Bridge
+	source source
+	out    output
 
-	observer Observer
-	// metadata is what every stream sends along; header is what the first one that began was answered with.
-	metadata metadata.MD
-	header   *atomic.Pointer[metadata.MD]
-
-	final    bool       // the request may have had an effect: nothing is opened twice
-	lost     lostCursor // what the page has yet to be told
-	accepted bool       // whether any stream has begun
-	events   int        // how many the newest stream has brought
-	pushed   bool       // whether any stream has brought one
-	cursor   []byte     // id of the last event that had one
-	idless   bool       // whether the last event had none: nobody could say where it was
-
-	frame []byte
-	text  []byte // scratch of names
+	events int // how many the newest stream has brought
 }
 
-// stream opens a stream for request, and pushes its events until it is over. The ending is what the browser is told.
-func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
+// output is where a feed's events go. Its methods are called by one goroutine.
+type output interface {
+	// accepted says that an upstream stream has begun, with this response metadata.
+	accepted(header metadata.MD)
+	// event takes one event. The error is that of ctx.
+	event(ctx context.Context, b *block) error
+}
+
+// stream opens a stream for request, and hands on its events until it is over. The ending is what the browser is told.
+func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *ending {
 	f.events = 0
-	stream, err := src.Open(ctx, f.rt.plan.method, request, f.metadata)
+	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
 	if err != nil {
 		return f.rt.notOpened(err)
 	}
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
-		f.accepted = true
-		f.header.CompareAndSwap(nil, &header)
 		f.rt.health.opened()
-		f.notice.flowing()
-		f.queue.Open()
+		f.out.accepted(header)
 	}
 	for {
 		message, err := stream.Recv()
@@ -64,91 +55,66 @@ func (f *feed) stream(ctx context.Context, src source, request []byte) *ending {
 		case err != nil:
 			return f.rt.upstreamEnded(statusOf(err))
 		}
-		if err := f.encode(message); err != nil {
+		if err := f.render(message); err != nil {
 			return unfit(err)
 		}
-		if err := f.queue.Push(ctx, f.frame); err != nil {
+		if err := f.out.event(ctx, &f.block); err != nil {
 			return f.rt.upstreamEnded(statusOf(err))
 		}
 		f.events++
-		f.pushed = true
-		if cap(f.frame) > queueBytes { // one large event must not keep its memory for the life of the stream
-			f.frame, f.text = nil, nil
-		}
+		f.rest()
 	}
 }
 
-// encode renders one message as f.frame.
-func (f *feed) encode(message []byte) error {
-	f.frame = f.frame[:0]
-	if f.format == eventStream {
-		name, err := f.nameOf(message)
-		if err != nil {
-			return err
-		}
-		f.frame = sse.AppendHead(f.frame, name)
+// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
+func refusesCursor(e *ending) bool {
+	switch e.code {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
+		return e.reason == byUpstream
 	}
-	head := len(f.frame)
-	if err := f.appendData(message); err != nil {
+	return false
+}
+
+// judge tells a route's health how the first opening of a stream went.
+func (f *feed) judge(end *ending) {
+	switch {
+	case end.code == codes.OK:
+		f.rt.health.opened()
+	case end.retry:
+		f.rt.health.failed()
+	}
+}
+
+// report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
+func (f *feed) report(end *ending) {
+	if end.cause != nil {
+		f.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", f.rt.cfg.Name,
+			"rpc", f.rt.plan.method, "error", withoutValues(end.cause))
+	}
+}
+
+// withoutValues returns an error that says what is wrong with a message and where, and nothing of what stands in it: logs
+// hold no message.
+func withoutValues(err error) error {
+	bad := (*transcode.Error)(nil)
+	if !errors.As(err, &bad) {
 		return err
 	}
-	if size, limit := len(f.frame)-head, int(f.rt.cfg.MaxEventBytes); size > limit {
-		return &eventTooLargeError{size: size, limit: limit}
-	}
-	if f.format == lines {
-		f.frame = append(f.frame, '\n')
-	}
-	return f.appendID(message)
+	bare := *bad
+	bare.Detail = ""
+	return &bare
 }
 
-// nameOf returns the name of a message's event.
-func (f *feed) nameOf(message []byte) (sse.Name, error) {
-	p := f.rt.plan
-	if p.name == nil {
-		return p.constName, nil
-	}
-	text, ok, err := p.name.AppendText(f.text[:0], message)
-	if err != nil || !ok {
-		return sse.Name{}, err
-	}
-	f.text = text
-	name, _ := sse.SafeName(string(text))
-	return name, nil
+// recovered returns the ending for a panic while a message was read, which must not take down every other stream.
+func (f *feed) recovered(p any, stack []byte) *ending {
+	f.bridge.log.Error("panic while reading a stream", "route", f.rt.cfg.Name, "panic", panicText(p), "stack", string(stack))
+	return unfit(nil) // nobody should come back for the same message
 }
 
-// appendID closes a block with the id of its message, where it has one that can travel, and remembers it.
-func (f *feed) appendID(message []byte) (err error) {
-	if f.text = f.text[:0]; f.rt.plan.id != nil {
-		if f.text, _, err = f.rt.plan.id.AppendText(f.text, message); err != nil {
-			return err
-		}
+// panicText says what kind of panic there was. Only the runtime's own words hold nothing of a message.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
 	}
-	sent := len(f.text) > 0
-	if f.format == eventStream {
-		f.frame, sent = sse.AppendTailValue(f.frame, f.text)
-	}
-	if f.idless = !sent; sent {
-		f.cursor = append(f.cursor[:0], f.text...)
-	} else if len(f.text) > 0 {
-		f.observer.IDLeftOut(f.rt.cfg.Name)
-	}
-	return nil
-}
-
-func (f *feed) appendData(message []byte) (err error) {
-	p := f.rt.plan
-	if p.data != nil {
-		if message, err = p.data.Message(message); err != nil {
-			return err
-		}
-	}
-	f.frame, err = p.json.AppendJSON(f.frame, message)
-	return err
-}
-
-// eventTooLargeError is an event over the route's max_event_bytes.
-type eventTooLargeError struct{ size, limit int }
-
-func (e *eventTooLargeError) Error() string {
-	return fmt.Sprintf("an event of %d bytes is larger than max_event_bytes, %d", e.size, e.limit)
+	return fmt.Sprintf("of type %T", p)
 }

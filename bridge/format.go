@@ -28,11 +28,3 @@ func (f format) comment() []byte {
 	}
 	return []byte(sse.Heartbeat)
 }
-
-// notice renders an event of the bridge's own; nil where the format has no place for one.
-func (f format) notice(name sse.Name, data []byte) []byte {
-	if f == lines {
-		return nil
-	}
-	return sse.AppendFrame(nil, sse.Event{Name: name, Data: data})
-}

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -36,53 +35,46 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, c, nil)
 		return
 	}
-	if end == nil && !b.drain.enter() {
-		end = shuttingDown()
+	if end == nil {
+		end = b.enter()
 	}
 	if end != nil {
 		b.answer(w, rt, c, end)
 		return
 	}
-	defer b.drain.leave()
-
+	began := time.Now()
 	sub, end := b.attach(w, rt, c, variables)
 	if end != nil {
+		b.drain.leave()
 		b.answer(w, rt, c, end)
 		return
 	}
-	defer sub.close()
-	b.serve(w, rt, c, sub)
+	b.serve(w, c, &stay{bridge: b, rt: rt, sub: sub, began: began})
 }
 
 // serve waits for the stream's first word, answers, and writes what comes.
-func (b *Bridge) serve(w http.ResponseWriter, rt *route, c *caller, sub *subscription) {
-	started := time.Now()
-	opened, end := sub.opening(c.r.Context(), rt.cfg.OpenWait, b.drain.begun)
+func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay) {
+	rt := s.rt
+	opened, end := opening(c.r.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
 	switch {
 	case !opened:
+		s.leave()
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
 		return
 	case end != nil && end.code != codes.OK && rt.wantsHTTPStatus(c):
+		s.leave()
 		b.answer(w, rt, c, end)
 		return
 	}
-	if header := sub.header.Load(); header != nil {
-		rt.expose(w.Header(), *header)
-	}
+	rt.expose(w.Header(), s.sub.header())
 	b.observer.StreamOpened(rt.cfg.Name)
 	writeStreamHeader(w, c, end)
-	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), sub.queue, b.settings(rt, c))
+	settings := rt.settings(b, c)
+	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
 	if c.format == lines {
 		writeTrailer(w, out.End)
 	}
-	if errors.Is(out.Err, http.ErrNotSupported) {
-		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
-			"route", rt.cfg.Name)
-	}
-	duration := time.Since(started)
-	b.observer.StreamEnded(rt.cfg.Name, StreamStats{Reason: out.Reason, Events: out.Events, Bytes: out.Bytes, Duration: duration})
-	b.log.Debug("stream ended", "route", rt.cfg.Name, "reason", out.Reason, "events", out.Events, "bytes", out.Bytes,
-		"duration", duration, "error", out.Err)
+	s.over(out)
 }
 
 // writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
@@ -110,21 +102,4 @@ func writeTrailer(w http.ResponseWriter, last *pump.End) {
 	}
 	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.code)))
 	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
-}
-
-// settings returns how the pump serves one caller of rt.
-func (b *Bridge) settings(rt *route, c *caller) *pump.Settings {
-	s := &pump.Settings{
-		Comment:   c.format.comment(),
-		Heartbeat: rt.cfg.Heartbeat,
-		MaxAge:    rt.cfg.MaxAge,
-		AgeEnd:    rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
-		Drain:     b.drain.begun,
-		DrainBy:   b.drain.deadline,
-		DrainEnd:  rt.last(c, shuttingDown()),
-	}
-	if c.format == eventStream && !c.final() {
-		s.Retry = rt.cfg.Event.Retry
-	}
-	return s
 }

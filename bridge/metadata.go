@@ -16,11 +16,13 @@ import (
 const binarySuffix = "-bin"
 
 // outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
-// and the trace context, which a stream of one's own continues. No other header ever reaches the upstream.
+// and the trace context, which a stream of one's own continues; a shared one is part of no trace. No other header ever reaches the upstream.
 func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
-	for _, name := range []string{"traceparent", "tracestate"} {
-		appendMetadata(md, name, c.r.Header.Get(name)) // one that is malformed is no reason to refuse anybody
+	if rt.cfg.Share == nil {
+		for _, name := range []string{"traceparent", "tracestate"} {
+			appendMetadata(md, name, c.r.Header.Get(name)) // one that is malformed is no reason to refuse anybody
+		}
 	}
 	for _, name := range rt.cfg.Metadata.Forward {
 		md.Delete(name)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -17,6 +18,7 @@ const staleAfter = 5 * time.Second
 type notice struct {
 	queue  *pump.Queue
 	format format
+	form   frame.Form
 
 	mu    sync.Mutex
 	timer *time.Timer // nil while the upstream is there
@@ -33,17 +35,37 @@ func (n *notice) interrupted(by *ending) {
 }
 
 func (n *notice) tell(by *ending) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer == nil { // over meanwhile
+		return
+	}
+	n.told = true
+	n.say(interruptedBlock(by))
+}
+
+// say is called with the lock held. A format other than that of events has no place for notices.
+func (n *notice) say(block []byte) {
+	if n.format == eventStream {
+		n.queue.Notice(n.form.Append(nil, block))
+	}
+}
+
+// interruptedBlock renders the event that tells of a gap.
+func interruptedBlock(by *ending) []byte {
 	data, err := json.Marshal(struct {
 		Code   uint32 `json:"code"`
 		Status string `json:"status"`
 	}{uint32(by.code), ruleOf(by.code).name})
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.timer == nil || err != nil { // over meanwhile; a number and a name cannot fail
-		return
+	if err != nil { // a number and a name cannot fail
+		return nil
 	}
-	n.told = true
-	n.queue.Notice(n.format.notice(sse.InterruptedName(), data))
+	return sse.AppendFrame(nil, sse.Event{Name: sse.InterruptedName(), Data: data})
+}
+
+// resumedBlock renders the event that tells of a gap's end.
+func resumedBlock() []byte {
+	return sse.AppendFrame(nil, sse.Event{Name: sse.ResumedName(), Data: []byte("{}")})
 }
 
 // flowing ends a gap, if there is one.
@@ -53,7 +75,7 @@ func (n *notice) flowing() {
 	defer n.mu.Unlock()
 	if n.told {
 		n.told = false
-		n.queue.Notice(n.format.notice(sse.ResumedName(), []byte("{}")))
+		n.say(resumedBlock())
 	}
 }
 

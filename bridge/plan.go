@@ -28,6 +28,9 @@ type plan struct {
 	name      *transcode.Path // nil: every event has the name constName, which may be none
 	constName sse.Name
 	data      *transcode.Path // nil: the whole message is the data
+
+	key  *transcode.Path // shared, latest_by: the newest event of each value is for late joiners
+	mark *transcode.Path // shared, since: late joiners begin with the newest event that has it
 }
 
 // jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently.
@@ -143,8 +146,30 @@ func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMappin
 	c.plan.constName, _ = sse.SafeName(ev.NameConst)
 	c.plan.id = c.path("event.id", md, ev.ID, transcode.PathScalar)
 	c.plan.name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
+	c.share(md)
 	c.warnReserved()
 }
+
+// share compiles what late joiners of a shared stream are given by.
+func (c *planner) share(md protoreflect.MessageDescriptor) {
+	share := c.route.Share
+	if share == nil {
+		return
+	}
+	switch share.LateJoin.Mode {
+	case lateJoinLatestBy:
+		c.plan.key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
+	case lateJoinSince:
+		c.plan.mark = c.path("share.late_join.since", md, share.LateJoin.Field,
+			transcode.PathScalar, transcode.PathMessage, transcode.PathOneof)
+	}
+}
+
+// The values of `share.late_join` that go by a field.
+const (
+	lateJoinLatestBy = "latest_by"
+	lateJoinSince    = "since"
+)
 
 // path compiles a field path that must lead to one of kinds; "" gives nil.
 func (c *planner) path(key string, md protoreflect.MessageDescriptor, path string, kinds ...transcode.PathKind) *transcode.Path {

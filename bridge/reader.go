@@ -2,35 +2,46 @@ package bridge
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
-	"github.com/grpcsse/grpcsse/bridge/transcode"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // reader reads the upstream for one caller: one stream, or, where the route can resume, as many as it takes, so that the
 // browser does not notice when one breaks. One goroutine uses it.
 type reader struct {
 	feed
-	bridge *Bridge
-	source source
+	queue  *pump.Queue
+	form   frame.Form
+	notice *notice
 	caller *caller
 	in     bind.Input // of the next stream
+	// metadata is what the next stream sends along; header is what the first one that began was answered with.
+	metadata metadata.MD
+	header   *atomic.Pointer[metadata.MD]
+
+	final  bool       // the request may have had an effect: nothing is opened twice
+	lost   lostCursor // what the page has yet to be told
+	begun  bool       // whether any stream has
+	pushed bool       // whether any stream has brought an event
+	cursor []byte     // id of the last event that had one
+	idless bool       // whether the last event had none: nobody could say where it was
+	wire   []byte     // scratch of a block in the connection's form
 }
 
 // run reads until the stream is over for good. The ending is what the browser is told.
 func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	defer func() {
-		if p := recover(); p != nil { // one message must not take down every other stream
-			r.bridge.log.Error("panic while reading a stream", "route", r.rt.cfg.Name, "panic", panicText(p),
-				"stack", string(debug.Stack()))
-			end = unfit(nil) // nobody should come back for the same message
+		if p := recover(); p != nil {
+			end = r.recovered(p, debug.Stack())
 		}
 	}()
 	defer r.notice.stop()
@@ -44,47 +55,58 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		if !ok || !wait.Next(ctx, r.events > 0) {
 			break
 		}
-		r.observer.Reopened(r.rt.cfg.Name)
+		r.bridge.observer.Reopened(r.rt.cfg.Name)
 		end = r.open(ctx, next)
 	}
 	switch {
 	case end.code == codes.Canceled && r.bridge.ctx.Err() != nil:
 		return shuttingDown()
-	case r.accepted || ctx.Err() != nil: // a client that leaves a silent upstream has not seen it fail
-	case end.code == codes.OK:
-		r.rt.health.opened()
-	case end.retry:
-		r.rt.health.failed()
+	case r.begun || ctx.Err() != nil: // a client that leaves a silent upstream has not seen it fail
+	default:
+		r.judge(end)
 	}
 	return end
 }
 
-// report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
-func (r *reader) report(end *ending) {
-	if end.cause != nil {
-		r.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", r.rt.cfg.Name,
-			"rpc", r.rt.plan.method, "error", withoutValues(end.cause))
-	}
+// accepted is part of output.
+func (r *reader) accepted(header metadata.MD) {
+	r.begun = true
+	r.header.CompareAndSwap(nil, &header)
+	r.notice.flowing()
+	r.queue.Open()
 }
 
-// withoutValues returns an error that says what is wrong with a message and where, and nothing of what stands in it: logs
-// hold no message.
-func withoutValues(err error) error {
-	bad := (*transcode.Error)(nil)
-	if !errors.As(err, &bad) {
+// event is part of output: it closes the block, and hands it to the connection in its form.
+func (r *reader) event(ctx context.Context, b *block) error {
+	sent := len(b.id) > 0
+	if r.format == lines {
+		b.bytes = append(b.bytes, '\n')
+	} else {
+		b.bytes, sent = sse.AppendTailValue(b.bytes, b.id)
+	}
+	if r.idless = !sent; sent {
+		r.cursor = append(r.cursor[:0], b.id...)
+	} else if len(b.id) > 0 {
+		r.bridge.observer.IDLeftOut(r.rt.cfg.Name)
+	}
+	if err := r.push(ctx, b.bytes); err != nil {
 		return err
 	}
-	bare := *bad
-	bare.Detail = ""
-	return &bare
+	r.pushed = true
+	return nil
 }
 
-// panicText says what kind of panic there was. Only the runtime's own words hold nothing of a message.
-func panicText(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
+// push hands a block to the connection.
+func (r *reader) push(ctx context.Context, block []byte) error {
+	if r.form == (frame.Form{}) {
+		return r.queue.Push(ctx, block)
 	}
-	return fmt.Sprintf("of type %T", p)
+	r.wire = r.form.Append(r.wire[:0], block)
+	err := r.queue.Push(ctx, r.wire)
+	if cap(r.wire) > queueBytes { // as renderer.rest
+		r.wire = nil
+	}
+	return err
 }
 
 // resumes reports whether the route carries a cursor upstream.
@@ -93,7 +115,7 @@ func (r *reader) resumes() bool { return r.rt.plan.binder.UsesCursor() }
 // open reads one upstream stream to its end. A cursor that the upstream refuses is dropped, and the page is told: it never
 // dies of an old id.
 func (r *reader) open(ctx context.Context, request []byte) *ending {
-	end := r.stream(ctx, r.source, request)
+	end := r.stream(ctx, request, r.metadata)
 	if !r.in.HasLastEventID || !r.resumes() || r.events > 0 || !refusesCursor(end) {
 		return end
 	}
@@ -105,7 +127,7 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 	}
 	r.lost = lostCursor{asSent(lost), "invalid"}
 	r.tellReset(ctx)
-	return r.stream(ctx, r.source, request)
+	return r.stream(ctx, request, r.metadata)
 }
 
 // rebind binds the request and the metadata of the next stream. It reports false where they do not fit any more.
@@ -118,23 +140,19 @@ func (r *reader) rebind() (request []byte, ok bool) {
 	return request, true
 }
 
-// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
-func refusesCursor(e *ending) bool {
-	switch e.code {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return e.reason == byUpstream
-	}
-	return false
-}
-
 // mayReopen reports whether a stream that has ended so can go on behind the browser's back: it had begun, the upstream can
 // be told where it stopped, and the end is none that the browser must know of.
 func (r *reader) mayReopen(end *ending) bool {
-	switch {
-	case !r.accepted || r.final || !r.resumes() || r.rt.plan.id == nil || r.idless:
+	if !r.begun || r.final || !r.resumes() || r.rt.plan.id == nil || r.idless {
 		return false
-	case end.code == codes.OK:
-		return r.rt.cfg.OnEnd == onEndReopen && end.reason == byUpstream
+	}
+	return r.rt.hides(end)
+}
+
+// hides reports whether an end is one that the bridge may hide by opening the upstream again.
+func (rt *route) hides(end *ending) bool {
+	if end.code == codes.OK {
+		return rt.cfg.OnEnd == onEndReopen && end.reason == byUpstream
 	}
 	return end.retry && end.reason == byUpstream
 }

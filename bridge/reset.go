@@ -21,22 +21,27 @@ func asSent(cursor string) string {
 	return id.String()
 }
 
-// tellReset tells the page that its stream does not resume after f.lost, so that it loads its state anew. The id may be
+// tellReset tells the page that its stream does not resume after r.lost, so that it loads its state anew. The id may be
 // hostile, and comes back cut to the length of the longest one.
-func (f *feed) tellReset(ctx context.Context) {
-	lost := f.lost
-	if lost.id == "" {
+func (r *reader) tellReset(ctx context.Context) {
+	lost := r.lost
+	if lost.id == "" || r.format == lines {
 		return
 	}
-	f.lost = lostCursor{}
+	r.lost = lostCursor{}
+	_ = r.push(ctx, resetBlock(lost.reason, lost.id)) // without room, the stream is over
+}
+
+// resetBlock renders the event that tells of a lost cursor.
+func resetBlock(reason, id string) []byte {
 	data, err := json.Marshal(struct {
 		Reason      string `json:"reason"`
 		LastEventID string `json:"last_event_id"`
-	}{lost.reason, lost.id[:min(len(lost.id), sse.MaxIDBytes)]})
+	}{reason, id[:min(len(id), sse.MaxIDBytes)]})
 	if err != nil { // two strings cannot fail
-		return
+		return nil
 	}
-	_ = f.queue.Push(ctx, f.format.notice(sse.ResetName(), data)) // without room, the stream is over
+	return sse.AppendFrame(nil, sse.Event{Name: sse.ResetName(), Data: data})
 }
 
 // lostOn returns the caller's cursor where it is already clear that the route cannot resume from it. A route that neither

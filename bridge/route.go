@@ -26,6 +26,7 @@ type route struct {
 	warnings config.Problems
 	cors     *cors.Cors // nil where only pages of the same origin are served
 	health   *health
+	serving  serving
 }
 
 // compile makes the plan for a schema, while the route is being built.
@@ -79,11 +80,15 @@ func (rt *route) types() transcode.Resolver {
 // last renders an ending as the last thing that a caller of this route is told.
 func (rt *route) last(c *caller, e *ending) pump.End {
 	e = c.told(e)
-	end := pump.End{Reason: string(e.reason), Detail: e}
 	if c.format == lines {
-		return end
+		return pump.End{Reason: string(e.reason), Detail: e}
 	}
-	end.Frame = e.frame(rt.types())
+	return rt.render(e)
+}
+
+// render renders an ending as an event.
+func (rt *route) render(e *ending) pump.End {
+	end := pump.End{Frame: e.frame(rt.types()), Reason: string(e.reason), Detail: e}
 	if e.retry {
 		end.Comeback = rt.comeback()
 	}

@@ -1,0 +1,100 @@
+package bridge
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+// queueBytes bounds what waits for one client of a private stream, unless it is a single event.
+const queueBytes = 64 << 10
+
+// private is a caller's place on a stream of its own, whose reader ends with it.
+type private struct {
+	queue    *pump.Queue
+	response atomic.Pointer[metadata.MD] // metadata; not nil once the upstream has accepted the stream
+	cancel   context.CancelFunc
+	detach   func() bool   // lets go of the request's context
+	done     chan struct{} // closed when the reader has ended
+	events   bool          // whether there was an event before the end, readable once the queue has one
+}
+
+var _ subscription = (*private)(nil)
+
+// open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, off the goroutine
+// that writes.
+func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md metadata.MD, lost lostCursor) *private {
+	ctx, p := b.newPrivate(c.r, rt.cfg.Request.Timeout)
+	r := &reader{
+		feed:     feed{renderer: renderer{rt: rt, format: c.format}, bridge: b, source: rt.plan.source},
+		queue:    p.queue,
+		form:     c.form,
+		notice:   &notice{queue: p.queue, format: c.format, form: c.form},
+		caller:   c,
+		in:       in,
+		metadata: md,
+		header:   &p.response,
+		lost:     lost,
+		final:    c.final(),
+	}
+	r.out = r
+	go func() {
+		defer close(p.done)
+		end := r.run(ctx, request)
+		p.events = r.pushed
+		p.queue.End(rt.last(c, end))
+	}()
+	return p
+}
+
+// newPrivate returns a place whose stream ends with the request, with the bridge, or after timeout where that is not 0. The
+// context has the request's values.
+func (b *Bridge) newPrivate(r *http.Request, timeout time.Duration) (context.Context, *private) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	expire := context.CancelFunc(func() {})
+	if timeout > 0 {
+		ctx, expire = context.WithTimeout(ctx, timeout)
+	}
+	stop := context.AfterFunc(b.ctx, cancel)
+	p := &private{
+		queue:  pump.NewQueue(queueBytes),
+		detach: context.AfterFunc(r.Context(), cancel),
+		done:   make(chan struct{}),
+	}
+	p.cancel = func() { stop(); p.detach(); expire(); cancel() }
+	return ctx, p
+}
+
+func (p *private) cursor() pump.Cursor { return p.queue }
+
+func (p *private) word() (spoken bool, end *ending) {
+	if last := p.queue.Ended(); last != nil {
+		if p.events {
+			return true, nil
+		}
+		return true, endingOf(last)
+	}
+	return p.response.Load() != nil, nil
+}
+
+func (p *private) header() metadata.MD {
+	if md := p.response.Load(); md != nil {
+		return *md
+	}
+	return nil
+}
+
+// outlive is part of subscription.
+func (p *private) outlive() { p.detach() }
+
+// close ends the stream, and waits until its reader has ended.
+func (p *private) close() {
+	p.cancel()
+	<-p.done
+}

@@ -1,0 +1,57 @@
+package bridge
+
+import (
+	"sync"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+// serving is how the pump serves the callers of one route. There are few kinds of callers and many callers, so each kind's
+// settings are made once and shared. It is safe for concurrent use.
+type serving struct {
+	mu    sync.Mutex
+	kinds map[kind]*pump.Settings
+}
+
+// kind is what about a caller the pump has to know.
+type kind struct {
+	form   frame.Form
+	format format
+	final  bool
+}
+
+// settings returns how the pump serves one caller of rt.
+func (rt *route) settings(b *Bridge, c *caller) *pump.Settings {
+	k := kind{c.form, c.format, c.final()}
+	rt.serving.mu.Lock()
+	defer rt.serving.mu.Unlock()
+	s := rt.serving.kinds[k]
+	if s == nil {
+		if rt.serving.kinds == nil {
+			rt.serving.kinds = map[kind]*pump.Settings{}
+		}
+		s = rt.newSettings(b, c)
+		rt.serving.kinds[k] = s
+	}
+	return s
+}
+
+func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
+	s := &pump.Settings{
+		Form:      c.form,
+		Comment:   c.format.comment(),
+		Heartbeat: rt.cfg.Heartbeat,
+		MaxAge:    rt.cfg.MaxAge,
+		AgeEnd:    rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
+		Drain:     b.drain.begun,
+		DrainBy:   b.drain.deadline,
+		DrainEnd:  rt.last(c, shuttingDown()),
+	}
+	if c.format == eventStream && !c.final() {
+		s.Retry = rt.cfg.Event.Retry
+	}
+	return s
+}
