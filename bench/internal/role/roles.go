@@ -1,0 +1,110 @@
+package role
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/grpcsse/grpcsse/bench/internal/control"
+	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/load"
+	"github.com/grpcsse/grpcsse/bench/internal/peer"
+	"github.com/grpcsse/grpcsse/bench/internal/upstream"
+)
+
+// What the upstream is asked.
+const (
+	AskStreams = "streams" // answered with an upstream.Streams
+	AskEnded   = "ended"   // answered with a list of upstream.End
+)
+
+func playUpstream(ctx context.Context, r Role) error {
+	server := upstream.New(event.NewShape(r.Text), r.Flow)
+	return serve(ctx, func(listener *net.TCPListener) error { return server.Serve(ctx, listener) },
+		func(do string, with json.RawMessage) (any, error) {
+			switch do {
+			case AskStreams:
+				return server.Streams(), nil
+			case AskEnded:
+				return server.Ended(), nil
+			}
+			return unasked(do, with)
+		})
+}
+
+// What the crowd is asked.
+const (
+	AskOpen  = "open"  // with a load.Order, answered with a load.Opened
+	AskStart = "start" // answered with nothing
+	AskTally = "tally" // answered with a load.Tally
+	AskLeave = "leave" // answered with a list of load.Departure
+)
+
+func playCrowd(ctx context.Context, r Role) error {
+	crowd, err := load.New(r.Server)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- crowd.Run(ctx) }()
+	go func() {
+		ended <- control.Serve(os.Stdin, os.Stdout, Greeting{}, func(do string, with json.RawMessage) (any, error) {
+			switch do {
+			case AskOpen:
+				var order load.Order
+				if err := json.Unmarshal(with, &order); err != nil {
+					return nil, err
+				}
+				return crowd.Open(ctx, order)
+			case AskStart:
+				return nil, crowd.Start(ctx)
+			case AskTally:
+				return crowd.Tally(ctx)
+			case AskLeave:
+				return crowd.Leave(ctx)
+			}
+			return unasked(do, with)
+		})
+	}()
+	return <-ended
+}
+
+// The candidates that are roles of this program.
+const (
+	Handwritten = "handwritten"
+	Leaky       = "leaky"
+	Gateway     = "gateway"
+	Ready       = "ready"
+	Raw         = "raw"
+)
+
+func playCandidate(ctx context.Context, r Role) error {
+	producer := peer.Producer{Shape: event.NewShape(r.Text), Flow: r.Flow}
+	switch r.Name {
+	case Handwritten:
+		handler, err := peer.Handwritten(r.Upstream)
+		if err != nil {
+			return err
+		}
+		return serveHTTP(ctx, handler)
+	case Leaky:
+		handler, err := peer.Leaky(r.Upstream)
+		if err != nil {
+			return err
+		}
+		return serveHTTP(ctx, handler)
+	case Gateway:
+		handler, err := peer.Gateway(ctx, r.Upstream)
+		if err != nil {
+			return err
+		}
+		return serveHTTP(ctx, handler)
+	case Ready:
+		return serveHTTP(ctx, peer.Ready(ctx, producer))
+	case Raw:
+		return serve(ctx, func(listener *net.TCPListener) error { return peer.NewRaw(producer).Serve(ctx, listener) }, unasked)
+	}
+	return fmt.Errorf("there is no role %q", r.Name)
+}
