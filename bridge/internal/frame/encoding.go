@@ -6,7 +6,7 @@ type Encoding uint8
 // The codings that a stream can have.
 const (
 	Identity Encoding = iota
-	Gzip              // one header, then independent, sync-flushed deflate blocks, without a trailer
+	Gzip              // one header, then independent deflate blocks that end on a byte (sync flush), without a trailer
 	Zstd              // one frame for each piece
 )
 

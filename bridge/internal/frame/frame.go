@@ -100,7 +100,7 @@ func (f *Frame) compressed(e Encoding) *piece {
 	if p := slot.Load(); p != nil {
 		return p
 	}
-	p := compress(e, f.Block())
+	p := compressed(e, f.Block())
 	if !f.released {
 		slot.Store(p)
 		for _, sum := range f.holders {

@@ -1,0 +1,110 @@
+package frame
+
+import "strings"
+
+// Negotiate returns the coding for a client that sent these values of Accept-Encoding (RFC 9110, 12.5.3).
+//
+// It is strict, because a client that did not offer a coding may deliver garbage without an error: only a coding that is named
+// with a quality above 0 is used, never one that "*" stands for, and none where any of the values is malformed. A coding that
+// is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals zstd goes
+// before gzip (it is as small or smaller, and takes less time), and both go before identity.
+//
+// A client that refuses identity and all that there is gets identity nevertheless: a stream that it may be able to read is of
+// more use than a 406, which an EventSource never recovers from.
+func Negotiate(acceptEncoding []string) Encoding {
+	var named qualities
+	for _, value := range acceptEncoding {
+		for element := range strings.SplitSeq(value, ",") {
+			if !named.add(strings.Trim(element, " \t")) {
+				return Identity
+			}
+		}
+	}
+	best, quality := Identity, named[Identity]
+	for _, e := range [...]Encoding{Gzip, Zstd} {
+		if q := named[e]; q > 1 && q >= quality {
+			best, quality = e, q
+		}
+	}
+	return best
+}
+
+// qualities are those of the codings that a client has named, in thousandths and plus 1; 0 for one that was not named.
+type qualities [Zstd + 1]int
+
+// add takes an element of the list, without white space around it. It reports false where the element is malformed:
+//
+//	element = [ token [ OWS ";" OWS "q=" qvalue ] ]
+func (q *qualities) add(element string) bool {
+	if element == "" {
+		return true // which a list may have (RFC 9110, 5.6.1.2)
+	}
+	coding, weight, weighted := strings.Cut(element, ";")
+	coding = strings.TrimRight(coding, " \t")
+	if !isToken(coding) {
+		return false
+	}
+	quality := 1000
+	if weighted {
+		var ok bool
+		if quality, ok = parseWeight(strings.TrimLeft(weight, " \t")); !ok {
+			return false
+		}
+	}
+	e, known := parseCoding(coding)
+	if known && (q[e] == 0 || quality+1 < q[e]) {
+		q[e] = quality + 1
+	}
+	return true
+}
+
+// parseCoding returns the coding with a name, whose case does not matter.
+func parseCoding(name string) (e Encoding, known bool) {
+	switch {
+	case strings.EqualFold(name, "gzip"), strings.EqualFold(name, "x-gzip"): // one and the same (RFC 9110, 8.4.1.3)
+		return Gzip, true
+	case strings.EqualFold(name, "zstd"):
+		return Zstd, true
+	case strings.EqualFold(name, "identity"):
+		return Identity, true
+	}
+	return Identity, false
+}
+
+// parseWeight returns the thousandths of a weight (RFC 9110, 12.4.2):
+//
+//	weight = "q=" ( "0" [ "." *3DIGIT ] / "1" [ "." *3"0" ] )
+func parseWeight(text string) (thousandths int, ok bool) {
+	if len(text) < 3 || text[0]|0x20 != 'q' || text[1] != '=' {
+		return 0, false
+	}
+	whole, fraction, _ := strings.Cut(text[2:], ".")
+	if whole != "0" && whole != "1" || len(fraction) > 3 {
+		return 0, false
+	}
+	thousandths = int(whole[0] - '0')
+	for i := range 3 {
+		digit := byte('0')
+		if i < len(fraction) {
+			digit = fraction[i]
+		}
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		thousandths = 10*thousandths + int(digit-'0')
+	}
+	return thousandths, thousandths <= 1000
+}
+
+// isToken reports whether text is a token (RFC 9110, 5.6.2).
+func isToken(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return text != ""
+}
