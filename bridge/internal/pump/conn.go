@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -77,6 +78,15 @@ func (c *HTTPConn) patience() error {
 func (c *HTTPConn) Abort() {
 	c.aborted.Store(true)
 	_ = c.Controller.SetWriteDeadline(time.Now()) // a response without deadlines fails with its first write
+}
+
+// reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write. ETIMEDOUT,
+// with which the kernel gives up data that nobody acknowledges, is of the second kind.
+func reasonOf(err error) string {
+	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return Gone
+	}
+	return Slow
 }
 
 // pieceBytes is what has to be taken within one write deadline. The batches of a stream of small events are no larger.

@@ -17,8 +17,8 @@ type Outcome struct {
 
 // The reasons that the pump itself finds.
 const (
-	Gone = "gone" // the client went away
-	Slow = "slow" // a write failed: the client took nothing in time, or its connection broke
+	Gone = "gone" // the client went away: it closed or reset the connection
+	Slow = "slow" // a write failed: the client took nothing in time, or its connection broke otherwise
 )
 
 // Run writes to conn what cur has, until the end that cur knows, the context's (the client has left), a drain or old age.
@@ -143,7 +143,7 @@ func (p *pump) write() bool {
 	p.out.Err = p.conn.Write(p.pieces...)
 	p.writing.Store(false)
 	if p.out.Err != nil {
-		p.out.Reason = Slow
+		p.out.Reason = reasonOf(p.out.Err)
 		return false
 	}
 	p.lastWrite = time.Now()

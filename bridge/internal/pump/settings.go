@@ -18,10 +18,15 @@ type Settings struct {
 	// knows no comments leaves it empty: then nothing is.
 	Comment   []byte
 	Heartbeat time.Duration
+	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is for ever. [HTTPConn] has its own.
+	WriteTimeout time.Duration
+	// SendBuffer is how many bytes the kernel may hold for a parked client that were not sent; 0 leaves it to the kernel.
+	SendBuffer int
 	// MaxAge ends the stream with AgeEnd after this time, minus up to 20 % at random; 0 is never.
 	MaxAge time.Duration
 	AgeEnd End
-	// Drain, when it is closed, ends the stream with DrainEnd at a random moment before DrainBy.
+	// Drain, when it is closed, ends the stream with DrainEnd at a random moment before DrainBy. They are Run's: [Loops] have
+	// their own.
 	Drain    <-chan struct{}
 	DrainBy  func() time.Time
 	DrainEnd End
@@ -48,6 +53,9 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 	}
 	return dst
 }
+
+// beats reports whether there are heartbeats at all.
+func (s *Settings) beats() bool { return s.Heartbeat > 0 && len(s.Comment) > 0 }
 
 // heartbeat appends what keeps a silent stream alive; nothing, where the format has no such thing.
 func (s *Settings) heartbeat(dst []byte) []byte {

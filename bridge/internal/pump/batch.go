@@ -1,0 +1,133 @@
+package pump
+
+import "bytes"
+
+// batch is what one write to a parked subscriber is to carry. A loop has one and fills it again and again.
+type batch struct {
+	pieces [][]byte
+	memory [][]byte // of the pieces
+	kept   bool     // whether the first is the rest of one that was cut before
+	before int      // how many of the first are not the cursor's
+	after  int      // likewise of the last: 1 where that closes the stream
+	end    *End     // what it closes the stream with
+	ours   bool     // whether the end is not the cursor's
+	own    []byte   // the memory of what the loop itself says
+}
+
+// maxPieces is how many pieces one write carries at most.
+const maxPieces = 64
+
+// fill collects what p is to be told next; no pieces, where there is nothing.
+func (b *batch) fill(p *parked) {
+	b.clear()
+	switch {
+	case p.stage == parting:
+		b.resume(p.rest)
+		b.ours = true
+		b.close(p, p.end, false)
+	case len(p.rest) > 0:
+		b.resume(p.rest)
+	default:
+		b.gather(p)
+	}
+}
+
+// beat fills the batch with a heartbeat.
+func (b *batch) beat(p *parked) {
+	b.clear()
+	b.own = p.s.heartbeat(b.own)
+	b.pieces, b.before = append(b.pieces, b.own), 1
+}
+
+// gather fills the batch with what the cursor has, what opens the stream before it, and the end behind it.
+func (b *batch) gather(p *parked) {
+	pieces, end := p.cur.Peek(append(b.pieces, nil), batchBytes) // the first is for what opens the stream
+	b.memory = pieces
+	if len(pieces) >= maxPieces {
+		pieces, end = pieces[:maxPieces-1], nil
+	}
+	quiet := len(pieces) == 1
+	alone := quiet && end != nil && p.stage == fresh
+	if end == nil {
+		end, b.ours = p.end, true
+	}
+	if p.stage == fresh && !alone {
+		b.own = p.s.opening(b.own, quiet)
+	}
+	if b.pieces = pieces[1:]; len(b.own) > 0 {
+		pieces[0] = b.own
+		b.pieces, b.before = pieces, 1
+	}
+	if end != nil {
+		b.close(p, end, alone)
+	}
+}
+
+func (b *batch) clear() {
+	clear(b.memory)
+	*b = batch{memory: b.memory, pieces: b.memory[:0], own: b.own[:0]}
+}
+
+// resume begins the batch with the rest of a piece that was cut.
+func (b *batch) resume(rest []byte) {
+	if len(rest) > 0 {
+		b.pieces = append(b.pieces, rest)
+		b.before, b.kept = 1, true
+	}
+}
+
+// close appends what ends the stream.
+func (b *batch) close(p *parked, e *End, alone bool) {
+	n := len(b.own)
+	b.own = p.s.closing(b.own, *e, alone)
+	b.pieces = append(b.pieces, b.own[n:])
+	b.after, b.end = 1, e
+}
+
+func (b *batch) size() (n int) {
+	for _, piece := range b.pieces {
+		n += len(piece)
+	}
+	return n
+}
+
+// settle notes that the client took the first n bytes: the cursor passes the pieces that have begun, and of the one that was
+// cut the rest is kept.
+func (b *batch) settle(p *parked, n int) {
+	if n == 0 && b.size() > 0 {
+		return // whatever it was, it is put together once more
+	}
+	p.bytes += int64(n)
+	p.rest = nil
+	begun := 0
+	for ; begun < len(b.pieces) && p.rest == nil; begun++ {
+		piece := b.pieces[begun]
+		if n == 0 && len(piece) > 0 {
+			break
+		}
+		if n < len(piece) {
+			p.rest = b.keep(begun, piece[n:])
+		}
+		n -= min(n, len(piece))
+	}
+	if passed := min(begun, len(b.pieces)-b.after) - b.before; passed > 0 {
+		p.events += p.cur.Advance(passed)
+	}
+	switch {
+	case b.after > 0 && begun == len(b.pieces):
+		p.stage, p.end = last, b.end
+	case b.after > 0 && b.ours:
+		p.stage = parting
+	case p.stage == fresh:
+		p.stage = running
+	}
+}
+
+// keep returns the rest of a piece in memory that lasts. What the cursor has shown stays as it is until it is asked for more,
+// and so does what was kept before.
+func (b *batch) keep(i int, rest []byte) []byte {
+	if cursors := i >= b.before && i < len(b.pieces)-b.after; cursors || i == 0 && b.kept {
+		return rest
+	}
+	return bytes.Clone(rest)
+}

@@ -1,0 +1,61 @@
+package pump
+
+import "time"
+
+// resolution is how exactly a loop keeps time: what is due happens up to so much later.
+const resolution = 100 * time.Millisecond
+
+// never is later than everything.
+const never = time.Duration(1<<63 - 1)
+
+// clock is the one timer of a loop: a wheel whose buckets hold who is due at each tick, by their slots. An entry costs four
+// bytes, and one that turns out to be too early is put back: so a write, which puts a heartbeat off, costs nothing here.
+type clock struct {
+	tick    uint32        // the first that was not looked at
+	buckets [256][]uint32 // of tick and those that follow it
+	entries int
+}
+
+// set makes sure that p is looked at when it is due, but not before the next tick. An entry that is later than that is left
+// behind and means nothing.
+func (c *clock) set(p *parked, now time.Duration) {
+	due := p.due()
+	if due == never {
+		return
+	}
+	tick := uint32(max(due+resolution-1, now+resolution) / resolution)
+	tick = min(tick, c.tick+uint32(len(c.buckets))-1)
+	if p.ticking && p.tick <= tick {
+		return
+	}
+	p.tick, p.ticking = tick, true
+	bucket := &c.buckets[tick%uint32(len(c.buckets))]
+	*bucket = append(*bucket, p.key.slot)
+	c.entries++
+}
+
+// pop returns the slot of an entry whose time has come, and the tick that it was for; false where there is none.
+func (c *clock) pop(now time.Duration) (slot, tick uint32, ok bool) {
+	for last := uint32(now / resolution); c.tick <= last; c.tick++ {
+		bucket := &c.buckets[c.tick%uint32(len(c.buckets))]
+		if n := len(*bucket); n > 0 {
+			slot, *bucket = (*bucket)[n-1], (*bucket)[:n-1]
+			c.entries--
+			return slot, c.tick, true
+		}
+	}
+	return 0, 0, false
+}
+
+// next is when the next entry is due, or never.
+func (c *clock) next() time.Duration {
+	if c.entries == 0 {
+		return never
+	}
+	for i := range uint32(len(c.buckets)) {
+		if len(c.buckets[(c.tick+i)%uint32(len(c.buckets))]) > 0 {
+			return time.Duration(c.tick+i) * resolution
+		}
+	}
+	return never
+}

@@ -1,0 +1,66 @@
+package pump
+
+import (
+	"math"
+	"runtime"
+	"time"
+)
+
+// driver gives a loop a goroutine and the time.
+type driver struct {
+	loop   *loop
+	poller poller
+	began  time.Time
+	alarm  *time.Timer
+	armed  time.Duration // when the alarm goes off
+}
+
+func newDriver(in *inbox, p poller, ended func()) *driver {
+	return &driver{loop: newLoop(in, ended), poller: p, began: time.Now(), alarm: time.NewTimer(math.MaxInt64), armed: never}
+}
+
+// park hands a subscriber to the loop.
+func (d *driver) park(sock socket, cur Cursor, s *Settings, done func(Outcome)) {
+	p := &parked{sock: sock, cur: cur, s: s, done: done}
+	d.loop.inbox.put(func(m *mail) { m.arrivals = append(m.arrivals, p) })
+}
+
+// run steps the loop until quit is closed.
+func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
+	defer d.poller.Close()
+	defer d.alarm.Stop()
+	in := d.loop.inbox
+	for m := new(mail); ; {
+		in.take(m)
+		now := time.Since(d.began)
+		next := d.loop.step(now, m)
+		if next <= now {
+			runtime.Gosched() // whoever makes the events may have waited for this processor
+			continue
+		}
+		d.arm(now, next)
+		select {
+		case <-in.wake:
+		case <-d.alarm.C:
+			d.armed = never
+		case <-drain:
+			drain = nil
+			within := max(0, time.Until(drainBy()))
+			in.put(func(m *mail) { m.draining, m.drain = true, within })
+		case <-quit:
+			return
+		}
+	}
+}
+
+// arm sets the alarm, which mostly is set already.
+func (d *driver) arm(now, next time.Duration) {
+	switch {
+	case next == d.armed:
+	case next == never:
+		d.alarm.Stop()
+	default:
+		d.alarm.Reset(next - now)
+	}
+	d.armed = next
+}

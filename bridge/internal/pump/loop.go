@@ -1,0 +1,311 @@
+package pump
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// What one step does at most of each kind, so that none of them holds up the others for more than a few milliseconds.
+const (
+	eventsPerStep   = 256
+	arrivalsPerStep = 64
+	visitsPerStep   = 64  // to those that stand in line
+	turnsPerStep    = 256 // visits of groups
+	visitsPerTurn   = 64  // of them to one group, before another has its turn
+	alarmsPerStep   = 64
+	writesPerVisit  = 4
+)
+
+// What cuts a client off.
+var (
+	errStalled = errors.New("the client took nothing for the write timeout")
+	errOverdue = errors.New("the client fell too far behind")
+)
+
+// loop drives parked subscribers: which of them is written to, and when. It knows no system calls and no clock: it does what
+// is to be done at a time that it is told, and never waits.
+type loop struct {
+	inbox *inbox
+	ended func()        // called after the outcome of each subscriber was told
+	now   time.Duration // since the loop began
+	clock clock
+	batch batch
+
+	slots      []*parked // by key.slot; nil where one is free
+	free       []uint32
+	generation uint32
+	groups     map[Topic]*group
+	turns      fifo[*group]  // whose topics have changed
+	line       fifo[*parked] // those to be visited on their own
+	arrivals   fifo[*parked]
+	events     fifo[event]
+
+	draining bool
+	drainBy  time.Duration
+	closing  bool
+}
+
+func newLoop(in *inbox, ended func()) *loop {
+	return &loop{inbox: in, ended: ended, groups: make(map[Topic]*group)}
+}
+
+// step does what is to be done at the time now, part of it where there is much, and returns when the next step is due if there
+// is no mail before: now, where something is left; never, where nothing is known.
+func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
+	l.now = now
+	l.read(m)
+	for range min(l.events.len(), eventsPerStep) {
+		l.handle(l.events.pop())
+	}
+	for range min(l.arrivals.len(), arrivalsPerStep) {
+		l.admit(l.arrivals.pop())
+	}
+	for range min(l.line.len(), visitsPerStep) {
+		p := l.line.pop()
+		if p.queued = false; p.done != nil {
+			l.visit(p)
+		}
+	}
+	l.takeTurns()
+	for range alarmsPerStep {
+		slot, tick, ok := l.clock.pop(now)
+		if !ok {
+			break
+		}
+		if p := l.slots[slot]; p != nil && p.ticking && p.tick == tick {
+			p.ticking = false
+			l.alarm(p)
+		}
+	}
+	if l.events.len()+l.arrivals.len()+l.line.len()+l.turns.len() > 0 {
+		return now
+	}
+	return max(now, l.clock.next())
+}
+
+// read sorts the mail into what the loop has to do.
+func (l *loop) read(m *mail) {
+	for _, g := range m.changed {
+		g.changed.Store(false) // from here on a change counts again
+		g.turn()
+		l.queue(g)
+	}
+	l.arrivals.push(m.arrivals...)
+	l.events.push(m.events...)
+	if m.draining && !l.draining {
+		l.draining, l.drainBy = true, l.now+m.drain
+		for _, p := range l.slots {
+			if p != nil {
+				l.drain(p)
+			}
+		}
+	}
+	if m.closing {
+		l.closing = true
+		for _, p := range l.slots {
+			if p != nil {
+				l.finish(p, p.outcome(Gone, nil), plainly)
+			}
+		}
+	}
+}
+
+// handle takes note of what has happened to a socket.
+func (l *loop) handle(e event) {
+	p := l.slots[e.key.slot]
+	if p == nil || p.key != e.key {
+		return // it happened to one that had the slot before
+	}
+	switch {
+	case e.left:
+		err := p.sock.Fault()
+		l.finish(p, p.outcome(reasonOf(err), err), plainly)
+	case e.writable && p.blocked:
+		l.stand(p)
+	}
+}
+
+// admit gives a new subscriber its slot, joins it to its group, and writes what opens its stream.
+func (l *loop) admit(p *parked) {
+	if n := len(l.free); n > 0 {
+		p.key.slot, l.free = l.free[n-1], l.free[:n-1]
+	} else {
+		p.key.slot = uint32(len(l.slots))
+		l.slots = append(l.slots, nil)
+	}
+	l.generation++
+	p.key.generation = l.generation
+	l.slots[p.key.slot] = p
+	p.taken, p.ends = l.now, never
+	l.join(p)
+	if l.closing {
+		l.finish(p, p.outcome(Gone, nil), plainly)
+		return
+	}
+	if err := p.sock.Watch(p.key); err != nil {
+		l.finish(p, p.outcome(Gone, err), plainly)
+		return
+	}
+	if p.s.MaxAge > 0 {
+		p.limit(l.now+p.s.lifeTime(), false)
+	}
+	if l.draining {
+		l.drain(p)
+	}
+	l.clock.set(p, l.now)
+	l.visit(p)
+}
+
+// join puts p into the group of its topic. Whoever calls it visits p afterwards: what came before is not told.
+func (l *loop) join(p *parked) {
+	t := p.cur.Topic()
+	g := l.groups[t]
+	if g == nil {
+		g = &group{topic: t}
+		l.groups[t] = g
+		g.stop = t.Watch(func() { l.inbox.change(g) })
+	}
+	g.add(p)
+}
+
+// drain picks the moment at which p is told that the bridge ends.
+func (l *loop) drain(p *parked) {
+	within := max(0, l.drainBy-l.now-resolution)
+	p.limit(l.now+time.Duration(rand.Float64()*float64(within)), true)
+	l.clock.set(p, l.now)
+}
+
+// queue gives a group its turn.
+func (l *loop) queue(g *group) {
+	if !g.queued {
+		g.queued = true
+		l.turns.push(g)
+	}
+}
+
+// stand has p visited on its own.
+func (l *loop) stand(p *parked) {
+	if !p.queued {
+		p.queued = true
+		l.line.push(p)
+	}
+}
+
+// takeTurns visits members of the groups whose topics have changed.
+func (l *loop) takeTurns() {
+	for visits := 0; visits < turnsPerStep && l.turns.len() > 0; {
+		g := l.turns.pop()
+		g.queued = false
+		for range visitsPerTurn {
+			p := g.next()
+			if p == nil {
+				break
+			}
+			visits++
+			l.call(p)
+		}
+		if g.left > 0 || g.again {
+			l.queue(g)
+		}
+	}
+}
+
+// call visits p because its topic has changed.
+func (l *loop) call(p *parked) {
+	switch {
+	case p.queued: // it is visited anyway
+	case !p.blocked:
+		l.visit(p)
+	case p.cur.Overdue():
+		l.finish(p, p.outcome(Slow, errOverdue), atOnce)
+	}
+}
+
+// visit writes what p is to be told, until nothing is left or the client takes no more. One that always has more goes on
+// when the others had their visits.
+func (l *loop) visit(p *parked) {
+	for range writesPerVisit {
+		l.batch.fill(p)
+		if len(l.batch.pieces) == 0 {
+			l.block(p, false)
+			return
+		}
+		if !l.write(p) {
+			return
+		}
+	}
+	l.stand(p)
+}
+
+// write writes the batch, and reports whether p may be told more.
+func (l *loop) write(p *parked) bool {
+	n, size := 0, l.batch.size()
+	if size > 0 {
+		var err error
+		if n, err = p.sock.Write(l.batch.pieces); err != nil {
+			l.finish(p, p.outcome(reasonOf(err), err), plainly)
+			return false
+		}
+	}
+	l.batch.settle(p, n)
+	if p.stage == last && p.rest == nil {
+		out := p.outcome(p.end.Reason, nil)
+		if p.end != &p.s.AgeEnd && p.end != &p.s.DrainEnd {
+			out.End = p.end
+		}
+		l.finish(p, out, gracefully)
+		return false
+	}
+	blocked := n < size
+	if n > 0 || blocked && !p.blocked {
+		p.taken = l.now
+	}
+	l.block(p, blocked)
+	return !blocked
+}
+
+// block notes whether the client takes more.
+func (l *loop) block(p *parked, blocked bool) {
+	if blocked != p.blocked {
+		p.blocked = blocked
+		l.clock.set(p, l.now)
+	}
+}
+
+// alarm does what is due for p.
+func (l *loop) alarm(p *parked) {
+	if p.stalled(l.now) {
+		l.finish(p, p.outcome(Slow, errStalled), atOnce)
+		return
+	}
+	if l.now >= p.ends && p.end == nil {
+		p.end = p.farewell()
+		if !p.blocked {
+			l.stand(p)
+		}
+	}
+	if p.silent(l.now) {
+		l.batch.beat(p)
+		l.write(p)
+	}
+	if p.done != nil {
+		l.clock.set(p, l.now)
+	}
+}
+
+// finish closes the connection of p and forgets it.
+func (l *loop) finish(p *parked, out Outcome, how closing) {
+	p.sock.Close(how)
+	g := p.group
+	if g.remove(p); len(g.members) == 0 {
+		g.stop()
+		delete(l.groups, g.topic)
+	}
+	l.slots[p.key.slot] = nil
+	l.free = append(l.free, p.key.slot)
+	done := p.done
+	*p = parked{queued: p.queued} // it may stand in line still
+	done(out)
+	l.ended()
+}

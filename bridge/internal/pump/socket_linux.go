@@ -1,0 +1,87 @@
+package pump
+
+import (
+	"errors"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// tcpSocket is a socket of which the loop has the only descriptor.
+type tcpSocket struct {
+	epoll *epoll
+	fd    int
+}
+
+// duplicate returns another descriptor of the connection.
+func duplicate(conn *net.TCPConn) (fd int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var failed error
+	if err := raw.Control(func(old uintptr) { fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return -1, err
+	}
+	return fd, os.NewSyscallError("fcntl", failed)
+}
+
+// Watch implements [socket].
+func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k) }
+
+// Write implements [socket].
+func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
+	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	for {
+		if len(pieces) == 1 {
+			n, err = unix.SendmsgN(t.fd, pieces[0], nil, nil, flags)
+		} else {
+			n, err = unix.SendmsgBuffers(t.fd, pieces, nil, nil, flags)
+		}
+		switch {
+		case err == nil:
+			return n, nil
+		case errors.Is(err, unix.EAGAIN):
+			return 0, nil
+		case !errors.Is(err, unix.EINTR):
+			return 0, os.NewSyscallError("sendmsg", err)
+		}
+	}
+}
+
+// Fault implements [socket].
+func (t *tcpSocket) Fault() error {
+	code, err := unix.GetsockoptInt(t.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil:
+		return os.NewSyscallError("getsockopt", err)
+	case code != 0:
+		return os.NewSyscallError("socket", unix.Errno(code))
+	}
+	return nil
+}
+
+// Close implements [socket].
+func (t *tcpSocket) Close(how closing) {
+	switch how {
+	case gracefully:
+		t.finish()
+	case atOnce:
+		_ = unix.SetsockoptLinger(t.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	unix.Close(t.fd)
+}
+
+// finish tells the client that nothing follows, and reads what it has sent although nobody asked: closing a socket with
+// unread bytes resets the connection, which could take the end of the stream away from the client.
+func (t *tcpSocket) finish() {
+	_ = unix.Shutdown(t.fd, unix.SHUT_WR)
+	var discarded [4 << 10]byte
+	for range 32 {
+		n, _, err := unix.Recvfrom(t.fd, discarded[:], unix.MSG_DONTWAIT)
+		if n <= 0 && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package pump
+
+import (
+	"crypto/tls"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tune bounds what the kernel does for a client that takes nothing: it holds about sendBuffer bytes that were not sent, and
+// gives the connection up when nothing that was sent is acknowledged for writeTimeout, so that a client whose machine has
+// vanished is noticed soon after a heartbeat. Either may be 0: then the kernel's own rule stays. What is no TCP connection of
+// Linux, or TLS over one, is left alone.
+func Tune(conn net.Conn, sendBuffer int, writeTimeout time.Duration) error {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return tune(tcp, &Settings{SendBuffer: sendBuffer, WriteTimeout: writeTimeout})
+	}
+	return nil
+}
+
+func tune(conn syscall.Conn, s *Settings) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	set := func(fd uintptr, option, value int) {
+		if value > 0 && failed == nil {
+			failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value))
+		}
+	}
+	if err := raw.Control(func(fd uintptr) {
+		set(fd, unix.TCP_NOTSENT_LOWAT, s.SendBuffer)
+		set(fd, unix.TCP_USER_TIMEOUT, int(s.WriteTimeout.Milliseconds()))
+	}); err != nil {
+		return err
+	}
+	return failed
+}
