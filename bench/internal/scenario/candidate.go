@@ -1,0 +1,63 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bench/internal/process"
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+)
+
+// file is the bridge's configuration: a route on which each browser has its own stream, or one that is shared.
+const file = `
+server: {listen: "127.0.0.1:0"}
+upstreams: {bench: {target: "UPSTREAM"}}
+routes:
+  - path: /watch/{topic}
+    rpc: test.stream.v1.StreamService/Watch
+    event: {id: sequence}
+`
+
+// announcement is what the bridge logs when it is ready.
+var announcement = regexp.MustCompile(`msg=listening address=(\S+)`)
+
+// startCandidate starts the program of a contender, with which it has a directory of its own.
+func (r *Runner) startCandidate(ctx context.Context, s Scenario, program, upstream, directory string) (*process.Process, error) {
+	if program != Grpcsse {
+		return process.StartRole(ctx, role.Role{Name: program, Upstream: upstream, Text: s.Text, Flow: s.Flow})
+	}
+	path := filepath.Join(directory, "grpcsse.yaml")
+	if err := os.WriteFile(path, []byte(configuration(s, upstream)), 0o600); err != nil {
+		return nil, err
+	}
+	return process.StartProgram(ctx, program, announcement, r.Grpcsse, "serve", "--strict", "--config", path)
+}
+
+// configuration is the bridge's file for a scenario.
+func configuration(s Scenario, upstream string) string {
+	text := strings.ReplaceAll(file, "UPSTREAM", upstream)
+	if !s.Shared {
+		return text
+	}
+	// Where events flow, a newcomer waits for the next one; where there is only one, it gets that.
+	join := "none"
+	if s.Kind == Idle {
+		join = "latest"
+	}
+	return text + fmt.Sprintf("    share: {late_join: %s}\n", join)
+}
+
+// target is what the browsers of a contender ask for.
+func target(s Scenario, program string) string {
+	if s.Shared && program == Grpcsse {
+		return "/watch/all"
+	}
+	return "/watch/{n}"
+}
+
+// streamsUpstream reports whether the candidate has an upstream.
+func streamsUpstream(program string) bool { return program != role.Raw && program != role.Ready }

@@ -1,0 +1,123 @@
+package scenario
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+)
+
+// Grpcsse is the candidate that all is about: `grpcsse serve`, a program of its own.
+const Grpcsse = "grpcsse"
+
+// Catalogue returns all scenarios, in the order in which they are measured.
+func Catalogue() []Scenario {
+	return []Scenario{
+		fullRate("one-64", "one subscriber at full rate, 64 B of text", 1, 64),
+		fullRate("one-1k", "one subscriber at full rate, 1 KB of text", 1, 1024),
+		fullRate("each-16", "16 subscribers at full rate, each its own stream", 16, 64),
+		fullRate("each-128", "128 subscribers at full rate, each its own stream", 128, 64),
+		shared(1000),
+		shared(5000),
+		idle("idle-shared", "15,000 idle browsers of one topic", 15000, true, role.Raw, role.Ready),
+		idle("idle-private", "5,000 idle browsers, each its own stream", 5000, false, role.Handwritten),
+		leaving("leave-500", "500 browsers leave at once, 20 events/s each", 20),
+		leaving("leave-500-quiet", "500 browsers leave at once, of silent streams", 0),
+		stalling(),
+	}
+}
+
+// Find returns the scenarios whose names match one of the patterns, which are separated by commas: "shared-*,one-64"; "all"
+// are all.
+func Find(patterns string) ([]Scenario, error) {
+	all := Catalogue()
+	if patterns == "all" {
+		return all, nil
+	}
+	var found []Scenario
+	for pattern := range strings.SplitSeq(patterns, ",") {
+		before := len(found)
+		for _, s := range all {
+			if ok, err := path.Match(pattern, s.Name); err != nil {
+				return nil, fmt.Errorf("scenario %q: %w", pattern, err)
+			} else if ok && !slices.ContainsFunc(found, func(f Scenario) bool { return f.Name == s.Name }) {
+				found = append(found, s)
+			}
+		}
+		if len(found) == before {
+			return nil, fmt.Errorf("scenario %q: expected one of %s, or all", pattern, strings.Join(names(all), ", "))
+		}
+	}
+	return found, nil
+}
+
+func names(all []Scenario) []string {
+	var out []string
+	for _, s := range all {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func contenders(names ...string) []Contender {
+	var out []Contender
+	for _, name := range names {
+		out = append(out, Contender{Name: name})
+	}
+	return out
+}
+
+func fullRate(name, title string, browsers, text int) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Text: text,
+		Warmup: 1500 * time.Millisecond, Window: 4 * time.Second, Rounds: 3,
+		Contenders: contenders(Grpcsse, role.Handwritten, role.Gateway), Against: role.Handwritten,
+	}
+}
+
+func shared(browsers int) Scenario {
+	return Scenario{
+		Name: fmt.Sprintf("shared-%d", browsers), Title: fmt.Sprintf("%d browsers of one topic, 20 events/s", browsers),
+		Kind: Flowing, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Rate: 20},
+		Warmup: 2 * time.Second, Window: 6 * time.Second, Rounds: 3,
+		Contenders: contenders(Grpcsse, role.Raw, role.Ready, role.Handwritten, role.Gateway), Against: role.Raw,
+	}
+}
+
+func idle(name, title string, browsers int, shared bool, others ...string) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Idle, Browsers: browsers, Shared: shared, Text: 64, Flow: event.Flow{Count: 1},
+		// A heartbeat comes every 15 s: a window of that length has one for each browser.
+		Warmup: 15 * time.Second, Window: 15 * time.Second, Rounds: 2,
+		Contenders: contenders(append([]string{Grpcsse}, others...)...), Against: others[0],
+	}
+}
+
+// leaving is at once, and each browser has a stream of its own: a shared one is not cancelled when a browser leaves.
+func leaving(name, title string, rate float64) Scenario {
+	flow := event.Flow{Rate: rate}
+	if rate == 0 {
+		flow.Count = 1
+	}
+	return Scenario{
+		Name: name, Title: title, Kind: Leaving, Browsers: 500, Text: 64, Flow: flow,
+		Warmup: 2 * time.Second, Rounds: 3,
+		Contenders: contenders(Grpcsse, role.Handwritten, role.Gateway), Against: role.Handwritten,
+	}
+}
+
+// stalling has events of 1 KB, so that a hundred browsers that read nothing have their buffers full within seconds.
+func stalling() Scenario {
+	const without = "grpcsse, none stalls"
+	return Scenario{
+		Name: "stall-1000", Title: "1,000 browsers of one topic at 20 events/s, while 100 others stall",
+		Kind: Flowing, Browsers: 1000, Shared: true, Text: 1024, Flow: event.Flow{Rate: 20},
+		Warmup: 2 * time.Second, Window: 20 * time.Second, Rounds: 3,
+		Contenders: []Contender{{Name: without, Candidate: Grpcsse}, {Name: "grpcsse, 100 stall", Candidate: Grpcsse, Stalled: 100}},
+		Against:    without,
+	}
+}

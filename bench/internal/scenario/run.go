@@ -1,0 +1,103 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bench/internal/measure"
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+)
+
+// Runner runs contenders.
+type Runner struct {
+	// Grpcsse is the path of the bridge's program.
+	Grpcsse string
+}
+
+// patience is how long is waited for what should happen soon.
+const patience = 5 * time.Second
+
+// Once runs a contender once. What goes wrong is in the measurement.
+func (r *Runner) Once(ctx context.Context, s Scenario, c Contender, round int) Measurement {
+	m := Measurement{Scenario: s.Name, Contender: c.Name, Round: round}
+	ctx, end := context.WithTimeoutCause(ctx, s.Longest(), fmt.Errorf("the run took longer than %s", s.Longest()))
+	defer end()
+	if err := r.once(ctx, s, c, &m); err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		m.Problem = err.Error()
+	}
+	return m
+}
+
+func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measurement) (err error) {
+	g, err := r.set(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.strike()) }()
+	if err := pause(ctx, calm); err != nil {
+		return err
+	}
+	if m.Empty, err = g.memory(); err != nil {
+		return err
+	}
+	if err := g.open(s.Browsers, false); err != nil {
+		return err
+	}
+	if err := g.open(c.Stalled, true); err != nil {
+		return err
+	}
+	if err := pause(ctx, s.Warmup); err != nil {
+		return err
+	}
+	if s.Kind == Leaving {
+		return g.leave(ctx, m)
+	}
+	return g.watch(ctx, m)
+}
+
+// watch measures for the length of the window.
+func (g *stage) watch(ctx context.Context, m *Measurement) error {
+	before, err := g.usage()
+	if err != nil {
+		return err
+	}
+	if err := g.crowd.Ask(role.AskStart, nil, nil); err != nil {
+		return err
+	}
+	if err := pause(ctx, g.scenario.Window); err != nil {
+		return err
+	}
+	if err := g.crowd.Ask(role.AskTally, nil, &m.Tally); err != nil {
+		return err
+	}
+	after, err := g.usage()
+	if err != nil {
+		return err
+	}
+	m.CPU, m.Seconds = after.since(before), after.at.Sub(before.at).Seconds()
+	if m.Memory, err = g.memory(); err != nil {
+		return err
+	}
+	if m.Sockets, err = measure.Sockets(g.candidate.PID); err != nil {
+		return err
+	}
+	if all := g.scenario.Browsers; m.Tally.Met < all {
+		return fmt.Errorf("%d of %d browsers have got no event", all-m.Tally.Met, all)
+	}
+	return nil
+}
+
+// pause waits.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,113 @@
+package scenario_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/load"
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+	"github.com/grpcsse/grpcsse/bench/internal/scenario"
+)
+
+func TestMain(m *testing.M) {
+	role.Play()
+	os.Exit(m.Run())
+}
+
+// build returns the path of the bridge's program.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "grpcsse")
+	out, err := exec.CommandContext(t.Context(), "go", "-C", "../../..", "build", "-o", program, "./cmd/grpcsse").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return program
+}
+
+func small(kind scenario.Kind, flow event.Flow) scenario.Scenario {
+	return scenario.Scenario{
+		Name: "small", Kind: kind, Browsers: 20, Text: 64, Flow: flow,
+		Warmup: 200 * time.Millisecond, Window: time.Second,
+	}
+}
+
+func TestFlowing(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Gateway, role.Ready, role.Raw} {
+		t.Run(name, func(t *testing.T) {
+			s := small(scenario.Flowing, event.Flow{Rate: 50})
+			m := r.Once(t.Context(), s, scenario.Contender{Name: name}, 3)
+			require.Empty(t, m.Problem)
+			assert.False(t, m.Faulty(), "%+v", m)
+			assert.Equal(t, "small", m.Scenario)
+			assert.Equal(t, 3, m.Round)
+			assert.InDelta(t, s.Due(), float64(m.Tally.Events)/m.Seconds, s.Due()/5)
+			assert.Positive(t, m.CPU.Candidate)
+			assert.Positive(t, m.Tally.Latency.P50)
+			assert.Positive(t, m.Memory)
+			assert.GreaterOrEqual(t, m.Sockets, 20)
+		})
+	}
+}
+
+func TestAsFastAsTaken(t *testing.T) {
+	r := scenario.Runner{}
+	s := small(scenario.Flowing, event.Flow{})
+	m := r.Once(t.Context(), s, scenario.Contender{Name: role.Handwritten}, 1)
+	require.Empty(t, m.Problem)
+	assert.False(t, m.Faulty(), "%+v", m)
+	assert.Greater(t, m.Tally.Events, uint64(1000))
+}
+
+func TestIdle(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Ready, role.Raw} {
+		t.Run(name, func(t *testing.T) {
+			m := r.Once(t.Context(), small(scenario.Idle, event.Flow{Count: 1}), scenario.Contender{Name: name}, 1)
+			require.Empty(t, m.Problem)
+			assert.False(t, m.Faulty(), "%+v", m)
+			assert.Equal(t, 20, m.Tally.Met)
+			assert.Equal(t, 20, m.Tally.Connected)
+			assert.Zero(t, m.Tally.Events, "in the window")
+			assert.Positive(t, m.Empty)
+		})
+	}
+}
+
+func TestLeaving(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Gateway} {
+		t.Run(name, func(t *testing.T) {
+			m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), scenario.Contender{Name: name}, 1)
+			require.Empty(t, m.Problem)
+			assert.False(t, m.Faulty(), "%+v", m)
+			assert.Positive(t, m.Cancelled.P50)
+			assert.Less(t, m.Cancelled.Max, 5*time.Second)
+		})
+	}
+}
+
+// A candidate whose streams outlive the browsers is found out.
+func TestALeakIsSeen(t *testing.T) {
+	r := scenario.Runner{}
+	m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), scenario.Contender{Name: role.Leaky}, 1)
+	require.Empty(t, m.Problem)
+	assert.Equal(t, 20, m.Left)
+	assert.True(t, m.Faulty())
+	assert.Equal(t, load.Latency{}, m.Cancelled)
+}
+
+func TestWhatDoesNotStartSaysWhy(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	s := small(scenario.Flowing, event.Flow{})
+	s.Browsers = 0
+	assert.Contains(t, r.Once(t.Context(), s, scenario.Contender{Name: "nobody"}, 1).Problem, `there is no role "nobody"`)
+	r.Grpcsse = "false"
+	assert.Contains(t, r.Once(t.Context(), s, scenario.Contender{Name: scenario.Grpcsse}, 1).Problem, "exit status 1")
+}

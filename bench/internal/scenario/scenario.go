@@ -1,0 +1,75 @@
+package scenario
+
+import (
+	"time"
+
+	"github.com/grpcsse/grpcsse/bench/internal/event"
+)
+
+// Kind is what is done in a scenario.
+type Kind string
+
+// The kinds.
+const (
+	// Flowing: events flow, and what they cost and how late they are is measured.
+	Flowing Kind = "flowing"
+	// Idle: after one event, nothing happens but heartbeats. Memory is measured.
+	Idle Kind = "idle"
+	// Leaving: all browsers leave at once. How soon the upstream knows is measured.
+	Leaving Kind = "leaving"
+)
+
+// Scenario is one situation in which contenders are compared.
+type Scenario struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Kind  Kind   `json:"kind"`
+
+	Browsers int `json:"browsers"`
+	// Shared is that all browsers look at the same: one upstream stream, where the candidate can share it.
+	Shared bool `json:"shared"`
+	// Text is the number of bytes of an event's text.
+	Text int `json:"text"`
+	// Flow is when each upstream stream sends an event.
+	Flow event.Flow `json:"flow"`
+
+	// Warmup lies between the opening of the last connection and the window in which is measured.
+	Warmup time.Duration `json:"warmup"`
+	Window time.Duration `json:"window"`
+	// Rounds is how often each contender runs, unless the command line says.
+	Rounds int `json:"rounds"`
+
+	Contenders []Contender `json:"contenders"`
+	// Against is the name of the contender with which the others are compared.
+	Against string `json:"against"`
+}
+
+// Contender is a candidate in a scenario.
+type Contender struct {
+	Name string `json:"name"`
+	// Candidate is the program; empty is Name.
+	Candidate string `json:"candidate,omitempty"`
+	// Stalled is how many browsers there are that read nothing, besides the others.
+	Stalled int `json:"stalled,omitempty"`
+}
+
+// Program is the candidate that contends.
+func (c Contender) Program() string {
+	if c.Candidate != "" {
+		return c.Candidate
+	}
+	return c.Name
+}
+
+// Longest is how long a run may take, so that none is waited for in vain.
+func (s Scenario) Longest() time.Duration {
+	return s.Warmup + s.Window + patience + 90*time.Second
+}
+
+// Due is how many events a second are due to all browsers; 0 is as many as they take.
+func (s Scenario) Due() float64 {
+	if s.Flow.Count > 0 {
+		return 0
+	}
+	return s.Flow.Rate * float64(s.Browsers)
+}
