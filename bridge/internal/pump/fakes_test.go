@@ -1,0 +1,244 @@
+package pump
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// write is one write that a client saw.
+type write struct {
+	at   time.Duration // since the client came
+	text string
+}
+
+// client takes what it has room for. It is the other end of a connection of either kind.
+type client struct {
+	began time.Time
+	mu    sync.Mutex
+	grown sync.Cond // there is room again, or the connection was given up
+
+	room    int // how many bytes it takes, any number where negative
+	writes  []write
+	broken  error // what writes to it fail with
+	fault   error // what the kernel says about its connection
+	aborted bool
+
+	inbox  *inbox // of the loop that serves it, where one does
+	key    key
+	closed []closing
+}
+
+func newClient() *client {
+	c := &client{began: time.Now(), room: -1}
+	c.grown.L = &c.mu
+	return c
+}
+
+// take appends to what the client saw, and returns how much of the pieces it took.
+func (c *client) take(pieces [][]byte) int {
+	all := bytes.Join(pieces, nil)
+	if c.room >= 0 {
+		all = all[:min(len(all), c.room)]
+		c.room -= len(all)
+	}
+	c.writes = append(c.writes, write{time.Since(c.began), string(all)})
+	return len(all)
+}
+
+func (c *client) seen() []write {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.writes)
+}
+
+func (c *client) text() string {
+	var all strings.Builder
+	for _, w := range c.seen() {
+		all.WriteString(w.text)
+	}
+	return all.String()
+}
+
+// setRoom makes the client take n bytes more, any number where n is negative.
+func (c *client) setRoom(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.room = n
+	c.grown.Broadcast()
+	if c.inbox != nil && n != 0 {
+		c.tell(event{key: c.key, writable: true})
+	}
+}
+
+// leave closes the client's side of a parked connection, or breaks it.
+func (c *client) leave(fault error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = fault
+	c.tell(event{key: c.key, left: true})
+}
+
+func (c *client) tell(e event) {
+	c.inbox.put(func(m *mail) { m.events = append(m.events, e) })
+}
+
+// fakeSocket is the client's connection as a loop sees it.
+type fakeSocket struct{ *client }
+
+func (f fakeSocket) Watch(k key) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.key = k
+	f.tell(event{key: k, writable: true}) // as the kernel does
+	return nil
+}
+
+func (f fakeSocket) Write(pieces [][]byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return 0, f.broken
+	}
+	if f.room == 0 {
+		return 0, nil
+	}
+	return f.take(pieces), nil
+}
+
+func (f fakeSocket) Fault() error { return f.fault }
+
+func (f fakeSocket) Close(how closing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = append(f.closed, how)
+}
+
+// fakeConn is the client's connection as Run sees it.
+type fakeConn struct {
+	*client
+	timeout time.Duration
+}
+
+func (f fakeConn) Write(pieces ...[]byte) error {
+	timer := time.AfterFunc(f.timeout, f.Abort)
+	defer timer.Stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for all := bytes.Join(pieces, nil); ; {
+		switch {
+		case f.broken != nil:
+			return f.broken
+		case f.aborted:
+			return errAborted
+		case f.room != 0:
+			if all = all[f.take([][]byte{all}):]; len(all) == 0 {
+				return nil
+			}
+		default:
+			f.grown.Wait()
+		}
+	}
+}
+
+func (f fakeConn) Abort() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.aborted = true
+	f.grown.Broadcast()
+}
+
+// tape is a topic that keeps all that was ever put on it. It tells all that watch it.
+type tape struct {
+	mu       sync.Mutex
+	pieces   [][]byte
+	end      *End
+	watchers map[int]func()
+	watched  int // how often
+}
+
+func (t *tape) Watch(notify func()) (stop func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.watchers == nil {
+		t.watchers = make(map[int]func())
+	}
+	t.watched++
+	id := t.watched
+	t.watchers[id] = notify
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.watchers, id)
+	}
+}
+
+func (t *tape) put(pieces ...string) {
+	t.change(func() {
+		for _, p := range pieces {
+			t.pieces = append(t.pieces, []byte(p))
+		}
+	})
+}
+
+func (t *tape) finish(e End) { t.change(func() { t.end = &e }) }
+
+func (t *tape) change(how func()) {
+	t.mu.Lock()
+	how()
+	var told []func()
+	for _, notify := range t.watchers {
+		told = append(told, notify)
+	}
+	t.mu.Unlock()
+	for _, notify := range told {
+		notify()
+	}
+}
+
+// head is a place on a tape. What it has shown turns to rubbish with the next Peek, and what is left of it is then missed by
+// whoever still needed it.
+type head struct {
+	*tape
+	at    int
+	slack int // how many pieces it may be behind, any number where 0
+	shown [][]byte
+}
+
+func (h *head) Topic() Topic { return h.tape }
+
+func (h *head) Peek(dst [][]byte, limit int) ([][]byte, *End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, b := range h.shown {
+		copy(b, bytes.Repeat([]byte{'#'}, len(b)))
+	}
+	h.shown = h.shown[:0]
+	at, taken := h.at, 0
+	for ; at < len(h.pieces) && (taken == 0 || taken+len(h.pieces[at]) <= limit); at++ {
+		taken += len(h.pieces[at])
+		b := bytes.Clone(h.pieces[at])
+		h.shown = append(h.shown, b)
+		dst = append(dst, b)
+	}
+	if at == len(h.pieces) {
+		return dst, h.end
+	}
+	return dst, nil
+}
+
+func (h *head) Advance(n int) int {
+	if n > len(h.shown) {
+		panic("the cursor passes more than it has shown")
+	}
+	h.at += n
+	return n
+}
+
+func (h *head) Overdue() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.slack > 0 && len(h.pieces)-h.at > h.slack
+}
