@@ -34,19 +34,20 @@ func (c *compressor) giveBack() {
 	compressors.Put(c)
 }
 
-// compress returns a piece, which is not empty, in a coding other than Identity. The result is valid until the next call.
-func (c *compressor) compress(e Encoding, piece []byte) []byte {
+// compress returns a piece, which is not empty, in a coding other than Identity. Gzip may refer to the end of prev, which stands
+// before it. The result is valid until the next call.
+func (c *compressor) compress(e Encoding, piece, prev []byte) []byte {
 	c.out = c.out[:0]
-	if err := c.encode(e, piece); err != nil {
+	if err := c.encode(e, piece, prev); err != nil {
 		panic(err) // compressing memory into memory
 	}
 	return c.out
 }
 
-func (c *compressor) encode(e Encoding, piece []byte) error {
+func (c *compressor) encode(e Encoding, piece, prev []byte) error {
 	if e == Gzip {
 		// Without a state to reset it is as fast and as small on single events as a writer at its fastest level, and keeps less.
-		return flate.StatelessDeflate(c, piece, false, nil)
+		return flate.StatelessDeflate(c, piece, false, prev)
 	}
 	if c.zstd == nil {
 		var err error
@@ -77,10 +78,9 @@ func (c *compressor) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// compressed returns a block, which is not empty, in a coding other than Identity.
-func compressed(e Encoding, block []byte) *piece {
+// compressed returns a block, which is not empty, in a coding other than Identity. See [compressor.compress].
+func compressed(e Encoding, block, prev []byte) piece {
 	c := takeCompressor()
 	defer c.giveBack()
-	p := newPiece(c.compress(e, block))
-	return &p
+	return newPiece(c.compress(e, block, prev))
 }

@@ -34,7 +34,7 @@ func (f Form) Append(dst, piece []byte) []byte {
 	if f.Encoding != Identity {
 		c := takeCompressor()
 		defer c.giveBack()
-		piece = c.compress(f.Encoding, piece)
+		piece = c.compress(f.Encoding, piece, nil)
 	}
 	if f.Chunked {
 		return appendChunk(dst, piece)

@@ -47,11 +47,12 @@ func TestAppendingAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has pools forget")
 	}
-	for _, s := range shapes(t) {
+	for _, s := range shapes(t, 1) {
+		block := s.blocks[0]
 		for _, form := range forms() {
-			buf := form.Append(nil, s.block)
+			buf := form.Append(nil, block)
 			// The garbage collector may take a compressor away, once in a while.
-			assert.Less(t, testing.AllocsPerRun(100, func() { buf = form.Append(buf[:0], s.block) }), 1.0, "%s %v", s.name, form)
+			assert.Less(t, testing.AllocsPerRun(100, func() { buf = form.Append(buf[:0], block) }), 1.0, "%s %v", s.name, form)
 		}
 	}
 }
@@ -78,8 +79,8 @@ func decoder(t require.TestingT, form frame.Form, r io.Reader) io.Reader {
 // blocks for ever, which synctest reports.
 func TestPiecesAreReadAtOnce(t *testing.T) {
 	pieces := [][]byte{[]byte(":\n"), []byte("retry: 2000\n")}
-	for _, s := range shapes(t) {
-		pieces = append(pieces, s.block, s.block)
+	for _, s := range shapes(t, 2) {
+		pieces = append(pieces, s.blocks...)
 	}
 	pieces = append(pieces, bytes.Repeat(pieces[2], 3000), noise(300<<10), []byte(":\n"))
 	for _, form := range forms() {
@@ -117,24 +118,36 @@ func noise(n int) []byte {
 	return b.Bytes()
 }
 
-// TestAnyStreamIsReadBack draws streams of shared frames and pieces made for one connection, in any order.
+// TestAnyStreamIsReadBack draws streams of shared frames and of pieces made for one connection, in any order. A frame that
+// follows another directly may refer to it.
 func TestAnyStreamIsReadBack(t *testing.T) {
-	var frames []*frame.Frame
-	for _, s := range shapes(t) {
-		frames = append(frames, frame.New(s.block, s.data))
+	var blocks [][]byte
+	for _, s := range shapes(t, 3) {
+		blocks = append(blocks, s.blocks...)
 	}
+	blocks = append(blocks, noise(40<<10), []byte(":\n"))
 	rapid.Check(t, func(t *rapid.T) {
 		form := rapid.SampledFrom(forms()).Draw(t, "form")
+		frames := make([]*frame.Frame, len(blocks))
+		for i, b := range rapid.Permutation(blocks).Draw(t, "blocks") {
+			frames[i] = frame.New(b, 0)
+		}
 		sent := form.Preface()
 		var want []byte
+		var prev *frame.Frame // whose block stood last
 		for range rapid.IntRange(0, 12).Draw(t, "pieces") {
-			if rapid.Bool().Draw(t, "shared") {
-				f := rapid.SampledFrom(frames).Draw(t, "frame")
-				sent, want = append(sent, f.Bytes(form)...), append(want, f.Block()...)
+			if !rapid.Bool().Draw(t, "shared") {
+				p := drawPiece(t)
+				sent, want, prev = form.Append(sent, p), append(want, p...), nil
 				continue
 			}
-			p := drawPiece(t)
-			sent, want = form.Append(sent, p), append(want, p...)
+			f := rapid.SampledFrom(frames).Draw(t, "frame")
+			if prev != nil && rapid.Bool().Draw(t, "linked") {
+				sent = append(sent, f.After(prev, form)...)
+			} else {
+				sent = append(sent, f.Bytes(form)...)
+			}
+			want, prev = append(want, f.Block()...), f
 		}
 		sent = append(sent, form.End()...)
 		if len(sent) == 0 {
@@ -164,18 +177,18 @@ func drawPiece(t *rapid.T) []byte {
 
 // TestCompressorsAreSharedByGoroutines has as many at work as a busy server.
 func TestCompressorsAreSharedByGoroutines(t *testing.T) {
-	all := shapes(t)
+	all := shapes(t, 1)
 	var group sync.WaitGroup
 	for i := range 16 {
 		group.Go(func() {
 			form := forms()[2+i%4]
 			for j := range 40 {
-				s := all[(i+j)%len(all)]
-				sent := form.Append(form.Preface(), s.block)
-				got := make([]byte, len(s.block))
+				block := all[(i+j)%len(all)].blocks[0]
+				sent := form.Append(form.Preface(), block)
+				got := make([]byte, len(block))
 				_, err := io.ReadFull(decoder(t, form, bytes.NewReader(sent)), got)
 				assert.NoError(t, err)
-				assert.True(t, bytes.Equal(s.block, got), "%s %v", s.name, form)
+				assert.True(t, bytes.Equal(block, got), "%v", form)
 			}
 		})
 	}

@@ -11,7 +11,8 @@ type Frame struct {
 	plain piece
 	data  int // where the data line begins in the block, -1 where there is none
 
-	gzip, zstd atomic.Pointer[piece] // nil until they are made
+	gzip, zstd atomic.Pointer[piece]  // nil until they are made
+	linked     atomic.Pointer[linked] // likewise
 
 	mu       sync.Mutex      // held while a form is made, and by Hold and Release
 	holders  []*atomic.Int64 // the sums that count this frame's bytes
@@ -42,6 +43,26 @@ func (f *Frame) Bytes(form Form) []byte {
 	return p.bare()
 }
 
+// After returns the block in a form, for a connection on which prev's block stood last, whole and with nothing behind it. In
+// gzip it is then compressed with that block before its eyes, and as small as if the connection had an encoder of its own.
+// Anywhere else it decodes to something else, and nobody notices: who cannot be sure asks for Bytes.
+//
+// That is made at most once too, for the first predecessor that is named: a frame's is the event before it in its log. Another
+// one, and another coding, has what Bytes returns.
+func (f *Frame) After(prev *Frame, form Form) []byte {
+	if form.Encoding != Gzip {
+		return f.Bytes(form)
+	}
+	l := f.link(prev)
+	switch {
+	case !l.follows(prev):
+		return f.Bytes(form)
+	case form.Chunked:
+		return l.chunk
+	}
+	return l.bare()
+}
+
 // Line returns the data with its line end, nil where the block has none: an event as a line of NDJSON.
 func (f *Frame) Line() []byte {
 	if f.data < 0 {
@@ -53,10 +74,13 @@ func (f *Frame) Line() []byte {
 // Size is how many bytes the frame holds now, in all of its forms.
 func (f *Frame) Size() int {
 	n := len(f.plain.chunk)
-	for _, form := range [...]*atomic.Pointer[piece]{&f.gzip, &f.zstd} {
-		if p := form.Load(); p != nil {
-			n += len(p.chunk)
+	for _, made := range [...]*piece{f.gzip.Load(), f.zstd.Load()} {
+		if made != nil {
+			n += len(made.chunk)
 		}
+	}
+	if made := f.linked.Load(); made != nil {
+		n += len(made.chunk)
 	}
 	return n
 }
@@ -100,12 +124,34 @@ func (f *Frame) compressed(e Encoding) *piece {
 	if p := slot.Load(); p != nil {
 		return p
 	}
-	p := compressed(e, f.Block())
-	if !f.released {
-		slot.Store(p)
-		for _, sum := range f.holders {
-			sum.Add(int64(len(p.chunk)))
-		}
+	p := compressed(e, f.Block(), nil)
+	if f.keep(&p) {
+		slot.Store(&p)
 	}
-	return p
+	return &p
+}
+
+// link returns the block in gzip behind the first predecessor that is named.
+func (f *Frame) link(prev *Frame) *linked {
+	if l := f.linked.Load(); l != nil {
+		return l
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l := f.linked.Load(); l != nil {
+		return l
+	}
+	l := &linked{compressed(Gzip, f.Block(), prev.Block()), prev.plain.chunk}
+	if f.keep(&l.piece) {
+		f.linked.Store(l)
+	}
+	return l
+}
+
+// keep reports whether a form that was made is to be kept, and counts it. The lock is held.
+func (f *Frame) keep(p *piece) bool {
+	for _, sum := range f.holders {
+		sum.Add(int64(len(p.chunk)))
+	}
+	return !f.released
 }

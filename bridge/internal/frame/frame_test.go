@@ -1,6 +1,8 @@
 package frame_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,11 +57,11 @@ func TestLine(t *testing.T) {
 }
 
 func TestBytesAreShared(t *testing.T) {
-	for _, s := range shapes(t) {
-		f := frame.New(s.block, s.data)
+	for _, s := range shapes(t, 1) {
+		f := frame.New(s.blocks[0], s.data)
 		for _, form := range forms() {
 			first := f.Bytes(form)
-			assert.Equal(t, string(form.Append(nil, s.block)), string(first), "%v", form)
+			assert.Equal(t, string(form.Append(nil, s.blocks[0])), string(first), "%v", form)
 			again := f.Bytes(form)
 			assert.Same(t, unsafe.SliceData(first), unsafe.SliceData(again), "made once: %v", form)
 
@@ -70,6 +72,35 @@ func TestBytesAreShared(t *testing.T) {
 		}
 		assert.Same(t, unsafe.SliceData(f.Block()), unsafe.SliceData(f.Bytes(frame.Form{})))
 	}
+}
+
+func TestAfterIsSharedToo(t *testing.T) {
+	bare, chunked := frame.Form{Encoding: frame.Gzip}, frame.Form{Encoding: frame.Gzip, Chunked: true}
+	for _, s := range shapes(t, 2) {
+		prev, other, f := frame.New(s.blocks[0], s.data), frame.New(s.blocks[0], s.data), frame.New(s.blocks[1], s.data)
+		var log atomic.Int64
+		f.Hold(&log)
+		first := f.After(prev, bare)
+		assert.Less(t, len(first), len(f.Bytes(bare)), s.name)
+		assert.Same(t, unsafe.SliceData(first), unsafe.SliceData(f.After(prev, bare)), "made once")
+		assert.Equal(t, fmt.Sprintf("%x\r\n%s\r\n", len(first), first), string(f.After(prev, chunked)))
+		assert.EqualValues(t, f.Size(), log.Load(), "and counted")
+		assert.Equal(t, len(f.Block())+len(f.Bytes(bare))+len(first), f.Size()-framing(len(f.Block()), len(f.Bytes(bare)), len(first)))
+
+		assert.Same(t, unsafe.SliceData(f.Bytes(bare)), unsafe.SliceData(f.After(other, bare)), "another predecessor, although an equal one")
+		for _, form := range []frame.Form{{}, {Encoding: frame.Zstd}, {Encoding: frame.Zstd, Chunked: true}} {
+			assert.Same(t, unsafe.SliceData(f.Bytes(form)), unsafe.SliceData(f.After(prev, form)), "%v refers to nothing", form)
+		}
+	}
+}
+
+// framing is what the chunks of pieces take besides the pieces.
+func framing(pieces ...int) int {
+	n := 0
+	for _, p := range pieces {
+		n += len(fmt.Sprintf("%x\r\n\r\n", p))
+	}
+	return n
 }
 
 func TestAllocationsOfAFrame(t *testing.T) {
@@ -142,26 +173,26 @@ func TestAFrameIsMadeOnceForAll(t *testing.T) {
 		var log atomic.Int64
 		f := frame.New([]byte(strings.Repeat(quoteBlock, 50)), 13)
 		f.Hold(&log)
+		prev := frame.New([]byte(quoteBlock), 13)
 		var mu sync.Mutex
 		var group sync.WaitGroup
-		seen := map[frame.Form]map[*byte]bool{}
+		seen, linked := map[frame.Form][]*byte{}, map[frame.Form][]*byte{}
 		for range 8 {
 			group.Go(func() {
 				for _, form := range forms() {
-					at := unsafe.SliceData(f.Bytes(form))
+					bytes, after := unsafe.SliceData(f.Bytes(form)), unsafe.SliceData(f.After(prev, form))
 					mu.Lock()
-					if seen[form] == nil {
-						seen[form] = map[*byte]bool{}
-					}
-					seen[form][at] = true
+					seen[form] = append(seen[form], bytes)
+					linked[form] = append(linked[form], after)
 					mu.Unlock()
 					f.Size()
 				}
 			})
 		}
 		group.Wait()
-		for form, places := range seen {
-			require.Len(t, places, 1, "%v", form)
+		for _, form := range forms() {
+			require.Len(t, slices.Compact(seen[form]), 1, "%v", form)
+			require.Len(t, slices.Compact(linked[form]), 1, "%v", form)
 		}
 		require.EqualValues(t, f.Size(), log.Load())
 		for range 4 {

@@ -6,8 +6,8 @@ import "strings"
 //
 // It is strict, because a client that did not offer a coding may deliver garbage without an error: only a coding that is named
 // with a quality above 0 is used, never one that "*" stands for, and none where any of the values is malformed. A coding that
-// is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals zstd goes
-// before gzip (it is as small or smaller, and takes less time), and both go before identity.
+// is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals gzip goes
+// before zstd (it is smaller for small events, and far smaller where it may refer to the one before), and both before identity.
 //
 // A client that refuses identity and all that there is gets identity nevertheless: a stream that it may be able to read is of
 // more use than a 406, which an EventSource never recovers from.
@@ -21,7 +21,7 @@ func Negotiate(acceptEncoding []string) Encoding {
 		}
 	}
 	best, quality := Identity, named[Identity]
-	for _, e := range [...]Encoding{Gzip, Zstd} {
+	for _, e := range [...]Encoding{Zstd, Gzip} {
 		if q := named[e]; q > 1 && q >= quality {
 			best, quality = e, q
 		}

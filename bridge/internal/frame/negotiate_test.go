@@ -17,17 +17,18 @@ func TestNegotiate(t *testing.T) {
 		values string // one a line
 		want   frame.Encoding
 	}{
-		{"gzip, deflate, br, zstd", frame.Zstd}, // Chromium, Firefox
+		{"gzip, deflate, br, zstd", frame.Gzip}, // Chromium, Firefox
 		{"gzip, deflate, br", frame.Gzip},       // Safari
 		{"gzip, deflate", frame.Gzip},           // fetch of Node.js
 		{"gzip", frame.Gzip},                    // Go
+		{"zstd", frame.Zstd},
 		{"", frame.Identity},
 		{"deflate, br", frame.Identity},
 
 		// Qualities.
 		{"gzip;q=1.0, zstd;q=0.9", frame.Gzip},
 		{"gzip;q=0.001, zstd;q=0.002", frame.Zstd},
-		{"gzip;q=0.5, zstd;q=0.5", frame.Zstd},
+		{"zstd;q=0.5, gzip;q=0.5", frame.Gzip},
 		{"gzip;q=0", frame.Identity},
 		{"gzip;q=0.000, zstd;q=0.0", frame.Identity},
 		{"gzip;q=0., zstd;q=1.", frame.Zstd},
@@ -56,7 +57,7 @@ func TestNegotiate(t *testing.T) {
 		{"x-gzip", frame.Gzip},
 		{"ZSTD", frame.Zstd},
 		{" , gzip,, ", frame.Gzip},
-		{"gzip\nzstd;q=0.5", frame.Gzip},
+		{"gzip;q=0.4\nzstd;q=0.5", frame.Zstd},
 		{"br\n\ngzip", frame.Gzip},
 
 		// Named twice: the lowest.
@@ -120,7 +121,7 @@ func TestNegotiateIsBlindToOrder(t *testing.T) {
 		}
 		want := frame.Identity
 		best := qualities["identity"]
-		for _, e := range []frame.Encoding{frame.Gzip, frame.Zstd} {
+		for _, e := range []frame.Encoding{frame.Zstd, frame.Gzip} {
 			if q := qualities[e.String()]; q > 0 && q >= best {
 				want, best = e, q
 			}

@@ -16,6 +16,15 @@ type piece struct {
 	start int // where the piece itself begins
 }
 
+// linked is a piece that is compressed with its predecessor before its eyes.
+type linked struct {
+	piece
+	prev []byte // the predecessor's chunk, by which it is known; not the frame, which would keep alive all that came before
+}
+
+// follows reports whether prev is the predecessor.
+func (l *linked) follows(prev *Frame) bool { return &l.prev[0] == &prev.plain.chunk[0] }
+
 // newPiece returns a piece with a copy of content.
 func newPiece(content []byte) piece {
 	var size [2 * 8]byte
