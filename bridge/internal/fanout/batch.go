@@ -1,0 +1,81 @@
+package fanout
+
+import (
+	"sync"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// batch is what a subscriber was given and has not passed yet, in this order.
+type batch struct {
+	resumed     *frame.Frame // nil where there is none, as the other two
+	reset       *frame.Frame
+	events      []*replay.Event
+	size        int // of their blocks
+	passed      int // how many of them are
+	interrupted *frame.Frame
+	gap         uint32 // the number of the gap that interrupted tells of
+}
+
+// batches are empty ones, for a subscriber has one only while it is given something.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+func (b *batch) empty() bool {
+	return b.resumed == nil && b.reset == nil && b.passed == len(b.events) && b.interrupted == nil
+}
+
+// recycle gives back a batch that nobody uses any more.
+func (b *batch) recycle() {
+	clear(b.events)
+	*b = batch{events: b.events[:0]}
+	batches.Put(b)
+}
+
+// cut takes the events from n on into account, and takes out those that are too much: it reports whether there were any. The
+// first event may be of any size.
+func (b *batch) cut(n, limit int) bool {
+	for i := n; i < len(b.events); i++ {
+		size := len(b.events[i].Block())
+		if i > 0 && b.size+size > limit {
+			clear(b.events[i:])
+			b.events = b.events[:i]
+			return true
+		}
+		b.size += size
+	}
+	return false
+}
+
+// reaches reports whether the log's end is what follows the batch, which was read from a place on and has all that the log
+// shows. A log may show an event later than it took it.
+func (b *batch) reaches(end, from replay.Position) bool {
+	if n := len(b.events); n > 0 {
+		from = b.events[n-1].Position
+		from.Offset++
+	}
+	return end.Epoch == "" || from.Epoch == end.Epoch && from.Offset >= end.Offset
+}
+
+// pieces appends to dst the pieces of the batch in a subscriber's form.
+func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
+	notice := func(f *frame.Frame) {
+		if f != nil {
+			dst = append(dst, f.Bytes(form))
+		}
+	}
+	notice(b.resumed)
+	notice(b.reset)
+	for _, e := range b.events {
+		switch {
+		case !lines:
+			dst = append(dst, e.Frame.Bytes(form))
+		case form == frame.Form{}:
+			dst = append(dst, e.Frame.Line())
+		default: // there are few of them, so it is made for each
+			dst = append(dst, form.Append(nil, e.Frame.Line()))
+		}
+	}
+	notice(b.interrupted)
+	return dst
+}

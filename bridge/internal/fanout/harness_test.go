@@ -1,0 +1,214 @@
+package fanout_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// testLimit is about how many bytes a peek gets, many events.
+const testLimit = 1 << 20
+
+// fakeUpstream is an upstream whose streams the test plays. Each attempt waits to be told what happens next.
+type fakeUpstream struct {
+	attempts chan *attempt
+	open     int // streams now, changed by the one goroutine that reads
+}
+
+// attempt is one upstream stream.
+type attempt struct {
+	fanout.Attempt
+	ctx  context.Context
+	sink fanout.Sink
+	acts chan func() *fanout.Ending // each is called by the goroutine that reads; what is not nil ends the stream
+}
+
+func newFakeUpstream() *fakeUpstream {
+	return &fakeUpstream{attempts: make(chan *attempt, 100)}
+}
+
+func (u *fakeUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) fanout.Ending {
+	u.open++
+	defer func() { u.open-- }()
+	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *fanout.Ending)}
+	u.attempts <- at
+	for {
+		select {
+		case <-ctx.Done():
+			return ending(fanout.Broken, "cancelled")
+		case act := <-at.acts:
+			if e := act(); e != nil {
+				return *e
+			}
+		}
+	}
+}
+
+// next returns the newest attempt that nobody has seen; nil where there is none.
+func (u *fakeUpstream) next() *attempt {
+	synctest.Wait()
+	select {
+	case a := <-u.attempts:
+		return a
+	default:
+		return nil
+	}
+}
+
+func ending(fate fanout.Fate, reason string) fanout.Ending {
+	return fanout.Ending{Fate: fate, End: pump.End{Reason: reason, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
+}
+
+// do has the reading goroutine do something, and waits for what follows from it.
+func (a *attempt) do(act func() *fanout.Ending) {
+	select {
+	case a.acts <- act:
+	case <-a.ctx.Done():
+	}
+	synctest.Wait()
+}
+
+func (a *attempt) accept() { a.do(func() *fanout.Ending { a.sink.Accepted("header"); return nil }) }
+
+func (a *attempt) end(fate fanout.Fate, reason string) {
+	a.do(func() *fanout.Ending { e := ending(fate, reason); return &e })
+}
+
+// send brings events, each written "text", "text#id", "text@key" or "text!" for one with a mark, in that order.
+func (a *attempt) send(events ...string) (err error) {
+	a.do(func() *fanout.Ending {
+		for _, e := range events {
+			err = errors.Join(err, a.sink.Event(a.ctx, eventOf(e)))
+		}
+		return nil
+	})
+	return err
+}
+
+func eventOf(text string) fanout.Event {
+	text, mark := strings.CutSuffix(text, "!")
+	text, key, _ := strings.Cut(text, "@")
+	text, id, _ := strings.Cut(text, "#")
+	return fanout.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Mark: mark}
+}
+
+// notices render what is told beside events so that a test can read it.
+type notices struct{}
+
+func (notices) Reset(reason, id string) []byte {
+	data, _ := json.Marshal(id)
+	return fmt.Appendf(nil, "event: grpc-reset\ndata: %s %s\n\n", reason, data)
+}
+
+func (notices) Interrupted(by fanout.Ending) []byte {
+	return fmt.Appendf(nil, "event: grpc-interrupted\ndata: %s\n\n", by.End.Reason)
+}
+
+func (notices) Resumed() []byte { return []byte("event: grpc-resumed\ndata: \n\n") }
+
+// world is a registry with one upstream behind one key.
+type world struct {
+	t        *testing.T
+	registry *fanout.Registry
+	upstream *fakeUpstream
+	settings fanout.Settings
+	opens    int
+}
+
+// inWorld runs a test in fake time. Whatever still runs when it returns fails it.
+func inWorld(t *testing.T, s fanout.Settings, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, registry: fanout.NewRegistry(t.Context(), fanout.Limits{}), upstream: newFakeUpstream(), settings: withDefaults(s)}
+		test(w)
+		w.registry.Close(pump.End{Reason: "closed"})
+		require.Zero(t, w.registry.Streams())
+		require.Zero(t, w.upstream.open)
+	})
+}
+
+func withDefaults(s fanout.Settings) fanout.Settings {
+	s.Notices = notices{}
+	s.Slow = pump.End{Reason: "slow"}
+	if s.Bounds == (replay.Bounds{}) {
+		s.Bounds = replay.Bounds{Events: 100}
+	}
+	if s.Backoff == (backoff.Policy{}) {
+		s.Backoff = backoff.Policy{Base: 100 * time.Millisecond, Max: 10 * time.Second}
+	}
+	if s.Linger == 0 {
+		s.Linger = 10 * time.Second
+	}
+	if s.OpenWait == 0 {
+		s.OpenWait = 300 * time.Millisecond
+	}
+	return s
+}
+
+// join subscribes to the world's stream.
+func (w *world) join(n fanout.Newcomer) *client {
+	w.t.Helper()
+	s, err := w.registry.Join("key", n, func() (fanout.Settings, fanout.Upstream) {
+		w.opens++
+		return w.settings, w.upstream
+	})
+	require.NoError(w.t, err)
+	return &client{Subscriber: s}
+}
+
+// from is a newcomer with an id to go on after.
+func from(id string) fanout.Newcomer {
+	return fanout.Newcomer{LastEventID: id, Cursor: id, HasCursor: true}
+}
+
+// client reads what a subscriber gets.
+type client struct {
+	*fanout.Subscriber
+	lastID string
+}
+
+// read returns all that there is now, each event as its text, each notice as "name: text", the end as "end: reason".
+func (c *client) read() (got []string) {
+	for {
+		pieces, end := c.Peek(nil, testLimit)
+		for _, p := range pieces {
+			got = append(got, c.textOf(string(p)))
+		}
+		c.Advance(len(pieces))
+		if end != nil {
+			return append(got, "end: "+end.Reason)
+		}
+		if len(pieces) == 0 {
+			return got
+		}
+	}
+}
+
+// textOf returns a block in short, and remembers its id.
+func (c *client) textOf(block string) string {
+	text := ""
+	for line := range strings.Lines(block) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch name {
+		case "event":
+			text = strings.TrimPrefix(value, "grpc-") + ": "
+		case "data":
+			text += value
+		case "id":
+			c.lastID = value
+		}
+	}
+	return text
+}

@@ -1,0 +1,155 @@
+package fanout
+
+import (
+	"errors"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// overdueShare is how much of its log a subscriber may be behind that takes nothing: beyond that it is cut off, while the log
+// still has what it needs to go on when it comes back.
+const overdueShare = 0.5
+
+// gather fills an empty batch with what follows the subscriber's place, about limit bytes of events or one of any size, and
+// returns the end where nothing follows that. The stream's lock is held.
+func (s *Subscriber) gather(b *batch, limit int) *pump.End {
+	st := s.stream
+	if s.closed {
+		return nil
+	}
+	atEnd, ok := s.read(b, limit)
+	if !ok {
+		return &st.settings.Slow
+	}
+	s.addNotices(b, atEnd && st.end == nil)
+	if atEnd && st.end != nil && b.reaches(st.endAt, s.pos) {
+		return st.end
+	}
+	return nil
+}
+
+// read fills the batch with events. It gives the subscriber a place first, or another one where the log no longer has what
+// follows the old one. It reports not ok where that is the subscriber's own fault, for which it is to be ended.
+func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
+	s.skipAhead()
+	for {
+		placed := s.pos.Epoch == ""
+		if placed && !s.place() {
+			return true, true
+		}
+		atEnd, err := s.collect(b, limit)
+		switch {
+		case !errors.Is(err, replay.ErrGone):
+			s.early, s.cursor = false, false
+			return atEnd || err != nil, true
+		case placed: // and overtaken since
+			s.pos = replay.Position{}
+		case s.stream.log.State().Epoch != s.pos.Epoch:
+			s.displace(lostEpoch, true)
+		case s.stream.settings.Skip:
+			s.skip()
+		default:
+			return false, false
+		}
+	}
+}
+
+// skipAhead has the subscriber skip what it has not read if it was overdue when it could not take anything, and still is.
+func (s *Subscriber) skipAhead() {
+	if s.behind && s.pos.Epoch != "" && s.stream.log.Lag(s.pos).Share > overdueShare {
+		s.skip()
+	}
+	s.behind = false
+}
+
+func (s *Subscriber) skip() {
+	s.displace(slow, false)
+	s.stream.registry.Hooks.skipped(s.stream)
+}
+
+// Overdue implements [pump.Cursor]. One who is still catching up is overdue only when its next event is gone. One who may skip
+// never is, but skips when it reads again.
+func (s *Subscriber) Overdue() bool {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if s.closed || s.pos.Epoch == "" {
+		return false
+	}
+	state := st.log.State()
+	overdue := state.Epoch == s.pos.Epoch && (s.pos.Offset < state.First || s.near && st.log.Lag(s.pos).Share > overdueShare)
+	if overdue && st.settings.Skip {
+		s.behind = true
+		return false
+	}
+	return overdue
+}
+
+// collect fills the batch with events from the subscriber's place on, and reports whether they are all that there are.
+func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
+	if s.walk != walked {
+		if full, err := s.collectValues(b, limit); full || err != nil {
+			return false, err
+		}
+	}
+	for at := s.pos; ; {
+		n := len(b.events)
+		b.events, err = s.stream.log.Read(b.events, at, readAtOnce)
+		switch got := len(b.events) - n; {
+		case err != nil && n > 0: // what is in the batch is whole; the next one finds out what follows
+			return false, nil
+		case err != nil || got == 0:
+			return true, err
+		case b.cut(n, limit):
+			return false, nil
+		default:
+			at.Offset += uint64(got)
+		}
+	}
+}
+
+// readAtOnce is how many events are read at once.
+const readAtOnce = 64
+
+// collectValues fills the batch with the last values that the subscriber has yet to go through, and reports whether it is full.
+func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
+	st := s.stream
+	if state := st.log.State(); state.Epoch != s.pos.Epoch || state.First > s.pos.Offset {
+		return false, replay.ErrGone
+	}
+	for from := s.walk; ; {
+		n := len(b.events)
+		b.events = st.values.read(b.events, from, s.pos.Offset, readAtOnce)
+		switch {
+		case b.cut(n, limit):
+			return true, nil
+		case len(b.events) > n:
+			from = b.events[len(b.events)-1].Offset + 1
+			continue
+		case n == 0:
+			s.walk = walked
+			s.settle()
+		}
+		return false, nil
+	}
+}
+
+// addNotices adds to a batch what the subscriber is told beside its events; atEnd says that those are all that there are.
+func (s *Subscriber) addNotices(b *batch, atEnd bool) {
+	gap := &s.stream.gap
+	if s.lines {
+		s.reset, s.told = noReset, gap.told
+		return
+	}
+	told := s.told
+	if told != 0 && told != gap.told {
+		b.resumed, told = s.stream.resumedFrame(), 0
+	}
+	if s.reset != noReset {
+		b.reset = s.stream.resetFrame(s.reset, s.lastID)
+	}
+	if atEnd && told != gap.told {
+		b.interrupted, b.gap = gap.begin, gap.told
+	}
+}

@@ -1,0 +1,149 @@
+package fanout
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// Limits bound what all streams take together. 0 is no limit.
+type Limits struct {
+	Streams int   // distinct keys at once
+	Bytes   int64 // what their logs and last-value caches hold; what both hold counts twice
+}
+
+// ErrLimit says that there is no room for another stream.
+var ErrLimit = errors.New("fanout: there are as many shared streams as may be at once")
+
+// ErrClosed says that the registry is closed.
+var ErrClosed = errors.New("fanout: the registry is closed")
+
+// Registry is the shared streams by key. Its methods may be called concurrently; its fields are set before any of them.
+type Registry struct {
+	Hooks Hooks
+	// NewLog makes the log of a stream; [replay.NewRing] where it is nil.
+	NewLog func(replay.Bounds) replay.Log
+
+	ctx     context.Context
+	limits  Limits
+	bytes   atomic.Int64   // what the streams hold together, as of their last events
+	running sync.WaitGroup // their goroutines
+
+	// Locks of streams are taken within this one, never the other way round.
+	mu      sync.Mutex
+	closed  bool
+	streams map[string]*stream
+	idle    list.List // of those that nobody subscribes to, longest first
+}
+
+// NewRegistry returns a registry whose streams end with ctx, each with the end that its upstream makes of that.
+func NewRegistry(ctx context.Context, limits Limits) *Registry {
+	return &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}}
+}
+
+// Join subscribes to the stream of a key, which begins now unless there is one; only then open is called, with locks held, so
+// it must neither wait nor call the registry. It does not wait for the upstream. The caller closes the subscriber. The error
+// is [ErrLimit] or [ErrClosed].
+func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)) (*Subscriber, error) {
+	st, made, evicted, err := r.find(key, n, open)
+	if evicted != nil {
+		r.Hooks.evicted(evicted)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		r.Hooks.opened(st)
+	}
+	return st.subscribe(n), nil
+}
+
+// find returns the stream of a key, with one subscriber more, and which one had to end for it.
+func (r *Registry) find(key string, n Newcomer, open func() (Settings, Upstream)) (st *stream, made bool, evicted *stream, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.ctx.Err() != nil {
+		return nil, false, nil, ErrClosed
+	}
+	if st = r.streams[key]; st == nil {
+		if r.limits.Streams > 0 && len(r.streams) >= r.limits.Streams {
+			if evicted = r.longestIdle(); evicted == nil {
+				return nil, false, nil, ErrLimit
+			}
+			r.forget(evicted)
+		}
+		settings, upstream := open()
+		st, made = r.begin(key, settings, upstream, n), true
+	}
+	st.subscribers++
+	r.keep(st)
+	return st, made, evicted, nil
+}
+
+// begin adds a stream, which runs in the registry's context. The lock is held.
+func (r *Registry) begin(key string, settings Settings, upstream Upstream, opener Newcomer) *stream {
+	ctx, cancel := context.WithCancel(r.ctx)
+	log := r.newLog(settings.Bounds)
+	st := newStream(r, key, settings, log, cancel)
+	life := newLife(st, upstream, opener)
+	r.streams[key] = st
+	r.running.Go(func() {
+		defer cancel()
+		end := life.run(ctx)
+		r.end(st, &end)
+		r.Hooks.ended(st)
+	})
+	return st
+}
+
+func (r *Registry) newLog(b replay.Bounds) replay.Log {
+	if r.NewLog != nil {
+		return r.NewLog(b)
+	}
+	return replay.NewRing(b)
+}
+
+// end forgets a stream, and tells its subscribers that nothing follows but e.
+func (r *Registry) end(st *stream, e *pump.End) {
+	r.mu.Lock()
+	r.forget(st)
+	r.mu.Unlock()
+	st.finish(e)
+}
+
+// Close ends every stream: subscribers are told what their streams have yet, and then the end. It waits until no upstream is
+// read any more. Join fails from now on. A second call waits likewise.
+func (r *Registry) Close(end pump.End) {
+	for _, st := range r.close() {
+		st.finish(&end)
+		r.end(st, &end)
+	}
+	r.running.Wait()
+}
+
+// close closes the registry, and returns the streams that are left.
+func (r *Registry) close() (left []*stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, st := range r.streams {
+		left = append(left, st)
+	}
+	return left
+}
+
+// Streams returns how many streams there are, those that linger included.
+func (r *Registry) Streams() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.streams)
+}
+
+// Bytes returns what the logs and last-value caches hold together, each as of its last event. A stream that is over counts
+// until its last subscriber has left.
+func (r *Registry) Bytes() int64 { return r.bytes.Load() }

@@ -1,0 +1,61 @@
+package fanout
+
+import (
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// StaleAfter is how long an upstream may be gone before subscribers are told that what they show is old. A shorter gap is not
+// worth a word.
+const StaleAfter = 5 * time.Second
+
+// Settings say how a stream is shared. They do not change while it is.
+type Settings struct {
+	// Label names the stream's route to the [Hooks].
+	Label string
+	// Bounds are those of the log. Their Bytes bound the last-value cache of [LatestBy] too, on its own.
+	Bounds replay.Bounds
+	// LateJoin is what a subscriber gets that comes without a cursor, or with one that cannot be resumed from.
+	LateJoin LateJoin
+	// Skip lets a subscriber that is slow go on as a newcomer does. Otherwise it is ended with Slow.
+	Skip bool
+	Slow pump.End
+	// Linger is how long the stream stays after its last subscriber has left.
+	Linger time.Duration
+	// MaxAge is how long an upstream stream is read, minus up to 20 % at random, before another one is opened; 0 is for ever.
+	MaxAge time.Duration
+	// OpenWait is how long after the upstream has accepted an id that the log does not have is waited for.
+	OpenWait time.Duration
+	// Backoff spaces the attempts to reopen the upstream.
+	Backoff backoff.Policy
+	// HasID says that events bring ids of their own; otherwise an event's id is its position, "epoch-offset".
+	HasID bool
+	// Resumes says that the upstream takes a cursor.
+	Resumes bool
+	Notices Notices
+}
+
+// Notices renders what subscribers are told beside events, each as a plain block. Its methods are called with locks held, and
+// call nothing here.
+type Notices interface {
+	// Reset says that the stream does not go on after the event with this id, "" where the subscriber had none.
+	Reset(reason, lastEventID string) []byte
+	// Interrupted says that the upstream has been gone for [StaleAfter], since it ended so.
+	Interrupted(by Ending) []byte
+	// Resumed says that it is back.
+	Resumed() []byte
+}
+
+// Newcomer is who joins a stream.
+type Newcomer struct {
+	Form  frame.Form
+	Lines bool // events are lines of NDJSON, and notices are left out
+	// LastEventID is the cursor as the client sent it; Cursor is the value that it stands for.
+	LastEventID, Cursor string
+	HasCursor           bool
+	Malformed           bool // LastEventID is no id that was ever sent; Cursor and HasCursor say nothing
+}

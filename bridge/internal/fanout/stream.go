@@ -1,0 +1,149 @@
+package fanout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// stream is one shared stream: what its subscribers read, and what they are told beside it. It is the [pump.Topic] of all of
+// them.
+type stream struct {
+	registry *Registry
+	key      string
+	settings Settings
+	log      replay.Log
+	cancel   context.CancelFunc // of the goroutine that reads the upstream
+	opened   chan struct{}      // closed when the upstream has accepted once, or the stream is over
+	watchers watchers
+	// stopWatching ends the stream's watching of its own log.
+	stopWatching func()
+
+	// The registry's lock guards these.
+	subscribers int
+	forgotten   bool
+	lingering   *lingering // not nil while it does
+
+	mu       sync.Mutex
+	accepted bool // the upstream has, once
+	header   any  // of the newest upstream stream
+	end      *pump.End
+	endAt    replay.Position // where the log ends that comes before the end
+	next     replay.Position // where the next event will be, as the recorder knows; zero before the first epoch
+	refused  string          // the id that the upstream does not take as a cursor
+	fresh    freshness
+	gap      gap
+	reset    struct { // the newest reset, which many are told at once
+		reason resetReason
+		id     string
+		frame  *frame.Frame
+	}
+	follow   follower
+	values   lastValues
+	counted  int64 // what the registry's sum has of it
+	released bool
+}
+
+func newStream(r *Registry, key string, settings Settings, log replay.Log, cancel context.CancelFunc) *stream {
+	st := &stream{
+		registry: r, key: key, settings: settings, log: log, cancel: cancel,
+		opened: make(chan struct{}),
+		values: lastValues{maxKeys: settings.LateJoin.Keys, maxBytes: settings.Bounds.Bytes},
+	}
+	st.fresh.is = settings.HasID
+	st.stopWatching = log.Watch(st.changed)
+	return st
+}
+
+// Watch implements [pump.Topic].
+func (st *stream) Watch(notify func()) (stop func()) { return st.watchers.add(notify) }
+
+// changed is called when the log shows something new.
+func (st *stream) changed() {
+	st.catchUp()
+	st.watchers.notify()
+}
+
+// accept notes that the upstream has begun to answer.
+func (st *stream) accept(header any) {
+	st.mu.Lock()
+	st.header = header
+	if !st.accepted && st.end == nil {
+		close(st.opened)
+	}
+	st.accepted = true
+	st.gap.close()
+	st.freshen()
+	st.mu.Unlock()
+	st.watchers.notify()
+}
+
+// refuse notes that the upstream does not take an id as a cursor.
+func (st *stream) refuse(id string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.refused = id
+}
+
+// grow notes where the log ends.
+func (st *stream) grow(next replay.Position) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.next = next
+}
+
+// finish says that nothing follows but e. Only the first call counts.
+func (st *stream) finish(e *pump.End) {
+	st.mu.Lock()
+	if st.end != nil {
+		st.mu.Unlock()
+		return
+	}
+	st.end, st.endAt = e, st.next
+	if !st.accepted {
+		close(st.opened)
+	}
+	st.fresh.end()
+	st.gap.stop()
+	st.mu.Unlock()
+	st.watchers.notify()
+}
+
+// freshness is the time in which a stream may still bring ids that its log does not have yet: until the upstream has accepted,
+// and a while after that, since what it sends first catches up.
+type freshness struct {
+	is    bool
+	count int // of the times that it began
+	timer *time.Timer
+}
+
+// freshen begins it anew. The lock is held.
+func (st *stream) freshen() {
+	f := &st.fresh
+	if f.end(); !st.settings.HasID || st.settings.OpenWait <= 0 {
+		return
+	}
+	f.is = true
+	f.count++
+	count := f.count
+	f.timer = time.AfterFunc(st.settings.OpenWait, func() {
+		st.mu.Lock()
+		if f.count == count {
+			f.is = false
+		}
+		st.mu.Unlock()
+		st.watchers.notify()
+	})
+}
+
+// end ends it. The lock is held.
+func (f *freshness) end() {
+	f.is = false
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+}

@@ -1,0 +1,165 @@
+package fanout
+
+import (
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// Subscriber is one client's place on a shared stream. It is the [pump.Cursor] of one pump, whose methods are called as that
+// says; the other methods may be called concurrently. It has no goroutine, timer or channel of its own.
+type Subscriber struct {
+	stream *stream
+
+	// The stream's lock guards these.
+	pos    replay.Position // of the event that comes next; zero until it has a place
+	walk   uint64          // goes through the last values up to pos, from this offset on; walked where it is through
+	lastID string          // of the newest event that it has passed, or what it came with; "" none
+	batch  *batch          // what it was given last, nil where all of it is passed
+	told   uint32          // the number of the gap that it was told of and that it does not know the end of, 0 none
+	reset  resetReason     // what it is to be told before anything that follows
+	form   frame.Form
+	lines  bool
+	early  bool // it came before the upstream had accepted: what that sends is all for it
+	cursor bool // it came with an id to go on after, which is not answered yet
+	near   bool // it has been less than half of the log behind
+	behind bool // it was more than that behind when it could not take anything
+	closed bool
+}
+
+var _ pump.Cursor = (*Subscriber)(nil)
+
+// subscribe returns a subscriber that has no place yet: it gets one when it first reads.
+func (st *stream) subscribe(n Newcomer) *Subscriber {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines, early: !st.accepted}
+	if n.HasCursor || n.Malformed { // an id that is none may be of any length
+		s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)])
+	}
+	switch {
+	case n.Malformed:
+		s.reset = invalid
+	case n.HasCursor:
+		s.cursor = true
+	}
+	return s
+}
+
+// Opened returns what is closed once the upstream has accepted the stream, or the stream has ended.
+func (s *Subscriber) Opened() <-chan struct{} { return s.stream.opened }
+
+// Header returns what the newest upstream stream was accepted with, nil where none was.
+func (s *Subscriber) Header() any {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	return s.stream.header
+}
+
+// End returns the stream's end where that is all the subscriber gets: no event comes before it. Whoever calls Peek calls it.
+func (s *Subscriber) End() (end *pump.End, ok bool) {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	b := batches.Get().(*batch)
+	defer b.recycle()
+	if end = s.gather(b, 1); end == nil || len(b.events) > 0 {
+		return nil, false
+	}
+	return end, true
+}
+
+// Peek implements [pump.Cursor].
+func (s *Subscriber) Peek(dst [][]byte, limit int) (pieces [][]byte, end *pump.End) {
+	b, end := s.take(limit)
+	if b == nil {
+		return dst, end
+	}
+	return b.pieces(dst, s.form, s.lines), end // without the lock: a form may have to be made
+}
+
+// take returns what follows the subscriber's place, nil where nothing does.
+func (s *Subscriber) take(limit int) (*batch, *pump.End) {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	b := s.batch
+	if s.batch = nil; b != nil {
+		clear(b.events)
+		*b = batch{events: b.events[:0]}
+	} else {
+		b = batches.Get().(*batch)
+	}
+	end := s.gather(b, limit)
+	if b.empty() {
+		b.recycle()
+		return nil, end
+	}
+	s.batch = b
+	return b, end
+}
+
+// Advance implements [pump.Cursor].
+func (s *Subscriber) Advance(n int) (events int) {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	b := s.batch
+	if b == nil || n <= 0 {
+		return 0
+	}
+	if n > 0 && b.resumed != nil {
+		b.resumed, s.told = nil, 0
+		n--
+	}
+	if n > 0 && b.reset != nil {
+		b.reset, s.reset = nil, noReset
+		n--
+	}
+	if events = min(n, len(b.events)-b.passed); events > 0 {
+		s.pass(b.events[b.passed : b.passed+events])
+		b.passed += events
+		n -= events
+	}
+	if n > 0 && b.interrupted != nil {
+		b.interrupted, s.told = nil, b.gap
+	}
+	if b.empty() {
+		s.batch = nil
+		b.recycle()
+	}
+	return events
+}
+
+// pass moves the place behind events. The lock is held.
+func (s *Subscriber) pass(events []*replay.Event) {
+	last := events[len(events)-1]
+	for i := len(events) - 1; i >= 0; i-- {
+		if id := events[i].ID; id != "" {
+			s.lastID = id
+			break
+		}
+	}
+	if last.Offset < s.pos.Offset { // one of the last values
+		s.walk = last.Offset + 1
+		return
+	}
+	s.pos.Offset, s.walk = last.Offset+1, walked
+	s.settle()
+}
+
+// Topic implements [pump.Cursor].
+func (s *Subscriber) Topic() pump.Topic { return s.stream }
+
+// Close gives up the place. The subscriber has nothing more to read then. A second call changes nothing.
+func (s *Subscriber) Close() {
+	st := s.stream
+	st.mu.Lock()
+	closed := s.closed
+	s.closed, s.batch, s.lastID = true, nil, ""
+	st.mu.Unlock()
+	if !closed {
+		st.registry.leave(st)
+	}
+}
