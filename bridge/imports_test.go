@@ -61,13 +61,17 @@ func allowedImports() map[string][]string {
 			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/...", "github.com/alecthomas/kong",
 		},
 		"cmd/grpcsse/internal/console": {"std"},
+		"cmd/grpcsse/internal/crowd":   {"std", "github.com/tmaxmax/go-sse"},
 		"cmd/grpcsse/internal/demo":    {"std", grpc, protobuf, "gen/demo/...", "google.golang.org/genproto/..."},
 	}
 }
 
 // httpUsers are the only packages that know net/http.
 func httpUsers() []string {
-	return []string{"bridge", "bridge/internal/pump", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console"}
+	return []string{
+		"bridge", "bridge/internal/pump", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
+		"cmd/grpcsse/internal/crowd",
+	}
 }
 
 func TestImportsPointOneWay(t *testing.T) {
