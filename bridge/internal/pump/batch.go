@@ -14,8 +14,9 @@ type batch struct {
 	own    []byte   // the memory of what the loop itself says
 }
 
-// maxPieces is how many pieces one write carries at most.
-const maxPieces = 64
+// maxPieces is how many pieces one write carries at most: those that a kernel takes (UIO_MAXIOV). Events are hardly ever so
+// short that batchBytes hold more of them.
+const maxPieces = 1024
 
 // fill collects what p is to be told next; no pieces, where there is nothing.
 func (b *batch) fill(p *parked) {

@@ -17,6 +17,7 @@ type write struct {
 // client takes what it has room for. It is the other end of a connection of either kind.
 type client struct {
 	began time.Time
+	since func() time.Duration // what time it is; counted from began where nil
 	mu    sync.Mutex
 	grown sync.Cond // there is room again, or the connection was given up
 
@@ -24,6 +25,7 @@ type client struct {
 	writes  []write
 	broken  error // what writes to it fail with
 	fault   error // what the kernel says about its connection
+	left    bool  // whether it closed its side
 	aborted bool
 
 	inbox  *inbox // of the loop that serves it, where one does
@@ -44,8 +46,15 @@ func (c *client) take(pieces [][]byte) int {
 		all = all[:min(len(all), c.room)]
 		c.room -= len(all)
 	}
-	c.writes = append(c.writes, write{time.Since(c.began), string(all)})
+	c.writes = append(c.writes, write{c.age(), string(all)})
 	return len(all)
+}
+
+func (c *client) age() time.Duration {
+	if c.since != nil {
+		return c.since()
+	}
+	return time.Since(c.began)
 }
 
 func (c *client) seen() []write {
@@ -77,11 +86,15 @@ func (c *client) setRoom(n int) {
 func (c *client) leave(fault error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fault = fault
+	c.fault, c.left = fault, true
 	c.tell(event{key: c.key, left: true})
 }
 
+// tell reports what has happened, where somebody watches already.
 func (c *client) tell(e event) {
+	if c.key == (key{}) {
+		return
+	}
 	c.inbox.put(func(m *mail) { m.events = append(m.events, e) })
 }
 
@@ -92,7 +105,7 @@ func (f fakeSocket) Watch(k key) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.key = k
-	f.tell(event{key: k, writable: true}) // as the kernel does
+	f.tell(event{key: k, writable: true, left: f.left}) // as the kernel does
 	return nil
 }
 

@@ -1,0 +1,110 @@
+package pump
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// crowd are many clients, and how often any of them was written to.
+func crowd(r *rig, n int, events *tape, s *Settings) []*guest {
+	guests := make([]*guest, 0, n)
+	for range n {
+		guests = append(guests, r.join(events, s))
+	}
+	r.settle()
+	return guests
+}
+
+func writesTo(guests []*guest) (n int) {
+	for _, g := range guests {
+		n += len(g.seen())
+	}
+	return n
+}
+
+func TestABurstOfHeartbeatsDoesNotHoldUpAnEvent(t *testing.T) {
+	r := newRig()
+	beating := &Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second}
+	guests := crowd(r, 15_000, new(tape), beating)
+	events := new(tape)
+	lone := r.join(events, new(Settings))
+	r.settle()
+	before := writesTo(guests)
+	r.at += 16 * time.Second // all of them at once
+	r.once()
+	events.put("a")
+	r.once()
+	assert.Equal(t, "a", lone.text())
+	assert.LessOrEqual(t, writesTo(guests)-before, 2*alarmsPerStep)
+	r.settle()
+	assert.Equal(t, 15_000, writesTo(guests)-before, "nobody is forgotten")
+}
+
+func TestALargeTopicDoesNotHoldUpASmallOne(t *testing.T) {
+	r, large, small := newRig(), new(tape), new(tape)
+	guests := crowd(r, 5000, large, new(Settings))
+	lone := r.join(small, new(Settings))
+	r.settle()
+	large.put("a")
+	r.once()
+	small.put("b")
+	r.once()
+	assert.Equal(t, "b", lone.text())
+	assert.LessOrEqual(t, writesTo(guests), 2*turnsPerStep)
+	for range 100 { // the large one changes all the time
+		large.put("c")
+		r.once()
+	}
+	for _, g := range guests {
+		require.NotEmpty(t, g.seen(), "every member has its visit")
+	}
+}
+
+func TestALongBacklogDoesNotHoldUpOthers(t *testing.T) {
+	r, log, events := newRig(), new(tape), new(tape)
+	log.put(slices.Repeat([]string{"0123456789"}, 20_000)...)
+	behind := r.join(log, new(Settings))
+	others := crowd(r, 100, events, new(Settings))
+	late := r.join(log, new(Settings))
+	r.once()
+	require.NotEmpty(t, late.seen())
+	written := len(behind.seen())
+	events.put("a")
+	r.once()
+	assert.Equal(t, 100, writesTo(others))
+	assert.LessOrEqual(t, len(behind.seen())-written, 2*writesPerVisit)
+	r.settle()
+	assert.Len(t, behind.text(), 200_000)
+	assert.Len(t, late.text(), 200_000)
+}
+
+func TestManyWhoComeOrGoDoNotHoldUpAnEvent(t *testing.T) {
+	r, events := newRig(), new(tape)
+	lone := r.join(events, new(Settings))
+	r.settle()
+	guests := make([]*guest, 0, 5000)
+	for range cap(guests) {
+		guests = append(guests, r.join(new(tape), &Settings{Comment: []byte(":\n")}))
+	}
+	r.once()
+	events.put("a")
+	r.once()
+	assert.Equal(t, "a", lone.text())
+	r.settle()
+	assert.Equal(t, len(guests), writesTo(guests))
+
+	for _, g := range guests {
+		g.leave(nil)
+	}
+	r.once()
+	events.put("b")
+	r.once()
+	assert.Equal(t, "ab", lone.text())
+	assert.LessOrEqual(t, r.ended, 2*eventsPerStep)
+	r.settle()
+	assert.Equal(t, len(guests), r.ended)
+}

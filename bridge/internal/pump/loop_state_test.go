@@ -1,0 +1,166 @@
+package pump
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// world is a loop with clients that come, take what they like, and go, while topics grow, end, and time passes.
+type world struct {
+	*rig
+	settings *Settings
+	tapes    []*tape
+	guests   []*guest // all that ever came
+	drained  bool
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{rig: newRig(), settings: &Settings{
+		Comment: []byte(":\n"), Heartbeat: 15 * time.Second, WriteTimeout: 10 * time.Second,
+		AgeEnd: End{Frame: []byte("old\n"), Reason: "max_age"}, DrainEnd: End{Frame: []byte("drain\n"), Reason: "drain"},
+	}}
+	if rapid.Bool().Draw(t, "ages") {
+		w.settings.MaxAge = time.Minute
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "topics") {
+		w.tapes = append(w.tapes, new(tape))
+	}
+	return w
+}
+
+func (w *world) actions() map[string]func(*rapid.T) {
+	guest := func(t *rapid.T) *guest {
+		if len(w.guests) == 0 {
+			t.Skip("nobody is there")
+		}
+		return rapid.SampledFrom(w.guests).Draw(t, "guest")
+	}
+	return map[string]func(*rapid.T){
+		"come": func(t *rapid.T) {
+			g := w.join(rapid.SampledFrom(w.tapes).Draw(t, "topic"), w.settings)
+			g.cur.slack = rapid.SampledFrom([]int{0, 50}).Draw(t, "slack")
+			g.room = rapid.IntRange(-1, 20).Draw(t, "room")
+			w.guests = append(w.guests, g)
+		},
+		"put": func(t *rapid.T) {
+			events := rapid.SampledFrom(w.tapes).Draw(t, "topic")
+			for range rapid.IntRange(1, 80).Draw(t, "pieces") {
+				events.put(fmt.Sprintf("%d\n", len(events.pieces)))
+			}
+		},
+		"end": func(t *rapid.T) {
+			i := rapid.IntRange(0, len(w.tapes)-1).Draw(t, "topic")
+			w.tapes[i].finish(End{Frame: []byte("end\n"), Reason: "upstream"})
+			w.tapes[i] = new(tape)
+		},
+		"take": func(t *rapid.T) {
+			if g := guest(t); len(g.closed) == 0 {
+				g.setRoom(rapid.IntRange(-1, 300).Draw(t, "room"))
+			}
+		},
+		"leave": func(t *rapid.T) { guest(t).leave(nil) }, // also one that has left: its slot may be another's
+		"break": func(t *rapid.T) { guest(t).leave(syscall.ECONNRESET) },
+		"wait": func(t *rapid.T) {
+			w.pass(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "time")))
+		},
+		"step": func(*rapid.T) { w.once() },
+		"drain": func(*rapid.T) {
+			w.drained = true
+			w.inbox.put(func(m *mail) { m.draining, m.drain = true, 5*time.Second })
+		},
+		"": w.check,
+	}
+}
+
+// check holds each client's bytes against its topic, and the loop's books against the clients.
+func (w *world) check(t *rapid.T) {
+	ended := 0
+	for i, g := range w.guests {
+		if err := orderly(g); err != nil {
+			t.Fatalf("client %d: %v in %q", i, err, g.text())
+		}
+		if len(g.outcomes) != len(g.closed) || len(g.outcomes) > 1 {
+			t.Fatalf("client %d was closed %d times, its outcome told %d times", i, len(g.closed), len(g.outcomes))
+		}
+		ended += len(g.outcomes)
+		if len(g.outcomes) == 1 && g.outcomes[0].Bytes != int64(len(g.text())) {
+			t.Fatalf("client %d: %+v for %d bytes", i, g.outcomes[0], len(g.text()))
+		}
+	}
+	if ended != w.ended || len(w.slots)-len(w.free) > len(w.guests)-ended {
+		t.Fatalf("%d slots, %d of them free, for %d clients, %d of them gone", len(w.slots), len(w.free), len(w.guests), ended)
+	}
+}
+
+// orderly holds what a client saw against the format: heartbeats and numbers from 0 on, whole, and an end behind which nothing
+// stands. Only the last line may be cut, while the stream runs.
+func orderly(g *guest) error {
+	lines := strings.SplitAfter(g.text(), "\n")
+	next, over := 0, ""
+	for i, line := range lines {
+		whole := strings.HasSuffix(line, "\n")
+		switch {
+		case line == "" || !whole && i == len(lines)-1:
+			continue
+		case over != "":
+			return fmt.Errorf("%q after the end", line)
+		case line == ":\n":
+		case line == "old\n", line == "drain\n", line == "end\n":
+			over = line
+		case line == strconv.Itoa(next)+"\n":
+			next++
+		default:
+			return fmt.Errorf("%q in place of %d", line, next)
+		}
+	}
+	if over == "end\n" && next != len(g.cur.pieces) {
+		return fmt.Errorf("the end after %d of %d events", next, len(g.cur.pieces))
+	}
+	return nil
+}
+
+// In the end, whoever can take something has all, and whoever could not is gone.
+func (w *world) finish(t *rapid.T) {
+	w.pass(time.Minute) // whoever takes nothing is cut off
+	for _, g := range w.guests {
+		if len(g.closed) == 0 {
+			g.setRoom(-1)
+		}
+	}
+	w.pass(w.settings.Heartbeat + resolution)
+	for i, g := range w.guests {
+		if len(g.closed) > 0 {
+			continue
+		}
+		if n := len(g.cur.pieces); n > 0 && !strings.Contains(g.text(), fmt.Sprintf("%d\n", n-1)) {
+			t.Fatalf("client %d has not got all of %d: %q", i, n, g.text())
+		}
+		last := g.seen()[len(g.seen())-1]
+		if silence := w.at - last.at; silence > w.settings.Heartbeat+resolution {
+			t.Fatalf("client %d had a silence of %v", i, silence)
+		}
+	}
+	if live := w.ended < len(w.guests); live && w.drained {
+		t.Fatalf("%d of %d have survived a drain", len(w.guests)-w.ended, len(w.guests))
+	}
+	w.inbox.put(func(m *mail) { m.closing = true })
+	w.settle()
+	w.check(t)
+	if w.ended != len(w.guests) || len(w.groups) > 0 || len(w.free) != len(w.slots) {
+		t.Fatalf("%d of %d ended, %d groups, %d of %d slots free", w.ended, len(w.guests), len(w.groups), len(w.free), len(w.slots))
+	}
+}
+
+func TestWhateverHappensStreamsStayInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		t.Repeat(w.actions())
+		w.finish(t)
+	})
+}

@@ -1,0 +1,216 @@
+package pump
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+)
+
+func TestAPieceThatIsCutAnywhereStaysWhole(t *testing.T) {
+	s := &Settings{Comment: []byte(":\n"), Retry: 5 * time.Second, Form: frame.Form{Chunked: true}}
+	whole := "c\r\nretry: 5000\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n"
+	for first := range len(whole) + 1 {
+		events := new(tape)
+		events.put("6\r\nabcdef\r\n", "3\r\nghi\r\n")
+		events.finish(End{Frame: []byte("bye\n\n"), Reason: "upstream"})
+		r := newRig()
+		g := r.join(events, s)
+		g.room = first
+		r.settle()
+		g.setRoom(-1)
+		r.settle()
+		assert.Regexp(t, `\Ac\r\nretry: \d+\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n\z`,
+			g.text(), "cut after %d bytes", first)
+		require.Len(t, g.outcomes, 1)
+		assert.Equal(t, "upstream", g.outcomes[0].Reason)
+		assert.Equal(t, 2, g.outcomes[0].Events)
+		assert.Equal(t, []closing{gracefully}, g.closed)
+	}
+}
+
+// However little the client takes at a time, it gets all, once and in order, although its cursor shows rubbish in place of
+// what it has shown before.
+func TestWhateverAClientTakesItGetsAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events, r := new(tape), newRig()
+		g := r.join(events, &Settings{Comment: []byte(":\n"), Form: frame.Form{Chunked: rapid.Bool().Draw(t, "chunked")}})
+		g.room = rapid.IntRange(0, 10).Draw(t, "first")
+		pieces, want := 0, ""
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			for range rapid.IntRange(0, 100).Draw(t, "pieces") {
+				pieces++
+				piece := fmt.Sprintf("<%d>", pieces)
+				events.put(piece)
+				want += piece
+			}
+			r.once()
+			g.setRoom(rapid.IntRange(-1, 50).Draw(t, "room"))
+		}
+		events.finish(End{Frame: []byte("end"), Reason: "upstream"})
+		g.setRoom(-1)
+		r.settle()
+		got := strings.NewReplacer("2\r\n:\n\r\n", "", ":\n", "", "3\r\nend\r\n0\r\n\r\n", "end").Replace(g.text())
+		if got != want+"end" {
+			t.Fatalf("sent %q, got %q", want+"end", got)
+		}
+		if len(g.outcomes) != 1 || g.outcomes[0].Events != pieces || g.outcomes[0].Bytes != int64(len(g.text())) {
+			t.Fatalf("%d pieces, %d bytes: %+v", pieces, len(g.text()), g.outcomes)
+		}
+	})
+}
+
+func TestAnEndThatDoesNotFitFollowsTheCutPieceAndNothingElse(t *testing.T) {
+	events, r := new(tape), newRig()
+	s := &Settings{MaxAge: time.Second, AgeEnd: End{Frame: []byte("old"), Reason: "max_age"}, WriteTimeout: time.Minute}
+	g := r.join(events, s)
+	events.put("first")
+	r.settle()
+	g.setRoom(0)
+	events.put("second") // which the client does not take
+	r.settle()
+	g.setRoom(3)
+	r.pass(2 * time.Second)
+	assert.Equal(t, "firstsec", g.text())
+	events.put("third", "fourth")
+	g.setRoom(3 + 2)
+	r.settle()
+	assert.Equal(t, "firstsecondth", g.text(), "what is ready is tried once")
+	events.put("fifth")
+	g.setRoom(-1)
+	r.settle()
+	assert.Equal(t, "firstsecondthirdold", g.text())
+	require.Len(t, g.outcomes, 1)
+	assert.Equal(t, Outcome{Reason: "max_age", Events: 3, Bytes: int64(len(g.text()))}, g.outcomes[0])
+}
+
+func TestAGoodbyeWaitsNoLongerThanTheWriteTimeout(t *testing.T) {
+	r := newRig()
+	s := &Settings{MaxAge: time.Second, AgeEnd: End{Frame: []byte("old")}, WriteTimeout: 10 * time.Second}
+	g := r.join(new(tape), s)
+	g.room = 1
+	r.pass(10 * time.Second)
+	assert.Equal(t, "o", g.text())
+	assert.Empty(t, g.outcomes)
+	r.pass(2 * time.Second)
+	require.Len(t, g.outcomes, 1)
+	assert.Equal(t, Slow, g.outcomes[0].Reason)
+	assert.Equal(t, []closing{atOnce}, g.closed)
+}
+
+func TestAClientThatTakesALittleInTimeStays(t *testing.T) {
+	events, r := new(tape), newRig()
+	g := r.join(events, &Settings{WriteTimeout: 10 * time.Second})
+	g.room = 0
+	events.put(strings.Repeat("x", 1000))
+	for range 100 {
+		r.pass(9 * time.Second)
+		g.setRoom(1)
+	}
+	r.settle()
+	assert.Len(t, g.text(), 100)
+	assert.Empty(t, g.outcomes)
+}
+
+// A group that is told of a change while its client is blocked visits nobody; the client's own event does.
+func TestABlockedClientIsNotWrittenTo(t *testing.T) {
+	events, r := new(tape), newRig()
+	g := r.join(events, &Settings{Comment: []byte(":\n"), Heartbeat: time.Second})
+	g.room = 1
+	r.settle()
+	tries := len(g.seen())
+	g.mu.Lock()
+	g.room = -1 // nobody tells the loop
+	g.mu.Unlock()
+	events.put("a")
+	r.pass(10 * time.Second)
+	assert.Len(t, g.seen(), tries, "no event, no heartbeat")
+	g.setRoom(-1)
+	r.settle()
+	assert.Equal(t, ":\na", g.text())
+}
+
+func TestAnEventOfAnEarlierSocketMeansNothing(t *testing.T) {
+	events, r := new(tape), newRig()
+	first := r.join(events, new(Settings))
+	r.settle()
+	first.leave(nil)
+	r.settle()
+	second := r.join(events, new(Settings))
+	r.settle()
+	require.Equal(t, first.key.slot, second.key.slot, "the slot is used again")
+	first.leave(nil) // comes late
+	r.settle()
+	assert.Empty(t, second.outcomes)
+	assert.Len(t, first.outcomes, 1, "the outcome is told once")
+}
+
+func TestAClientThatLeavesIsNoticed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		room   int
+		fault  error
+		reason string
+	}{
+		"idle":               {room: -1, reason: Gone},
+		"blocked":            {room: 1, reason: Gone},
+		"by a reset":         {room: 1, fault: syscall.ECONNRESET, reason: Gone},
+		"it answers no more": {room: -1, fault: syscall.ETIMEDOUT, reason: Slow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events, r := new(tape), newRig()
+			g := r.join(events, &Settings{Comment: []byte(":\n")})
+			g.room = tt.room
+			r.settle()
+			g.leave(tt.fault)
+			r.settle()
+			require.Len(t, g.outcomes, 1)
+			assert.Equal(t, tt.reason, g.outcomes[0].Reason)
+			assert.ErrorIs(t, g.outcomes[0].Err, tt.fault)
+			assert.Len(t, g.closed, 1)
+			assert.Empty(t, events.watchers, "nobody watches a topic without subscribers")
+			assert.Empty(t, r.groups)
+		})
+	}
+}
+
+func TestATopicIsWatchedOnce(t *testing.T) {
+	events, r := new(tape), newRig()
+	var guests []*guest
+	for range 1000 {
+		guests = append(guests, r.join(events, new(Settings)))
+	}
+	r.settle()
+	assert.Equal(t, 1, events.watched)
+	events.put("a")
+	events.put("b")
+	r.settle()
+	for _, g := range guests {
+		require.Equal(t, "ab", g.text())
+		require.Len(t, g.seen(), 1, "one write")
+	}
+}
+
+func TestCloseEndsAllThatIsParked(t *testing.T) {
+	events, r := new(tape), newRig()
+	here := r.join(events, new(Settings))
+	r.settle()
+	late := r.join(events, new(Settings))
+	r.inbox.put(func(m *mail) { m.closing = true })
+	r.settle()
+	later := r.join(events, new(Settings))
+	r.settle()
+	for _, g := range []*guest{here, late, later} {
+		require.Len(t, g.outcomes, 1)
+		assert.Equal(t, Gone, g.outcomes[0].Reason)
+		assert.Len(t, g.closed, 1)
+	}
+	assert.Equal(t, 3, r.ended)
+	assert.Empty(t, events.watchers)
+}

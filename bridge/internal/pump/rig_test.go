@@ -1,0 +1,66 @@
+package pump
+
+import "time"
+
+// rig is a loop whose time is told by a test.
+type rig struct {
+	*loop
+	at    time.Duration
+	ended int
+}
+
+func newRig() *rig {
+	r := new(rig)
+	r.loop = newLoop(newInbox(), func() { r.ended++ })
+	return r
+}
+
+// once does one step.
+func (r *rig) once() (next time.Duration) {
+	var m mail
+	r.inbox.take(&m)
+	return r.step(r.at, &m)
+}
+
+// settle steps until nothing is left to do now, and returns when there is.
+func (r *rig) settle() (next time.Duration) {
+	for range 100_000 {
+		next = r.once()
+		select {
+		case <-r.inbox.wake:
+			continue
+		default:
+		}
+		if next > r.at {
+			return next
+		}
+	}
+	panic("the loop never comes to rest")
+}
+
+// pass lets time go by, as a driver would.
+func (r *rig) pass(d time.Duration) {
+	for until := r.at + d; ; {
+		next := r.settle()
+		if next > until {
+			r.at = until
+			return
+		}
+		r.at = next
+	}
+}
+
+// guest is a client of a rig.
+type guest struct {
+	*client
+	cur      *head
+	outcomes []Outcome
+}
+
+func (r *rig) join(events *tape, s *Settings) *guest {
+	g := &guest{client: newClient(), cur: &head{tape: events}}
+	g.inbox, g.since = r.inbox, func() time.Duration { return r.at }
+	p := &parked{sock: fakeSocket{g.client}, cur: g.cur, s: s, done: func(o Outcome) { g.outcomes = append(g.outcomes, o) }}
+	r.inbox.put(func(m *mail) { m.arrivals = append(m.arrivals, p) })
+	return g
+}
