@@ -33,10 +33,10 @@ type Log interface {
 	// begun when stop is called may end after that; then there are no more. stop may be called more than once.
 	Watch(notify func()) (stop func())
 
-	// Read appends to dst the events from a position on, at most max of them: none where nothing follows yet. It never waits.
+	// Read appends to dst the events from a position on, at most limit of them: none where nothing follows yet. It never waits.
 	// The error is [ErrGone] where the event at from has been evicted, or from is in another epoch. A position that the
 	// log cannot show yet, behind the end of its epoch, has no events and no error.
-	Read(dst []*Event, from Position, max int) ([]*Event, error)
+	Read(dst []*Event, from Position, limit int) ([]*Event, error)
 
 	// Find returns the place behind the newest event that has the id, in the current epoch: that of the event that a subscriber
 	// lacks who saw this one last. It is found as long as that event is held; and so is the id given to Begin, as long as the

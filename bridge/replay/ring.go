@@ -32,7 +32,7 @@ var _ Log = (*Ring)(nil)
 
 // eventBytes is about what an event takes besides its frame's bytes, id and key: the event, the frame, its place in the ring and
 // among the ids.
-const eventBytes = 384
+const eventBytes = 256
 
 // NewRing returns an empty log. Its first epoch is yet to begin.
 func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]uint64{}} }
@@ -97,7 +97,7 @@ func (r *Ring) append(e *Event) error {
 func (r *Ring) Watch(notify func()) (stop func()) { return r.watchers.add(notify) }
 
 // Read is [Log.Read].
-func (r *Ring) Read(dst []*Event, from Position, max int) ([]*Event, error) {
+func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	defer r.view(from.Offset).RUnlock()
 	switch {
 	case r.closed:
@@ -105,7 +105,7 @@ func (r *Ring) Read(dst []*Event, from Position, max int) ([]*Event, error) {
 	case from.Epoch != r.epoch || from.Offset < r.window.first():
 		return dst, ErrGone
 	}
-	for _, s := range r.window.from(from.Offset, max) {
+	for _, s := range r.window.from(from.Offset, limit) {
 		dst = append(dst, s.event)
 	}
 	return dst, nil

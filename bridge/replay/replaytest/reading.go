@@ -54,8 +54,8 @@ func testReadsWhatWasAppended(t *testing.T, open func(replay.Bounds) replay.Log)
 func testReadMax(t *testing.T, open func(replay.Bounds) replay.Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	log.appendN(5)
-	read := func(offset uint64, max int) []uint64 {
-		events, err := log.Read([]*replay.Event{nil}, replay.Position{Epoch: "e1", Offset: offset}, max)
+	read := func(offset uint64, limit int) []uint64 {
+		events, err := log.Read([]*replay.Event{nil}, replay.Position{Epoch: "e1", Offset: offset}, limit)
 		require.NoError(t, err)
 		require.Nil(t, events[0], "what dst has stays")
 		offsets := []uint64{}

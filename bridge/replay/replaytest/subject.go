@@ -16,6 +16,9 @@ import (
 // Patience is how long the suite waits for what was appended to be seen.
 const Patience = 10 * time.Second
 
+// patience is Patience but for the suite's own tests.
+var patience = Patience
+
 // T is what the suite needs of a test, or of a property's try.
 type T interface {
 	require.TestingT
@@ -61,7 +64,7 @@ func (s *subject) close() {
 // a log that does not call is found out as soon as it lags.
 func (s *subject) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	timeout := time.NewTimer(Patience)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	for !holds() {
 		select {

@@ -1,0 +1,149 @@
+package replaytest
+
+import (
+	"context"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// faultVariable names the fault that a process of TestFaultsAreFound is to show.
+const faultVariable = "REPLAYTEST_FAULT"
+
+// faulty is a log with something wrong. What it does not do itself the ring does right.
+type faulty struct {
+	*replay.Ring
+
+	append func(context.Context, *replay.Event) error
+	begin  func(ctx context.Context, epoch, after string) error
+	watch  func(func()) func()
+	read   func([]*replay.Event, replay.Position, int) ([]*replay.Event, error)
+	find   func(string) (replay.Position, bool)
+	lag    func(replay.Position) replay.Lag
+	trim   func(int64)
+}
+
+func (f *faulty) Append(ctx context.Context, e *replay.Event) error { return f.append(ctx, e) }
+func (f *faulty) Begin(ctx context.Context, epoch, after string) error {
+	return f.begin(ctx, epoch, after)
+}
+func (f *faulty) Watch(notify func()) func()             { return f.watch(notify) }
+func (f *faulty) Find(id string) (replay.Position, bool) { return f.find(id) }
+func (f *faulty) Lag(from replay.Position) replay.Lag    { return f.lag(from) }
+func (f *faulty) Trim(bytes int64)                       { f.trim(bytes) }
+func (f *faulty) Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
+	return f.read(dst, from, limit)
+}
+
+// right returns a log without a fault.
+func right(b replay.Bounds) *faulty {
+	r := replay.NewRing(b)
+	return &faulty{Ring: r, append: r.Append, begin: r.Begin, watch: r.Watch, read: r.Read, find: r.Find, lag: r.Lag, trim: r.Trim}
+}
+
+// faults are ways to be wrong that a back end may come upon.
+func faults() map[string]func(replay.Bounds) replay.Log {
+	return map[string]func(replay.Bounds) replay.Log{
+		"loses the bound of events": func(b replay.Bounds) replay.Log { b.Events = 0; return right(b) },
+		"loses the bound of bytes":  func(b replay.Bounds) replay.Log { b.Bytes = 0; return right(b) },
+		"loses the bound of age":    func(b replay.Bounds) replay.Log { b.Age = 0; return right(b) },
+		"holds one event too many":  func(b replay.Bounds) replay.Log { b.Events += min(b.Events, 1); return right(b) },
+		"holds one event too few":   func(b replay.Bounds) replay.Log { b.Events = max(b.Events-1, min(b.Events, 1)); return right(b) },
+		"goes on where it can": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.read = func(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
+				from.Offset = max(from.Offset, f.State().First)
+				return f.Ring.Read(dst, from, limit)
+			}
+			return f
+		},
+		"forgets epochs when it reads": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.read = func(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
+				from.Epoch = f.State().Epoch
+				return f.Ring.Read(dst, from, limit)
+			}
+			return f
+		},
+		"appends wherever the end is": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.append = func(ctx context.Context, e *replay.Event) error {
+				e.Position = f.State().End()
+				return f.Ring.Append(ctx, e)
+			}
+			return f
+		},
+		"calls nobody": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.watch = func(func()) func() { return func() {} }
+			return f
+		},
+		"calls on after stop": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.watch = func(notify func()) func() { f.Ring.Watch(notify); return func() {} }
+			return f
+		},
+		"finds the oldest": func(b replay.Bounds) replay.Log {
+			f, ids := right(b), map[string]replay.Position{}
+			f.append = func(ctx context.Context, e *replay.Event) error {
+				err := f.Ring.Append(ctx, e)
+				if at, found := f.Ring.Find(e.ID); found && err == nil && ids[e.ID] == (replay.Position{}) {
+					ids[e.ID] = at
+				}
+				return err
+			}
+			f.find = func(id string) (replay.Position, bool) {
+				at, found := f.Ring.Find(id)
+				if first, ok := ids[id]; found && ok {
+					return first, true
+				}
+				return at, found
+			}
+			return f
+		},
+		"forgets what precedes an epoch": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.begin = func(ctx context.Context, epoch, _ string) error { return f.Ring.Begin(ctx, epoch, "") }
+			return f
+		},
+		"knows no lag": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.lag = func(replay.Position) replay.Lag { return replay.Lag{} }
+			return f
+		},
+		"trims nothing": func(b replay.Bounds) replay.Log {
+			f := right(b)
+			f.trim = func(int64) {}
+			return f
+		},
+	}
+}
+
+// TestFaultsAreFound runs the suite against logs that are wrong, each in a process of its own, because its tests fail.
+func TestFaultsAreFound(t *testing.T) {
+	patience = 200 * time.Millisecond
+	if fault := os.Getenv(faultVariable); fault != "" {
+		Run(t, faults()[fault])
+		return
+	}
+	defer func() { patience = Patience }()
+	t.Run("none", func(t *testing.T) { Run(t, func(b replay.Bounds) replay.Log { return right(b) }) })
+	for _, fault := range slices.Sorted(maps.Keys(faults())) {
+		t.Run(fault, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultsAreFound$", "-test.failfast", "-rapid.nofailfile")
+			command.Env = append(os.Environ(), faultVariable+"="+fault)
+			out, err := command.CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit, "the suite found nothing:\n%s", out)
+			require.Contains(t, string(out), "--- FAIL")
+			require.NotContains(t, string(out), "panic:")
+		})
+	}
+}
