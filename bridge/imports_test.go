@@ -60,6 +60,9 @@ func allowedImports() map[string][]string {
 		"cmd/grpcsse/internal/app": {
 			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/...", "github.com/alecthomas/kong",
 		},
+		"cmd/grpcsse/internal/backstage": {
+			"std", grpc, "gen/demo/...", "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo",
+		},
 		"cmd/grpcsse/internal/console": {"std"},
 		"cmd/grpcsse/internal/crowd":   {"std", "github.com/tmaxmax/go-sse"},
 		"cmd/grpcsse/internal/demo":    {"std", grpc, protobuf, "gen/demo/...", "google.golang.org/genproto/..."},
@@ -70,7 +73,7 @@ func allowedImports() map[string][]string {
 func httpUsers() []string {
 	return []string{
 		"bridge", "bridge/internal/pump", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
-		"cmd/grpcsse/internal/crowd",
+		"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/crowd",
 	}
 }
 

@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- demo.NewServer(slog.New(slog.DiscardHandler), 1).Run(ctx, listener) }()
+	go func() { stopped <- demo.NewServer(slog.New(slog.DiscardHandler), 1).Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-stopped; err != nil {

@@ -37,4 +37,5 @@ func TestThePageShowsEachRouteAsTheFileHasIt(t *testing.T) {
 	assert.Equal(t, `- name: count
   path: /count
   rpc: demo.counter.v1.CounterService/Count`, streams["count"].YAML)
+	assert.Equal(t, crowdPath, streams["tape"].Path)
 }

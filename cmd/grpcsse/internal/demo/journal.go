@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -28,11 +28,39 @@ type journal struct {
 
 	logger     *slog.Logger
 	activities *history[*activityv1.Activity]
-	streams    atomic.Int32 // how many were opened so far
+
+	mu     sync.Mutex
+	opened int32          // guarded by mu; how many streams were opened so far
+	open   map[string]int // guarded by mu; how many are open now, by method
 }
 
 func newJournal(logger *slog.Logger) *journal {
-	return &journal{logger: logger, activities: newHistory[*activityv1.Activity](activitiesKept)}
+	return &journal{
+		logger: logger, activities: newHistory[*activityv1.Activity](activitiesKept), open: make(map[string]int),
+	}
+}
+
+// enter counts a stream that was opened, and returns its number.
+func (j *journal) enter(rpc string) int32 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.opened++
+	j.open[rpc]++
+	return j.opened
+}
+
+// leave counts a stream that has ended.
+func (j *journal) leave(rpc string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open[rpc]--
+}
+
+// streams returns how many streams of a method are open.
+func (j *journal) streams(rpc string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.open[rpc]
 }
 
 // recorded is one stream under observation. It counts what is sent.
@@ -60,40 +88,48 @@ func (r *recorded) SendMsg(message any) error {
 	return err
 }
 
-// intercept is a grpc.StreamServerInterceptor that records opening and end of every server stream, but for
-// reflection and for the streams of the journal itself, which would only show who is looking.
-func (j *journal) intercept(
-	server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
-) error {
-	if info.IsClientStream || info.FullMethod == activityv1.ActivityService_WatchActivity_FullMethodName {
-		return handler(server, stream)
+// intercept returns an interceptor that records opening and end of every server stream, but for reflection and for the
+// streams of the journal itself, which would only show who is looking. The end of life is that of the server: what it
+// cuts has not been cancelled by anybody.
+func (j *journal) intercept(life context.Context) grpc.StreamServerInterceptor {
+	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if info.IsClientStream || info.FullMethod == activityv1.ActivityService_WatchActivity_FullMethodName {
+			return handler(server, stream)
+		}
+		r := &recorded{ServerStream: stream, rpc: strings.TrimPrefix(info.FullMethod, "/")}
+		r.number = j.enter(r.rpc)
+		defer j.leave(r.rpc)
+		r.ctx = context.WithValue(stream.Context(), recordedKey{}, r)
+		if p, ok := peer.FromContext(stream.Context()); ok && p.Addr != nil {
+			r.peer = p.Addr.String()
+		}
+		opened := time.Now()
+		j.record(r, &activityv1.Activity{What: &activityv1.Activity_Opened{Opened: &activityv1.Opened{}}})
+		j.logger.Info("stream opened", "stream", r.number, "rpc", r.rpc)
+		err := handler(server, r)
+		j.ended(r, err, time.Since(opened).Truncate(time.Millisecond), life.Err() != nil)
+		return err
 	}
-	r := &recorded{ServerStream: stream, number: j.streams.Add(1), rpc: strings.TrimPrefix(info.FullMethod, "/")}
-	r.ctx = context.WithValue(stream.Context(), recordedKey{}, r)
-	if p, ok := peer.FromContext(stream.Context()); ok && p.Addr != nil {
-		r.peer = p.Addr.String()
-	}
-	opened := time.Now()
-	j.record(r, &activityv1.Activity{What: &activityv1.Activity_Opened{Opened: &activityv1.Opened{}}})
-	j.logger.Info("stream opened", "stream", r.number, "rpc", r.rpc)
+}
 
-	err := handler(server, r)
-
-	after := time.Since(opened).Truncate(time.Millisecond)
+// ended records how a stream ended: by err, which the method returned, unless the stream was cut with the server.
+func (j *journal) ended(r *recorded, err error, after time.Duration, cut bool) {
 	attributes := []any{"stream", r.number, "rpc", r.rpc, "after", after, "messages", r.messages}
-	if err != nil && errors.Is(stream.Context().Err(), context.Canceled) {
+	if !cut && err != nil && errors.Is(r.ServerStream.Context().Err(), context.Canceled) {
 		j.record(r, &activityv1.Activity{What: &activityv1.Activity_Cancelled{Cancelled: &activityv1.Cancelled{
 			After: durationpb.New(after), Messages: r.messages,
 		}}})
 		j.logger.Info("stream cancelled by the client", attributes...)
-		return err
+		return
 	}
-	ending := code.Code(status.Code(err)).String()
+	ending := code.Code(status.Code(err))
+	if cut {
+		ending = code.Code_UNAVAILABLE // what a client of a server finds that is gone
+	}
 	j.record(r, &activityv1.Activity{What: &activityv1.Activity_Ended{Ended: &activityv1.Ended{
-		After: durationpb.New(after), Messages: r.messages, Code: ending,
+		After: durationpb.New(after), Messages: r.messages, Code: ending.String(),
 	}}})
-	j.logger.Info("stream ended", append(attributes, "code", ending)...)
-	return err
+	j.logger.Info("stream ended", append(attributes, "code", ending.String())...)
 }
 
 // cleanedUp records that the method of the stream that ctx belongs to has released what it held.

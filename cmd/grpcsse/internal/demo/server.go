@@ -17,40 +17,44 @@ import (
 	notifyv1 "github.com/grpcsse/grpcsse/gen/demo/notify/v1"
 )
 
-// Server is the gRPC server of the demo: all its services, and server reflection.
+// Server is the gRPC server of the demo: all its services, and server reflection. What the services remember outlives an
+// end of the server, as if they kept it in a database.
 type Server struct {
-	grpc   *grpc.Server
-	market *market
+	journal *journal
+	market  *market
 }
 
 // NewServer returns a server that reports to logger what happens to its streams. The seed decides the prices.
 func NewServer(logger *slog.Logger, seed uint64) *Server {
-	journal := newJournal(logger)
-	s := &Server{
-		grpc:   grpc.NewServer(grpc.StreamInterceptor(journal.intercept)),
-		market: newMarket(seed),
-	}
-	marketv1.RegisterMarketServiceServer(s.grpc, s.market)
-	notifyv1.RegisterNotificationServiceServer(s.grpc, notifications{})
-	jobv1.RegisterJobServiceServer(s.grpc, jobs{})
-	counterv1.RegisterCounterServiceServer(s.grpc, &counter{cleanedUp: journal.cleanedUp})
-	faultv1.RegisterFaultServiceServer(s.grpc, faults{})
-	activityv1.RegisterActivityServiceServer(s.grpc, journal)
-	reflection.Register(s.grpc)
-	return s
+	return &Server{journal: newJournal(logger), market: newMarket(seed)}
 }
 
-// Run serves on listener, and closes it, until ctx ends; streams that are open then are cut. When Run returns, no
-// goroutine of the server is left. It can be called once.
-func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+// Trade keeps the exchange open until ctx ends, whether anybody is served or not.
+func (s *Server) Trade(ctx context.Context) { s.market.run(ctx) }
+
+// Serve serves on listener, and closes it, until ctx ends; streams that are open then are cut. When Serve returns, no
+// goroutine of it is left, and it can be called again.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
+	g := grpc.NewServer(grpc.StreamInterceptor(s.journal.intercept(ctx)), grpc.WaitForHandlers(true))
+	marketv1.RegisterMarketServiceServer(g, s.market)
+	notifyv1.RegisterNotificationServiceServer(g, notifications{})
+	jobv1.RegisterJobServiceServer(g, jobs{})
+	counterv1.RegisterCounterServiceServer(g, &counter{cleanedUp: s.journal.cleanedUp})
+	faultv1.RegisterFaultServiceServer(g, faults{})
+	activityv1.RegisterActivityServiceServer(g, s.journal)
+	reflection.Register(g)
+
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	group.Go(func() { s.market.run(ctx) })
 	group.Go(func() {
 		<-ctx.Done()
-		s.grpc.Stop()
+		g.Stop()
 	})
-	return s.grpc.Serve(listener)
+	return g.Serve(listener)
 }
+
+// Streams returns how many streams of a method are open. The name is the full one: demo.market.v1.MarketService/WatchTape.
+// It may be called at any time.
+func (s *Server) Streams(rpc string) int { return s.journal.streams(rpc) }

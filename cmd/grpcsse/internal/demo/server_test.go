@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,19 +32,46 @@ func TestMain(m *testing.M) {
 // serve runs the demo server on a free loopback port until the test ends.
 func serve(t *testing.T) *grpc.ClientConn {
 	t.Helper()
+	s := newServer(t)
+	connection, _ := s.start(t)
+	return connection
+}
+
+// traded is a server whose exchange is open until the test ends.
+type traded struct{ *demo.Server }
+
+func newServer(t *testing.T) traded {
+	t.Helper()
+	s := traded{demo.NewServer(slog.New(slog.DiscardHandler), 1)}
+	ctx, stop := context.WithCancel(t.Context())
+	var trading sync.WaitGroup
+	trading.Go(func() { s.Trade(ctx) })
+	t.Cleanup(func() {
+		stop()
+		trading.Wait()
+	})
+	return s
+}
+
+// start serves on a free loopback port until stop is called, or the test ends.
+func (s traded) start(t *testing.T) (connection *grpc.ClientConn, stop func()) {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- demo.NewServer(slog.New(slog.DiscardHandler), 1).Run(ctx, listener) }()
-	connection, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	go func() { stopped <- s.Serve(ctx, listener) }()
+	connection, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
+	stop = sync.OnceFunc(func() {
+		cancel()
+		assert.NoError(t, <-stopped)
+	})
 	t.Cleanup(func() {
 		assert.NoError(t, connection.Close())
 		stop()
-		assert.NoError(t, <-stopped)
 	})
-	return connection
+	return connection, stop
 }
 
 func TestEveryServiceAnswersOverGRPC(t *testing.T) {
@@ -150,4 +178,56 @@ func TestActivityTellsWhatBecameOfAStream(t *testing.T) {
 	next, err := resumed.Recv()
 	require.NoError(t, err)
 	assert.Equal(t, cancelled.GetSequence()+1, next.GetSequence())
+}
+
+// tape reads the exchange's tape behind a sequence number, or from now on if that is 0.
+func tape(t *testing.T, connection *grpc.ClientConn, after int64) grpc.ServerStreamingClient[marketv1.Quote] {
+	t.Helper()
+	request := &marketv1.WatchTapeRequest{}
+	if after != 0 {
+		request.AfterSequence = &after
+	}
+	stream, err := marketv1.NewMarketServiceClient(connection).WatchTape(t.Context(), request)
+	require.NoError(t, err)
+	return stream
+}
+
+func TestWhatServicesRememberOutlivesTheServer(t *testing.T) {
+	const rpc = "demo.market.v1.MarketService/WatchTape"
+	s := newServer(t)
+	connection, kill := s.start(t)
+	activities, err := activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(), &activityv1.WatchActivityRequest{})
+	require.NoError(t, err)
+	_, err = activities.Header()
+	require.NoError(t, err)
+	quotes := tape(t, connection, 0)
+	quote, err := quotes.Recv()
+	require.NoError(t, err)
+	last := quote.GetSequence()
+	assert.Equal(t, 1, s.Streams(rpc))
+
+	kill()
+	assert.Zero(t, s.Streams(rpc))
+	for err == nil { // what was on its way may still be there
+		if quote, err = quotes.Recv(); err == nil {
+			last = quote.GetSequence()
+		}
+	}
+	assert.Equal(t, codes.Unavailable, status.Code(err))
+
+	connection, _ = s.start(t)
+	quotes = tape(t, connection, last)
+	for range 5 {
+		quote, err = quotes.Recv()
+		require.NoError(t, err)
+		last++
+		assert.Equal(t, last, quote.GetSequence())
+	}
+	activities, err = activityv1.NewActivityServiceClient(connection).WatchActivity(t.Context(),
+		&activityv1.WatchActivityRequest{AfterSequence: new(int64(1))}) // 1 is the opening
+	require.NoError(t, err)
+	cut, err := activities.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "UNAVAILABLE", cut.GetEnded().GetCode(), "nobody cancelled what was cut")
+	assert.Equal(t, rpc, cut.GetRpc())
 }

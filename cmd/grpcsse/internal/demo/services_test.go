@@ -205,6 +205,26 @@ func TestMarketResumesWithoutGapOrDuplicate(t *testing.T) {
 	})
 }
 
+func TestTheTapeHasNoHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := trading(t)
+		first, err := forTime(t, 10*time.Second, &marketv1.WatchTapeRequest{}, m.WatchTape)
+		assert.Equal(t, codes.Canceled, status.Code(err))
+		assert.Greater(t, len(first), 30)
+		for i, quote := range first {
+			assert.Equal(t, first[0].GetSequence()+int64(i), quote.GetSequence())
+		}
+		last := first[len(first)-1].GetSequence()
+		time.Sleep(30 * time.Second)
+		second, _ := forTime(t, time.Second, &marketv1.WatchTapeRequest{AfterSequence: &last}, m.WatchTape)
+		require.NotEmpty(t, second)
+		assert.Equal(t, last+1, second[0].GetSequence())
+		future := last + 1_000_000
+		err = m.WatchTape(&marketv1.WatchTapeRequest{AfterSequence: &future}, &collector[marketv1.Quote]{ctx: t.Context()})
+		assert.Equal(t, codes.OutOfRange, status.Code(err))
+	})
+}
+
 func TestMarketRefuses(t *testing.T) {
 	forgotten, future, start := int64(1), int64(1_000_000), int64(0)
 	tests := map[string]struct {

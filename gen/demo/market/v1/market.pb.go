@@ -89,6 +89,52 @@ func (x *WatchQuotesRequest) GetRecent() int32 {
 	return 0
 }
 
+// WatchTapeRequest says from where on quotes are wanted.
+type WatchTapeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sequence number of the last quote that the caller has seen; quotes after it are sent first.
+	AfterSequence *int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3,oneof" json:"after_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchTapeRequest) Reset() {
+	*x = WatchTapeRequest{}
+	mi := &file_demo_market_v1_market_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchTapeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchTapeRequest) ProtoMessage() {}
+
+func (x *WatchTapeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_demo_market_v1_market_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchTapeRequest.ProtoReflect.Descriptor instead.
+func (*WatchTapeRequest) Descriptor() ([]byte, []int) {
+	return file_demo_market_v1_market_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WatchTapeRequest) GetAfterSequence() int64 {
+	if x != nil && x.AfterSequence != nil {
+		return *x.AfterSequence
+	}
+	return 0
+}
+
 // Quote is the price of one symbol at one moment.
 type Quote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -107,7 +153,7 @@ type Quote struct {
 
 func (x *Quote) Reset() {
 	*x = Quote{}
-	mi := &file_demo_market_v1_market_proto_msgTypes[1]
+	mi := &file_demo_market_v1_market_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -119,7 +165,7 @@ func (x *Quote) String() string {
 func (*Quote) ProtoMessage() {}
 
 func (x *Quote) ProtoReflect() protoreflect.Message {
-	mi := &file_demo_market_v1_market_proto_msgTypes[1]
+	mi := &file_demo_market_v1_market_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -132,7 +178,7 @@ func (x *Quote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quote.ProtoReflect.Descriptor instead.
 func (*Quote) Descriptor() ([]byte, []int) {
-	return file_demo_market_v1_market_proto_rawDescGZIP(), []int{1}
+	return file_demo_market_v1_market_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Quote) GetSequence() int64 {
@@ -186,6 +232,9 @@ const file_demo_market_v1_market_proto_rawDesc = "" +
 	"\x06symbol\x18\x01 \x01(\tR\x06symbol\x12*\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03H\x00R\rafterSequence\x88\x01\x01\x12\x16\n" +
 	"\x06recent\x18\x03 \x01(\x05R\x06recentB\x11\n" +
+	"\x0f_after_sequence\"Q\n" +
+	"\x10WatchTapeRequest\x12*\n" +
+	"\x0eafter_sequence\x18\x01 \x01(\x03H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
 	"\x0f_after_sequence\"\xb1\x01\n" +
 	"\x05Quote\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x16\n" +
@@ -193,9 +242,10 @@ const file_demo_market_v1_market_proto_rawDesc = "" +
 	"\x05price\x18\x03 \x01(\x01R\x05price\x12\x16\n" +
 	"\x06change\x18\x04 \x01(\x01R\x06change\x12\x16\n" +
 	"\x06volume\x18\x05 \x01(\x05R\x06volume\x12.\n" +
-	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time2[\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time2\xa3\x01\n" +
 	"\rMarketService\x12J\n" +
-	"\vWatchQuotes\x12\".demo.market.v1.WatchQuotesRequest\x1a\x15.demo.market.v1.Quote0\x01B\xb3\x01\n" +
+	"\vWatchQuotes\x12\".demo.market.v1.WatchQuotesRequest\x1a\x15.demo.market.v1.Quote0\x01\x12F\n" +
+	"\tWatchTape\x12 .demo.market.v1.WatchTapeRequest\x1a\x15.demo.market.v1.Quote0\x01B\xb3\x01\n" +
 	"\x12com.demo.market.v1B\vMarketProtoP\x01Z6github.com/grpcsse/grpcsse/gen/demo/market/v1;marketv1\xa2\x02\x03DMX\xaa\x02\x0eDemo.Market.V1\xca\x02\x0eDemo\\Market\\V1\xe2\x02\x1aDemo\\Market\\V1\\GPBMetadata\xea\x02\x10Demo::Market::V1b\x06proto3"
 
 var (
@@ -210,18 +260,21 @@ func file_demo_market_v1_market_proto_rawDescGZIP() []byte {
 	return file_demo_market_v1_market_proto_rawDescData
 }
 
-var file_demo_market_v1_market_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_demo_market_v1_market_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_demo_market_v1_market_proto_goTypes = []any{
 	(*WatchQuotesRequest)(nil),    // 0: demo.market.v1.WatchQuotesRequest
-	(*Quote)(nil),                 // 1: demo.market.v1.Quote
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*WatchTapeRequest)(nil),      // 1: demo.market.v1.WatchTapeRequest
+	(*Quote)(nil),                 // 2: demo.market.v1.Quote
+	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_demo_market_v1_market_proto_depIdxs = []int32{
-	2, // 0: demo.market.v1.Quote.time:type_name -> google.protobuf.Timestamp
+	3, // 0: demo.market.v1.Quote.time:type_name -> google.protobuf.Timestamp
 	0, // 1: demo.market.v1.MarketService.WatchQuotes:input_type -> demo.market.v1.WatchQuotesRequest
-	1, // 2: demo.market.v1.MarketService.WatchQuotes:output_type -> demo.market.v1.Quote
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
+	1, // 2: demo.market.v1.MarketService.WatchTape:input_type -> demo.market.v1.WatchTapeRequest
+	2, // 3: demo.market.v1.MarketService.WatchQuotes:output_type -> demo.market.v1.Quote
+	2, // 4: demo.market.v1.MarketService.WatchTape:output_type -> demo.market.v1.Quote
+	3, // [3:5] is the sub-list for method output_type
+	1, // [1:3] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
 	1, // [1:1] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
@@ -233,13 +286,14 @@ func file_demo_market_v1_market_proto_init() {
 		return
 	}
 	file_demo_market_v1_market_proto_msgTypes[0].OneofWrappers = []any{}
+	file_demo_market_v1_market_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_demo_market_v1_market_proto_rawDesc), len(file_demo_market_v1_market_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	MarketService_WatchQuotes_FullMethodName = "/demo.market.v1.MarketService/WatchQuotes"
+	MarketService_WatchTape_FullMethodName   = "/demo.market.v1.MarketService/WatchTape"
 )
 
 // MarketServiceClient is the client API for MarketService service.
@@ -34,6 +35,9 @@ type MarketServiceClient interface {
 	// stopped by presenting the last sequence number that it saw; OUT_OF_RANGE says that the exchange does not
 	// have the quotes after that number any more.
 	WatchQuotes(ctx context.Context, in *WatchQuotesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Quote], error)
+	// WatchTape streams every quote from now on, for as long as the caller listens: each has the sequence number behind
+	// that of the one before. A caller that was cut off resumes as with WatchQuotes.
+	WatchTape(ctx context.Context, in *WatchTapeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Quote], error)
 }
 
 type marketServiceClient struct {
@@ -63,6 +67,25 @@ func (c *marketServiceClient) WatchQuotes(ctx context.Context, in *WatchQuotesRe
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type MarketService_WatchQuotesClient = grpc.ServerStreamingClient[Quote]
 
+func (c *marketServiceClient) WatchTape(ctx context.Context, in *WatchTapeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Quote], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MarketService_ServiceDesc.Streams[1], MarketService_WatchTape_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchTapeRequest, Quote]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MarketService_WatchTapeClient = grpc.ServerStreamingClient[Quote]
+
 // MarketServiceServer is the server API for MarketService service.
 // All implementations must embed UnimplementedMarketServiceServer
 // for forward compatibility.
@@ -73,6 +96,9 @@ type MarketServiceServer interface {
 	// stopped by presenting the last sequence number that it saw; OUT_OF_RANGE says that the exchange does not
 	// have the quotes after that number any more.
 	WatchQuotes(*WatchQuotesRequest, grpc.ServerStreamingServer[Quote]) error
+	// WatchTape streams every quote from now on, for as long as the caller listens: each has the sequence number behind
+	// that of the one before. A caller that was cut off resumes as with WatchQuotes.
+	WatchTape(*WatchTapeRequest, grpc.ServerStreamingServer[Quote]) error
 	mustEmbedUnimplementedMarketServiceServer()
 }
 
@@ -85,6 +111,9 @@ type UnimplementedMarketServiceServer struct{}
 
 func (UnimplementedMarketServiceServer) WatchQuotes(*WatchQuotesRequest, grpc.ServerStreamingServer[Quote]) error {
 	return status.Error(codes.Unimplemented, "method WatchQuotes not implemented")
+}
+func (UnimplementedMarketServiceServer) WatchTape(*WatchTapeRequest, grpc.ServerStreamingServer[Quote]) error {
+	return status.Error(codes.Unimplemented, "method WatchTape not implemented")
 }
 func (UnimplementedMarketServiceServer) mustEmbedUnimplementedMarketServiceServer() {}
 func (UnimplementedMarketServiceServer) testEmbeddedByValue()                       {}
@@ -118,6 +147,17 @@ func _MarketService_WatchQuotes_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type MarketService_WatchQuotesServer = grpc.ServerStreamingServer[Quote]
 
+func _MarketService_WatchTape_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchTapeRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MarketServiceServer).WatchTape(m, &grpc.GenericServerStream[WatchTapeRequest, Quote]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MarketService_WatchTapeServer = grpc.ServerStreamingServer[Quote]
+
 // MarketService_ServiceDesc is the grpc.ServiceDesc for MarketService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -129,6 +169,11 @@ var MarketService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "WatchQuotes",
 			Handler:       _MarketService_WatchQuotes_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchTape",
+			Handler:       _MarketService_WatchTape_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1,0 +1,62 @@
+package backstage
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/crowd"
+)
+
+// prefix is where the buttons are.
+const prefix = "/backstage/"
+
+// Buttons returns a handler that presses a button for each POST below /backstage/, and hands all else to next. Pages of other
+// origins may press none. What has been done is answered 204; what changes nothing 409, with the reason.
+//
+//	POST /backstage/crowd/start?browsers=500
+//	POST /backstage/crowd/double
+//	POST /backstage/crowd/stall?browsers=50
+//	POST /backstage/crowd/stop
+//	POST /backstage/upstream/kill
+//	POST /backstage/upstream/restart
+func (s *Show) Buttons(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	button := func(path string, press func() error) {
+		mux.HandleFunc("POST "+prefix+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, press()) })
+	}
+	counted := func(path string, press func(browsers int) error) {
+		mux.HandleFunc("POST "+prefix+path, func(w http.ResponseWriter, r *http.Request) {
+			n, err := strconv.Atoi(r.URL.Query().Get("browsers"))
+			if err != nil || n < 1 || n > crowd.Most {
+				http.Error(w, fmt.Sprintf("browsers: expected a number from 1 to %d", crowd.Most), http.StatusBadRequest)
+				return
+			}
+			answer(w, press(n))
+		})
+	}
+	counted("crowd/start", s.Start)
+	button("crowd/double", s.Double)
+	counted("crowd/stall", s.Stall)
+	button("crowd/stop", func() error { s.Stop(); return nil })
+	button("upstream/kill", s.upstream.Kill)
+	button("upstream/restart", s.upstream.Restart)
+
+	guarded := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			guarded.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func answer(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,49 @@
+package backstage
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestButtons(t *testing.T) {
+	s, _ := startShow(t, t.Context())
+	handler := s.Buttons(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	press := func(method, path string, header ...string) int {
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:8080"+path, http.NoBody)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	post := func(path string) int { return press(http.MethodPost, "/backstage/"+path) }
+
+	assert.Equal(t, http.StatusConflict, post("crowd/double"), "there is no crowd")
+	for _, number := range []string{"", "x", "0", "-1", "2001", "1e3"} {
+		assert.Equal(t, http.StatusBadRequest, post("crowd/start?browsers="+number), number)
+	}
+	assert.Equal(t, http.StatusNoContent, post("crowd/start?browsers=3"))
+	assert.Equal(t, http.StatusNoContent, post("crowd/double"))
+	assert.Equal(t, http.StatusNoContent, post("crowd/stop"))
+	assert.Equal(t, http.StatusNoContent, post("crowd/stop"), "as wanted already")
+	assert.Equal(t, http.StatusConflict, post("crowd/stall?browsers=3"))
+	assert.Equal(t, http.StatusNoContent, post("upstream/kill"))
+	assert.Equal(t, http.StatusConflict, post("upstream/kill"))
+	assert.Equal(t, http.StatusNoContent, post("upstream/restart"))
+
+	assert.Equal(t, http.StatusMethodNotAllowed, press(http.MethodGet, "/backstage/upstream/kill"), "an <img> must not kill")
+	assert.Equal(t, http.StatusNotFound, post("upstream"))
+	assert.Equal(t, http.StatusTeapot, press(http.MethodPost, "/quotes"), "all else is not ours")
+
+	const kill = "/backstage/upstream/kill"
+	assert.Equal(t, http.StatusForbidden, press(http.MethodPost, kill, "Sec-Fetch-Site", "cross-site"))
+	assert.Equal(t, http.StatusForbidden, press(http.MethodPost, kill, "Sec-Fetch-Site", "same-site"))
+	assert.Equal(t, http.StatusForbidden, press(http.MethodPost, kill, "Origin", "https://evil.example"))
+	assert.True(t, s.upstream.Running(), "a page of another origin has no say")
+	assert.Equal(t, http.StatusNoContent, press(http.MethodPost, kill, "Sec-Fetch-Site", "same-origin"))
+	assert.False(t, s.upstream.Running())
+}

@@ -1,0 +1,139 @@
+package backstage
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/crowd"
+	crowdv1 "github.com/grpcsse/grpcsse/gen/demo/crowd/v1"
+	marketv1 "github.com/grpcsse/grpcsse/gen/demo/market/v1"
+)
+
+// topic is the method that the crowd listens to.
+var topic = strings.TrimPrefix(marketv1.MarketService_WatchTape_FullMethodName, "/")
+
+// figures returns how a crowd and the gRPC server fare. The speed is left out.
+func (s *Show) figures(c *crowd.Crowd) *crowdv1.Figures {
+	f := c.Figures()
+	return &crowdv1.Figures{
+		Browsers:   int32(f.Clients),
+		Connected:  int32(f.Connected),
+		Stalled:    int32(f.Stalled),
+		Current:    int32(f.Current),
+		Gone:       int32(f.Gone),
+		Deliveries: f.Deliveries,
+		Ledger: &crowdv1.Ledger{
+			Gaps:       f.Ledger.Gaps,
+			Repeats:    f.Ledger.Repeats,
+			Disorders:  f.Ledger.Disorders,
+			Resets:     f.Ledger.Resets,
+			Reconnects: f.Ledger.Reconnects,
+		},
+		Upstream: &crowdv1.Upstream{Running: s.upstream.Running(), Streams: int32(s.upstream.Streams(topic))},
+	}
+}
+
+// Service describes the gRPC service that a Show is.
+func (s *Show) Service() *grpc.ServiceDesc { return &crowdv1.CrowdService_ServiceDesc }
+
+// WatchCrowd implements crowdv1.CrowdServiceServer.
+func (s *Show) WatchCrowd(_ *crowdv1.WatchCrowdRequest, stream grpc.ServerStreamingServer[crowdv1.Figures]) error {
+	defer s.board.watch()()
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	for seen := false; ; {
+		now := s.board.read()
+		if now.on || seen {
+			if err := stream.Send(now.figures); err != nil {
+				return err
+			}
+			if !now.on {
+				return nil
+			}
+			seen = true
+		}
+		select {
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		case <-now.changed:
+		}
+	}
+}
+
+// board shows the newest figures to whoever looks at it. It may be used concurrently.
+type board struct {
+	mu       sync.Mutex
+	notice   notice // guarded by mu
+	watchers int    // guarded by mu
+}
+
+// notice is what a board shows. It does not change.
+type notice struct {
+	figures *crowdv1.Figures
+	on      bool          // while there is a crowd
+	changed chan struct{} // closed when the board shows something else
+}
+
+func newBoard() *board {
+	return &board{notice: notice{changed: make(chan struct{})}}
+}
+
+// show puts up other figures.
+func (b *board) show(figures *crowdv1.Figures, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.notice.changed)
+	b.notice = notice{figures: figures, on: on, changed: make(chan struct{})}
+}
+
+func (b *board) read() notice {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.notice
+}
+
+// watch counts somebody who looks, until the function that it returns is called.
+func (b *board) watch() (leave func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watchers++
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.watchers--
+	}
+}
+
+func (b *board) watched() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.watchers > 0
+}
+
+// speedometer measures how fast a number grows, over the last few measurements.
+type speedometer struct {
+	times  [7]time.Time
+	values [7]int64
+	count  int
+}
+
+// measure takes note of the number and returns its growth per second, 0 at the first.
+func (s *speedometer) measure(now time.Time, value int64) float64 {
+	i := s.count % len(s.times)
+	oldest := i
+	if s.count < len(s.times) {
+		oldest = 0
+	}
+	then, before := s.times[oldest], s.values[oldest]
+	s.times[i], s.values[i] = now, value
+	s.count++
+	if s.count == 1 || !now.After(then) {
+		return 0
+	}
+	return float64(value-before) / now.Sub(then).Seconds()
+}

@@ -1,0 +1,147 @@
+package backstage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/crowd"
+	crowdv1 "github.com/grpcsse/grpcsse/gen/demo/crowd/v1"
+)
+
+const (
+	// pace is the time between two figures.
+	pace = 500 * time.Millisecond
+	// patience is how long a crowd stays that nobody looks at: a page that was closed must not leave it behind.
+	patience = 10 * time.Second
+	// stallTime is how long a stalled browser reads nothing.
+	stallTime = 20 * time.Second
+)
+
+// What there is to say to a button that changes nothing.
+var (
+	errNobody = errors.New("there is no crowd: start it first")
+	errFull   = fmt.Errorf("the crowd has %d browsers, and no room for more", crowd.Most)
+)
+
+// Show is a crowd in front of the bridge, and the gRPC server behind it. Its methods may be called concurrently.
+type Show struct {
+	crowdv1.UnimplementedCrowdServiceServer
+
+	ctx      context.Context
+	upstream *Upstream
+	url      string
+	board    *board
+	patience time.Duration // how long a crowd stays that nobody looks at
+
+	button sync.Mutex // held while one is pressed
+	scene  *scene     // guarded by button; nil before the first crowd
+}
+
+// scene is one crowd, from its coming to its going.
+type scene struct {
+	crowd  *crowd.Crowd
+	cancel context.CancelFunc
+	over   chan struct{} // closed when all have gone
+}
+
+// NewShow returns a show without a crowd. The crowd will connect to url; it goes home when ctx ends.
+func NewShow(ctx context.Context, upstream *Upstream, url string) *Show {
+	return &Show{ctx: ctx, upstream: upstream, url: url, board: newBoard(), patience: patience}
+}
+
+// Start calls a crowd of n browsers, instead of the one that may be there.
+func (s *Show) Start(n int) error {
+	s.button.Lock()
+	defer s.button.Unlock()
+	s.clear()
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	now := &scene{crowd: crowd.Start(ctx, s.url, n), cancel: cancel, over: make(chan struct{})}
+	s.scene = now
+	s.board.show(s.figures(now.crowd), true)
+	go func() {
+		defer close(now.over)
+		s.observe(ctx, now.crowd)
+	}()
+	return nil
+}
+
+// Double calls as many browsers again as there are.
+func (s *Show) Double() error {
+	return s.with(func(c *crowd.Crowd) error {
+		if c.Grow(c.Figures().Clients) == 0 {
+			return errFull
+		}
+		return nil
+	})
+}
+
+// Stall makes n browsers read nothing for a while.
+func (s *Show) Stall(n int) error {
+	return s.with(func(c *crowd.Crowd) error {
+		if c.Stall(n, stallTime) == 0 {
+			return errors.New("no browser of the crowd is reading anything")
+		}
+		return nil
+	})
+}
+
+// Stop sends the crowd home, and waits until it has gone. Without a crowd it does nothing.
+func (s *Show) Stop() {
+	s.button.Lock()
+	defer s.button.Unlock()
+	s.clear()
+}
+
+// clear ends the scene; the caller holds the lock of the buttons.
+func (s *Show) clear() {
+	if s.scene != nil {
+		s.scene.cancel()
+		<-s.scene.over
+		s.scene = nil
+	}
+}
+
+// with does something to the crowd, if there is one.
+func (s *Show) with(do func(*crowd.Crowd) error) error {
+	s.button.Lock()
+	defer s.button.Unlock()
+	if s.scene == nil {
+		return errNobody
+	}
+	select {
+	case <-s.scene.over: // by itself
+		return errNobody
+	default:
+		return do(s.scene.crowd)
+	}
+}
+
+// observe reports on a crowd until ctx ends or nobody looks at it any more, and then sends it home.
+func (s *Show) observe(ctx context.Context, c *crowd.Crowd) {
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
+	var speed speedometer
+	looked := time.Now() // when somebody last looked at it
+	for time.Since(looked) < s.patience && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case now := <-ticker.C:
+			if s.board.watched() {
+				looked = now
+			}
+			figures := s.figures(c)
+			figures.DeliveriesPerSecond = speed.measure(now, figures.GetDeliveries())
+			s.board.show(figures, true)
+		}
+	}
+	c.Stop()
+	last := s.figures(c)
+	last.Browsers = 0
+	s.board.show(last, false)
+}

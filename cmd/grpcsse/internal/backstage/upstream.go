@@ -1,0 +1,110 @@
+package backstage
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+)
+
+// What there is to say to a button that changes nothing.
+var (
+	errKilled  = errors.New("the gRPC server is killed already")
+	errRunning = errors.New("the gRPC server is running already")
+)
+
+// Upstream is the demo's gRPC server as if it were a process of its own: it can be killed, which cuts its connections, and
+// started again at the same address. What its services know outlives that. Its methods may be called concurrently.
+type Upstream struct {
+	ctx     context.Context
+	log     *slog.Logger
+	server  *demo.Server
+	address string
+	close   context.CancelFunc
+	trading sync.WaitGroup
+
+	mu   sync.Mutex
+	kill func() // guarded by mu; waits for the end of the server, and is nil when that is killed
+}
+
+// StartUpstream serves on listener until [Upstream.Close]; the end of ctx does not end it.
+func StartUpstream(ctx context.Context, log *slog.Logger, server *demo.Server, listener net.Listener) *Upstream {
+	u := &Upstream{log: log, server: server, address: listener.Addr().String()}
+	u.ctx, u.close = context.WithCancel(context.WithoutCancel(ctx))
+	u.trading.Go(func() { server.Trade(u.ctx) })
+	u.kill = u.serve(listener)
+	return u
+}
+
+// serve begins to serve, until the function that it returns is called, which waits for the end.
+func (u *Upstream) serve(listener net.Listener) (stop func()) {
+	ctx, cancel := context.WithCancel(u.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := u.server.Serve(ctx, listener); err != nil {
+			u.log.Error("the gRPC server has stopped", "error", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// Kill cuts all connections to the server, without a word to anybody, and refuses new ones.
+func (u *Upstream) Kill() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.kill == nil {
+		return errKilled
+	}
+	u.kill()
+	u.kill = nil
+	u.log.Info("killed")
+	return nil
+}
+
+// Restart serves again, at the same address. It returns an error where another program has taken that meanwhile.
+func (u *Upstream) Restart() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.kill != nil {
+		return errRunning
+	}
+	listener, err := new(net.ListenConfig).Listen(u.ctx, "tcp", u.address)
+	if err != nil {
+		return err
+	}
+	u.kill = u.serve(listener)
+	u.log.Info("started again")
+	return nil
+}
+
+// Running reports whether the server is there.
+func (u *Upstream) Running() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.kill != nil
+}
+
+// Address is where the server listens, host:port.
+func (u *Upstream) Address() string { return u.address }
+
+// Streams returns how many streams of a method the server has open.
+func (u *Upstream) Streams(rpc string) int { return u.server.Streams(rpc) }
+
+// Close ends the server, and waits until nothing of it is left.
+func (u *Upstream) Close() {
+	u.close()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.kill != nil {
+		u.kill()
+		u.kill = nil
+	}
+	u.trading.Wait()
+}
