@@ -52,6 +52,13 @@ conformance: ## The official protobuf conformance suite (its runner comes from C
 fuzz: ## Every fuzz target for ten seconds
 	.ci/fuzz 10s
 
-.PHONY: bench
-bench: ## All benchmarks
+.PHONY: microbench
+microbench: ## All Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench
+bench: ## Compare with peers, about 20 minutes (bench/README.md); SCENARIO=shared-5000 ROUNDS=3 is one of them
+	$(GO) build -o bin/grpcsse ./cmd/grpcsse
+	$(GO) -C bench build -o "$(CURDIR)/bin/bench" ./cmd/bench
+	bin/bench -grpcsse bin/grpcsse -scenario '$(or $(SCENARIO),all)' -only '$(ONLY)' -rounds '$(or $(ROUNDS),0)' \
+		-results bin/bench.json -plot bin/bench.svg

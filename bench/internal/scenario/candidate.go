@@ -51,13 +51,5 @@ func configuration(s Scenario, upstream string) string {
 	return text + fmt.Sprintf("    share: {late_join: %s}\n", join)
 }
 
-// target is what the browsers of a contender ask for.
-func target(s Scenario, program string) string {
-	if s.Shared && program == Grpcsse {
-		return "/watch/all"
-	}
-	return "/watch/{n}"
-}
-
 // streamsUpstream reports whether the candidate has an upstream.
 func streamsUpstream(program string) bool { return program != role.Raw && program != role.Ready }

@@ -21,8 +21,8 @@ func Catalogue() []Scenario {
 		fullRate("one-1k", "one subscriber at full rate, 1 KB of text", 1, 1024),
 		fullRate("each-16", "16 subscribers at full rate, each its own stream", 16, 64),
 		fullRate("each-128", "128 subscribers at full rate, each its own stream", 128, 64),
-		shared(1000),
-		shared(5000),
+		shared("shared-1000", "1,000 browsers of one topic, 20 events/s", 1000),
+		shared("shared-5000", "5,000 browsers of one topic, 20 events/s", 5000),
 		idle("idle-shared", "15,000 idle browsers of one topic", 15000, true, role.Raw, role.Ready),
 		idle("idle-private", "5,000 idle browsers, each its own stream", 5000, false, role.Handwritten),
 		leaving("leave-500", "500 browsers leave at once, 20 events/s each", 20),
@@ -79,10 +79,9 @@ func fullRate(name, title string, browsers, text int) Scenario {
 	}
 }
 
-func shared(browsers int) Scenario {
+func shared(name, title string, browsers int) Scenario {
 	return Scenario{
-		Name: fmt.Sprintf("shared-%d", browsers), Title: fmt.Sprintf("%d browsers of one topic, 20 events/s", browsers),
-		Kind: Flowing, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Rate: 20},
+		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Rate: 20},
 		Warmup: 2 * time.Second, Window: 6 * time.Second, Rounds: 3,
 		Contenders: contenders(Grpcsse, role.Raw, role.Ready, role.Handwritten, role.Gateway), Against: role.Raw,
 	}
@@ -110,14 +109,19 @@ func leaving(name, title string, rate float64) Scenario {
 	}
 }
 
+// The contenders of the scenario in which some stall: the bridge twice.
+const (
+	NoneStalls = "grpcsse, none stalls"
+	SomeStall  = "grpcsse, 100 stall"
+)
+
 // stalling has events of 1 KB, so that a hundred browsers that read nothing have their buffers full within seconds.
 func stalling() Scenario {
-	const without = "grpcsse, none stalls"
 	return Scenario{
 		Name: "stall-1000", Title: "1,000 browsers of one topic at 20 events/s, while 100 others stall",
 		Kind: Flowing, Browsers: 1000, Shared: true, Text: 1024, Flow: event.Flow{Rate: 20},
 		Warmup: 2 * time.Second, Window: 20 * time.Second, Rounds: 3,
-		Contenders: []Contender{{Name: without, Candidate: Grpcsse}, {Name: "grpcsse, 100 stall", Candidate: Grpcsse, Stalled: 100}},
-		Against:    without,
+		Contenders: []Contender{{Name: NoneStalls, Candidate: Grpcsse}, {Name: SomeStall, Candidate: Grpcsse, Stalled: 100}},
+		Against:    NoneStalls,
 	}
 }

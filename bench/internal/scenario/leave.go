@@ -24,19 +24,18 @@ func (g *stage) leave(ctx context.Context, m *Measurement) error {
 	if err := g.crowd.Ask(role.AskLeave, nil, &departures); err != nil {
 		return err
 	}
-	var streams upstream.Streams
 	for end := time.Now().Add(patience); ; {
-		if err := g.upstream.Ask(role.AskStreams, nil, &streams); err != nil {
+		var err error
+		if m.Left, err = g.streams(); err != nil {
 			return err
 		}
-		if streams.Open == 0 || time.Now().After(end) {
+		if m.Left == 0 || time.Now().After(end) {
 			break
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	m.Left = streams.Open
 	var ended []upstream.End
 	if err := g.upstream.Ask(role.AskEnded, nil, &ended); err != nil {
 		return err

@@ -23,7 +23,9 @@ type Measurement struct {
 	// Empty is the candidate's memory before the first browser came, and Memory at the end of the window, in bytes (RSS).
 	Empty  int64 `json:"empty"`
 	Memory int64 `json:"memory"`
-	// Sockets is how many the candidate had at the end.
+	// Streams is how many streams the upstream had at the end; a floor has none.
+	Streams int `json:"streams"`
+	// Sockets is how many the candidate had then.
 	Sockets int `json:"sockets"`
 
 	// Where browsers left:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bench/internal/measure"
@@ -18,6 +19,20 @@ type Runner struct {
 
 // patience is how long is waited for what should happen soon.
 const patience = 5 * time.Second
+
+// All runs each contender once in each round, one after the other. It ends early when ctx does.
+func (r *Runner) All(ctx context.Context, s Scenario) iter.Seq[Measurement] {
+	return func(yield func(Measurement) bool) {
+		for round := 1; round <= s.Rounds; round++ {
+			for _, c := range s.Contenders {
+				m := r.Once(ctx, s, c, round)
+				if ctx.Err() != nil || !yield(m) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Once runs a contender once. What goes wrong is in the measurement.
 func (r *Runner) Once(ctx context.Context, s Scenario, c Contender, round int) Measurement {
@@ -86,8 +101,19 @@ func (g *stage) watch(ctx context.Context, m *Measurement) error {
 	if m.Sockets, err = measure.Sockets(g.candidate.PID); err != nil {
 		return err
 	}
+	if m.Streams, err = g.streams(); err != nil {
+		return err
+	}
+	return g.check(m)
+}
+
+// check returns an error where what was measured is not what was meant to be.
+func (g *stage) check(m *Measurement) error {
 	if all := g.scenario.Browsers; m.Tally.Met < all {
 		return fmt.Errorf("%d of %d browsers have got no event", all-m.Tally.Met, all)
+	}
+	if g.shares() && m.Streams != 1 {
+		return fmt.Errorf("the upstream has %d streams where one was expected, which is shared", m.Streams)
 	}
 	return nil
 }

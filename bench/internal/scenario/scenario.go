@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bench/internal/event"
@@ -59,6 +60,18 @@ func (c Contender) Program() string {
 		return c.Candidate
 	}
 	return c.Name
+}
+
+// Only returns the scenario with those of its contenders that have one of the names.
+func (s Scenario) Only(names ...string) Scenario {
+	var kept []Contender
+	for _, c := range s.Contenders {
+		if slices.Contains(names, c.Name) {
+			kept = append(kept, c)
+		}
+	}
+	s.Contenders = kept
+	return s
 }
 
 // Longest is how long a run may take, so that none is waited for in vain.

@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bench/internal/measure"
 	"github.com/grpcsse/grpcsse/bench/internal/process"
 	"github.com/grpcsse/grpcsse/bench/internal/role"
+	"github.com/grpcsse/grpcsse/bench/internal/upstream"
 )
 
 // stage is the processes of one run.
@@ -68,7 +69,10 @@ func (g *stage) open(browsers int, stall bool) error {
 	if browsers == 0 {
 		return nil
 	}
-	order := load.Order{Browsers: browsers, Path: target(g.scenario, g.contender.Program()), Stall: stall}
+	order := load.Order{Browsers: browsers, Path: "/watch/{n}", Stall: stall}
+	if g.shares() {
+		order.Path = "/watch/all"
+	}
 	var opened load.Opened
 	if err := g.crowd.Ask(role.AskOpen, order, &opened); err != nil {
 		return err
@@ -123,6 +127,19 @@ func (u usage) since(before usage) CPU {
 	c.Others = max(0, all-c.Candidate-c.Upstream-c.Crowd-(u.driver-before.driver))
 	return c
 }
+
+// streams returns how many streams the upstream has.
+func (g *stage) streams() (int, error) {
+	if g.upstream == nil {
+		return 0, nil
+	}
+	var streams upstream.Streams
+	err := g.upstream.Ask(role.AskStreams, nil, &streams)
+	return streams.Open, err
+}
+
+// shares reports whether all browsers are to be served from one upstream stream.
+func (g *stage) shares() bool { return g.scenario.Shared && g.contender.Program() == Grpcsse }
 
 // memory returns the candidate's RSS.
 func (g *stage) memory() (int64, error) { return measure.RSS(g.candidate.PID) }

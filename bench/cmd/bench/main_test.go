@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bench/internal/report"
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+	"github.com/grpcsse/grpcsse/bench/internal/scenario"
+)
+
+func TestMain(m *testing.M) {
+	role.Play()
+	os.Exit(m.Run())
+}
+
+func TestTheCommandLine(t *testing.T) {
+	var out, progress strings.Builder
+	assert.Equal(t, 2, run(t.Context(), []string{"shared-5000"}, &out, &progress))
+	assert.Equal(t, 2, run(t.Context(), []string{"-fast"}, &out, &progress))
+	assert.Equal(t, 1, run(t.Context(), []string{"-scenario", "x"}, &out, &progress))
+	assert.Empty(t, out.String())
+	assert.Equal(t, 0, run(t.Context(), []string{"-list"}, &out, &progress))
+	assert.Contains(t, out.String(), "shared-5000")
+}
+
+func TestMeasuring(t *testing.T) {
+	directory := t.TempDir()
+	results, plot := filepath.Join(directory, "results.json"), filepath.Join(directory, "plot.svg")
+	var out, progress strings.Builder
+	arguments := []string{"-scenario", "leave-500-quiet", "-only", "handwritten", "-rounds", "1", "-results", results, "-plot", plot}
+	require.Equal(t, 0, run(t.Context(), arguments, &out, &progress), "%s", &progress)
+	assert.Contains(t, progress.String(), "leave-500-quiet 1 handwritten: ")
+	assert.Contains(t, out.String(), "| handwritten |")
+	kept, err := report.Read(results)
+	require.NoError(t, err)
+	require.Len(t, kept.Runs, 1)
+	assert.FileExists(t, plot)
+
+	var again strings.Builder
+	require.Equal(t, 0, run(t.Context(), []string{"-from", results}, &again, &progress))
+	assert.Equal(t, out.String(), again.String())
+
+	kept.Runs[0].Left = 1
+	require.NoError(t, kept.Write(results))
+	assert.Equal(t, 1, run(t.Context(), []string{"-from", results}, &again, &progress), "a stream was left")
+}
+
+// The README says what each scenario is.
+func TestTheReadmeHasEveryScenario(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for _, s := range scenario.Catalogue() {
+		assert.Contains(t, string(text), "`"+s.Name+"`")
+	}
+}

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpcsse/grpcsse/bench/internal/scenario"
+)
+
+// table is rows of cells, the first of which has the headings.
+type table [][]string
+
+// write writes the table as Markdown that is also readable as it is: the first column to the left, the others to the right.
+func (t table) write(w io.Writer) error {
+	widths := make([]int, len(t[0]))
+	for _, row := range t {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var out strings.Builder
+	for n, row := range t {
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				cell, space = cell+space, ""
+			}
+			fmt.Fprintf(&out, "| %s%s ", space, cell)
+		}
+		out.WriteString("|\n")
+		if n == 0 {
+			for i, width := range widths {
+				rule := strings.Repeat("-", width+1)
+				if i == 0 {
+					out.WriteString("|" + rule + "-")
+					continue
+				}
+				out.WriteString("|" + rule + ":")
+			}
+			out.WriteString("|\n")
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// Tables writes a table for each scenario.
+func (r Results) Tables(w io.Writer) error {
+	for _, s := range r.Scenarios {
+		if _, err := fmt.Fprintf(w, "\n### %s: %s\n\n", s.Name, s.Title); err != nil {
+			return err
+		}
+		t := table{headings(s)}
+		for _, c := range s.Contenders {
+			t = append(t, r.row(s, c))
+		}
+		if err := t.write(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Line says in a line what a run has shown, while others are still to come.
+func Line(s scenario.Scenario, m scenario.Measurement) string {
+	out := fmt.Sprintf("%s %d %s:", m.Scenario, m.Round, m.Contender)
+	if m.Problem != "" {
+		return out + " failed: " + m.Problem
+	}
+	for _, col := range columns(s) {
+		out += fmt.Sprintf(" %s %s,", col.name, cell(col.of(s, m), col.unit, true))
+	}
+	one := Results{Runs: []scenario.Measurement{m}}
+	c := scenario.Contender{Name: m.Contender}
+	return out + fmt.Sprintf(" cores %s, faults %s", one.cores(s, c), one.faults(s, c))
+}
+
+// column is a figure in a table, and whether it is also compared.
+type column struct {
+	metric
+	compared bool
+}
+
+// columns returns the figures that say something in a scenario.
+func columns(s scenario.Scenario) []column {
+	switch {
+	case s.Kind == scenario.Idle:
+		return []column{{streams, false}, {memoryPerBrowser, true}, {cpuIdle, false}, {heartbeats, false}}
+	case s.Kind == scenario.Leaving:
+		return []column{{cancelled50, false}, {cancelled99, true}, {cancelledLast, false}}
+	case s.Due() == 0: // as fast as events are taken: how late they are says how long queues are
+		return []column{{eventsPerSecond, false}, {cpuPerEvent, true}}
+	}
+	return []column{
+		{streams, false}, {eventsPerSecond, false}, {ofDue, false}, {cpuPerEvent, true}, {p50, false}, {p99, true}, {slowest, false},
+	}
+}
+
+func headings(s scenario.Scenario) []string {
+	out := []string{""}
+	for _, c := range columns(s) {
+		out = append(out, c.name)
+		if c.compared {
+			out = append(out, "× "+s.Against)
+		}
+	}
+	if s.Kind != scenario.Leaving {
+		out = append(out, "cores: candidate, upstream, crowd, others")
+	}
+	return append(out, "faults")
+}
+
+func (r Results) row(s scenario.Scenario, c scenario.Contender) []string {
+	out := []string{c.Name}
+	for _, col := range columns(s) {
+		v, ok := r.value(col.metric, s, c.Name)
+		out = append(out, cell(v, col.unit, ok))
+		if col.compared {
+			v, ok := r.ratio(col.metric, s, c.Name, s.Against)
+			out = append(out, cell(v, "", ok))
+		}
+	}
+	if s.Kind != scenario.Leaving {
+		out = append(out, r.cores(s, c))
+	}
+	return append(out, r.faults(s, c))
+}
+
+func cell(v float64, unit string, ok bool) string {
+	switch {
+	case !ok:
+		return "–"
+	case unit != "":
+		return number(v) + " " + unit
+	}
+	return number(v)
+}
+
+// cores says who had the CPUs: the candidate, the upstream, the crowd, and everybody else.
+func (r Results) cores(s scenario.Scenario, c scenario.Contender) string {
+	var out []string
+	for _, of := range []func(scenario.CPU) float64{
+		func(c scenario.CPU) float64 { return c.Candidate.Seconds() },
+		func(c scenario.CPU) float64 { return c.Upstream.Seconds() },
+		func(c scenario.CPU) float64 { return c.Crowd.Seconds() },
+		func(c scenario.CPU) float64 { return (c.Others + c.Steal).Seconds() },
+	} {
+		share, ok := r.value(metric{of: func(_ scenario.Scenario, m scenario.Measurement) float64 { return of(m.CPU) / m.Seconds }}, s, c.Name)
+		if !ok {
+			return "–"
+		}
+		out = append(out, fmt.Sprintf("%.2f", share))
+	}
+	return strings.Join(out, " ")
+}
+
+// faults says what went wrong in any round.
+func (r Results) faults(s scenario.Scenario, c scenario.Contender) string {
+	var out []string
+	var sum scenario.Measurement
+	for _, m := range r.Runs {
+		if m.Scenario != s.Name || m.Contender != c.Name {
+			continue
+		}
+		if m.Problem != "" && len(out) == 0 {
+			out = append(out, "failed: "+firstLine(m.Problem))
+		}
+		sum.Tally.Faults.Lost += m.Tally.Faults.Lost
+		sum.Tally.Faults.Repeated += m.Tally.Faults.Repeated
+		sum.Tally.Faults.Reordered += m.Tally.Faults.Reordered
+		sum.Tally.Resets += m.Tally.Resets
+		sum.Tally.Strange += m.Tally.Strange
+		sum.Tally.Ended += m.Tally.Ended
+		sum.Left += m.Left
+	}
+	for _, one := range []struct {
+		name  string
+		count uint64
+	}{
+		{"lost", sum.Tally.Faults.Lost},
+		{"repeated", sum.Tally.Faults.Repeated},
+		{"reordered", sum.Tally.Faults.Reordered},
+		{"resets", sum.Tally.Resets},
+		{"strange", sum.Tally.Strange},
+		{"connections ended", uint64(sum.Tally.Ended)},
+		{"streams left", uint64(sum.Left)},
+	} {
+		if one.count > 0 {
+			out = append(out, fmt.Sprintf("%s: %d", one.name, one.count))
+		}
+	}
+	if len(out) == 0 {
+		return "0"
+	}
+	return strings.Join(out, ", ")
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.ReplaceAll(line, "|", "/")
+}

@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/grpcsse/grpcsse/bench/internal/role"
+	"github.com/grpcsse/grpcsse/bench/internal/scenario"
+)
+
+// target is what the bridge must reach: a figure of a contender, as it is or divided by another's, that is not over must,
+// and better not over aim.
+type target struct {
+	what      string
+	scenario  string
+	contender string
+	against   string // "" is the figure as it is
+	figure    metric
+	must, aim float64
+}
+
+// targets are all of them.
+func targets() []target {
+	const bridge = scenario.Grpcsse
+	return []target{
+		{"5,000 browsers of one topic: CPU per delivered event", "shared-5000", bridge, role.Raw, cpuPerEvent, 1.2, 1.05},
+		{"the same: p99 of how late an event is", "shared-5000", bridge, role.Raw, p99, 2, 1.2},
+		{"15,000 idle browsers of one topic: KiB each", "idle-shared", bridge, "", memoryPerBrowser, 3, 2},
+		{"one subscriber at full rate, 64 B: CPU per event", "one-64", bridge, role.Handwritten, cpuPerEvent, 1.0 / 5, 1.0 / 7},
+		{"the same with 1 KB", "one-1k", bridge, role.Handwritten, cpuPerEvent, 1.0 / 5, 1.0 / 7},
+		{"idle, each its own stream: RSS per browser", "idle-private", bridge, role.Handwritten, memoryPerBrowser, 1, 0.7},
+		{"while 100 others stall: events lost", "stall-1000", scenario.SomeStall, "", lost, 0, 0},
+		{"the same: p99 of how late an event is", "stall-1000", scenario.SomeStall, scenario.NoneStalls, p99, 1.5, 1.5},
+	}
+}
+
+// Targets writes what must be reached, and what is, of the scenarios that there are.
+func (r Results) Targets(w io.Writer) error {
+	t := table{{"", "compared with", "must", "aim", "measured", ""}}
+	for _, g := range targets() {
+		s, ok := r.Scenario(g.scenario)
+		if !ok {
+			continue
+		}
+		measured, ok := r.measured(g, s)
+		against := g.against
+		if against == "" {
+			against = "–"
+		}
+		t = append(t, []string{g.what, against, "≤ " + number(g.must), "≤ " + number(g.aim), cell(measured, "", ok), g.verdict(measured, ok)})
+	}
+	if len(t) == 1 {
+		return nil
+	}
+	if _, err := fmt.Fprint(w, "\n### What must be reached\n\n"); err != nil {
+		return err
+	}
+	return t.write(w)
+}
+
+// verdict says how far a figure has come.
+func (g target) verdict(measured float64, ok bool) string {
+	switch {
+	case !ok || measured > g.must:
+		return "missed"
+	case measured > g.aim:
+		return "reached"
+	}
+	return "aim reached"
+}
+
+// measured is the figure that is held against the target.
+func (r Results) measured(g target, s scenario.Scenario) (float64, bool) {
+	if g.against != "" {
+		return r.ratio(g.figure, s, g.contender, g.against)
+	}
+	return r.value(g.figure, s, g.contender)
+}
