@@ -7,13 +7,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/replay"
 )
 
-// batch is what a subscriber was given and has not passed yet, in this order.
+// batch is what a subscriber was given last, in this order. It lasts until the subscriber has passed part of it.
 type batch struct {
 	resumed     *frame.Frame // nil where there is none, as the other two
 	reset       *frame.Frame
 	events      []*replay.Event
 	size        int // of their blocks
-	passed      int // how many of them are
 	interrupted *frame.Frame
 	gap         uint32 // the number of the gap that interrupted tells of
 }
@@ -22,12 +21,12 @@ type batch struct {
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func (b *batch) empty() bool {
-	return b.resumed == nil && b.reset == nil && b.passed == len(b.events) && b.interrupted == nil
+	return b.resumed == nil && b.reset == nil && len(b.events) == 0 && b.interrupted == nil
 }
 
 // recycle gives back a batch that nobody uses any more.
 func (b *batch) recycle() {
-	clear(b.events)
+	clear(b.events) // an idle subscriber keeps no event that the log has given up
 	*b = batch{events: b.events[:0]}
 	batches.Put(b)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ const testLimit = 1 << 20
 // fakeUpstream is an upstream whose streams the test plays. Each attempt waits to be told what happens next.
 type fakeUpstream struct {
 	attempts chan *attempt
-	open     int // streams now, changed by the one goroutine that reads
+	open     atomic.Int32 // streams now
 }
 
 // attempt is one upstream stream.
@@ -40,8 +41,8 @@ func newFakeUpstream() *fakeUpstream {
 }
 
 func (u *fakeUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) fanout.Ending {
-	u.open++
-	defer func() { u.open-- }()
+	u.open.Add(1)
+	defer u.open.Add(-1)
 	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *fanout.Ending)}
 	u.attempts <- at
 	for {
@@ -124,19 +125,34 @@ type world struct {
 	registry *fanout.Registry
 	upstream *fakeUpstream
 	settings fanout.Settings
+	key      string
 	opens    int
+	clients  []*client
+}
+
+func newWorld(t *testing.T, r *fanout.Registry, s fanout.Settings) *world {
+	return &world{t: t, registry: r, upstream: newFakeUpstream(), settings: withDefaults(s), key: "key"}
 }
 
 // inWorld runs a test in fake time. Whatever still runs when it returns fails it.
 func inWorld(t *testing.T, s fanout.Settings, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, registry: fanout.NewRegistry(t.Context(), fanout.Limits{}), upstream: newFakeUpstream(), settings: withDefaults(s)}
+		w := newWorld(t, fanout.NewRegistry(t.Context(), fanout.Limits{}), s)
 		test(w)
-		w.registry.Close(pump.End{Reason: "closed"})
-		require.Zero(t, w.registry.Streams())
-		require.Zero(t, w.upstream.open)
+		w.close()
 	})
+}
+
+// close has everybody leave, and sees that nothing is left.
+func (w *world) close() {
+	for _, c := range w.clients {
+		c.Close()
+	}
+	w.registry.Close(pump.End{Reason: "closed"})
+	require.Zero(w.t, w.registry.Streams())
+	require.Zero(w.t, w.registry.Bytes())
+	require.Zero(w.t, w.upstream.open.Load())
 }
 
 func withDefaults(s fanout.Settings) fanout.Settings {
@@ -160,12 +176,30 @@ func withDefaults(s fanout.Settings) fanout.Settings {
 // join subscribes to the world's stream.
 func (w *world) join(n fanout.Newcomer) *client {
 	w.t.Helper()
-	s, err := w.registry.Join("key", n, func() (fanout.Settings, fanout.Upstream) {
+	s, err := w.registry.Join(w.key, n, func() (fanout.Settings, fanout.Upstream) {
 		w.opens++
 		return w.settings, w.upstream
 	})
 	require.NoError(w.t, err)
-	return &client{Subscriber: s}
+	c := &client{Subscriber: s}
+	w.clients = append(w.clients, c)
+	return c
+}
+
+// live returns a subscriber of a stream that the upstream has accepted, and the upstream's side of it.
+func (w *world) live() (*client, *attempt) {
+	w.t.Helper()
+	c := w.join(fanout.Newcomer{})
+	up := w.upstream.next()
+	require.NotNil(w.t, up)
+	up.accept()
+	return c, up
+}
+
+// after lets time pass.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // from is a newcomer with an id to go on after.

@@ -34,19 +34,18 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()
 	for {
-		placed := s.pos.Epoch == ""
-		if placed && !s.place() {
+		if s.pos.Epoch == "" && !s.place() {
 			return true, true
 		}
 		atEnd, err := s.collect(b, limit)
 		switch {
 		case !errors.Is(err, replay.ErrGone):
-			s.early, s.cursor = false, false
+			s.started = true
 			return atEnd || err != nil, true
-		case placed: // and overtaken since
-			s.pos = replay.Position{}
 		case s.stream.log.State().Epoch != s.pos.Epoch:
 			s.displace(lostEpoch, true)
+		case !s.started: // the place was overtaken before it was used
+			s.pos = replay.Position{}
 		case s.stream.settings.Skip:
 			s.skip()
 		default:
@@ -57,7 +56,7 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 
 // skipAhead has the subscriber skip what it has not read if it was overdue when it could not take anything, and still is.
 func (s *Subscriber) skipAhead() {
-	if s.behind && s.pos.Epoch != "" && s.stream.log.Lag(s.pos).Share > overdueShare {
+	if s.behind && s.stream.log.Lag(s.pos).Share > overdueShare {
 		s.skip()
 	}
 	s.behind = false
@@ -74,7 +73,7 @@ func (s *Subscriber) Overdue() bool {
 	st := s.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if s.closed || s.pos.Epoch == "" {
+	if s.closed || !s.started {
 		return false
 	}
 	state := st.log.State()

@@ -18,21 +18,23 @@ type Subscriber struct {
 	pos    replay.Position // of the event that comes next; zero until it has a place
 	walk   uint64          // goes through the last values up to pos, from this offset on; walked where it is through
 	lastID string          // of the newest event that it has passed, or what it came with; "" none
-	batch  *batch          // what it was given last, nil where all of it is passed
+	batch  *batch          // what it was given last and has not answered for, nil where there is none
 	told   uint32          // the number of the gap that it was told of and that it does not know the end of, 0 none
 	reset  resetReason     // what it is to be told before anything that follows
 	form   frame.Form
 	lines  bool
 	early  bool // it came before the upstream had accepted: what that sends is all for it
-	cursor bool // it came with an id to go on after, which is not answered yet
-	near   bool // it has been less than half of the log behind
-	behind bool // it was more than that behind when it could not take anything
-	closed bool
+	cursor bool // it came with an id to go on after
+	// It has read from its place. Until then it cannot be late: where the place is overtaken, it gets another one.
+	started bool
+	near    bool // it has been less than half of the log behind
+	behind  bool // it was more than that behind when it could not take anything
+	closed  bool
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)
 
-// subscribe returns a subscriber that has no place yet: it gets one when it first reads.
+// subscribe returns a subscriber, which has a place at once where the upstream has accepted.
 func (st *stream) subscribe(n Newcomer) *Subscriber {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -45,6 +47,9 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 		s.reset = invalid
 	case n.HasCursor:
 		s.cursor = true
+	}
+	if st.accepted {
+		s.place()
 	}
 	return s
 }
@@ -84,13 +89,8 @@ func (s *Subscriber) Peek(dst [][]byte, limit int) (pieces [][]byte, end *pump.E
 func (s *Subscriber) take(limit int) (*batch, *pump.End) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
-	b := s.batch
-	if s.batch = nil; b != nil {
-		clear(b.events)
-		*b = batch{events: b.events[:0]}
-	} else {
-		b = batches.Get().(*batch)
-	}
+	s.drop()
+	b := batches.Get().(*batch)
 	end := s.gather(b, limit)
 	if b.empty() {
 		b.recycle()
@@ -100,34 +100,37 @@ func (s *Subscriber) take(limit int) (*batch, *pump.End) {
 	return b, end
 }
 
-// Advance implements [pump.Cursor].
+// drop gives back the batch, if there is one.
+func (s *Subscriber) drop() {
+	if s.batch != nil {
+		s.batch.recycle()
+		s.batch = nil
+	}
+}
+
+// Advance implements [pump.Cursor]. It comes once after a Peek, or not at all.
 func (s *Subscriber) Advance(n int) (events int) {
-	st := s.stream
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	defer s.drop()
 	b := s.batch
-	if b == nil || n <= 0 {
+	if b == nil {
 		return 0
 	}
 	if n > 0 && b.resumed != nil {
-		b.resumed, s.told = nil, 0
+		s.told = 0
 		n--
 	}
 	if n > 0 && b.reset != nil {
-		b.reset, s.reset = nil, noReset
+		s.reset = noReset
 		n--
 	}
-	if events = min(n, len(b.events)-b.passed); events > 0 {
-		s.pass(b.events[b.passed : b.passed+events])
-		b.passed += events
+	if events = min(n, len(b.events)); events > 0 {
+		s.pass(b.events[:events])
 		n -= events
 	}
 	if n > 0 && b.interrupted != nil {
-		b.interrupted, s.told = nil, b.gap
-	}
-	if b.empty() {
-		s.batch = nil
-		b.recycle()
+		s.told = b.gap
 	}
 	return events
 }
