@@ -15,7 +15,7 @@ import (
 
 func examplePage() Page {
 	page := Page{Address: "127.0.0.1:8080", Upstream: "127.0.0.1:50051", Config: []byte("routes: []\n"), Streams: map[string]Stream{}}
-	for _, name := range []string{"quotes", "activity", "notifications", "job", "count", "fault"} {
+	for _, name := range []string{"quotes", "activity", "crowd", "tape", "notifications", "job", "count", "fault"} {
 		page.Streams[name] = Stream{Name: name, Path: "/" + name, RPC: "demo.v1.Service/Watch<" + name + ">", YAML: "- name: " + name}
 	}
 	return page

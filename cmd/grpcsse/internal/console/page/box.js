@@ -14,6 +14,7 @@ import { part } from "./part.js";
  * @typedef {object} View
  * @property {string[]} [names] the names of the stream's events
  * @property {() => string} [url] where to connect, if that depends on what the reader chose
+ * @property {(start: boolean) => Promise<void>} [pressed] the reader pressed start, or stop, which waits for this
  * @property {(resumedAt: string) => void} [start] the stream is being opened by the reader, behind an id if that is not ""
  * @property {(data: any, type: string) => void} show an event of the stream
  * @property {(data: any) => void} [reset] the stream did not resume where it was
@@ -27,6 +28,7 @@ const words = {
   idle: "idle",
   connecting: "connecting",
   open: "open",
+  interrupted: "interrupted",
   retrying: "will retry",
   ended: "ended",
   failed: "failed",
@@ -62,7 +64,7 @@ export class Box {
       event: (event) => this.#event(event),
       status: (status) => this.view.status?.(status),
     });
-    this.toggle.addEventListener("click", () => (this.connection.active ? this.stop() : this.start()));
+    this.toggle.addEventListener("click", () => this.#press(!this.connection.active));
     this.showURL();
     this.#label();
   }
@@ -73,6 +75,14 @@ export class Box {
 
   showURL() {
     part(this.section, ".url").textContent = this.url;
+  }
+
+  /** @param {boolean} start */
+  async #press(start) {
+    const done = this.view.pressed?.(start);
+    if (start) return this.start();
+    await done;
+    this.stop();
   }
 
   /** Opens the stream: behind the last id if the route can resume, else from its beginning. */
@@ -126,7 +136,7 @@ export class Box {
 
   #label() {
     const { active } = this.connection;
-    this.toggle.textContent = active ? "Stop" : "Start";
+    this.toggle.textContent = active ? "Stop" : this.section.dataset.start ?? "Start";
     this.toggle.setAttribute("aria-label", `${active ? "Stop" : "Start"} ${this.title}`);
     this.toggle.toggleAttribute("data-running", active);
   }

@@ -1,9 +1,9 @@
 // @ts-check
 
 /**
- * idle: never opened. retrying: the browser lost the stream and comes back by itself. ended: the stream ended with OK.
+ * idle: never opened. interrupted: the bridge has lost the gRPC stream, and tries to reopen it. retrying: the browser lost the stream and comes back by itself. ended: the stream ended with OK.
  * failed: it ended with another code, for good. refused: the browser has given up. stopped: the reader has.
- * @typedef {"idle" | "connecting" | "open" | "retrying" | "ended" | "failed" | "refused" | "stopped"} State
+ * @typedef {"idle" | "connecting" | "open" | "interrupted" | "retrying" | "ended" | "failed" | "refused" | "stopped"} State
  */
 
 /**
@@ -73,6 +73,8 @@ export class Connection {
     // An end that is final has an id for the browser's own reconnect: it is no place to resume at.
     if (event.type !== "grpc-status") this.lastEventId = event.lastEventId;
     this.listener.event(event);
+    if (event.type === "grpc-interrupted") this.#become("interrupted");
+    if (event.type === "grpc-resumed") this.#become("open");
     if (event.type !== "grpc-status") return;
     /** @type {Status} */
     const status = JSON.parse(event.data);

@@ -3,6 +3,7 @@
 import { activityView } from "./activity.js";
 import { Box } from "./box.js";
 import { countView } from "./count.js";
+import { crowdView } from "./crowd.js";
 import { faultView } from "./fault.js";
 import { jobView } from "./job.js";
 import { notificationsView } from "./notifications.js";
@@ -36,6 +37,7 @@ const activity = box("activity", (s) => activityView(s, (a) => {
   for (const each of boxes) if (each.rpc === a.rpc) each.upstream(a);
 }));
 const quotes = box("quotes", quotesView);
+box("crowd", crowdView);
 box("notifications", notificationsView);
 box("job", jobView);
 box("count", countView);

@@ -1,12 +1,12 @@
 // @ts-check
 
+import { Chart } from "./chart.js";
 import { make, part } from "./part.js";
 
 /** @typedef {{sequence: string, symbol: string, price: number, change: number, volume: number, time: string}} Quote */
 
 /** How many prices a chart shows. */
 const points = 48;
-const svg = "http://www.w3.org/2000/svg";
 
 /** One line of the table. */
 class Row {
@@ -19,15 +19,9 @@ class Row {
     this.element = make("tr");
     const name = make("th", "", symbol);
     name.setAttribute("scope", "row");
-    this.chart = document.createElementNS(svg, "svg");
-    this.chart.setAttribute("viewBox", "0 0 100 36");
-    this.chart.setAttribute("preserveAspectRatio", "none");
-    this.chart.setAttribute("aria-hidden", "true");
-    this.area = document.createElementNS(svg, "polygon");
-    this.trace = document.createElementNS(svg, "polyline");
-    this.chart.append(this.area, this.trace);
+    this.chart = new Chart(points);
     const cell = make("td", "chart");
-    cell.append(this.chart);
+    cell.append(this.chart.element);
     this.cells = { price: make("td", "price"), change: make("td", "change"), volume: make("td", "volume") };
     this.element.append(name, cell, this.cells.price, this.cells.change, this.cells.volume);
   }
@@ -48,14 +42,7 @@ class Row {
     this.cells.price.textContent = price.toFixed(2);
     this.cells.change.textContent = `${sign}${percent.toFixed(2)} %`;
     this.cells.volume.textContent = String(this.volume);
-
-    const low = Math.min(...this.prices);
-    const range = Math.max(...this.prices) - low || 1;
-    const first = points - this.prices.length;
-    const trace = this.prices.map((p, i) =>
-      `${((100 * (first + i)) / (points - 1)).toFixed(2)},${(33 - (30 * (p - low)) / range).toFixed(2)}`);
-    this.trace.setAttribute("points", trace.join(" "));
-    this.area.setAttribute("points", `${((100 * first) / (points - 1)).toFixed(2)},36 ${trace.join(" ")} 100,36`);
+    this.chart.draw(this.prices, Math.min(...this.prices), Math.max(...this.prices));
   }
 }
 

@@ -8,7 +8,7 @@ import { make, part } from "./part.js";
 
 /** @type {Record<State, "off" | "wait" | "live">} */
 const nearStates = {
-  idle: "off", connecting: "wait", open: "live", retrying: "wait",
+  idle: "off", connecting: "wait", open: "live", interrupted: "live", retrying: "wait",
   ended: "off", failed: "off", refused: "off", stopped: "off",
 };
 
@@ -41,6 +41,11 @@ export class Wire {
       this.number.textContent = "gRPC";
       this.say("");
     }
+    if (state === "interrupted") {
+      this.wire.dataset.far = "wait";
+      this.say("gRPC stream ", "lost.", " The bridge tries to reopen it; this page need not.");
+      return;
+    }
     if (this.unwatched || state === "idle") {
       this.wire.dataset.far = nearStates[state];
       return;
@@ -58,6 +63,7 @@ export class Wire {
     if (this.#stream === 0) this.wire.dataset.far = "live";
     if (document.hidden) return;
     for (const [selector, delay] of /** @type {const} */ ([[".far", 0], [".near", 220]])) {
+      if (selector === ".far" && this.wire.dataset.far !== "live") continue;
       part(this.wire, selector).animate(
         [{ left: "100%", opacity: 1 }, { left: "0%", opacity: 1 }],
         { pseudoElement: "::after", duration: 220, delay, easing: "linear" },
