@@ -196,6 +196,19 @@ func (w *world) live() (*client, *attempt) {
 	return c, up
 }
 
+// newest returns the attempt that goes on: those before it break.
+func (w *world) newest() *attempt {
+	w.t.Helper()
+	for range 100 {
+		if a := w.upstream.next(); a != nil {
+			return a
+		}
+		after(100 * time.Millisecond)
+	}
+	w.t.Fatal("the upstream is not opened any more")
+	return nil
+}
+
 // after lets time pass.
 func after(d time.Duration) {
 	time.Sleep(d)
@@ -242,7 +255,12 @@ func (c *client) textOf(block string) string {
 			text += value
 		case "id":
 			c.lastID = value
+		case strings.TrimSuffix(line, "\n"): // of NDJSON
+			text += name
 		}
 	}
 	return text
 }
+
+// resetOf is how a client reads that its stream does not go on where it is.
+func resetOf(reason string, c *client) string { return fmt.Sprintf("reset: %s %q", reason, c.lastID) }

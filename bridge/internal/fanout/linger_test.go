@@ -1,0 +1,133 @@
+package fanout_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+func TestAStreamLingersAfterItsLastSubscriber(t *testing.T) {
+	inWorld(t, fanout.Settings{Linger: 10 * time.Second}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a"))
+		c.read()
+		c.Close()
+		after(9 * time.Second)
+		require.NoError(t, up.send("b"))
+
+		back := w.join(from(c.lastID))
+		assert.Equal(t, []string{"b"}, back.read(), "a page that is reloaded goes on where it was")
+		after(time.Hour)
+		require.NoError(t, up.send("c"), "somebody is there: nothing expires")
+		assert.Equal(t, []string{"c"}, back.read())
+
+		back.Close()
+		after(9 * time.Second)
+		assert.Equal(t, 1, w.registry.Streams())
+		after(time.Second)
+		assert.Zero(t, w.registry.Streams())
+		assert.Error(t, up.ctx.Err())
+		assert.Zero(t, w.upstream.open.Load())
+		assert.Equal(t, 1, w.opens)
+	})
+}
+
+func TestAStreamNeedNotLinger(t *testing.T) {
+	inWorld(t, fanout.Settings{Linger: -1}, func(w *world) {
+		c, up := w.live()
+		c.Close()
+		synctest.Wait()
+		assert.Zero(t, w.registry.Streams())
+		assert.Error(t, up.ctx.Err())
+	})
+}
+
+func TestAnUpstreamThatIsSilentLingersToo(t *testing.T) {
+	inWorld(t, fanout.Settings{Linger: time.Second}, func(w *world) {
+		w.join(fanout.Newcomer{}).Close()
+		up := w.upstream.next()
+		after(2 * time.Second)
+		assert.Error(t, up.ctx.Err())
+	})
+}
+
+func TestAStreamThatBreaksWhileItLingersIsForgotten(t *testing.T) {
+	inWorld(t, fanout.Settings{}, func(w *world) {
+		c, up := w.live()
+		c.Close()
+		up.end(fanout.Broken, "unavailable")
+		assert.Zero(t, w.registry.Streams())
+		after(time.Hour)
+		assert.Nil(t, w.upstream.next(), "nobody opens it again")
+	})
+}
+
+func TestAStreamThatEverybodyLeavesWhileItIsBrokenIsForgotten(t *testing.T) {
+	inWorld(t, fanout.Settings{Linger: time.Hour}, func(w *world) {
+		c, up := w.live()
+		up.end(fanout.Broken, "unavailable")
+		c.Close()
+		after(time.Second)
+		assert.Zero(t, w.registry.Streams())
+		assert.Nil(t, w.upstream.next())
+	})
+}
+
+func TestTheLimitOfStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var evicted []string
+		r := fanout.NewRegistry(t.Context(), fanout.Limits{Streams: 3})
+		r.Hooks.Evicted = func(label string) { evicted = append(evicted, label) }
+		w := newWorld(t, r, fanout.Settings{})
+		join := func(key string) *client {
+			w.key, w.settings.Label = key, key
+			return w.join(fanout.Newcomer{})
+		}
+		a, b, c := join("a"), join("b"), join("c")
+		_, err := r.Join("d", fanout.Newcomer{}, func() (fanout.Settings, fanout.Upstream) { panic("there is no room") })
+		require.ErrorIs(t, err, fanout.ErrLimit)
+		join("b").Close() // a stream that there is takes no room
+
+		b.Close()
+		after(time.Second)
+		a.Close()
+		after(time.Second)
+		c.Close()
+		join("c") // is kept, and no longer in line
+		join("d")
+		assert.Equal(t, []string{"b"}, evicted, "the one that has lingered longest goes first")
+		join("e")
+		assert.Equal(t, []string{"b", "a"}, evicted)
+		_, err = r.Join("f", fanout.Newcomer{}, nil)
+		require.ErrorIs(t, err, fanout.ErrLimit)
+		assert.Equal(t, 3, r.Streams())
+		synctest.Wait()
+		assert.EqualValues(t, 3, w.upstream.open.Load())
+		w.close()
+	})
+}
+
+func TestHooksSeeStreamsComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := fanout.NewRegistry(t.Context(), fanout.Limits{})
+		var seen []string
+		note := func(what string) func(string) {
+			return func(label string) { seen = append(seen, what+" "+label) }
+		}
+		r.Hooks = fanout.Hooks{Opened: note("opened"), Ended: note("ended"), Reopened: note("reopened")}
+		w := newWorld(t, r, fanout.Settings{Label: "quotes"})
+		c, up := w.live()
+		w.join(fanout.Newcomer{}).Close()
+		up.end(fanout.Broken, "unavailable")
+		after(time.Second)
+		c.Close()
+		r.Close(pump.End{})
+		assert.Equal(t, []string{"opened quotes", "reopened quotes", "ended quotes"}, seen)
+	})
+}

@@ -1,0 +1,308 @@
+package fanout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+func TestAnUpstreamWithACursorIsReopenedUnnoticed(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1", "b#~two words"))
+		up.end(fanout.Broken, "unavailable")
+		assert.Nil(t, w.upstream.next(), "not at once")
+		after(120 * time.Millisecond)
+		up = w.upstream.next()
+		require.NotNil(t, up)
+		assert.Equal(t, fanout.Attempt{Cursor: "~two words", HasCursor: true, Reopening: true}, up.Attempt)
+		require.NoError(t, up.send("c#3"))
+		assert.Equal(t, []string{"a", "b", "c"}, c.read())
+		assert.Equal(t, []string{"b", "c"}, w.join(from("1")).read())
+	})
+}
+
+func TestContinuityIsLostWithoutACursor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		settings fanout.Settings
+		events   []string
+		last     string
+	}{
+		"an upstream that takes none":    {fanout.Settings{HasID: true}, []string{"a#1"}, "1"},
+		"events without ids":             {fanout.Settings{Resumes: true}, []string{"a"}, ""},
+		"a newest event without id":      {fanout.Settings{HasID: true, Resumes: true}, []string{"a#1", "b"}, "1"},
+		"a newest event whose id is not": {fanout.Settings{HasID: true, Resumes: true}, []string{"a#1", "b#" + longID}, "1"},
+		"no event":                       {fanout.Settings{HasID: true, Resumes: true}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, tc.settings, func(w *world) {
+				c, up := w.live()
+				require.NoError(t, up.send(tc.events...))
+				c.read()
+				if name == "events without ids" {
+					tc.last = c.lastID
+				}
+				up.end(fanout.Broken, "unavailable")
+				after(120 * time.Millisecond)
+				up = w.upstream.next()
+				assert.Equal(t, fanout.Attempt{Reopening: true}, up.Attempt)
+				require.NoError(t, up.send("x#7", "y#8"))
+				assert.Equal(t, []string{`reset: epoch "` + tc.last + `"`, "x", "y"}, c.read())
+			})
+		})
+	}
+}
+
+const longID = "01234567890123456789012345678901234567890123456789012345678901234567890123456789" +
+	"0123456789012345678901234567890123456789012345678"
+
+func TestTheOldEpochServesUntilTheUpstreamAccepts(t *testing.T) {
+	inWorld(t, fanout.Settings{LateJoin: fanout.LateJoin{Mode: fanout.Latest}}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a", "b"))
+		c.read()
+		up.end(fanout.Broken, "unavailable")
+		after(120 * time.Millisecond)
+		up = w.upstream.next()
+		late := w.join(fanout.Newcomer{})
+		assert.Equal(t, []string{"b"}, late.read())
+		unread := w.join(fanout.Newcomer{})
+
+		up.accept()
+		require.NoError(t, up.send("x", "y"))
+		assert.Equal(t, []string{resetOf("epoch", c), "x", "y"}, c.read())
+		assert.Equal(t, []string{resetOf("epoch", late), "x", "y"}, late.read())
+		assert.Equal(t, []string{`reset: epoch ""`, "x", "y"}, unread.read())
+		assert.Equal(t, []string{`reset: epoch "aaaaaaaa-1"`, "y"}, w.join(from("aaaaaaaa-1")).read())
+	})
+}
+
+func TestANewEpochWhoseBeginningIsGoneIsJoinedLate(t *testing.T) {
+	s := fanout.Settings{Bounds: replay.Bounds{Events: 2}, LateJoin: fanout.LateJoin{Mode: fanout.Latest}}
+	inWorld(t, s, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a"))
+		c.read()
+		up.end(fanout.Broken, "unavailable")
+		after(120 * time.Millisecond)
+		require.NoError(t, w.upstream.next().send("x", "y", "z"))
+		assert.Equal(t, []string{resetOf("epoch", c), "z"}, c.read())
+	})
+}
+
+func TestACursorThatIsRefusedIsDropped(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+		c := w.join(from("41"))
+		same, other := w.join(from("41")), w.join(from("40"))
+		fresh := w.join(fanout.Newcomer{})
+		up := w.upstream.next()
+		assert.Equal(t, fanout.Attempt{Cursor: "41", HasCursor: true}, up.Attempt)
+		up.end(fanout.Refused, "out of range")
+		up = w.upstream.next()
+		require.NotNil(t, up, "at once")
+		assert.Equal(t, fanout.Attempt{}, up.Attempt)
+		require.NoError(t, up.send("x#7"))
+		assert.Equal(t, []string{`reset: invalid "41"`, "x"}, c.read())
+		assert.Equal(t, []string{`reset: invalid "41"`, "x"}, same.read())
+		assert.Equal(t, []string{"x"}, fresh.read())
+		assert.Empty(t, other.read(), "its id may still come")
+		after(time.Second)
+		assert.Equal(t, []string{`reset: expired "40"`, "x"}, other.read())
+	})
+}
+
+func TestARefusalIsAnEndWithoutACursorOrAfterAnEvent(t *testing.T) {
+	for name, newcomer := range map[string]fanout.Newcomer{"no cursor": {}, "an event": from("41")} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+				c := w.join(newcomer)
+				up := w.upstream.next()
+				want := []string{"end: out of range"}
+				if newcomer.HasCursor {
+					require.NoError(t, up.send("x#42"))
+					want = []string{"x", "end: out of range"}
+				}
+				up.end(fanout.Refused, "out of range")
+				assert.Nil(t, w.upstream.next())
+				assert.Equal(t, want, c.read())
+			})
+		})
+	}
+}
+
+func TestACursorThatIsRefusedWhenReopeningIsANewEpoch(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1"))
+		c.read()
+		up.end(fanout.Broken, "unavailable")
+		after(120 * time.Millisecond)
+		w.upstream.next().end(fanout.Refused, "out of range")
+		up = w.upstream.next()
+		assert.Equal(t, fanout.Attempt{Reopening: true}, up.Attempt)
+		require.NoError(t, up.send("x#7"))
+		assert.Equal(t, []string{`reset: epoch "1"`, "x"}, c.read())
+	})
+}
+
+func TestAnEndWhileReopeningIsTheEnd(t *testing.T) {
+	inWorld(t, fanout.Settings{}, func(w *world) {
+		c, up := w.live()
+		up.end(fanout.Broken, "unavailable")
+		after(120 * time.Millisecond)
+		w.upstream.next().end(fanout.Over, "unauthenticated")
+		assert.Equal(t, []string{"end: unauthenticated"}, c.read())
+		assert.Zero(t, w.registry.Streams())
+	})
+}
+
+func TestAttemptsAreSpacedAndCounted(t *testing.T) {
+	s := fanout.Settings{Backoff: backoff.Policy{Base: time.Second, Max: 3 * time.Second, Attempts: 4}}
+	inWorld(t, s, func(w *world) {
+		c, up := w.live()
+		began := time.Now()
+		var at []time.Duration
+		for up != nil {
+			up.end(fanout.Broken, "unavailable")
+			after(4 * time.Second)
+			if up = w.upstream.next(); up != nil {
+				at = append(at, time.Since(began))
+			}
+		}
+		assert.Len(t, at, 4)
+		assert.Equal(t, []string{"end: unavailable"}, c.read())
+		assert.Zero(t, w.registry.Streams())
+	})
+}
+
+func TestAnUpstreamStreamIsReopenedWhenItIsOld(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1"))
+		after(47 * time.Minute)
+		require.NoError(t, up.ctx.Err())
+		after(14 * time.Minute)
+		require.Error(t, up.ctx.Err())
+		up = w.upstream.next()
+		assert.Equal(t, fanout.Attempt{Cursor: "1", HasCursor: true, Reopening: true}, up.Attempt)
+		require.NoError(t, up.send("b#2"))
+		assert.Equal(t, []string{"a", "b"}, c.read())
+	})
+}
+
+func TestAnOldUpstreamStreamWithoutACursorIsANewEpoch(t *testing.T) {
+	inWorld(t, fanout.Settings{MaxAge: time.Hour}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a"))
+		c.read()
+		after(61 * time.Minute)
+		require.NoError(t, w.upstream.next().send("x"))
+		assert.Equal(t, []string{resetOf("epoch", c), "x"}, c.read())
+		after(61 * time.Minute)
+		require.NoError(t, w.upstream.next().send("y"), "and so on")
+	})
+}
+
+func TestAnOldUpstreamStreamOfNobodyIsForgotten(t *testing.T) {
+	inWorld(t, fanout.Settings{MaxAge: time.Minute, Linger: time.Hour}, func(w *world) {
+		c, _ := w.live()
+		c.Close()
+		after(2 * time.Minute)
+		assert.Zero(t, w.registry.Streams())
+		assert.Nil(t, w.upstream.next())
+	})
+}
+
+func TestSubscribersAreToldThatTheUpstreamIsGone(t *testing.T) {
+	s := fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.Latest}}
+	inWorld(t, s, func(w *world) {
+		c, up := w.live()
+		lines := w.join(fanout.Newcomer{Lines: true})
+		require.NoError(t, up.send("a#1"))
+		up.end(fanout.Broken, "unavailable")
+		after(fanout.StaleAfter - time.Millisecond)
+		assert.Equal(t, []string{"a"}, c.read())
+		after(time.Millisecond)
+		assert.Equal(t, []string{"interrupted: unavailable"}, c.read())
+		assert.Empty(t, c.read(), "once")
+		assert.Equal(t, []string{"a", "interrupted: unavailable"}, w.join(fanout.Newcomer{}).read())
+		unaware := w.join(from("1"))
+
+		require.NoError(t, w.newest().send("b#2"))
+		assert.Equal(t, []string{"resumed: ", "b"}, c.read())
+		assert.Equal(t, []string{"b"}, unaware.read(), "it never knew")
+		assert.Equal(t, []string{"b"}, w.join(fanout.Newcomer{}).read())
+		assert.Equal(t, []string{"a", "b"}, lines.read(), "one JSON message a line, and nothing else")
+	})
+}
+
+func TestAShortGapIsNotWorthAWord(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1"))
+		for range 100 {
+			assert.Equal(t, []string{"a"}, c.read())
+			up.end(fanout.Broken, "unavailable")
+			after(time.Second)
+			up = w.upstream.next()
+			up.accept()
+			require.NoError(t, up.send("a#1"))
+		}
+	})
+}
+
+func TestTwoGapsInOne(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1"))
+		up.end(fanout.Broken, "first")
+		after(fanout.StaleAfter)
+		assert.Equal(t, []string{"a", "interrupted: first"}, c.read())
+		up = w.newest()
+		require.NoError(t, up.send("b#2"))
+		up.end(fanout.Broken, "second")
+		after(fanout.StaleAfter)
+		assert.Equal(t, []string{"resumed: ", "b", "interrupted: second"}, c.read())
+		w.newest().end(fanout.Over, "done")
+		assert.Equal(t, []string{"end: done"}, c.read())
+	})
+}
+
+func TestAResetFollowsTheWordThatEventsFlow(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("a#1"))
+		up.end(fanout.Broken, "unavailable")
+		after(fanout.StaleAfter)
+		c.read()
+		require.NoError(t, w.newest().send("x#7"))
+		assert.Equal(t, []string{"resumed: ", `reset: epoch "1"`, "x"}, c.read())
+	})
+}
+
+func TestNoticesComeInTheSubscribersForm(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true}, func(w *world) {
+		c, up := w.live()
+		chunked := w.join(fanout.Newcomer{Form: frame.Form{Chunked: true}})
+		require.NoError(t, up.send("a#1"))
+		pieces, _ := chunked.Peek(nil, testLimit)
+		require.Len(t, pieces, 1)
+		assert.Equal(t, "f\r\ndata: a\nid: 1\n\n\r\n", string(pieces[0]))
+		assert.Equal(t, 1, chunked.Advance(1))
+		c.read()
+		up.end(fanout.Broken, "unavailable")
+		after(time.Second)
+		w.newest().accept()
+		pieces, _ = chunked.Peek(nil, testLimit)
+		require.Len(t, pieces, 1)
+		assert.Equal(t, "23\r\nevent: grpc-reset\ndata: epoch \"1\"\n\n\r\n", string(pieces[0]))
+		assert.Zero(t, chunked.Advance(1), "a notice is no event")
+	})
+}
