@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -23,6 +24,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 		answerHTTP(w, rt, c, end)
 		return
 	}
+	c.form = frame.Form{} // whatever its stream would have had
 	writeStreamHeader(w, c, end)
 	q := pump.NewQueue(0)
 	q.End(rt.last(c, end))

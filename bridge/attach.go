@@ -33,6 +33,9 @@ func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables [
 	if end != nil {
 		return nil, end
 	}
+	if rt.cfg.Share != nil {
+		return b.join(rt, c, in)
+	}
 	request, md, err := rt.bind(c, in)
 	lost := c.lostOn(rt)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {

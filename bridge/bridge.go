@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
@@ -22,14 +24,18 @@ type Bridge struct {
 	backends []*backend
 	program  *program
 	table    atomic.Pointer[table]
+	shared   *fanout.Registry
+	loops    *pump.Loops // nil where connections are not parked
 	drain    *drain
 	limit    int // of open streams; 0 is none
 
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc
 	watchers sync.WaitGroup
-	closed   func() error // closes the connections, once
-	rebuild  sync.Mutex   // serialises changes of table
+	readers  sync.WaitGroup // of private streams
+	stays    sync.WaitGroup // those that end on goroutines of their own
+	closed   func() error   // closes the connections, once
+	rebuild  sync.Mutex     // serialises changes of table
 }
 
 var _ http.Handler = (*Bridge)(nil)
@@ -58,7 +64,11 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
+	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})
 	err := b.dialAll()
+	if err == nil && o.parking {
+		err = b.startLoops()
+	}
 	if err == nil {
 		err = b.renew()
 	}
@@ -72,6 +82,12 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		}
 	}
 	return b, nil
+}
+
+// closing is the end of every shared stream when the bridge is closed.
+func (b *Bridge) closing() pump.End {
+	e := shuttingDown()
+	return pump.End{Frame: e.frame(nil), Reason: string(e.reason), Detail: e}
 }
 
 // dialAll connects to every upstream, and reports all that fail.
@@ -127,6 +143,13 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.watchers.Wait()
+	b.shared.Close(b.closing())
+	b.drain.shutOut()
+	b.readers.Wait()
+	if b.loops != nil {
+		b.loops.Close()
+	}
+	b.stays.Wait()
 	b.program.close()
 	return b.closed()
 }

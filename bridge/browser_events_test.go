@@ -116,7 +116,7 @@ func TestBrowserIsToldOfAResetInsteadOfDying(t *testing.T) {
 // TestBrowserKeepsUpWithAFastStream sends 10,000 events a second, as far as the machine lets it.
 func TestBrowserKeepsUpWithAFastStream(t *testing.T) { // not parallel: it needs the machine
 	const (
-		total = 50_000
+		total = 20_000
 		batch = 100
 		every = 10 * time.Millisecond
 	)

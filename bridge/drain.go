@@ -12,8 +12,11 @@ import (
 type drain struct {
 	begun chan struct{} // closed when the drain begins
 
+	arriving sync.WaitGroup // callers that were counted in, and whose streams are not served yet
+
 	mu     sync.Mutex
 	open   int
+	shut   bool          // nobody is counted in any more
 	by     time.Time     // when the last stream is to have ended
 	empty  chan struct{} // closed when the drain has begun and no stream is open
 	closed bool          // whether empty is
@@ -23,18 +26,28 @@ func newDrain() *drain {
 	return &drain{begun: make(chan struct{}), empty: make(chan struct{})}
 }
 
-// enter counts a stream in, unless limit streams are open or the drain has begun: the ending says so.
+// enter counts a stream in, unless limit streams are open or the drain has begun: the ending says so. Whoever is counted in is
+// done with arriving once, and leaves once.
 func (d *drain) enter(limit int) *ending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case !d.by.IsZero():
+	case d.shut || !d.by.IsZero():
 		return shuttingDown()
 	case limit > 0 && d.open >= limit:
 		return refuse(codes.ResourceExhausted, byLimit, "too many streams are open")
 	}
 	d.open++
+	d.arriving.Add(1)
 	return nil
+}
+
+// shutOut counts nobody in any more, and waits until all who were are served or have left.
+func (d *drain) shutOut() {
+	d.mu.Lock()
+	d.shut = true
+	d.mu.Unlock()
+	d.arriving.Wait()
 }
 
 func (d *drain) leave() {

@@ -20,11 +20,3 @@ func (f format) contentType() string {
 	}
 	return sse.ContentType
 }
-
-// comment is what may be written at any time without a meaning: nothing, where the format has no such thing.
-func (f format) comment() []byte {
-	if f == lines {
-		return nil
-	}
-	return []byte(sse.Heartbeat)
-}

@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -42,18 +44,22 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.answer(w, rt, c, end)
 		return
 	}
+	arrived := sync.OnceFunc(b.drain.arriving.Done)
+	defer arrived()
 	began := time.Now()
+	c.form = b.formFor(w, rt, c)
 	sub, end := b.attach(w, rt, c, variables)
 	if end != nil {
 		b.drain.leave()
 		b.answer(w, rt, c, end)
 		return
 	}
-	b.serve(w, c, &stay{bridge: b, rt: rt, sub: sub, began: began})
+	b.serve(w, c, &stay{bridge: b, rt: rt, sub: sub, began: began}, arrived)
 }
 
-// serve waits for the stream's first word, answers, and writes what comes.
-func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay) {
+// serve waits for the stream's first word, answers, and writes what comes, here or on a loop. It calls arrived before it
+// serves the stream itself.
+func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()) {
 	rt := s.rt
 	opened, end := opening(c.r.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
 	switch {
@@ -67,14 +73,29 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay) {
 		return
 	}
 	rt.expose(w.Header(), s.sub.header())
+	rt.tune(c)
 	b.observer.StreamOpened(rt.cfg.Name)
 	writeStreamHeader(w, c, end)
 	settings := rt.settings(b, c)
+	if c.form.Chunked {
+		s.park(w, settings)
+		return
+	}
+	arrived()
 	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
 	if c.format == lines {
 		writeTrailer(w, out.End)
 	}
 	s.over(out)
+}
+
+// formFor decides how the stream stands on the caller's connection.
+func (b *Bridge) formFor(w http.ResponseWriter, rt *route, c *caller) frame.Form {
+	form := frame.Form{Chunked: b.parks(w, c)}
+	if rt.cfg.Compression && c.eventSource { // others may not take an end without gzip's trailer for one
+		form.Encoding = frame.Negotiate(c.r.Header.Values("Accept-Encoding"))
+	}
+	return form
 }
 
 // writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
@@ -83,7 +104,13 @@ func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	h.Set("Content-Type", c.format.contentType())
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	h.Add("Vary", "Accept, Origin")
+	h.Add("Vary", "Accept, Accept-Encoding, Origin")
+	if encoding := c.form.Encoding; encoding != frame.Identity {
+		h.Set("Content-Encoding", encoding.String())
+	}
+	if c.form.Chunked { // the connection is taken over, and serves nothing else
+		h.Set("Connection", "close")
+	}
 	switch {
 	case end != nil:
 		h.Set("Grpc-Status", strconv.Itoa(int(end.code)))

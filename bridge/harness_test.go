@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,7 +106,7 @@ func startFront(t *testing.T, s *server, file string) *front {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
 	require.NoError(t, err)
-	b, err := bridge.New(t.Context(), cfg)
+	b, err := bridge.New(t.Context(), cfg, bridge.WithParking())
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	return &front{bridge: b, url: serveHTTP(t, b)}
@@ -117,6 +118,12 @@ func serveHTTP(t *testing.T, b *bridge.Bridge) string {
 	web.Config.Protocols = new(http.Protocols)
 	web.Config.Protocols.SetHTTP1(true)
 	web.Config.Protocols.SetUnencryptedHTTP2(true)
+	web.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if host, _, _ := net.SplitHostPort(c.RemoteAddr().String()); host == unparked {
+			return ctx
+		}
+		return bridge.ConnContext(ctx, c)
+	}
 	web.Start()
 	t.Cleanup(func() {
 		web.CloseClientConnections()
@@ -138,18 +145,34 @@ func routeFile(extra ...string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// clients are the protocols that every edge test runs over.
+// unparked is the address of clients whose connections the bridge is not shown, so that it cannot park them.
+const unparked = "127.0.0.2"
+
+// clients are the kinds of connections that every edge test runs over: HTTP/1.1, which the bridge parks where the system can,
+// HTTP/1.1 that it does not park, and HTTP/2.
 func clients(t *testing.T) map[string]*http.Client {
 	t.Helper()
-	out := map[string]*http.Client{}
-	for name, http2 := range map[string]bool{"HTTP1": false, "h2c": true} {
-		transport := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
-		transport.Protocols.SetHTTP1(!http2)
-		transport.Protocols.SetUnencryptedHTTP2(http2)
-		t.Cleanup(transport.CloseIdleConnections)
-		out[name] = &http.Client{Transport: transport}
+	out := map[string]*http.Client{"HTTP1": newClient(t, ""), "h2c": newClient(t, "")}
+	protocols := out["h2c"].Transport.(*http.Transport).Protocols
+	protocols.SetHTTP1(false)
+	protocols.SetUnencryptedHTTP2(true)
+	if runtime.GOOS == "linux" {
+		out["unparked"] = newClient(t, unparked)
 	}
 	return out
+}
+
+// newClient returns a client over HTTP/1.1 from an address of this machine, "" for any.
+func newClient(t *testing.T, address string) *http.Client {
+	t.Helper()
+	dialer := &net.Dialer{}
+	if address != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(address)}
+	}
+	transport := &http.Transport{DialContext: dialer.DialContext, Protocols: new(http.Protocols), DisableCompression: true}
+	transport.Protocols.SetHTTP1(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 // eventSource is a GET as a browser's EventSource sends it.

@@ -10,6 +10,7 @@ type options struct {
 	observer Observer
 	services []service
 	routes   []sourcedRoute
+	parking  bool
 }
 
 type optionFunc func(*options)

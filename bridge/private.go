@@ -44,12 +44,12 @@ func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md me
 		final:    c.final(),
 	}
 	r.out = r
-	go func() {
+	b.readers.Go(func() {
 		defer close(p.done)
 		end := r.run(ctx, request)
 		p.events = r.pushed
 		p.queue.End(rt.last(c, end))
-	}()
+	})
 	return p
 }
 

@@ -44,6 +44,7 @@ func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/watch", nil)
 	require.NoError(t, err)
 	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Accept-Encoding", "identity")
 	resp, err := web.Client().Do(r)
 	require.NoError(t, err)
 	text, err := io.ReadAll(resp.Body)

@@ -79,11 +79,7 @@ func (rt *route) types() transcode.Resolver {
 
 // last renders an ending as the last thing that a caller of this route is told.
 func (rt *route) last(c *caller, e *ending) pump.End {
-	e = c.told(e)
-	if c.format == lines {
-		return pump.End{Reason: string(e.reason), Detail: e}
-	}
-	return rt.render(e)
+	return rt.render(c.told(e))
 }
 
 // render renders an ending as an event.

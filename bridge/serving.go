@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // serving is how the pump serves the callers of one route. There are few kinds of callers and many callers, so each kind's
@@ -42,15 +43,20 @@ func (rt *route) settings(b *Bridge, c *caller) *pump.Settings {
 func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
 	s := &pump.Settings{
 		Form:      c.form,
-		Comment:   c.format.comment(),
+		Mute:      c.format == lines,
+		Comment:   []byte(sse.Heartbeat),
 		Heartbeat: rt.cfg.Heartbeat,
-		MaxAge:    rt.cfg.MaxAge,
-		AgeEnd:    rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
-		Drain:     b.drain.begun,
-		DrainBy:   b.drain.deadline,
-		DrainEnd:  rt.last(c, shuttingDown()),
+
+		WriteTimeout: rt.cfg.WriteTimeout,
+		SendBuffer:   int(rt.cfg.SendBuffer),
+
+		MaxAge:   rt.cfg.MaxAge,
+		AgeEnd:   rt.last(c, refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
+		Drain:    b.drain.begun,
+		DrainBy:  b.drain.deadline,
+		DrainEnd: rt.last(c, shuttingDown()),
 	}
-	if c.format == eventStream && !c.final() {
+	if !c.final() {
 		s.Retry = rt.cfg.Event.Retry
 	}
 	return s

@@ -3,7 +3,7 @@ package pump
 import (
 	"errors"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -24,7 +24,9 @@ type HTTPConn struct {
 	Controller *http.ResponseController
 	Timeout    time.Duration
 
-	aborted atomic.Bool
+	mu      sync.Mutex
+	writing bool // a write is on its way: only meanwhile may another goroutine use the response, which ends with the handler
+	aborted bool
 }
 
 // NewHTTPConn returns a connection over w.
@@ -38,14 +40,25 @@ var errAborted = errors.New("the connection was given up")
 // Write implements [Conn]. It fails where the response, or what wraps it, supports neither write deadlines nor flushing: a
 // client that stalls could then not be cut off.
 func (c *HTTPConn) Write(pieces ...[]byte) error {
-	if err := c.patience(); err != nil {
+	if err := c.begin(); err != nil {
 		return err
 	}
+	defer c.end()
+	if err := c.write(pieces); err != nil {
+		return err
+	}
+	if err := c.Controller.Flush(); err != nil {
+		return err
+	}
+	return c.Controller.SetWriteDeadline(time.Time{})
+}
+
+func (c *HTTPConn) write(pieces [][]byte) error {
 	left := pieceBytes // of what has to be taken by the deadline
 	for _, p := range pieces {
 		for len(p) > 0 {
 			if left == 0 {
-				if err := c.patience(); err != nil {
+				if err := c.begin(); err != nil {
 					return err
 				}
 				left = pieceBytes
@@ -57,27 +70,34 @@ func (c *HTTPConn) Write(pieces ...[]byte) error {
 			p, left = p[len(part):], left-len(part)
 		}
 	}
-	if err := c.Controller.Flush(); err != nil {
-		return err
-	}
-	return c.Controller.SetWriteDeadline(time.Time{})
+	return nil
 }
 
-// patience begins a new deadline.
-func (c *HTTPConn) patience() error {
-	if err := c.Controller.SetWriteDeadline(time.Now().Add(c.Timeout)); err != nil {
-		return err
-	}
-	if c.aborted.Load() { // whose deadline was overwritten just now
+// begin begins a new deadline, unless the connection was given up.
+func (c *HTTPConn) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.aborted {
 		return errAborted
 	}
-	return nil
+	c.writing = true
+	return c.Controller.SetWriteDeadline(time.Now().Add(c.Timeout))
+}
+
+func (c *HTTPConn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing = false
 }
 
 // Abort implements [Conn].
 func (c *HTTPConn) Abort() {
-	c.aborted.Store(true)
-	_ = c.Controller.SetWriteDeadline(time.Now()) // a response without deadlines fails with its first write
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aborted = true
+	if c.writing {
+		_ = c.Controller.SetWriteDeadline(time.Now()) // a response without deadlines has failed already
+	}
 }
 
 // reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write. ETIMEDOUT,

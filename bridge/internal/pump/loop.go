@@ -105,9 +105,19 @@ func (l *loop) read(m *mail) {
 		l.closing = true
 		for _, p := range l.slots {
 			if p != nil {
-				l.finish(p, p.outcome(Gone, nil), plainly)
+				l.dismiss(p)
 			}
 		}
+	}
+}
+
+// dismiss writes what p may take at once, and closes its connection.
+func (l *loop) dismiss(p *parked) {
+	if !p.blocked {
+		l.visit(p)
+	}
+	if p.done != nil {
+		l.finish(p, p.outcome(Gone, nil), plainly)
 	}
 }
 
@@ -140,7 +150,7 @@ func (l *loop) admit(p *parked) {
 	p.taken, p.ends = l.now, never
 	l.join(p)
 	if l.closing {
-		l.finish(p, p.outcome(Gone, nil), plainly)
+		l.dismiss(p)
 		return
 	}
 	if err := p.sock.Watch(p.key); err != nil {

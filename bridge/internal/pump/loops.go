@@ -85,8 +85,8 @@ func (l *Loops) enter() bool {
 	return !l.closed
 }
 
-// Close closes every connection, and returns when each subscriber's done has been called; that of a stream which had not ended
-// with [Gone].
+// Close writes what each client takes at once, closes every connection, and returns when each subscriber's done has been
+// called; that of a stream which had not ended with [Gone].
 func (l *Loops) Close() {
 	l.mu.Lock()
 	again := l.closed

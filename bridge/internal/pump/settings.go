@@ -12,10 +12,12 @@ import (
 type Settings struct {
 	// Form is that of the cursor's pieces; the pump puts what is its own into it.
 	Form frame.Form
+	// Mute says that the format has no place for what the pump itself has to say: there are no comments, no reconnection times,
+	// and an end is only the end.
+	Mute bool
 	// Retry is the reconnection time that the first write tells the browser, not jittered yet; 0 says nothing.
 	Retry time.Duration
-	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic. A format that
-	// knows no comments leaves it empty: then nothing is.
+	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic.
 	Comment   []byte
 	Heartbeat time.Duration
 	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is for ever. [HTTPConn] has its own.
@@ -40,6 +42,10 @@ func (s *Settings) lifeTime() time.Duration {
 // opening appends what stands before the first event: the comment where nothing is ready, and the reconnection time, which
 // belongs to the block that follows, or follows the comment: in a block of its own it would reach some clients as an event.
 func (s *Settings) opening(dst []byte, quiet bool) []byte {
+	dst = append(dst, s.Form.Preface()...)
+	if s.Mute {
+		return dst
+	}
 	var own []byte
 	if quiet {
 		own = append(own, s.Comment...)
@@ -47,7 +53,6 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 	if s.Retry > 0 {
 		own = sse.AppendRetry(own, Jitter(s.Retry))
 	}
-	dst = append(dst, s.Form.Preface()...)
 	if len(own) > 0 {
 		dst = s.Form.Append(dst, own)
 	}
@@ -55,11 +60,11 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 }
 
 // beats reports whether there are heartbeats at all.
-func (s *Settings) beats() bool { return s.Heartbeat > 0 && len(s.Comment) > 0 }
+func (s *Settings) beats() bool { return s.Heartbeat > 0 && len(s.Comment) > 0 && !s.Mute }
 
 // heartbeat appends what keeps a silent stream alive; nothing, where the format has no such thing.
 func (s *Settings) heartbeat(dst []byte) []byte {
-	if len(s.Comment) == 0 {
+	if !s.beats() {
 		return dst
 	}
 	return s.Form.Append(dst, s.Comment)
@@ -79,7 +84,7 @@ func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 	if comeback > 0 {
 		own = sse.AppendRetry(own, Jitter(comeback))
 	}
-	if own = append(own, e.Frame...); len(own) > 0 {
+	if own = append(own, e.Frame...); len(own) > 0 && !s.Mute {
 		dst = s.Form.Append(dst, own)
 	}
 	return append(dst, s.Form.End()...)

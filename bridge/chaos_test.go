@@ -1,0 +1,183 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// tape is an upstream that numbers its events, goes on after any of them, and does not forget when its server dies.
+type tape struct{ newest atomic.Int64 }
+
+// run adds an event every so often until ctx ends.
+func (p *tape) run(ctx context.Context, every time.Duration) {
+	for ticker := time.NewTicker(every); ; {
+		select {
+		case <-ticker.C:
+			p.newest.Add(1)
+		case <-ctx.Done():
+			ticker.Stop()
+			return
+		}
+	}
+}
+
+func (p *tape) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+	n := r.GetAfterSequence()
+	if n == 0 {
+		n = p.newest.Load()
+	}
+	for stream.Context().Err() == nil {
+		for ; n < p.newest.Load(); n++ {
+			if err := stream.Send(&streamv1.Event{Sequence: n + 1}); err != nil {
+				return err
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return stream.Context().Err()
+}
+
+// record is what one EventSource saw over all of its connections.
+type record struct {
+	last               int64 // id of the newest event, 0 for none
+	mayJump            bool  // whether it was told so
+	events, told       int
+	gaps, repeats      int
+	connections, ended int
+}
+
+// see enters one event of a stream.
+func (l *record) see(e event) error {
+	switch e.name {
+	case "grpc-reset":
+		l.told++
+		l.mayJump = true
+	case "grpc-status":
+		l.ended++
+	case "":
+		n, err := strconv.ParseInt(e.id, 10, 64)
+		if err != nil {
+			return err
+		}
+		switch {
+		case l.last == 0 || l.mayJump || n == l.last+1:
+		case n > l.last:
+			l.gaps++
+		default:
+			l.repeats++
+		}
+		l.last, l.mayJump = n, false
+		l.events++
+	}
+	return nil
+}
+
+// live is an EventSource that comes back until it has seen event number until, and meanwhile leaves in the middle of a stream,
+// or stops reading, as it likes.
+func (l *record) live(ctx context.Context, client *http.Client, url string, until int64) error {
+	for l.last < until && ctx.Err() == nil {
+		if err := l.connect(ctx, client, url, until); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
+	}
+	return ctx.Err()
+}
+
+func (l *record) connect(ctx context.Context, client *http.Client, url string, until int64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	if l.last > 0 {
+		r.Header.Set("Last-Event-ID", fmt.Sprint(l.last))
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil // it comes back
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	l.connections++
+	stream := newReader(resp)
+	for stay := rand.IntN(2000); stay > 0 && l.last < until; stay-- {
+		e, err := stream.next()
+		if err != nil {
+			return nil
+		}
+		if err := l.see(e); err != nil {
+			return err
+		}
+		if rand.IntN(500) == 0 {
+			time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// Whatever happens to the upstream and to the clients, each client sees every event once, or is told that it did not.
+func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
+	const until, crowd = 3000, 30
+	p := &tape{}
+	p.newest.Store(1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { p.run(ctx, time.Millisecond) })
+	s := startServer(t, "127.0.0.1:0", p.watch)
+	f := startFront(t, s, resumable(
+		"share: {late_join: latest, replay: {events: 500}, linger: 1s}", "reopen: {backoff: {base: 20ms, max: 100ms}}",
+		"open_wait: 1s"))
+
+	var records []*record
+	var crowds sync.WaitGroup
+	for name, client := range clients(t) {
+		for range crowd {
+			l := &record{}
+			records = append(records, l)
+			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, f.url+"/watch/x", until), name) })
+		}
+	}
+	for p.newest.Load() < until-1000 {
+		time.Sleep(300 * time.Millisecond)
+		s.grpc.Stop()
+		time.Sleep(100 * time.Millisecond)
+		s = startServer(t, s.addr, p.watch)
+	}
+	crowds.Wait()
+	var all record
+	for _, l := range records {
+		all.events += l.events
+		all.told += l.told
+		all.gaps += l.gaps
+		all.repeats += l.repeats
+		all.connections += l.connections
+		all.ended += l.ended
+	}
+	t.Logf("%d clients, %d connections, %d events, told %d resets and %d ends", len(records), all.connections, all.events, all.told, all.ended)
+	require.Zero(t, all.gaps, "gaps that nobody was told of")
+	require.Zero(t, all.repeats)
+	require.LessOrEqual(t, s.open.Load(), int64(1), "streams open at the server")
+	cancel()
+	s.requireStreams(t, 0)
+}

@@ -1,0 +1,117 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+)
+
+// connKey is the key under which ConnContext keeps a connection.
+type connKey struct{}
+
+// ConnContext is a [http.Server.ConnContext] that lets the bridge see the connection behind a request. With it the bridge
+// bounds what the kernel holds for a client (`send_buffer`), and notices machines that vanished; [WithParking] needs it. On
+// systems other than Linux it changes nothing.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// connOf returns the connection behind a request, without TLS; nil where it is not known.
+func connOf(r *http.Request) *net.TCPConn {
+	conn := r.Context().Value(connKey{})
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
+	}
+	tcp, _ := conn.(*net.TCPConn)
+	return tcp
+}
+
+// WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
+// connection over from net/http, and loops serve many of them. An idle browser then costs a tenth of the memory. It changes
+// nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in the
+// [http.Server].
+//
+// ServeHTTP then returns while the stream goes on: middleware that measures a request, or holds something for it, sees its
+// beginning only. Middleware around the ResponseWriter turns parking off for its requests, if it offers Unwrap, and must not
+// hide that it is there. A parked connection is the bridge's: [Bridge.Shutdown] and [Bridge.Close] end it, and those of the
+// http.Server do not.
+func WithParking() Option {
+	return optionFunc(func(o *options) { o.parking = true })
+}
+
+// loops is how many loops write to parked connections.
+const loops = 1
+
+// startLoops starts what parked connections need, where there is such a thing.
+func (b *Bridge) startLoops() error {
+	started, err := pump.NewLoops(loops, b.drain.begun, b.drain.deadline)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil
+	case err != nil:
+		return err
+	}
+	b.loops = started
+	return nil
+}
+
+// parks reports whether the caller's connection can be taken over from net/http: event streams over plain HTTP/1.1, on a
+// ResponseWriter that nothing wraps.
+func (b *Bridge) parks(w http.ResponseWriter, c *caller) bool {
+	if b.loops == nil || c.r.TLS != nil || c.r.ProtoMajor != 1 || c.r.ProtoMinor != 1 || c.format != eventStream {
+		return false
+	}
+	_, hijacks := w.(http.Hijacker)
+	_, wrapped := w.(interface{ Unwrap() http.ResponseWriter })
+	return hijacks && !wrapped && connOf(c.r) != nil
+}
+
+// tune bounds what a stream may leave in the kernel. A connection that serves several streams has the bounds of the last one.
+func (rt *route) tune(c *caller) {
+	if conn := connOf(c.r); conn != nil {
+		_ = pump.Tune(conn, int(rt.cfg.SendBuffer), rt.cfg.WriteTimeout) // one that broke is found by the first write
+	}
+}
+
+// park takes the connection over from net/http, and leaves it to the loops: from then on no goroutine belongs to it. The
+// response's header has been written.
+func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
+	conn, err := s.takeOver(w)
+	if err != nil {
+		s.over(pump.Outcome{Reason: pump.Gone, Err: err})
+		return
+	}
+	s.sub.outlive()
+	err = s.bridge.loops.Park(conn, s.sub.cursor(), settings, func(out pump.Outcome) {
+		s.bridge.stays.Go(func() { s.over(out) }) // it may wait for the stream's reader, and the loop must not
+	})
+	if err != nil {
+		_ = conn.Close() // nobody else has it
+		s.over(pump.Outcome{Reason: pump.Gone, Err: err})
+	}
+}
+
+// takeOver flushes the header, and returns the connection. What the client has sent early is dropped: its response is the last.
+func (s *stay) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
+	controller := http.NewResponseController(w)
+	if err := controller.SetWriteDeadline(time.Now().Add(s.rt.cfg.WriteTimeout)); err != nil {
+		return nil, err
+	}
+	if err := controller.Flush(); err != nil {
+		return nil, err
+	}
+	conn, _, err := controller.Hijack()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		_ = conn.Close() // whose bytes nobody knows the form of any more
+		return nil, http.ErrNotSupported
+	}
+	return tcp, tcp.SetDeadline(time.Time{})
+}

@@ -1,0 +1,231 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
+func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *ending) {
+	in.LastEventID, in.HasLastEventID = "", false
+	request, md, err := rt.bind(c, in)
+	if err != nil {
+		return nil, unbound(err)
+	}
+	sub, err := b.shared.Join(rt.shareKey(request, md), c.newcomer(), func() (fanout.Settings, fanout.Upstream) {
+		return rt.sharing(), newSharedUpstream(b, rt, c, in)
+	})
+	switch {
+	case errors.Is(err, fanout.ErrLimit):
+		return nil, refuse(codes.ResourceExhausted, byLimit, "too many different streams are shared")
+	case err != nil:
+		return nil, shuttingDown()
+	}
+	return shared{sub}, nil
+}
+
+// shareKey identifies what callers share: the route, as it was compiled for one schema, the request message without the
+// cursor, and all metadata that is sent on their behalf. What is not in it is not sent.
+func (rt *route) shareKey(request []byte, md metadata.MD) string {
+	var key strings.Builder
+	add := func(text string) {
+		key.WriteString(strconv.Itoa(len(text)))
+		key.WriteByte(':')
+		key.WriteString(text)
+	}
+	fmt.Fprintf(&key, "%p", rt.plan.snapshot) // which the stream keeps, so that no other one comes to have its address
+	add(rt.cfg.Name)
+	add(string(request))
+	for _, name := range slices.Sorted(maps.Keys(md)) {
+		add(name)
+		key.WriteString(strconv.Itoa(len(md[name])))
+		for _, value := range md[name] {
+			add(value)
+		}
+	}
+	return key.String()
+}
+
+// newcomer is the caller as a shared stream sees it.
+func (c *caller) newcomer() fanout.Newcomer {
+	n := fanout.Newcomer{Form: c.form, Lines: c.format == lines, Cursor: c.cursor, HasCursor: c.hasCursor}
+	switch {
+	case c.badCursor != "":
+		n.LastEventID, n.Malformed = c.badCursor, true
+	case c.hasCursor:
+		n.LastEventID = asSent(c.cursor)
+	}
+	return n
+}
+
+// sharing is how the route's streams are shared.
+func (rt *route) sharing() fanout.Settings {
+	share := rt.cfg.Share
+	return fanout.Settings{
+		Label: rt.cfg.Name,
+		Bounds: replay.Bounds{
+			Events: share.Replay.Events, Bytes: int64(share.Replay.Bytes), Age: share.Replay.Age,
+		},
+		LateJoin: fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
+		Skip:     share.SlowClient == slowSkip,
+		Linger:   share.Linger,
+		MaxAge:   share.MaxAge,
+		OpenWait: rt.cfg.OpenWait,
+		Backoff:  rt.reopening(),
+		HasID:    rt.plan.id != nil,
+		Resumes:  rt.plan.binder.UsesCursor(),
+		Notices:  notices{},
+		Slow:     rt.render(refuse(codes.ResourceExhausted, bySlow, "the client is too slow")),
+	}
+}
+
+// slowSkip is the value of `share.slow_client` with which a client that is too slow goes on with newer events.
+const slowSkip = "skip"
+
+func lateJoins() map[string]fanout.LateJoinMode {
+	return map[string]fanout.LateJoinMode{
+		"latest": fanout.Latest, "all": fanout.All, "none": fanout.None,
+		lateJoinLatestBy: fanout.LatestBy, lateJoinSince: fanout.Since,
+	}
+}
+
+// notices renders what the bridge itself tells the subscribers of a shared stream.
+type notices struct{}
+
+func (notices) Reset(reason, lastEventID string) []byte { return resetBlock(reason, lastEventID) }
+func (notices) Resumed() []byte                         { return resumedBlock() }
+func (notices) Interrupted(by fanout.Ending) []byte     { return interruptedBlock(endingOf(&by.End)) }
+
+// shared is a caller's place on a shared stream.
+type shared struct{ *fanout.Subscriber }
+
+var _ subscription = shared{}
+
+func (s shared) cursor() pump.Cursor { return s.Subscriber }
+
+func (s shared) word() (spoken bool, end *ending) {
+	if last, ok := s.End(); ok {
+		return true, endingOf(last)
+	}
+	select {
+	case <-s.Opened():
+		return true, nil
+	default:
+		return false, nil
+	}
+}
+
+func (s shared) header() metadata.MD {
+	md, _ := s.Header().(metadata.MD)
+	return md
+}
+
+func (s shared) outlive() {} // the stream is the bridge's, and no request's
+func (s shared) close()   { s.Close() }
+
+// sharedUpstream reads the upstream for everybody on one shared stream. The request is the opener's, who may be gone long since.
+type sharedUpstream struct {
+	feed
+	caller *caller
+	in     bind.Input
+	sink   fanout.Sink
+	began  bool // whether the newest upstream stream did
+}
+
+func newSharedUpstream(b *Bridge, rt *route, opener *caller, in bind.Input) *sharedUpstream {
+	u := &sharedUpstream{
+		feed:   feed{renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source},
+		caller: opener,
+		in:     in,
+	}
+	u.out = u
+	return u
+}
+
+// Run implements [fanout.Upstream].
+func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) (out fanout.Ending) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = fanout.Ending{Fate: fanout.Over, End: u.rt.render(u.recovered(p, debug.Stack()))}
+		}
+	}()
+	u.sink, u.began = sink, false
+	in := u.in
+	in.LastEventID, in.HasLastEventID = a.Cursor, a.HasCursor
+	request, md, err := u.rt.bind(u.caller, in)
+	if err != nil {
+		fate := fanout.Over
+		if a.HasCursor {
+			fate = fanout.Refused
+		}
+		return fanout.Ending{Fate: fate, End: u.rt.render(unbound(err))}
+	}
+	if a.Reopening {
+		u.bridge.observer.Reopened(u.rt.cfg.Name)
+	}
+	if timeout := u.rt.cfg.Request.Timeout; timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, timeout)
+		defer stop()
+	}
+	return u.judged(ctx, a, u.stream(ctx, request, md))
+}
+
+// judged says what the end of one upstream stream means for those who share it.
+func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *ending) fanout.Ending {
+	u.report(end)
+	if !u.began && ctx.Err() == nil {
+		u.judge(end)
+	}
+	fate := fanout.Over
+	switch {
+	case end.code == codes.Canceled && u.bridge.ctx.Err() != nil:
+		end = shuttingDown()
+	case a.HasCursor && u.events == 0 && refusesCursor(end):
+		fate = fanout.Refused
+	case u.rt.hides(end), end.retry && end.reason == byLimit:
+		fate = fanout.Broken
+	case a.Reopening && u.events == 0 && end.reason == byUpstream && end.code != codes.OK:
+		end = end.comeBack()
+	}
+	return fanout.Ending{Fate: fate, End: u.rt.render(end)}
+}
+
+// comeBack returns the ending for those whose stream was refused on behalf of somebody else, who opened it: each may open it
+// with its own credentials.
+func (e *ending) comeBack() *ending {
+	again := *e
+	again.retry = true
+	return &again
+}
+
+// accepted is part of output.
+func (u *sharedUpstream) accepted(header metadata.MD) {
+	u.began = true
+	u.sink.Accepted(header)
+}
+
+// event is part of output.
+func (u *sharedUpstream) event(ctx context.Context, b *block) error {
+	if len(b.id) > 0 {
+		if _, ok := sse.EncodeID(b.id); !ok {
+			u.bridge.observer.IDLeftOut(u.rt.cfg.Name)
+		}
+	}
+	return u.sink.Event(ctx, fanout.Event{Block: b.bytes, Data: b.data, ID: b.id, Key: b.key, Mark: b.mark})
+}

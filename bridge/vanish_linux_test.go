@@ -1,0 +1,50 @@
+package bridge_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// vanish makes a connection's end deaf: the kernel drops whatever comes for it, and acknowledges nothing, as if the machine had
+// lost its network.
+func vanish(t *testing.T, conn *net.TCPConn) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	require.NoError(t, err)
+	dropAll := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &dropAll})
+	}))
+	require.NoError(t, err)
+}
+
+// Heartbeats to a machine that is gone fit a send buffer for many minutes: what counts is that nothing is acknowledged.
+func TestAMachineThatVanishedIsNoticed(t *testing.T) {
+	for name, opts := range map[string][]bridge.Option{"parked": {bridge.WithParking()}, "unparked": nil} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "127.0.0.1:0", untilCancelled)
+			file := strings.ReplaceAll(routeFile("open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 1s"), "ADDR", s.addr)
+			cfg, err := config.Parse("grpcsse.yaml", []byte(file))
+			require.NoError(t, err)
+			b, err := bridge.New(t.Context(), cfg, opts...)
+			require.NoError(t, err)
+			require.NoError(t, b.Ready(t.Context()))
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(serveHTTP(t, b), "http://"))
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = fmt.Fprint(conn, "GET /watch/x HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+			require.NoError(t, err)
+			s.requireStreams(t, 1)
+			vanish(t, conn.(*net.TCPConn))
+			s.requireStreams(t, 0)
+		})
+	}
+}
