@@ -89,7 +89,7 @@ func demoFront(
 	if err != nil {
 		return nil, err
 	}
-	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(quiet(t.log)),
+	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(quiet(t.log)), bridge.WithParking(),
 		bridge.WithService(show.Service(), show))
 	if err != nil {
 		return nil, err

@@ -19,6 +19,10 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
+	// An HTTP/2 connection that is silent for so long is asked for a sign of life, and has so long to give it: on HTTP/1.1, TCP
+	// itself does that.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 10 * time.Second
 	// farewell is how long connections without a stream may take to finish after the drain.
 	farewell = time.Second
 )
@@ -100,7 +104,9 @@ func (f *front) server(ctx context.Context) (*http.Server, error) {
 		MaxHeaderBytes:    int(f.settings.RequestBytes),
 		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       bridge.ConnContext,
 		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	server.Protocols.SetHTTP1(true)
 	if f.settings.TLS == nil {

@@ -27,7 +27,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		cfg.Server.Listen = s.Listen
 	}
 	// The end of ctx is the beginning of the drain: streams must outlive it.
-	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log))
+	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log), bridge.WithParking())
 	if err != nil {
 		return err
 	}
