@@ -134,7 +134,7 @@ func TestBrowserKeepsUpWithAFastStream(t *testing.T) { // not parallel: it needs
 		}
 		return nil
 	})
-	st := startSite(t, s, routeFile("event: {id: sequence}"))
+	st := startParkedSite(t, s, routeFile("event: {id: sequence}"))
 	page := openTab(t, st)
 	began := time.Now()
 	page.do(t, "countUp('/watch/x')")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge"
 )
 
 // pagePath is where a site has its page. Everything else is the bridge's.
@@ -56,17 +58,33 @@ func startTLSSite(t *testing.T, s *server, file string) *site {
 	})
 }
 
-func serveSite(t *testing.T, f *front, start func(*httptest.Server)) *site {
+// startParkedSite is startSite with nothing between the server and the bridge, which therefore parks its connections. It
+// keeps no record of its visits.
+func startParkedSite(t *testing.T, s *server, file string) *site {
 	t.Helper()
-	st := &site{}
-	st.serve(f)
+	web := httptest.NewUnstartedServer(withPage(startFront(t, s, file).bridge))
+	web.Config.ConnContext = bridge.ConnContext
+	web.Start()
+	t.Cleanup(web.Close)
+	return &site{url: web.URL, client: web.Client()}
+}
+
+// withPage serves the page, and everything else from h.
+func withPage(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pagePath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, pageHTML)
 	})
-	mux.Handle("/", st)
-	web := httptest.NewUnstartedServer(mux)
+	mux.Handle("/", h)
+	return mux
+}
+
+func serveSite(t *testing.T, f *front, start func(*httptest.Server)) *site {
+	t.Helper()
+	st := &site{}
+	st.serve(f)
+	web := httptest.NewUnstartedServer(withPage(st))
 	web.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connectionOf{}, c)
 	}
