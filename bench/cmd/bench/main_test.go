@@ -33,7 +33,9 @@ func TestMeasuring(t *testing.T) {
 	directory := t.TempDir()
 	results, plot := filepath.Join(directory, "results.json"), filepath.Join(directory, "plot.svg")
 	var out, progress strings.Builder
-	arguments := []string{"-scenario", "leave-500-quiet", "-only", "handwritten", "-rounds", "1", "-results", results, "-plot", plot}
+	arguments := []string{
+		"-scenario", "leave-500-quiet", "-only", "handwritten", "-rounds", "1", "-results", results, "-plot", plot,
+	}
 	require.Equal(t, 0, run(t.Context(), arguments, &out, &progress), "%s", &progress)
 	assert.Contains(t, progress.String(), "leave-500-quiet 1 handwritten: ")
 	assert.Contains(t, out.String(), "| handwritten |")

@@ -59,5 +59,6 @@ func Describe() (string, error) {
 		return "", err
 	}
 	kernel := unix.ByteSliceToString(name.Release[:])
-	return fmt.Sprintf("%d × %s, Linux %s, %s %s", runtime.NumCPU(), model, kernel, strings.Replace(runtime.Version(), "go", "Go ", 1), runtime.GOARCH), nil
+	version := strings.Replace(runtime.Version(), "go", "Go ", 1)
+	return fmt.Sprintf("%d × %s, Linux %s, %s %s", runtime.NumCPU(), model, kernel, version, runtime.GOARCH), nil
 }

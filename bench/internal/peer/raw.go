@@ -59,7 +59,8 @@ func (r *Raw) Serve(ctx context.Context, listener *net.TCPListener) error {
 }
 
 // responseHead is what the loop answers everybody.
-const responseHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n"
+const responseHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
+	"Transfer-Encoding: chunked\r\n\r\n"
 
 // admit reads the request, answers it, and begins to write to the browser what all are written.
 func (r *Raw) admit(browser int) error {
@@ -70,12 +71,8 @@ func (r *Raw) admit(browser int) error {
 	if err := unix.SetsockoptInt(browser, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return err
 	}
-	for request, buf := []byte(nil), make([]byte, 1<<10); !bytes.HasSuffix(request, []byte("\r\n\r\n")); {
-		n, err := unix.Read(browser, buf)
-		if err != nil || n == 0 || len(request) > 16<<10 {
-			return errors.New("that is no request")
-		}
-		request = append(request, buf[:n]...)
+	if err := readRequest(browser); err != nil {
+		return err
 	}
 	if err := unix.SetNonblock(browser, true); err != nil {
 		return err
@@ -86,6 +83,23 @@ func (r *Raw) admit(browser int) error {
 		return err
 	}
 	r.browsers = append(r.browsers, browser)
+	return nil
+}
+
+// readRequest reads to the end of a request's headers.
+func readRequest(browser int) error {
+	buf := make([]byte, 0, 16<<10)
+	for !bytes.HasSuffix(buf, []byte("\r\n\r\n")) {
+		n, err := unix.Read(browser, buf[len(buf):cap(buf)])
+		switch {
+		case errors.Is(err, unix.EINTR): // a socket with a time limit does not begin again by itself
+		case err != nil:
+			return err
+		case n == 0:
+			return errors.New("that is no request")
+		}
+		buf = buf[:len(buf)+max(n, 0)]
+	}
 	return nil
 }
 

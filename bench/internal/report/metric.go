@@ -43,6 +43,9 @@ var (
 	streams = metric{name: "upstream streams", unit: "", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.Streams)
 	}}
+	sockets = metric{name: "sockets", unit: "", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
+		return float64(m.Sockets)
+	}}
 	cpuIdle = metric{name: "CPU of a core", unit: "%", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return 100 * m.CPU.Candidate.Seconds() / m.Seconds
 	}}

@@ -26,7 +26,7 @@ func panels() []panel {
 	return []panel{
 		{scenario: "one-64", title: "One subscriber at full rate: CPU per event, µs", figure: cpuPerEvent},
 		{scenario: "each-16", title: "16 streams at full rate: events/s", figure: eventsPerSecond},
-		{scenario: "shared-5000", title: "5,000 browsers, one topic, 20 events/s: CPU per delivered event, µs", figure: cpuPerEvent},
+		{scenario: "shared-5000", title: "5,000 browsers, one topic, 20 events/s: CPU per event, µs", figure: cpuPerEvent},
 		{scenario: "shared-5000", title: "The same: how late an event is, p99, ms (log)", figure: p99, logarithmic: true},
 		{scenario: "idle-shared", title: "15,000 idle browsers, one topic: RSS of each, KiB", figure: memoryPerBrowser},
 		{scenario: "idle-private", title: "5,000 idle browsers, a stream each: RSS of each, KiB", figure: memoryPerBrowser},
@@ -79,7 +79,8 @@ func (r Results) Plot(w io.Writer) error {
 		}
 		y += height + margin
 	}
-	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="What the bridge costs, against its peers">
+	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img">
+<title>What the bridge costs, against its peers</title>
 <style>%s</style>
 %s</svg>
 `, 2*panelWidth+panelGap+2*margin, y, style, body.String())

@@ -63,13 +63,18 @@ func TestTables(t *testing.T) {
 		}
 	}
 	require.Len(t, rows, 4)
-	assert.Equal(t, []string{"", "upstream streams", "events/s", "of those due", "CPU per event", "× raw", "p50", "p99", "× raw", "max"}, rows[0][:10])
-	assert.Equal(t, []string{"grpcsse", "0", "1,000", "100 %", "20.0 µs", "1.10", "4.50 ms", "9.00 ms", "2.25", "18.0 ms"}, rows[1][:10])
+	assert.Equal(t, []string{
+		"", "upstream streams", "events/s", "of those due", "CPU per event", "× raw", "p50", "p99", "× raw", "max",
+	}, rows[0][:10])
+	assert.Equal(t, []string{
+		"grpcsse", "0", "1,000", "100 %", "20.0 µs", "1.10", "4.50 ms", "9.00 ms", "2.25", "18.0 ms",
+	}, rows[1][:10])
 	assert.Equal(t, "lost: 7, connections ended: 2", rows[1][11])
 	assert.Equal(t, "1.00", rows[2][5])
 	assert.Equal(t, "0", rows[2][11])
 	assert.Equal(t, []string{"gateway", "–", "–"}, rows[3][:3])
-	assert.Equal(t, "failed: it broke", rows[3][11])
+	assert.Equal(t, "runs failed: 1", rows[3][11])
+	assert.Contains(t, out.String(), "\ngateway, round 1, failed: it broke\nin two\n")
 }
 
 func TestTargets(t *testing.T) {
@@ -102,7 +107,10 @@ func TestTargets(t *testing.T) {
 
 // What must never happen is not hidden by a median.
 func TestOneLostEventMissesTheTarget(t *testing.T) {
-	s := scenario.Scenario{Name: "stall-1000", Kind: scenario.Flowing, Against: scenario.NoneStalls, Contenders: []scenario.Contender{{Name: scenario.SomeStall}}}
+	s := scenario.Scenario{
+		Name: "stall-1000", Kind: scenario.Flowing, Against: scenario.NoneStalls,
+		Contenders: []scenario.Contender{{Name: scenario.SomeStall}},
+	}
 	r := report.Results{Scenarios: []scenario.Scenario{s}}
 	for round := 1; round <= 3; round++ {
 		r.Runs = append(r.Runs, scenario.Measurement{Scenario: s.Name, Contender: scenario.SomeStall, Round: round})
@@ -155,5 +163,5 @@ func TestPlot(t *testing.T) {
 		}
 	}
 	// Two panels, each with a title, and with a name, a bar and a figure for each contender.
-	assert.Equal(t, map[string]int{"svg": 1, "style": 1, "rect": 2 * 3, "text": 2 + 2*3*2}, elements)
+	assert.Equal(t, map[string]int{"svg": 1, "title": 1, "style": 1, "rect": 2 * 3, "text": 2 + 2*3*2}, elements)
 }

@@ -37,14 +37,18 @@ func Read(paths ...string) (Results, error) {
 
 // with returns the results with others in the place of those of the same scenarios.
 func (r Results) with(more Results) Results {
-	replaced := func(name string) bool {
-		return slices.ContainsFunc(more.Scenarios, func(s scenario.Scenario) bool { return s.Name == name })
-	}
 	out := Results{Machine: more.Machine, When: more.When}
-	out.Scenarios = append(slices.DeleteFunc(slices.Clone(r.Scenarios), func(s scenario.Scenario) bool { return replaced(s.Name) }),
-		more.Scenarios...)
-	out.Runs = append(slices.DeleteFunc(slices.Clone(r.Runs), func(m scenario.Measurement) bool { return replaced(m.Scenario) }),
-		more.Runs...)
+	for _, s := range r.Scenarios {
+		if _, replaced := more.Scenario(s.Name); !replaced {
+			out.Scenarios = append(out.Scenarios, s)
+		}
+	}
+	for _, m := range r.Runs {
+		if _, replaced := more.Scenario(m.Scenario); !replaced {
+			out.Runs = append(out.Runs, m)
+		}
+	}
+	out.Scenarios, out.Runs = append(out.Scenarios, more.Scenarios...), append(out.Runs, more.Runs...)
 	return out
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,6 +60,21 @@ func (r Results) Tables(w io.Writer) error {
 		if err := t.write(w); err != nil {
 			return err
 		}
+		if err := r.failures(w, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failures says why runs have shown nothing.
+func (r Results) failures(w io.Writer, s scenario.Scenario) error {
+	for _, m := range r.Runs {
+		if m.Scenario == s.Name && m.Problem != "" {
+			if _, err := fmt.Fprintf(w, "\n%s, round %d, failed: %s\n", m.Contender, m.Round, m.Problem); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -93,9 +109,13 @@ func columns(s scenario.Scenario) []column {
 	case s.Due() == 0: // as fast as events are taken: how late they are says how long queues are
 		return []column{{eventsPerSecond, false}, {cpuPerEvent, true}}
 	}
-	return []column{
+	all := []column{
 		{streams, false}, {eventsPerSecond, false}, {ofDue, false}, {cpuPerEvent, true}, {p50, false}, {p99, true}, {slowest, false},
 	}
+	if slices.ContainsFunc(s.Contenders, func(c scenario.Contender) bool { return c.Stalled > 0 }) {
+		all = append(all, column{sockets, false}) // whether those that stall are still there
+	}
+	return all
 }
 
 func headings(s scenario.Scenario) []string {
@@ -147,7 +167,8 @@ func (r Results) cores(s scenario.Scenario, c scenario.Contender) string {
 		func(c scenario.CPU) float64 { return c.Crowd.Seconds() },
 		func(c scenario.CPU) float64 { return (c.Others + c.Steal).Seconds() },
 	} {
-		share, ok := r.value(metric{of: func(_ scenario.Scenario, m scenario.Measurement) float64 { return of(m.CPU) / m.Seconds }}, s, c.Name)
+		used := metric{of: func(_ scenario.Scenario, m scenario.Measurement) float64 { return of(m.CPU) / m.Seconds }}
+		share, ok := r.value(used, s, c.Name)
 		if !ok {
 			return "–"
 		}
@@ -158,14 +179,14 @@ func (r Results) cores(s scenario.Scenario, c scenario.Contender) string {
 
 // faults says what went wrong in any round.
 func (r Results) faults(s scenario.Scenario, c scenario.Contender) string {
-	var out []string
+	var failed uint64
 	var sum scenario.Measurement
 	for _, m := range r.Runs {
 		if m.Scenario != s.Name || m.Contender != c.Name {
 			continue
 		}
-		if m.Problem != "" && len(out) == 0 {
-			out = append(out, "failed: "+firstLine(m.Problem))
+		if m.Problem != "" {
+			failed++
 		}
 		sum.Tally.Faults.Lost += m.Tally.Faults.Lost
 		sum.Tally.Faults.Repeated += m.Tally.Faults.Repeated
@@ -175,10 +196,12 @@ func (r Results) faults(s scenario.Scenario, c scenario.Contender) string {
 		sum.Tally.Ended += m.Tally.Ended
 		sum.Left += m.Left
 	}
+	var out []string
 	for _, one := range []struct {
 		name  string
 		count uint64
 	}{
+		{"runs failed", failed},
 		{"lost", sum.Tally.Faults.Lost},
 		{"repeated", sum.Tally.Faults.Repeated},
 		{"reordered", sum.Tally.Faults.Reordered},
@@ -195,9 +218,4 @@ func (r Results) faults(s scenario.Scenario, c scenario.Contender) string {
 		return "0"
 	}
 	return strings.Join(out, ", ")
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return strings.ReplaceAll(line, "|", "/")
 }

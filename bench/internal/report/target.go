@@ -26,8 +26,8 @@ func targets() []target {
 		{"5,000 browsers of one topic: CPU per delivered event", "shared-5000", bridge, role.Raw, cpuPerEvent, 1.2, 1.05},
 		{"the same: p99 of how late an event is", "shared-5000", bridge, role.Raw, p99, 2, 1.2},
 		{"15,000 idle browsers of one topic: KiB each", "idle-shared", bridge, "", memoryPerBrowser, 3, 2},
-		{"one subscriber at full rate, 64 B: CPU per event", "one-64", bridge, role.Handwritten, cpuPerEvent, 1.0 / 5, 1.0 / 7},
-		{"the same with 1 KB", "one-1k", bridge, role.Handwritten, cpuPerEvent, 1.0 / 5, 1.0 / 7},
+		{"one subscriber at full rate, 64 B: CPU per event", "one-64", bridge, role.Handwritten, cpuPerEvent, 1. / 5, 1. / 7},
+		{"the same with 1 KB", "one-1k", bridge, role.Handwritten, cpuPerEvent, 1. / 5, 1. / 7},
 		{"idle, each its own stream: RSS per browser", "idle-private", bridge, role.Handwritten, memoryPerBrowser, 1, 0.7},
 		{"while 100 others stall: events lost", "stall-1000", scenario.SomeStall, "", lost, 0, 0},
 		{"the same: p99 of how late an event is", "stall-1000", scenario.SomeStall, scenario.NoneStalls, p99, 1.5, 1.5},
@@ -47,7 +47,9 @@ func (r Results) Targets(w io.Writer) error {
 		if against == "" {
 			against = "–"
 		}
-		t = append(t, []string{g.what, against, "≤ " + number(g.must), "≤ " + number(g.aim), cell(measured, "", ok), g.verdict(measured, ok)})
+		t = append(t, []string{
+			g.what, against, "≤ " + number(g.must), "≤ " + number(g.aim), cell(measured, "", ok), g.verdict(measured, ok),
+		})
 	}
 	if len(t) == 1 {
 		return nil

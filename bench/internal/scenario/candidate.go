@@ -26,7 +26,9 @@ routes:
 var announcement = regexp.MustCompile(`msg=listening address=(\S+)`)
 
 // startCandidate starts the program of a contender, with which it has a directory of its own.
-func (r *Runner) startCandidate(ctx context.Context, s Scenario, program, upstream, directory string) (*process.Process, error) {
+func (r *Runner) startCandidate(
+	ctx context.Context, s Scenario, program, upstream, directory string,
+) (*process.Process, error) {
 	if program != Grpcsse {
 		return process.StartRole(ctx, role.Role{Name: program, Upstream: upstream, Text: s.Text, Flow: s.Flow})
 	}

@@ -115,12 +115,13 @@ const (
 	SomeStall  = "grpcsse, 100 stall"
 )
 
-// stalling has events of 1 KB, so that a hundred browsers that read nothing have their buffers full within seconds.
+// stalling has events of 1 KB, and lasts long enough for the bridge to notice, by send_buffer and then write_timeout, that some
+// read nothing.
 func stalling() Scenario {
 	return Scenario{
 		Name: "stall-1000", Title: "1,000 browsers of one topic at 20 events/s, while 100 others stall",
 		Kind: Flowing, Browsers: 1000, Shared: true, Text: 1024, Flow: event.Flow{Rate: 20},
-		Warmup: 2 * time.Second, Window: 20 * time.Second, Rounds: 3,
+		Warmup: 2 * time.Second, Window: 25 * time.Second, Rounds: 3,
 		Contenders: []Contender{{Name: NoneStalls, Candidate: Grpcsse}, {Name: SomeStall, Candidate: Grpcsse, Stalled: 100}},
 		Against:    NoneStalls,
 	}

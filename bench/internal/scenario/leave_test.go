@@ -20,7 +20,8 @@ func TestCancelled(t *testing.T) {
 		ended = append([]upstream.End{{Topic: topic, At: int64(2*i) + int64(time.Second)}}, ended...)
 	}
 	departures = append(departures, load.Departure{Topic: "still there"})
-	assert.Equal(t, load.Latency{P50: time.Second + 50, P99: time.Second + 99, Max: time.Second + 100}, cancelled(departures, ended))
+	want := load.Latency{P50: time.Second + 50, P99: time.Second + 99, Max: time.Second + 100}
+	assert.Equal(t, want, cancelled(departures, ended))
 	assert.Zero(t, cancelled(departures, nil))
 }
 
