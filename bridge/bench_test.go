@@ -40,6 +40,8 @@ func play() bool {
 		playUpstream()
 	case "client":
 		playClient(argument)
+	case "narrow":
+		playNarrow(argument)
 	default:
 		return false
 	}

@@ -80,17 +80,20 @@ func (e *epoll) watch(fd int, k key) error {
 }
 
 // Adopt implements [poller]: the socket has a descriptor of its own, which nobody else can close, and the memory that package
-// net and Go's poller have for theirs is given back.
+// net and Go's poller have for theirs is given back. Where no descriptor is left, it keeps the connection's.
 func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (socket, error) {
 	if err := tune(conn, s); err != nil {
 		return nil, err
 	}
-	fd, err := duplicate(conn)
-	if err != nil {
+	own, other, err := descriptors(conn)
+	switch {
+	case err != nil:
 		return nil, err
+	case other < 0:
+		return &tcpSocket{epoll: e, fd: own, conn: conn}, nil
 	}
 	conn.Close()
-	return &tcpSocket{epoll: e, fd: fd}, nil
+	return &tcpSocket{epoll: e, fd: other}, nil
 }
 
 // Close implements [poller].

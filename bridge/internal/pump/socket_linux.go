@@ -12,19 +12,27 @@ import (
 type tcpSocket struct {
 	epoll *epoll
 	fd    int
+	conn  *net.TCPConn // whose descriptor it is, nil where it is nobody else's
 }
 
-// duplicate returns another descriptor of the connection.
-func duplicate(conn *net.TCPConn) (fd int, err error) {
+// descriptors returns the descriptor of a connection, and another one for it; -1 where the process may not have more.
+func descriptors(conn *net.TCPConn) (own, other int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return -1, err
+		return -1, -1, err
 	}
 	var failed error
-	if err := raw.Control(func(old uintptr) { fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
-		return -1, err
+	err = raw.Control(func(fd uintptr) {
+		own = int(fd)
+		other, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	switch {
+	case err != nil:
+		return -1, -1, err
+	case errors.Is(failed, unix.EMFILE):
+		return own, -1, nil
 	}
-	return fd, os.NewSyscallError("fcntl", failed)
+	return own, other, os.NewSyscallError("fcntl", failed)
 }
 
 // Watch implements [socket].
@@ -69,6 +77,10 @@ func (t *tcpSocket) Close(how closing) {
 		t.finish()
 	case atOnce:
 		_ = unix.SetsockoptLinger(t.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	if t.conn != nil {
+		t.conn.Close()
+		return
 	}
 	unix.Close(t.fd)
 }
