@@ -3,6 +3,7 @@ package pump
 import (
 	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -12,7 +13,8 @@ import (
 type Conn interface {
 	// Write sends all pieces, and at once. An error means that the connection is of no more use. Only Run's goroutine calls it.
 	Write(pieces ...[]byte) error
-	// Abort makes a Write that waits, and every later one, return an error soon. It may be called by anyone.
+	// Abort makes a Write that waits, and every later one, return an error soon, [ErrAborted] where that is what ended it. It
+	// may be called by anyone.
 	Abort()
 }
 
@@ -24,8 +26,10 @@ type HTTPConn struct {
 	Controller *http.ResponseController
 	Timeout    time.Duration
 
+	deadline time.Time // of the write that is under way
+
 	mu      sync.Mutex
-	writing bool // a write is on its way: only meanwhile may another goroutine use the response, which ends with the handler
+	writing bool // a write is under way: only meanwhile may another goroutine use the response, which ends with the handler
 	aborted bool
 }
 
@@ -34,8 +38,8 @@ func NewHTTPConn(w http.ResponseWriter, timeout time.Duration) *HTTPConn {
 	return &HTTPConn{Response: w, Controller: http.NewResponseController(w), Timeout: timeout}
 }
 
-// errAborted is what a write gets after Abort.
-var errAborted = errors.New("the connection was given up")
+// ErrAborted is what a write gets after Abort.
+var ErrAborted = errors.New("the connection was given up")
 
 // Write implements [Conn]. It fails where the response, or what wraps it, supports neither write deadlines nor flushing: a
 // client that stalls could then not be cut off.
@@ -45,10 +49,10 @@ func (c *HTTPConn) Write(pieces ...[]byte) error {
 	}
 	defer c.end()
 	if err := c.write(pieces); err != nil {
-		return err
+		return c.failure(err)
 	}
 	if err := c.Controller.Flush(); err != nil {
-		return err
+		return c.failure(err)
 	}
 	return c.Controller.SetWriteDeadline(time.Time{})
 }
@@ -78,16 +82,26 @@ func (c *HTTPConn) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.aborted {
-		return errAborted
+		return ErrAborted
 	}
 	c.writing = true
-	return c.Controller.SetWriteDeadline(time.Now().Add(c.Timeout))
+	c.deadline = time.Now().Add(c.Timeout)
+	return c.Controller.SetWriteDeadline(c.deadline)
 }
 
 func (c *HTTPConn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = false
+}
+
+// failure tells a deadline that Abort has brought forward from one that has passed. What follows from a failed write, such as
+// the end of the request's context, may call Abort as well: so its having been called says nothing.
+func (c *HTTPConn) failure(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.deadline) {
+		return ErrAborted
+	}
+	return err
 }
 
 // Abort implements [Conn].
@@ -100,11 +114,13 @@ func (c *HTTPConn) Abort() {
 	}
 }
 
-// reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write. ETIMEDOUT,
-// with which the kernel gives up data that nobody acknowledges, is of the second kind.
+// reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write: nil is the
+// end of what the client sends. ETIMEDOUT, with which the kernel gives up data that nobody acknowledges, is of the second kind.
 func reasonOf(err error) string {
-	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
-		return Gone
+	for _, left := range []error{nil, syscall.EPIPE, syscall.ECONNRESET, ErrAborted} {
+		if errors.Is(err, left) {
+			return Gone
+		}
 	}
 	return Slow
 }

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -136,7 +137,13 @@ type fakeConn struct {
 }
 
 func (f fakeConn) Write(pieces ...[]byte) error {
-	timer := time.AfterFunc(f.timeout, f.Abort)
+	late := false
+	timer := time.AfterFunc(f.timeout, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		late = true
+		f.grown.Broadcast()
+	})
 	defer timer.Stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +151,10 @@ func (f fakeConn) Write(pieces ...[]byte) error {
 		switch {
 		case f.broken != nil:
 			return f.broken
+		case late:
+			return os.ErrDeadlineExceeded
 		case f.aborted:
-			return errAborted
+			return ErrAborted
 		case f.room != 0:
 			if all = all[f.take([][]byte{all}):]; len(all) == 0 {
 				return nil

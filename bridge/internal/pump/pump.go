@@ -29,10 +29,12 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	stop := cur.Topic().Watch(func() {
 		wake(ready)
 		if p.writing.Load() && cur.Overdue() {
+			p.overdue.Store(true)
 			conn.Abort()
 		}
 	})
 	defer stop()
+	defer context.AfterFunc(ctx, conn.Abort)() // a write must not wait for a client that has left
 	beat := time.NewTimer(s.Heartbeat)
 	defer beat.Stop()
 	life := newLifetime(s)
@@ -79,6 +81,7 @@ type pump struct {
 	cur       Cursor
 	s         *Settings
 	writing   atomic.Bool // while a write may wait for the client
+	overdue   atomic.Bool // whether that is why it was aborted
 	pieces    [][]byte    // of the last peek, and what the pump adds
 	own       int         // how many it added
 	end       *End        // of the last peek
@@ -143,7 +146,9 @@ func (p *pump) write() bool {
 	p.out.Err = p.conn.Write(p.pieces...)
 	p.writing.Store(false)
 	if p.out.Err != nil {
-		p.out.Reason = reasonOf(p.out.Err)
+		if p.out.Reason = reasonOf(p.out.Err); p.overdue.Load() {
+			p.out.Reason = Slow
+		}
 		return false
 	}
 	p.lastWrite = time.Now()

@@ -1,0 +1,252 @@
+package pump
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+)
+
+// site serves streams over real connections, by one of the two kinds.
+type site struct {
+	server   *httptest.Server
+	cursor   func() Cursor // of the next client
+	settings Settings
+	outcomes chan Outcome
+	form     frame.Form
+}
+
+type connKey struct{}
+
+// eachWire runs a test over both kinds of connection, from an HTTP server to a socket.
+func eachWire(t *testing.T, test func(*testing.T, *site)) {
+	t.Run("run", func(t *testing.T) {
+		s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) {
+			assert.NoError(t, Tune(r.Context().Value(connKey{}).(net.Conn), s.settings.SendBuffer, s.settings.WriteTimeout))
+			s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings)
+		})
+		test(t, s)
+	})
+	t.Run("parked", func(t *testing.T) { test(t, newParkingSite(t)) })
+}
+
+func newParkingSite(t testing.TB) *site {
+	loops, err := NewLoops(2, nil, nil)
+	require.NoError(t, err)
+	s := newSite(t, func(s *site, w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		control := http.NewResponseController(w)
+		assert.NoError(t, control.Flush())
+		conn, _, err := control.Hijack()
+		if assert.NoError(t, err) {
+			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, func(o Outcome) { s.outcomes <- o }))
+		}
+	})
+	s.form = frame.Form{Chunked: true}
+	s.settings.Form = s.form
+	t.Cleanup(loops.Close)
+	return s
+}
+
+func newSite(t testing.TB, handle func(*site, http.ResponseWriter, *http.Request)) *site {
+	s := &site{outcomes: make(chan Outcome, 10_000), settings: Settings{
+		Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 64 << 10,
+	}}
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(s, w, r) }))
+	s.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	s.server.Start()
+	t.Cleanup(s.server.Close)
+	return s
+}
+
+// visitor is a client with a connection of its own, of which it reads only what it is told to.
+type visitor struct {
+	*net.TCPConn
+	body io.Reader
+}
+
+// visit opens a stream, and reads its header. window is about what the client's kernel takes that it has not read, 0 for the
+// kernel's own choice.
+func (s *site) visit(t testing.TB, window int) *visitor {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	if window > 0 {
+		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(window))
+	}
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	return &visitor{conn.(*net.TCPConn), res.Body}
+}
+
+// piece puts text into the form of the cursor's pieces.
+func (s *site) piece(text string) []byte { return s.form.Append(nil, []byte(text)) }
+
+func (s *site) outcome(t *testing.T) Outcome {
+	t.Helper()
+	select {
+	case o := <-s.outcomes:
+		return o
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "the stream does not end")
+	}
+	return Outcome{}
+}
+
+// topic returns the topic of all clients that come.
+func (s *site) topic() *tape {
+	events := new(tape)
+	s.cursor = func() Cursor { return &head{tape: events} }
+	return events
+}
+
+func (v *visitor) read(t *testing.T, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	_, err := io.ReadFull(v.body, got)
+	require.NoError(t, err)
+	require.Equal(t, want, string(got))
+}
+
+func (v *visitor) readToEnd(t *testing.T, want string) {
+	t.Helper()
+	got, err := io.ReadAll(v.body)
+	require.NoError(t, err, "the body is whole")
+	require.True(t, want == string(got), "%d bytes of %d", len(got), len(want))
+}
+
+func TestOverTheWireAStreamIsServed(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		events := s.topic()
+		v := s.visit(t, 0)
+		v.read(t, ":\n")
+		events.put(string(s.piece("data: 1\n\n")))
+		v.read(t, "data: 1\n\n")
+		events.put(string(s.piece("data: 2\n\n")), string(s.piece("data: 3\n\n")))
+		events.finish(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
+		v.readToEnd(t, "data: 2\n\ndata: 3\n\ndata: end\n\n")
+		out := s.outcome(t)
+		assert.Equal(t, "upstream", out.Reason)
+		assert.Equal(t, 3, out.Events)
+		assert.NotNil(t, out.End)
+	})
+}
+
+func TestOverTheWireASlowReaderGetsAll(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		events := s.topic()
+		v := s.visit(t, 64<<10)
+		v.read(t, ":\n")
+		var want bytes.Buffer
+		for i := range 2000 {
+			text := bytes.Repeat([]byte{byte('a' + i%26)}, 1+i*7%1000)
+			want.Write(text)
+			events.put(string(s.piece(string(text))))
+		}
+		events.finish(End{Reason: "upstream"})
+		for range 20 {
+			time.Sleep(2 * time.Millisecond)
+			v.read(t, string(want.Next(1000)))
+		}
+		v.readToEnd(t, want.String())
+		assert.Equal(t, 2000, s.outcome(t).Events)
+	})
+}
+
+func TestOverTheWireALeavingClientIsNoticed(t *testing.T) {
+	leave := map[string]func(*visitor){
+		"it closes":        func(v *visitor) { v.Close() },
+		"it closes a half": func(v *visitor) { v.CloseWrite() },
+		"it resets":        func(v *visitor) { v.SetLinger(0); v.Close() },
+	}
+	for name, goes := range leave {
+		t.Run(name, func(t *testing.T) { eachWire(t, func(t *testing.T, s *site) { noticed(t, s, goes) }) })
+	}
+	t.Run("it has sent bytes", func(t *testing.T) { // which net/http would take for all that the client does
+		noticed(t, newParkingSite(t), func(v *visitor) { v.Write([]byte("GET / HTTP/1.1")); v.Close() })
+	})
+}
+
+// noticed has two clients leave: one that has all, and one that does not take what it is sent.
+func noticed(t *testing.T, s *site, leave func(*visitor)) {
+	for _, blocked := range []bool{false, true} {
+		events := s.topic()
+		v := s.visit(t, 8<<10)
+		v.read(t, ":\n")
+		if blocked {
+			events.put(string(s.piece(string(make([]byte, 16<<20)))))
+			time.Sleep(50 * time.Millisecond)
+		}
+		leave(v)
+		assert.Equal(t, Gone, s.outcome(t).Reason, "blocked: %v", blocked)
+	}
+}
+
+func TestOverTheWireAStalledReaderIsCutOff(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		s.settings.WriteTimeout = 300 * time.Millisecond
+		events := s.topic()
+		v := s.visit(t, 8<<10)
+		events.put(string(s.piece(string(make([]byte, 16<<20)))))
+		began := time.Now()
+		assert.Equal(t, Slow, s.outcome(t).Reason)
+		assert.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
+		_, err := io.Copy(io.Discard, v.body)
+		assert.Error(t, err, "what it has is not whole")
+	})
+}
+
+func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		events := new(tape)
+		s.cursor = func() Cursor { return &head{tape: events, slack: 2} }
+		v := s.visit(t, 8<<10)
+		v.read(t, ":\n")
+		for range 4 {
+			time.Sleep(50 * time.Millisecond)
+			events.put(string(s.piece(string(make([]byte, 16<<20)))))
+		}
+		assert.Equal(t, Slow, s.outcome(t).Reason)
+	})
+}
+
+func TestOverTheWireManyShareATopic(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		const clients, events = 500, 20
+		topic := s.topic()
+		visitors := make([]*visitor, 0, clients)
+		for range clients {
+			visitors = append(visitors, s.visit(t, 0))
+		}
+		for _, v := range visitors {
+			v.read(t, ":\n")
+		}
+		var want bytes.Buffer
+		for range events {
+			want.WriteString("data: 1\n\n")
+			topic.put(string(s.piece("data: 1\n\n")))
+			time.Sleep(time.Millisecond)
+		}
+		topic.finish(End{Reason: "upstream"})
+		for _, v := range visitors {
+			v.readToEnd(t, want.String())
+			assert.Equal(t, events, s.outcome(t).Events)
+		}
+	})
+}
