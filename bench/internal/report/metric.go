@@ -13,6 +13,8 @@ type metric struct {
 	name string
 	unit string
 	of   func(scenario.Scenario, scenario.Measurement) float64
+	// whole is that it is a count of something that there is, and not rounded.
+	whole bool
 	// total is that the rounds are added up: of what must never happen there is no median.
 	total bool
 }
@@ -42,10 +44,10 @@ var (
 	}}
 	streams = metric{name: "upstream streams", unit: "", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.Streams)
-	}}
+	}, whole: true}
 	sockets = metric{name: "sockets", unit: "", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.Sockets)
-	}}
+	}, whole: true}
 	cpuIdle = metric{name: "CPU of a core", unit: "%", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return 100 * m.CPU.Candidate.Seconds() / m.Seconds
 	}}

@@ -86,7 +86,7 @@ func Line(s scenario.Scenario, m scenario.Measurement) string {
 		return out + " failed: " + m.Problem
 	}
 	for _, col := range columns(s) {
-		out += fmt.Sprintf(" %s %s,", col.name, cell(col.of(s, m), col.unit, true))
+		out += fmt.Sprintf(" %s %s,", col.name, col.cell(col.of(s, m), true))
 	}
 	one := Results{Runs: []scenario.Measurement{m}}
 	c := scenario.Contender{Name: m.Contender}
@@ -136,10 +136,10 @@ func (r Results) row(s scenario.Scenario, c scenario.Contender) []string {
 	out := []string{c.Name}
 	for _, col := range columns(s) {
 		v, ok := r.value(col.metric, s, c.Name)
-		out = append(out, cell(v, col.unit, ok))
+		out = append(out, col.cell(v, ok))
 		if col.compared {
 			v, ok := r.ratio(col.metric, s, c.Name, s.Against)
-			out = append(out, cell(v, "", ok))
+			out = append(out, metric{}.cell(v, ok))
 		}
 	}
 	if s.Kind != scenario.Leaving {
@@ -148,12 +148,15 @@ func (r Results) row(s scenario.Scenario, c scenario.Contender) []string {
 	return append(out, r.faults(s, c))
 }
 
-func cell(v float64, unit string, ok bool) string {
+// cell writes a figure, or that there is none.
+func (f metric) cell(v float64, ok bool) string {
 	switch {
 	case !ok:
 		return "–"
-	case unit != "":
-		return number(v) + " " + unit
+	case f.whole:
+		return commas(fmt.Sprintf("%.0f", v))
+	case f.unit != "":
+		return number(v) + " " + f.unit
 	}
 	return number(v)
 }

@@ -48,7 +48,7 @@ func (r Results) Targets(w io.Writer) error {
 			against = "–"
 		}
 		t = append(t, []string{
-			g.what, against, "≤ " + number(g.must), "≤ " + number(g.aim), cell(measured, "", ok), g.verdict(measured, ok),
+			g.what, against, "≤ " + number(g.must), "≤ " + number(g.aim), metric{}.cell(measured, ok), g.verdict(measured, ok),
 		})
 	}
 	if len(t) == 1 {
