@@ -40,6 +40,7 @@ func TestACrowdOutlivesItsUpstream(t *testing.T) {
 	eventuallyFigure(t, tab, "browsers", "=== 40")
 	eventuallyFigure(t, tab, "deliveries", "> 200")
 	eventually(t, tab, `document.querySelectorAll("#crowd .house .current").length === 40`)
+	assert.Equal(t, 1, figure(t, tab, "streams"), "the gRPC server has one stream for all of them")
 
 	click(t, tab, "#crowd .kill")
 	eventuallyFigure(t, tab, "streams", "=== 0")
