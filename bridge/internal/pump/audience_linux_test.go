@@ -1,0 +1,165 @@
+package pump
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// audience is another process with many clients in one thread. Every event is stampedSize bytes and says when it was made.
+type audience struct {
+	conns   []*net.TCPConn // the server's ends
+	words   *bufio.Writer
+	answers *bufio.Scanner
+}
+
+// heard is what an audience has got since it was asked before.
+type heard struct {
+	Events        int
+	P50, P99, Max time.Duration // from an event's making to its being read
+}
+
+const stampedSize = 200
+
+// stamped returns an event that says that it was made now.
+func stamped() []byte {
+	event := fmt.Appendf(nil, "data: %016x ", time.Now().UnixNano())
+	event = append(event, strings.Repeat("x", stampedSize-len(event)-2)...)
+	return append(event, '\n', '\n')
+}
+
+// gather starts a process with n clients of this one.
+func gather(t testing.TB, n int) *audience {
+	t.Helper()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer listener.Close()
+	require.NoError(t, listener.SetDeadline(time.Now().Add(time.Minute)))
+	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBeAnAudience$")
+	process.Env = append(os.Environ(), "AUDIENCE="+strconv.Itoa(n), "ADDR="+listener.Addr().String())
+	process.Stderr = os.Stderr
+	in, err := process.StdinPipe()
+	require.NoError(t, err)
+	out, err := process.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, process.Start())
+	t.Cleanup(func() { in.Close(); process.Wait() })
+	a := &audience{words: bufio.NewWriter(in), answers: bufio.NewScanner(out)}
+	for range n {
+		conn, err := listener.AcceptTCP()
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		a.conns = append(a.conns, conn)
+	}
+	return a
+}
+
+// ask returns what was heard since the last time.
+func (a *audience) ask(t testing.TB) (h heard) {
+	t.Helper()
+	fmt.Fprintln(a.words, "report")
+	require.NoError(t, a.words.Flush())
+	require.True(t, a.answers.Scan())
+	require.NoError(t, json.Unmarshal(a.answers.Bytes(), &h))
+	return h
+}
+
+// TestBeAnAudience is the process of an audience, and otherwise no test.
+func TestBeAnAudience(t *testing.T) {
+	if os.Getenv("AUDIENCE") == "" {
+		t.Skip("a benchmark starts it")
+	}
+	n, err := strconv.Atoi(os.Getenv("AUDIENCE"))
+	require.NoError(t, err)
+	poll, err := unix.EpollCreate1(0)
+	require.NoError(t, err)
+	watch := func(fd int) {
+		require.NoError(t, unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
+	}
+	watch(0)
+	for range n {
+		conn, err := net.Dial("tcp", os.Getenv("ADDR"))
+		require.NoError(t, err)
+		file, err := conn.(*net.TCPConn).File() // blocking, and not Go's: one thread reads all
+		require.NoError(t, err)
+		defer file.Close()
+		conn.Close()
+		watch(int(file.Fd()))
+	}
+	r := &recipients{buffer: make([]byte, 64<<10), held: make(map[int][]byte)}
+	for events := make([]unix.EpollEvent, 512); ; {
+		n, err := unix.EpollWait(poll, events, -1)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		require.NoError(t, err)
+		for _, e := range events[:n] {
+			switch fd := int(e.Fd); {
+			case fd != 0:
+				require.NoError(t, r.read(fd))
+			case !r.asked():
+				return
+			default:
+				r.report()
+			}
+		}
+	}
+}
+
+// recipients read what comes for any of them.
+type recipients struct {
+	buffer []byte
+	held   map[int][]byte // of events that have not come whole
+	late   []time.Duration
+}
+
+// asked reads a question, and reports false where none follows.
+func (r *recipients) asked() bool {
+	n, err := unix.Read(0, r.buffer)
+	return n > 0 && err == nil
+}
+
+func (r *recipients) read(fd int) error {
+	n, err := unix.Read(fd, r.buffer)
+	if err != nil || n == 0 {
+		return unix.Close(fd)
+	}
+	got := r.buffer[:n]
+	if rest := r.held[fd]; len(rest) > 0 {
+		got = append(rest, got...)
+	}
+	for now := time.Now(); len(got) >= stampedSize; got = got[stampedSize:] {
+		made, err := strconv.ParseInt(string(got[6:22]), 16, 64)
+		if err != nil {
+			return err
+		}
+		r.late = append(r.late, now.Sub(time.Unix(0, made)))
+	}
+	if len(got) > 0 || len(r.held[fd]) > 0 {
+		r.held[fd] = bytes.Clone(got)
+	}
+	return nil
+}
+
+func (r *recipients) report() {
+	slices.Sort(r.late)
+	h := heard{Events: len(r.late)}
+	if n := len(r.late); n > 0 {
+		h.P50, h.P99, h.Max = r.late[n/2], r.late[n*99/100], r.late[n-1]
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(h)
+	r.late = r.late[:0]
+}

@@ -1,0 +1,96 @@
+package pump
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// place is a cursor on a tape, as cheap as one can be.
+type place struct {
+	*tape
+	at int
+}
+
+func (p *place) Topic() Topic { return p.tape }
+
+func (p *place) Peek(dst [][]byte, _ int) ([][]byte, *End) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append(dst, p.pieces[p.at:]...), nil
+}
+
+func (p *place) Advance(n int) int { p.at += n; return n }
+func (p *place) Overdue() bool     { return false }
+
+const audienceSize = 5000
+
+// BenchmarkFanOut sends 20 events a second to an audience: what the CPU does for a delivered event, and how late that is, with
+// loops and with a bare loop of writes to the same kind of socket. One operation is one event. Try -benchtime 100x.
+func BenchmarkFanOut(b *testing.B) {
+	b.Run("bare", func(b *testing.B) {
+		a := gather(b, audienceSize)
+		var fds []int
+		for _, conn := range a.conns {
+			raw, err := conn.SyscallConn()
+			require.NoError(b, err)
+			require.NoError(b, raw.Control(func(fd uintptr) { fds = append(fds, int(fd)) }))
+		}
+		a.measure(b, func(event []byte) {
+			for _, fd := range fds {
+				if _, err := unix.Write(fd, event); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+	for _, n := range []int{1, 2} {
+		b.Run("loops="+strconv.Itoa(n), func(b *testing.B) {
+			a, events := gather(b, audienceSize), new(tape)
+			l, err := NewLoops(n, nil, nil)
+			require.NoError(b, err)
+			defer l.Close()
+			a.park(b, l, events)
+			a.measure(b, func(event []byte) { events.put(string(event)) })
+		})
+	}
+}
+
+func (a *audience) park(t testing.TB, l *Loops, events *tape) {
+	s := &Settings{Heartbeat: time.Hour, WriteTimeout: 10 * time.Second, SendBuffer: 128 << 10}
+	for _, conn := range a.conns {
+		require.NoError(t, l.Park(conn, &place{tape: events}, s, func(Outcome) {}))
+	}
+}
+
+// measure sends b.N events, and reports what each delivery has cost.
+func (a *audience) measure(b *testing.B, send func([]byte)) {
+	send(stamped()) // opens streams, warms up
+	time.Sleep(500 * time.Millisecond)
+	a.ask(b)
+	before := cpu(b)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for b.Loop() {
+		<-tick.C
+		send(stamped())
+	}
+	time.Sleep(500 * time.Millisecond)
+	used, h := cpu(b)-before, a.ask(b)
+	if want := b.N * len(a.conns); h.Events != want {
+		b.Errorf("%d events of %d", h.Events, want)
+	}
+	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(h.Events), "cpu-µs/delivery")
+	b.ReportMetric(float64(h.P50.Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(h.P99.Microseconds())/1000, "p99-ms")
+}
+
+// cpu is how much CPU time this process has used.
+func cpu(t testing.TB) time.Duration {
+	var u unix.Rusage
+	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
