@@ -49,9 +49,8 @@ func (b *batch) cut(n, limit int) bool {
 // reaches reports whether the log's end is what follows the batch, which was read from a place on and has all that the log
 // shows. A log may show an event later than it took it.
 func (b *batch) reaches(end, from replay.Position) bool {
-	if n := len(b.events); n > 0 {
-		from = b.events[n-1].Position
-		from.Offset++
+	if n := len(b.events); n > 0 { // the last values stand before it
+		from.Offset = max(from.Offset, b.events[n-1].Offset+1)
 	}
 	return end.Epoch == "" || from.Epoch == end.Epoch && from.Offset >= end.Offset
 }

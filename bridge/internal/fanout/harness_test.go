@@ -34,6 +34,9 @@ type attempt struct {
 	ctx  context.Context
 	sink fanout.Sink
 	acts chan func() *fanout.Ending // each is called by the goroutine that reads; what is not nil ends the stream
+
+	accepted bool // for a test to note
+	brought  int  // events, likewise
 }
 
 func newFakeUpstream() *fakeUpstream {

@@ -36,14 +36,16 @@ func (l *life) run(ctx context.Context) pump.End {
 		switch {
 		case ctx.Err() != nil:
 			return ending.End
-		case aged:
+		case aged: // which says nothing of the upstream
 		case ending.Fate == Refused && a.HasCursor && l.recorder.events == 0:
 			l.recorder.refused()
 			continue
 		case ending.Fate != Broken || !l.accepted:
 			return ending.End
+		default:
+			l.stream.broken(ending)
 		}
-		if l.stream.broken(ending); !l.mayReopen(ctx, aged) {
+		if !l.mayReopen(ctx, aged) {
 			return ending.End
 		}
 		l.stream.registry.Hooks.reopened(l.stream)

@@ -56,10 +56,15 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 
 // skipAhead has the subscriber skip what it has not read if it was overdue when it could not take anything, and still is.
 func (s *Subscriber) skipAhead() {
-	if s.behind && s.stream.log.Lag(s.pos).Share > overdueShare {
+	if s.behind && s.lags(s.stream.log.State()) {
 		s.skip()
 	}
 	s.behind = false
+}
+
+// lags reports whether the subscriber is so far behind in its epoch that it is in danger of losing what follows.
+func (s *Subscriber) lags(state replay.State) bool {
+	return s.pos.Epoch == state.Epoch && s.stream.log.Lag(s.pos).Share > overdueShare
 }
 
 func (s *Subscriber) skip() {
@@ -77,7 +82,7 @@ func (s *Subscriber) Overdue() bool {
 		return false
 	}
 	state := st.log.State()
-	overdue := state.Epoch == s.pos.Epoch && (s.pos.Offset < state.First || s.near && st.log.Lag(s.pos).Share > overdueShare)
+	overdue := s.near && s.lags(state) || s.pos.Epoch == state.Epoch && s.pos.Offset < state.First
 	if overdue && st.settings.Skip {
 		s.behind = true
 		return false

@@ -1,0 +1,188 @@
+package fanout_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// given is a piece that a client was given.
+type given struct {
+	name  string // of a notice, "" for an event
+	text  string
+	id    string
+	index int // of an event, in its epoch
+	seq   int // of an event: the number of the message
+}
+
+func parsePiece(block string) (g given) {
+	for line := range strings.Lines(block) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch name {
+		case "event":
+			g.name = value
+		case "data":
+			g.text = value
+		case "id":
+			g.id = value
+		}
+	}
+	g.seq, _ = strconv.Atoi(g.text)
+	return g
+}
+
+// seqOf is the number of the message of an event.
+func seqOf(e *replay.Event) int { return parsePiece(string(e.Block())).seq }
+
+// check holds what the client was given against what it is to be given.
+func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
+	c.given = nil
+	for _, p := range pieces {
+		c.given = append(c.given, parsePiece(string(p)))
+	}
+	rest := c.given
+	told := c.told
+	if told != 0 && told != c.stream.told() {
+		if len(rest) == 0 || rest[0].name != "grpc-resumed" {
+			return fmt.Errorf("expected to be told that events flow, found %v", rest)
+		}
+		rest, told = rest[1:], 0
+	}
+	if c.reset != "" {
+		want := fmt.Sprintf("%s %q", c.reset, c.lastID)
+		if len(rest) == 0 || rest[0].name != "grpc-reset" || rest[0].text != want {
+			return fmt.Errorf("expected the reset %s, found %v", want, rest)
+		}
+		rest = rest[1:]
+	}
+	rest, atEnd, err := c.checkEvents(rest)
+	if err != nil {
+		return err
+	}
+	over := c.stream.over != ""
+	if atEnd && !over && told != c.stream.told() {
+		if len(rest) == 0 || rest[0].name != "grpc-interrupted" {
+			return fmt.Errorf("expected to be told that the upstream is gone, found %v", rest)
+		}
+		rest = rest[1:]
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("found %v, which is too much", rest)
+	}
+	return c.checkEnd(atEnd && over && len(c.stream.log.taken) == 0, end)
+}
+
+func (c *clientModel) checkEnd(expected bool, end *pump.End) error {
+	switch {
+	case !expected && end != nil:
+		return fmt.Errorf("found the end %q too early", end.Reason)
+	case expected && (end == nil || end.Reason != c.stream.over):
+		return fmt.Errorf("expected the end %q, found %v", c.stream.over, end)
+	}
+	return nil
+}
+
+// checkEvents takes the events off what the client was given, and reports whether they are all that there are.
+func (c *clientModel) checkEvents(rest []given) (after []given, atEnd bool, err error) {
+	if c.epoch < 0 {
+		return rest, true, nil
+	}
+	e, _ := c.stream.log.newest()
+	expected := c.expected(e.events)
+	n := 0
+	for ; n < len(rest) && rest[n].name == ""; n++ {
+		if n == len(expected) || seqOf(e.events[expected[n]]) != rest[n].seq {
+			return nil, false, fmt.Errorf("expected the events %v of %d, found %v", expected, len(e.events), rest)
+		}
+		rest[n].index = expected[n]
+	}
+	if n == 0 && len(expected) > 0 {
+		return nil, false, fmt.Errorf("expected the events %v, found none", expected)
+	}
+	if c.walks && (len(expected) == 0 || expected[0] >= c.index) {
+		c.walks = false
+		c.approach()
+	}
+	return rest[n:], n == len(expected), nil
+}
+
+// expected is the indexes of the events that follow the client's place.
+func (c *clientModel) expected(events []*replay.Event) (all []int) {
+	if c.walks {
+		for i := c.walk; i < c.index; i++ {
+			if !superseded(events, i) {
+				all = append(all, i)
+			}
+		}
+	}
+	for i := c.index; i < len(events); i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
+// superseded reports whether an event is none of the last values.
+func superseded(events []*replay.Event, index int) bool {
+	if events[index].Key == "" {
+		return true
+	}
+	for _, e := range events[index+1:] {
+		if e.Key == events[index].Key {
+			return true
+		}
+	}
+	return false
+}
+
+// advance passes the first n pieces that the client was given.
+func (c *clientModel) advance(n int) error {
+	events, log := 0, false
+	for _, g := range c.given[:n] {
+		switch g.name {
+		case "grpc-resumed":
+			c.told = 0
+		case "grpc-interrupted":
+			c.told = c.stream.told()
+		case "grpc-reset":
+			c.reset, c.follows = "", false
+		default:
+			events++
+			if err := c.note(g, g.index < c.index); err != nil {
+				return err
+			}
+			if g.index < c.index {
+				c.walk = g.index + 1
+				continue
+			}
+			c.index, c.walks = g.index+1, false
+			log = true
+		}
+	}
+	if log {
+		c.approach()
+	}
+	if got := c.Advance(n); got != events {
+		return fmt.Errorf("expected to pass %d events, found %d", events, got)
+	}
+	c.given = nil
+	return nil
+}
+
+// note enters an event into what the page knows: without a word, no message is missing, comes again or comes too early. A last
+// value may follow any that is older, and so may the first event after them.
+func (l *ledger) note(g given, lastValue bool) error {
+	switch {
+	case l.follows && g.seq <= l.lastSeq:
+		return fmt.Errorf("message %d comes after %d", g.seq, l.lastSeq)
+	case l.follows && g.seq != l.lastSeq+1 && !l.values && !lastValue:
+		return fmt.Errorf("message %d follows on %d, and nobody was told", g.seq, l.lastSeq)
+	}
+	l.lastSeq, l.follows, l.values = g.seq, true, lastValue
+	if g.id != "" {
+		l.lastID, l.idSeq = g.id, g.seq
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package fanout_test
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// lateLog is a log that may show what it took some time later, as one that lives elsewhere would. It remembers all that it has
+// shown. Only one goroutine at a time uses it, but for reading.
+type lateLog struct {
+	*replay.Ring
+
+	bounds replay.Bounds
+	late   bool // whether what it takes waits for show
+	next   replay.Position
+	cursor string   // the id of the newest event that it has taken, or what its epoch goes on after
+	taken  []func() // what it has not shown
+	epochs []epoch  // what it has, evicted events included
+}
+
+// epoch is what one epoch of a log has shown.
+type epoch struct {
+	name, after string
+	events      []*replay.Event
+}
+
+func newLateLog(b replay.Bounds, late bool) *lateLog {
+	return &lateLog{Ring: replay.NewRing(b), bounds: b, late: late}
+}
+
+func (l *lateLog) Begin(ctx context.Context, name, after string) error {
+	l.next, l.cursor = replay.Position{Epoch: name}, after
+	l.take(func() {
+		l.epochs = append(l.epochs, epoch{name: name, after: after})
+		_ = l.Ring.Begin(ctx, name, after)
+	})
+	return nil
+}
+
+func (l *lateLog) Append(ctx context.Context, e *replay.Event) error {
+	if e.Position != l.next {
+		return &replay.ConflictError{At: e.Position, Next: l.next}
+	}
+	l.next.Offset++
+	l.cursor = e.ID
+	l.take(func() {
+		newest := &l.epochs[len(l.epochs)-1]
+		newest.events = append(newest.events, e)
+		_ = l.Ring.Append(ctx, e)
+	})
+	return nil
+}
+
+func (l *lateLog) take(do func()) {
+	if l.taken = append(l.taken, do); !l.late {
+		l.show(1)
+	}
+}
+
+// show shows the next n things that it has taken.
+func (l *lateLog) show(n int) {
+	for ; n > 0 && len(l.taken) > 0; n-- {
+		do := l.taken[0]
+		l.taken = l.taken[1:]
+		do()
+	}
+}
+
+// newest returns what is shown of the newest epoch, and its number, which is negative where there is none.
+func (l *lateLog) newest() (e epoch, number int) {
+	if len(l.epochs) == 0 {
+		return epoch{}, -1
+	}
+	return l.epochs[len(l.epochs)-1], len(l.epochs) - 1
+}
+
+// first is the offset of the oldest event of the newest epoch that is held.
+func (l *lateLog) first() int {
+	e, _ := l.newest()
+	return max(0, len(e.events)-l.bounds.Events)
+}
+
+// find returns the index behind the event with an id, as far as the newest epoch still has what follows.
+func (l *lateLog) find(id string, ownIDs bool) (index int, ok bool) {
+	e, _ := l.newest()
+	if ownIDs {
+		name, digits, _ := strings.Cut(id, "-")
+		if n, err := strconv.Atoi(digits); err == nil && name == e.name {
+			return n + 1, n+1 >= l.first() && n < len(e.events)
+		}
+	} else {
+		for i, event := range slices.Backward(e.events[l.first():]) {
+			if event.ID == id {
+				return l.first() + i + 1, true
+			}
+		}
+	}
+	return 0, id != "" && id == e.after && l.first() == 0
+}

@@ -1,0 +1,260 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// TestAnyOrderOfThings does anything in any order, and holds what each client is given against the specification in
+// [clientModel] and against what its page knows: nothing is missing, repeated or out of order unless it was told.
+func TestAnyOrderOfThings(t *testing.T) {
+	for name, mode := range map[string]fanout.LateJoinMode{
+		"none": fanout.None, "all": fanout.All, "latest": fanout.Latest, "since": fanout.Since, "latest by": fanout.LatestBy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				p := drawPlan(rt, mode)
+				var err error
+				synctest.Test(t, func(t *testing.T) { err = p.run(t.Context()) }) // in which rapid must not fail
+				if err != nil {
+					rt.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// plan is a registry's life.
+type plan struct {
+	settings fanout.Settings
+	late     bool // whether the log shows late what it takes
+	history  int  // how many old messages an upstream stream without cursor begins with
+	gaps     bool // whether some messages have no id
+	steps    []step
+}
+
+// step is something that happens. What a number means depends on what it is.
+type step struct {
+	do      func(m *machine, s step) error
+	name    string
+	who     int
+	n, take int
+	d       time.Duration
+}
+
+// GoString is what rapid shows.
+func (s step) GoString() string { return s.String() }
+
+func (s step) String() string {
+	return fmt.Sprintf("%s(%d, %d, %d, %v)", s.name, s.who, s.n, s.take, s.d)
+}
+
+func drawPlan(t *rapid.T, mode fanout.LateJoinMode) plan {
+	events := rapid.IntRange(1, 8).Draw(t, "log")
+	p := plan{
+		settings: withDefaults(fanout.Settings{
+			Bounds:   replay.Bounds{Events: events},
+			LateJoin: fanout.LateJoin{Mode: mode},
+			Skip:     rapid.Bool().Draw(t, "skip"),
+			HasID:    rapid.Bool().Draw(t, "ids"),
+			Resumes:  rapid.Bool().Draw(t, "resumes"),
+			Backoff:  backoff.Policy{Base: 50 * time.Millisecond, Max: 50 * time.Millisecond}, // no step is about as long
+			MaxAge:   time.Duration(rapid.SampledFrom([]int{0, 0, 60}).Draw(t, "max age")) * time.Second,
+		}),
+		late:    rapid.Bool().Draw(t, "late log"),
+		history: rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "history"),
+		gaps:    rapid.Bool().Draw(t, "gaps in ids"),
+	}
+	some := rapid.SliceOfN(rapid.Custom(drawStep), 0, 20) // a slice of slices, as rapid's own are short
+	p.steps = slices.Concat(rapid.SliceOfN(some, 1, 20).Draw(t, "steps")...)
+	return p
+}
+
+func drawStep(t *rapid.T) step {
+	s := step{
+		who:  rapid.IntRange(0, 2).Draw(t, "who"),
+		n:    rapid.IntRange(0, 9).Draw(t, "n"),
+		take: rapid.IntRange(0, 4).Draw(t, "take"),
+	}
+	steps := []struct {
+		name   string
+		weight int
+		do     func(m *machine, s step) error
+	}{
+		{"join", 4, (*machine).join},
+		{"leave", 2, (*machine).leave},
+		{"read", 4, (*machine).read},
+		{"drain", 3, (*machine).drain},
+		{"overdue", 2, (*machine).overdue},
+		{"publish", 6, (*machine).publish},
+		{"accept", 4, (*machine).accept},
+		{"break", 2, (*machine).breakUp},
+		{"refuse", 1, (*machine).refuse},
+		{"end", 1, (*machine).end},
+		{"sleep", 3, (*machine).sleep},
+		{"show", 3, (*machine).show},
+		{"other", 1, (*machine).other},
+	}
+	var names []string
+	for _, one := range steps {
+		names = append(names, slices.Repeat([]string{one.name}, one.weight)...)
+	}
+	s.name = rapid.SampledFrom(names).Draw(t, "what")
+	for _, one := range steps {
+		if one.name == s.name {
+			s.do = one.do
+		}
+	}
+	if s.name == "sleep" {
+		s.d = rapid.SampledFrom([]time.Duration{
+			time.Millisecond, 100 * time.Millisecond, 299 * time.Millisecond, 300 * time.Millisecond, time.Second,
+			fanout.StaleAfter - time.Millisecond, fanout.StaleAfter, 9 * time.Second, 10 * time.Second, time.Minute,
+		}).Draw(t, "how long")
+	}
+	return s
+}
+
+// machine is a registry, an upstream and three pages.
+type machine struct {
+	plan
+	registry  *fanout.Registry
+	published int
+	ids       []ledger     // those that any page had
+	stream    *streamModel // the newest
+	pages     [3]ledger
+	clients   [3]*clientModel // nil while a page is not connected
+	idleSince time.Time       // of the stream, while it is
+}
+
+// run returns what is wrong.
+func (p plan) run(ctx context.Context) error {
+	m := &machine{plan: p, registry: fanout.NewRegistry(ctx, fanout.Limits{Streams: 1})}
+	m.registry.NewLog = func(b replay.Bounds) replay.Log {
+		m.stream.log = newLateLog(b, p.late)
+		return m.stream.log
+	}
+	defer m.close()
+	for i, s := range p.steps {
+		if err := errors.Join(s.do(m, s), m.look()); err != nil {
+			return fmt.Errorf("step %d, %v: %w", i, s, err)
+		}
+	}
+	return m.finish()
+}
+
+// close ends everything, whatever the state is that it is in.
+func (m *machine) close() {
+	for _, c := range m.clients {
+		if c != nil {
+			c.Close()
+		}
+	}
+	m.registry.Close(pump.End{})
+}
+
+// finish has everybody read what there is, and leave.
+func (m *machine) finish() error {
+	if m.stream != nil {
+		m.stream.log.late = false
+	}
+	for who := range m.clients {
+		s := step{who: who, n: 9}
+		for _, do := range []func(step) error{m.show, m.drain, m.leave} {
+			if err := errors.Join(do(s), m.look()); err != nil {
+				return fmt.Errorf("at the end: %w", err)
+			}
+		}
+	}
+	time.Sleep(m.settings.Linger)
+	synctest.Wait()
+	if n, bytes := m.registry.Streams(), m.registry.Bytes(); n != 0 || bytes != 0 {
+		return fmt.Errorf("%d streams with %d bytes are left", n, bytes)
+	}
+	return nil
+}
+
+// look lets things settle, and sees that everybody was told of what is new, and that streams and upstream streams are as they
+// should be.
+func (m *machine) look() error {
+	synctest.Wait()
+	for _, c := range m.clients {
+		if c == nil || !c.idle || c.rang.Load() {
+			continue
+		}
+		pieces, end, err := c.peek(100)
+		if err == nil && (len(pieces) > 0 || end != nil) {
+			err = fmt.Errorf("found %q, %v, of which nobody was told", pieces, end)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.lookAtStreams()
+}
+
+func (m *machine) lookAtStreams() error {
+	st := m.stream
+	if st == nil {
+		return nil
+	}
+	connected := slices.ContainsFunc(m.clients[:], func(c *clientModel) bool { return c != nil && c.stream == st })
+	for {
+		if at := st.current; at != nil && at.ctx.Err() != nil { // for its age, or because nobody is there
+			st.current, st.aged = nil, true
+		}
+		next := st.upstream.next()
+		if next == nil {
+			break
+		}
+		if st.current != nil {
+			return errors.New("two upstream streams at once")
+		}
+		st.current = next
+		if want := m.attempt(); next.Attempt != want {
+			return fmt.Errorf("expected the attempt %v, found %v", want, next.Attempt)
+		}
+	}
+	found := m.registry.Streams() == 1
+	switch {
+	case st.over != "" && found:
+		return errors.New("a stream that is over is still there")
+	case st.over == "" && connected && !found:
+		return errors.New("a stream that pages are connected to is gone")
+	case !connected && found && time.Since(m.idleSince) >= m.settings.Linger:
+		return errors.New("a stream lingers too long")
+	case !connected && !found && st.over == "":
+		if lingers := time.Since(m.idleSince) < m.settings.Linger; lingers && !st.inGap && !st.aged && !st.evicted {
+			return errors.New("a stream lingers too short a time")
+		}
+		st.over = "forgotten"
+	}
+	return nil
+}
+
+// attempt is how the upstream is to be opened now.
+func (m *machine) attempt() fanout.Attempt {
+	st := m.stream
+	want := fanout.Attempt{Reopening: st.accepted, Cursor: st.opener}
+	if st.accepted {
+		if want.Cursor = st.log.cursor; st.log.next.Offset > 0 && !(m.settings.HasID && m.settings.Resumes) {
+			want.Cursor = ""
+		}
+	}
+	if !m.settings.Resumes || st.dropped {
+		want.Cursor = ""
+	}
+	want.HasCursor = want.Cursor != ""
+	return want
+}
