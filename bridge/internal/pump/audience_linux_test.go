@@ -61,9 +61,13 @@ func gather(t testing.TB, n int) *audience {
 	for range n {
 		conn, err := listener.AcceptTCP()
 		require.NoError(t, err)
-		t.Cleanup(func() { conn.Close() })
 		a.conns = append(a.conns, conn)
 	}
+	t.Cleanup(func() {
+		for _, conn := range a.conns {
+			conn.Close()
+		}
+	})
 	return a
 }
 

@@ -1,6 +1,9 @@
 package pump
 
 import (
+	"fmt"
+	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -64,6 +67,7 @@ func (a *audience) park(t testing.TB, l *Loops, events *tape) {
 	for _, conn := range a.conns {
 		require.NoError(t, l.Park(conn, &place{tape: events}, s, func(Outcome) {}))
 	}
+	a.conns = nil
 }
 
 // measure sends b.N events, and reports what each delivery has cost.
@@ -80,7 +84,7 @@ func (a *audience) measure(b *testing.B, send func([]byte)) {
 	}
 	time.Sleep(500 * time.Millisecond)
 	used, h := cpu(b)-before, a.ask(b)
-	if want := b.N * len(a.conns); h.Events != want {
+	if want := b.N * audienceSize; h.Events != want {
 		b.Errorf("%d events of %d", h.Events, want)
 	}
 	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(h.Events), "cpu-µs/delivery")
@@ -93,4 +97,29 @@ func cpu(t testing.TB) time.Duration {
 	var u unix.Rusage
 	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkIdle says how much memory each of 15,000 connections takes to which nothing is written. It is done once.
+func BenchmarkIdle(b *testing.B) {
+	const n = 15_000
+	before := resident(b)
+	a := gather(b, n)
+	b.ReportMetric(float64(resident(b)-before)/n, "B/accepted")
+	l, err := NewLoops(1, nil, nil)
+	require.NoError(b, err)
+	defer l.Close()
+	a.park(b, l, new(tape))
+	time.Sleep(100 * time.Millisecond)
+	b.ReportMetric(float64(resident(b)-before)/n, "B/parked")
+}
+
+// resident is this process's memory.
+func resident(t testing.TB) int {
+	debug.FreeOSMemory()
+	statm, err := os.ReadFile("/proc/self/statm")
+	require.NoError(t, err)
+	var size, pages int
+	_, err = fmt.Sscan(string(statm), &size, &pages)
+	require.NoError(t, err)
+	return pages * os.Getpagesize()
 }
