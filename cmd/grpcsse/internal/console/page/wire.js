@@ -47,6 +47,7 @@ export class Wire {
       return;
     }
     if (this.unwatched || state === "idle") {
+      if (state === "open") this.say("");
       this.wire.dataset.far = nearStates[state];
       return;
     }
