@@ -19,7 +19,7 @@ type clock struct {
 // set makes sure that p is looked at when it is due, but not before the next tick. An entry that is later than that is left
 // behind and means nothing.
 func (c *clock) set(p *parked, now time.Duration) {
-	due := p.due()
+	due := p.due(now)
 	if due == never {
 		return
 	}

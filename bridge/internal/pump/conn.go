@@ -117,10 +117,9 @@ func (c *HTTPConn) Abort() {
 // reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write: nil is the
 // end of what the client sends. ETIMEDOUT, with which the kernel gives up data that nobody acknowledges, is of the second kind.
 func reasonOf(err error) string {
-	for _, left := range []error{nil, syscall.EPIPE, syscall.ECONNRESET, ErrAborted} {
-		if errors.Is(err, left) {
-			return Gone
-		}
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, ErrAborted):
+		return Gone
 	}
 	return Slow
 }

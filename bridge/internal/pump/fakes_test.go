@@ -25,6 +25,7 @@ type client struct {
 	room    int // how many bytes it takes, any number where negative
 	writes  []write
 	broken  error // what writes to it fail with
+	waiting int   // how much of what it took is on its way still
 	fault   error // what the kernel says about its connection
 	left    bool  // whether it closed its side
 	aborted bool
@@ -120,6 +121,12 @@ func (f fakeSocket) Write(pieces [][]byte) (int, error) {
 		return 0, nil
 	}
 	return f.take(pieces), nil
+}
+
+func (f fakeSocket) Waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting
 }
 
 func (f fakeSocket) Fault() error { return f.fault }

@@ -270,6 +270,9 @@ func (l *loop) write(p *parked) bool {
 	blocked := n < size
 	if n > 0 || blocked && !p.blocked {
 		p.taken = l.now
+		if blocked {
+			p.behind = p.sock.Waiting()
+		}
 	}
 	l.block(p, blocked)
 	return !blocked

@@ -119,6 +119,22 @@ func TestAClientThatTakesALittleInTimeStays(t *testing.T) {
 	assert.Empty(t, g.outcomes)
 }
 
+// A socket may take nothing for long although the client takes what it has.
+func TestAClientThatAcknowledgesALittleInTimeStays(t *testing.T) {
+	events, r := new(tape), newRig()
+	g := r.join(events, &Settings{WriteTimeout: 10 * time.Second})
+	g.room, g.waiting = 0, 100
+	events.put("x")
+	for range 10 {
+		r.pass(9 * time.Second)
+		g.waiting--
+	}
+	assert.Empty(t, g.outcomes)
+	r.pass(12 * time.Second)
+	require.Len(t, g.outcomes, 1)
+	assert.Equal(t, Slow, g.outcomes[0].Reason)
+}
+
 // A group that is told of a change while its client is blocked visits nobody; the client's own event does.
 func TestABlockedClientIsNotWrittenTo(t *testing.T) {
 	events, r := new(tape), newRig()

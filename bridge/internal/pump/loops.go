@@ -27,7 +27,7 @@ type Loops struct {
 // ErrClosed is what Park returns after Close.
 var ErrClosed = errors.New("no connection can be parked any more")
 
-// NewLoops starts n loops. When drain is closed, they end each stream with its DrainEnd at a random moment before drainBy,
+// NewLoops starts n loops, at least one. When drain is closed, they end each stream with its DrainEnd at a random moment before drainBy,
 // those that are parked later too. Where the system has no epoll, the error is [errors.ErrUnsupported].
 func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time) (*Loops, error) {
 	return newLoops(n, drain, drainBy, newPoller)
@@ -42,7 +42,7 @@ type poller interface {
 
 func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(*inbox) (poller, error)) (*Loops, error) {
 	l := &Loops{quit: make(chan struct{})}
-	for range n {
+	for range max(1, n) {
 		in := newInbox()
 		p, err := poll(in)
 		if err != nil {

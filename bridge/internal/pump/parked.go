@@ -13,6 +13,7 @@ type parked struct {
 	end   *End   // what the stream is to end with: of the loop's own accord, or, in the stage last, of the cursor's
 
 	taken  time.Duration // when the client last took something; while it takes nothing, since when
+	behind int           // while it takes nothing, how many bytes were on their way to it when that was last looked at
 	ends   time.Duration // when the loop ends the stream; never, where nothing limits it
 	bytes  int64
 	events int
@@ -42,24 +43,31 @@ func (p *parked) outcome(reason string, err error) Outcome {
 	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: err}
 }
 
-// due is when something has to be done about the subscriber although nothing happens; never, where that never comes.
-func (p *parked) due() time.Duration {
+// due is when the subscriber has to be looked at although nothing happens; never, where that never comes.
+func (p *parked) due(now time.Duration) time.Duration {
 	due := never
 	if p.end == nil {
 		due = p.ends
 	}
 	switch {
 	case p.blocked && p.s.WriteTimeout > 0:
-		due = min(due, p.taken+p.s.WriteTimeout)
+		due = min(due, p.taken+p.s.WriteTimeout, now+p.s.WriteTimeout/8)
 	case !p.blocked && p.s.beats():
 		due = min(due, p.taken+p.s.Heartbeat)
 	}
 	return due
 }
 
-// stalled reports that the client took nothing for too long.
+// stalled reports that the client took nothing for too long. A socket takes no more before much of what it holds was sent: so
+// what has reached the client meanwhile counts, as well as looking now and then can tell.
 func (p *parked) stalled(now time.Duration) bool {
-	return p.blocked && p.s.WriteTimeout > 0 && now-p.taken >= p.s.WriteTimeout
+	if !p.blocked || p.s.WriteTimeout == 0 {
+		return false
+	}
+	if behind := p.sock.Waiting(); behind < p.behind {
+		p.behind, p.taken = behind, now
+	}
+	return now-p.taken >= p.s.WriteTimeout
 }
 
 // silent reports that it is time for a heartbeat.

@@ -7,6 +7,8 @@ type socket interface {
 	// Write sends as much of the pieces as the kernel takes now. Less than all, without an error, means that it takes no more
 	// until an event says that the socket is writable.
 	Write(pieces [][]byte) (n int, err error)
+	// Waiting is how many bytes the client has not acknowledged yet.
+	Waiting() int
 	// Fault is why the connection broke, nil where the client has closed it.
 	Fault() error
 	// Close gives the connection up.

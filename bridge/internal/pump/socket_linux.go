@@ -58,6 +58,15 @@ func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 	}
 }
 
+// Waiting implements [socket].
+func (t *tcpSocket) Waiting() int {
+	n, err := unix.IoctlGetInt(t.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // Fault implements [socket].
 func (t *tcpSocket) Fault() error {
 	code, err := unix.GetsockoptInt(t.fd, unix.SOL_SOCKET, unix.SO_ERROR)

@@ -190,7 +190,7 @@ func noticed(t *testing.T, s *site, leave func(*visitor)) {
 		v := s.visit(t, 8<<10)
 		v.read(t, ":\n")
 		if blocked {
-			events.put(string(s.piece(string(make([]byte, 16<<20)))))
+			events.put(string(s.piece(string(make([]byte, 1<<20)))))
 			time.Sleep(50 * time.Millisecond)
 		}
 		leave(v)
@@ -203,7 +203,7 @@ func TestOverTheWireAStalledReaderIsCutOff(t *testing.T) {
 		s.settings.WriteTimeout = 300 * time.Millisecond
 		events := s.topic()
 		v := s.visit(t, 8<<10)
-		events.put(string(s.piece(string(make([]byte, 16<<20)))))
+		events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		began := time.Now()
 		assert.Equal(t, Slow, s.outcome(t).Reason)
 		assert.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
@@ -220,7 +220,7 @@ func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
 		v.read(t, ":\n")
 		for range 4 {
 			time.Sleep(50 * time.Millisecond)
-			events.put(string(s.piece(string(make([]byte, 16<<20)))))
+			events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		}
 		assert.Equal(t, Slow, s.outcome(t).Reason)
 	})

@@ -1,0 +1,143 @@
+package pump
+
+import (
+	"crypto/tls"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// Closing a socket that holds unread bytes resets the connection, and the end of the stream with it.
+func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
+	s := newParkingSite(t)
+	for range 50 {
+		events := s.topic()
+		v := s.visit(t, 0)
+		v.read(t, ":\n")
+		_, err := v.Write(make([]byte, 64<<10))
+		require.NoError(t, err)
+		long := strings.Repeat("x", 100<<10)
+		events.put(string(s.piece(long)))
+		events.finish(End{Frame: []byte("end\n\n")})
+		v.readToEnd(t, long+"end\n\n")
+	}
+}
+
+// What is written to a machine that has vanished fits a send buffer for a long time.
+func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
+	s := newParkingSite(t)
+	s.settings.WriteTimeout = time.Second
+	events := s.topic()
+	v := s.visit(t, 0)
+	v.read(t, ":\n")
+	raw, err := v.SyscallConn()
+	require.NoError(t, err)
+	dropAll := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &dropAll})
+	}))
+	require.NoError(t, err)
+	events.put(string(s.piece("data: 1\n\n")))
+	out := s.outcome(t)
+	assert.Equal(t, Slow, out.Reason)
+	assert.ErrorIs(t, out.Err, unix.ETIMEDOUT)
+}
+
+// Descriptors and slots are used again at once while others stay: nobody gets what is not theirs.
+func TestWhoComesAndGoesDoesNotDisturbOthers(t *testing.T) {
+	s := newParkingSite(t)
+	events := s.topic()
+	constant := make([]*visitor, 0, 20)
+	for range cap(constant) {
+		v := s.visit(t, 0)
+		v.read(t, ":\n")
+		constant = append(constant, v)
+	}
+	before := descriptorsOpen(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 100 {
+				v := s.visit(t, 0)
+				if i%2 == 0 {
+					v.SetLinger(0)
+				}
+				v.Close()
+			}
+		})
+	}
+	for range 100 {
+		events.put(string(s.piece("data: 1\n\n")))
+		time.Sleep(time.Millisecond)
+	}
+	all.Wait()
+	for range 400 {
+		assert.Equal(t, Gone, s.outcome(t).Reason)
+	}
+	assert.InDelta(t, before, descriptorsOpen(t), 3)
+	events.finish(End{Frame: []byte("end\n\n"), Reason: "upstream"})
+	for _, v := range constant {
+		v.readToEnd(t, strings.Repeat("data: 1\n\n", 100)+"end\n\n")
+		assert.Equal(t, "upstream", s.outcome(t).Reason)
+	}
+}
+
+func descriptorsOpen(t *testing.T) int {
+	open, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(open)
+}
+
+func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
+	l, err := NewLoops(1, nil, nil)
+	require.NoError(t, err)
+	server, client := pair(t)
+	ended := make(chan Outcome, 1)
+	require.NoError(t, l.Park(server, NewQueue(1), new(Settings), func(o Outcome) { ended <- o }))
+	l.Close()
+	l.Close()
+	assert.Equal(t, Gone, (<-ended).Reason)
+	_, err = client.Read(make([]byte, 1))
+	assert.Error(t, err, "the connection is closed")
+
+	server, client = pair(t)
+	require.ErrorIs(t, l.Park(server, NewQueue(1), new(Settings), func(Outcome) { t.Error("it was not parked") }), ErrClosed)
+	_, err = server.Write([]byte("x"))
+	require.NoError(t, err, "it is still the caller's")
+	_, err = client.Read(make([]byte, 1))
+	assert.NoError(t, err)
+}
+
+func TestAConnectionThatIsClosedCannotBeParked(t *testing.T) {
+	l, err := NewLoops(1, nil, nil)
+	require.NoError(t, err)
+	defer l.Close()
+	server, _ := pair(t)
+	server.Close()
+	assert.Error(t, l.Park(server, NewQueue(1), new(Settings), func(Outcome) { t.Error("it was not parked") }))
+}
+
+func TestTuneBoundsWhatTheKernelHolds(t *testing.T) {
+	server, _ := pair(t)
+	require.NoError(t, Tune(tls.Server(server, new(tls.Config)), 64<<10, 1500*time.Millisecond))
+	require.NoError(t, Tune(server, 0, 0), "which leaves it as it is")
+	raw, err := server.SyscallConn()
+	require.NoError(t, err)
+	for option, want := range map[int]int{unix.TCP_NOTSENT_LOWAT: 64 << 10, unix.TCP_USER_TIMEOUT: 1500} {
+		require.NoError(t, raw.Control(func(fd uintptr) {
+			got, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, option)
+			assert.NoError(t, err)
+			assert.Equal(t, want, got)
+		}))
+	}
+	here, _ := net.Pipe()
+	defer here.Close()
+	assert.NoError(t, Tune(here, 1, time.Second), "no TCP connection is left alone")
+}
