@@ -3,7 +3,7 @@
 import { Backstage, patience } from "./backstage.js";
 import { Chart } from "./chart.js";
 import { House } from "./house.js";
-import { part } from "./part.js";
+import { make, part } from "./part.js";
 import { count } from "./words.js";
 
 /**
@@ -110,7 +110,7 @@ class Board {
    */
   say(text, tone = "", stays = 0) {
     const verdict = part(this.section, ".verdict");
-    verdict.textContent = text;
+    verdict.replaceChildren(make(tone ? "b" : "span", "", text));
     verdict.dataset.tone = tone;
     this.#silent = performance.now() + stays;
   }
@@ -132,7 +132,10 @@ function judge(f) {
   const wrong = Number(f.ledger.gaps) + Number(f.ledger.repeats) + Number(f.ledger.disorders);
   if (wrong > 0) return [`The ledger does not add up: ${count(wrong, "event")} went wrong.`, "bad"];
   if (!f.upstream.running) return [`The gRPC server is dead. ${count(f.connected, "browser")} stay connected, and wait.`, "wait"];
-  if (f.stalled > 0) return [`${count(f.stalled, "browser")} read nothing. The others do not notice.`, "wait"];
+  if (f.stalled > 0) {
+    const others = f.current >= f.browsers - f.stalled ? "The others do not notice." : "Others catch up.";
+    return [`${count(f.stalled, "browser")} read nothing. ${others}`, "wait"];
+  }
   if (f.current < f.browsers) return [`${count(f.browsers - f.current, "browser")} catch up.`, "wait"];
   if (Number(f.ledger.resets) > 0) return ["Every browser has the newest event, and was told what it had to leave out.", "wait"];
   return ["Every browser has every event, once and in order.", "good"];
