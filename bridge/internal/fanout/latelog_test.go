@@ -17,6 +17,7 @@ type lateLog struct {
 	bounds replay.Bounds
 	late   bool // whether what it takes waits for show
 	next   replay.Position
+	after  string   // what the epoch goes on after that it has taken
 	cursor string   // the id of the newest event that it has taken, or what its epoch goes on after
 	taken  []func() // what it has not shown
 	epochs []epoch  // what it has, evicted events included
@@ -33,7 +34,7 @@ func newLateLog(b replay.Bounds, late bool) *lateLog {
 }
 
 func (l *lateLog) Begin(ctx context.Context, name, after string) error {
-	l.next, l.cursor = replay.Position{Epoch: name}, after
+	l.next, l.after, l.cursor = replay.Position{Epoch: name}, after, after
 	l.take(func() {
 		l.epochs = append(l.epochs, epoch{name: name, after: after})
 		_ = l.Ring.Begin(ctx, name, after)

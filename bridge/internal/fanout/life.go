@@ -38,7 +38,9 @@ func (l *life) run(ctx context.Context) pump.End {
 			return ending.End
 		case aged: // which says nothing of the upstream
 		case ending.Fate == Refused && a.HasCursor && l.recorder.events == 0:
-			l.recorder.refused()
+			if l.recorder.refused(); l.stream.registry.abandon(l.stream) {
+				return ending.End
+			}
 			continue
 		case ending.Fate != Broken || !l.accepted:
 			return ending.End

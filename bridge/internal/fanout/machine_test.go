@@ -209,7 +209,7 @@ func (m *machine) lookAtStreams() error {
 	if st == nil {
 		return nil
 	}
-	connected := slices.ContainsFunc(m.clients[:], func(c *clientModel) bool { return c != nil && c.stream == st })
+	connected := m.connected()
 	for {
 		if at := st.current; at != nil && at.ctx.Err() != nil { // for its age, or because nobody is there
 			st.current, st.aged = nil, true
@@ -218,8 +218,11 @@ func (m *machine) lookAtStreams() error {
 		if next == nil {
 			break
 		}
-		if st.current != nil {
+		switch {
+		case st.current != nil:
 			return errors.New("two upstream streams at once")
+		case next.Reopening && !connected:
+			return errors.New("an upstream stream is opened again that nobody wants")
 		}
 		st.current = next
 		if want := m.attempt(); next.Attempt != want {
@@ -241,6 +244,11 @@ func (m *machine) lookAtStreams() error {
 		st.over = "forgotten"
 	}
 	return nil
+}
+
+// connected reports whether any page is connected to the newest stream.
+func (m *machine) connected() bool {
+	return slices.ContainsFunc(m.clients[:], func(c *clientModel) bool { return c != nil && c.stream == m.stream })
 }
 
 // attempt is how the upstream is to be opened now.

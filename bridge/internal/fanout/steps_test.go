@@ -194,11 +194,16 @@ func (m *machine) accept(s step) error {
 		st.sent = seq
 	}
 	at.accepted = true
+	first := !st.accepted
 	st.accept()
 	if st.dropped = false; s.n%2 == 0 || st.sent == m.published { // else an event says so
 		at.accept()
 	}
-	return m.send()
+	err := m.send()
+	if first && st.log.after != at.Cursor {
+		return fmt.Errorf("expected the log to go on after %q, found %q", at.Cursor, st.log.after)
+	}
+	return err
 }
 
 // breakUp ends an upstream stream that may be opened again.
@@ -226,6 +231,7 @@ func (m *machine) refuse(step) error {
 		st.over = "refused"
 	} else {
 		st.refused, st.dropped = at.Cursor, true
+		st.aged = st.aged || !m.connected()
 	}
 	at.end(fanout.Refused, "refused")
 	return nil
