@@ -45,8 +45,10 @@ func TestACrowdOutlivesItsUpstream(t *testing.T) {
 	click(t, tab, "#crowd .kill")
 	eventuallyFigure(t, tab, "streams", "=== 0")
 	eventually(t, tab, `document.querySelector("#crowd .verdict").textContent.includes("40 browsers stay connected")`)
+	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "interrupted"`) // said after five seconds
 	before := figure(t, tab, "deliveries")
 	click(t, tab, "#crowd .restart")
+	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "open"`)
 	eventuallyFigure(t, tab, "deliveries", fmt.Sprintf("> %d", before+200))
 
 	click(t, tab, "#crowd .stall")
