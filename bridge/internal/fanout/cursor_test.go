@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/replay"
 )
 
 func TestPeekGivesAboutWhatIsAskedFor(t *testing.T) {
@@ -26,6 +28,42 @@ func TestPeekGivesAboutWhatIsAskedFor(t *testing.T) {
 			assert.Equal(t, want, c.Advance(want))
 			assert.Equal(t, string(pieces[0]) == "data: d\n\n", end != nil, "the end follows the last")
 		}
+	})
+}
+
+func TestPeekGivesManyEventsAtOnce(t *testing.T) {
+	for _, mode := range []fanout.LateJoinMode{fanout.All, fanout.LatestBy} {
+		inWorld(t, fanout.Settings{Bounds: replay.Bounds{Events: 1000}, LateJoin: fanout.LateJoin{Mode: mode}}, func(w *world) {
+			_, up := w.live()
+			var want []string
+			for i := range 200 {
+				want = append(want, strconv.Itoa(i))
+				require.NoError(t, up.send(want[i]+"@"+want[i]))
+			}
+			up.end(fanout.Over, "done")
+			c := w.clients[0]
+			pieces, end := c.Peek(nil, testLimit)
+			assert.Len(t, pieces, 200)
+			assert.NotNil(t, end)
+			assert.Equal(t, append(want, "end: done"), c.read())
+		})
+	}
+}
+
+func TestLastValuesComeManyAtOnce(t *testing.T) {
+	s := fanout.Settings{HasID: true, Bounds: replay.Bounds{Events: 10}, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}
+	inWorld(t, s, func(w *world) {
+		_, up := w.live()
+		for i := range 200 {
+			require.NoError(t, up.send(strconv.Itoa(i)+"@"+strconv.Itoa(i)))
+		}
+		c := w.join(fanout.Newcomer{})
+		pieces, _ := c.Peek(nil, testLimit)
+		assert.Len(t, pieces, 200)
+		pieces, _ = c.Peek(nil, 1000)
+		assert.InDelta(t, 100, len(pieces), 10, "about as much as was asked for")
+		c.Advance(len(pieces))
+		assert.Equal(t, "199", c.read()[199-len(pieces)])
 	})
 }
 

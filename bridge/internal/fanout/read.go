@@ -33,7 +33,7 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 // follows the old one. It reports not ok where that is the subscriber's own fault, for which it is to be ended.
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()
-	for {
+	for range placesAtOnce {
 		if s.pos.Epoch == "" && !s.place() {
 			return true, true
 		}
@@ -52,7 +52,11 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			return false, false
 		}
 	}
+	return false, true // whoever overtakes it so fast makes it read again soon
 }
+
+// placesAtOnce is how many places a subscriber is given at most before it reads from one.
+const placesAtOnce = 10
 
 // skipAhead has the subscriber skip what it has not read if it was overdue when it could not take anything, and still is.
 func (s *Subscriber) skipAhead() {
@@ -103,10 +107,12 @@ func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 		switch got := len(b.events) - n; {
 		case err != nil && n > 0: // what is in the batch is whole; the next one finds out what follows
 			return false, nil
-		case err != nil || got == 0:
+		case err != nil:
 			return true, err
 		case b.cut(n, limit):
 			return false, nil
+		case got < readAtOnce:
+			return true, nil
 		default:
 			at.Offset += uint64(got)
 		}

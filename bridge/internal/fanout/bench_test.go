@@ -1,0 +1,51 @@
+package fanout_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+)
+
+// directUpstream hands its sink to whoever waits for it, and waits for the end.
+type directUpstream chan fanout.Sink
+
+func (u directUpstream) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Ending {
+	sink.Accepted(nil)
+	u <- sink
+	<-ctx.Done()
+	return fanout.Ending{}
+}
+
+// BenchmarkDeliver measures what one event costs for one of 5,000 subscribers that had none left: what a loop does that parks
+// their connections, without the connections.
+func BenchmarkDeliver(b *testing.B) {
+	const subscribers = 5000
+	r := fanout.NewRegistry(b.Context(), fanout.Limits{})
+	defer r.Close(pump.End{})
+	upstream := make(directUpstream)
+	settings := withDefaults(fanout.Settings{Bounds: replay.Bounds{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute}})
+	all := make([]*fanout.Subscriber, subscribers)
+	for i := range all {
+		all[i], _ = r.Join("key", fanout.Newcomer{Form: frame.Form{Chunked: true}}, func() (fanout.Settings, fanout.Upstream) {
+			return settings, upstream
+		})
+	}
+	sink := <-upstream
+	event := eventOf(kilobyte)
+	pieces := make([][]byte, 0, 64)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%subscribers == 0 {
+			_ = sink.Event(b.Context(), event)
+		}
+		s := all[i%subscribers]
+		got, _ := s.Peek(pieces, 64<<10)
+		s.Advance(len(got))
+		s.Peek(pieces, 64<<10)
+	}
+}
