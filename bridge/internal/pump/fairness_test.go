@@ -67,11 +67,12 @@ func TestALargeTopicDoesNotHoldUpASmallOne(t *testing.T) {
 func TestALongBacklogDoesNotHoldUpOthers(t *testing.T) {
 	r, log, events := newRig(), new(tape), new(tape)
 	log.put(slices.Repeat([]string{"0123456789"}, 20_000)...)
-	behind := r.join(log, new(Settings))
 	others := crowd(r, 100, events, new(Settings))
+	behind := r.join(log, new(Settings))
 	late := r.join(log, new(Settings))
 	r.once()
 	require.NotEmpty(t, late.seen())
+	require.Less(t, len(behind.text()), 200_000, "it is not written all at once")
 	written := len(behind.seen())
 	events.put("a")
 	r.once()
@@ -91,6 +92,7 @@ func TestManyWhoComeOrGoDoNotHoldUpAnEvent(t *testing.T) {
 		guests = append(guests, r.join(new(tape), &Settings{Comment: []byte(":\n")}))
 	}
 	r.once()
+	assert.LessOrEqual(t, writesTo(guests), arrivalsPerStep)
 	events.put("a")
 	r.once()
 	assert.Equal(t, "a", lone.text())
@@ -107,4 +109,34 @@ func TestManyWhoComeOrGoDoNotHoldUpAnEvent(t *testing.T) {
 	assert.LessOrEqual(t, r.ended, 2*eventsPerStep)
 	r.settle()
 	assert.Equal(t, len(guests), r.ended)
+}
+
+func TestARoundReachesAllWhateverHappensMeanwhile(t *testing.T) {
+	r, events := newRig(), new(tape)
+	guests := crowd(r, 4*turnsPerStep, events, new(Settings))
+	events.put("a")
+	r.once() // some were visited, most were not
+	visited := slices.Clone(guests[:0])
+	waiting := slices.Clone(guests[:0])
+	for _, g := range guests {
+		if len(g.seen()) > 0 {
+			visited = append(visited, g)
+		} else {
+			waiting = append(waiting, g)
+		}
+	}
+	require.NotEmpty(t, visited)
+	require.NotEmpty(t, waiting)
+	for i := range 20 {
+		visited[i*10].leave(nil)
+		waiting[i*10].leave(nil)
+	}
+	r.once()
+	events.put("b")
+	r.settle()
+	for _, g := range guests {
+		if len(g.closed) == 0 {
+			require.Equal(t, "ab", g.text())
+		}
+	}
 }

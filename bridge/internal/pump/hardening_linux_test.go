@@ -2,6 +2,7 @@ package pump
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -48,6 +49,17 @@ func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 	out := s.outcome(t)
 	assert.Equal(t, Slow, out.Reason)
 	assert.ErrorIs(t, out.Err, unix.ETIMEDOUT)
+}
+
+func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
+	s := newParkingSite(t)
+	s.settings.WriteTimeout = 300 * time.Millisecond
+	events := s.topic()
+	v := s.visit(t, 8<<10)
+	events.put(string(s.piece(string(make([]byte, 1<<20)))))
+	require.Equal(t, Slow, s.outcome(t).Reason)
+	_, err := io.Copy(io.Discard, v.body)
+	assert.ErrorIs(t, err, unix.ECONNRESET)
 }
 
 // Descriptors and slots are used again at once while others stay: nobody gets what is not theirs.

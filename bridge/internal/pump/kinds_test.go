@@ -208,6 +208,13 @@ func TestAStreamEndsInGoodOrder(t *testing.T) {
 			},
 			to: 20 * time.Second, reason: "drain",
 		},
+		"by an age that comes first": {
+			settings: func(s *Settings) {
+				draining(10_000 * time.Hour)(s)
+				s.MaxAge, s.AgeEnd = time.Minute, End{Frame: []byte("data: old\n\n"), Comeback: time.Second, Reason: "max_age"}
+			},
+			from: 48 * time.Second, to: time.Minute + resolution, reason: "max_age",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

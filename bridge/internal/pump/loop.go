@@ -250,13 +250,11 @@ func (l *loop) visit(p *parked) {
 
 // write writes the batch, and reports whether p may be told more.
 func (l *loop) write(p *parked) bool {
-	n, size := 0, l.batch.size()
-	if size > 0 {
-		var err error
-		if n, err = p.sock.Write(l.batch.pieces); err != nil {
-			l.finish(p, p.outcome(reasonOf(err), err), plainly)
-			return false
-		}
+	size := l.batch.size()
+	n, err := p.sock.Write(l.batch.pieces)
+	if err != nil {
+		l.finish(p, p.outcome(reasonOf(err), err), plainly)
+		return false
 	}
 	l.batch.settle(p, n)
 	if p.stage == last && p.rest == nil {

@@ -119,6 +119,18 @@ func TestAClientThatTakesALittleInTimeStays(t *testing.T) {
 	assert.Empty(t, g.outcomes)
 }
 
+func TestAnEventWithoutRoomGivesNoTime(t *testing.T) {
+	r := newRig()
+	g := r.join(new(tape), &Settings{Comment: []byte(":\n"), WriteTimeout: 10 * time.Second})
+	g.room = 0
+	for range 6 {
+		r.pass(2 * time.Second)
+		g.tell(event{key: g.key, writable: true})
+	}
+	require.Len(t, g.outcomes, 1)
+	assert.Equal(t, Slow, g.outcomes[0].Reason)
+}
+
 // A socket may take nothing for long although the client takes what it has.
 func TestAClientThatAcknowledgesALittleInTimeStays(t *testing.T) {
 	events, r := new(tape), newRig()
