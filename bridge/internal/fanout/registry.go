@@ -120,7 +120,7 @@ func (r *Registry) end(st *stream, e *pump.End) {
 // read any more. Join fails from now on. A second call waits likewise.
 func (r *Registry) Close(end pump.End) {
 	for _, st := range r.close() {
-		st.finish(&end)
+		st.finish(&end) // before the upstream ends, which would be told otherwise
 		r.end(st, &end)
 	}
 	r.running.Wait()

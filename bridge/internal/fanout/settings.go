@@ -24,7 +24,7 @@ type Settings struct {
 	// Skip lets a subscriber that is slow go on as a newcomer does. Otherwise it is ended with Slow.
 	Skip bool
 	Slow pump.End
-	// Linger is how long the stream stays after its last subscriber has left.
+	// Linger is how long the stream stays after its last subscriber has left; where it is not positive, not at all.
 	Linger time.Duration
 	// MaxAge is how long an upstream stream is read, minus up to 20 % at random, before another one is opened; 0 is for ever.
 	MaxAge time.Duration
