@@ -12,7 +12,8 @@ type batch struct {
 	resumed     *frame.Frame // nil where there is none, as the other two
 	reset       *frame.Frame
 	events      []*replay.Event
-	size        int // of their blocks
+	prev        *frame.Frame // what the first event can refer to, nil where there is nothing
+	size        int          // of their blocks
 	interrupted *frame.Frame
 	gap         uint32 // the number of the gap that interrupted tells of
 }
@@ -64,8 +65,17 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 	}
 	notice(b.resumed)
 	notice(b.reset)
-	for _, e := range b.events {
+	prev := b.prev
+	for i, e := range b.events {
+		if i > 0 {
+			prev = nil
+			if before := b.events[i-1]; e.Offset == before.Offset+1 {
+				prev = before.Frame
+			}
+		}
 		switch {
+		case !lines && prev != nil:
+			dst = append(dst, e.Frame.After(prev, form))
 		case !lines:
 			dst = append(dst, e.Frame.Bytes(form))
 		case form == frame.Form{}:

@@ -42,6 +42,7 @@ func (s *Subscriber) settle() {
 // displace takes the place from a subscriber that is to be told why. early says that it is to get all of the epoch, if it can.
 func (s *Subscriber) displace(reason resetReason, early bool) {
 	s.pos, s.reset, s.early, s.cursor, s.started = replay.Position{}, reason, early, false, false
+	s.linked = false
 }
 
 // resume puts the subscriber behind the event whose id it came with, and reports false where the log does not have that.

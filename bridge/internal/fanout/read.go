@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/replay"
 )
@@ -23,6 +24,7 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 		return &st.settings.Slow
 	}
 	s.addNotices(b, atEnd && st.end == nil)
+	s.link(b)
 	if atEnd && st.end != nil && b.reaches(st.endAt, s.pos) {
 		return st.end
 	}
@@ -143,6 +145,25 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 		}
 		return false, nil
 	}
+}
+
+// link finds what the first event of a batch can refer to: the one before it, if the subscriber's connection has had that last,
+// and a coding that makes use of it.
+func (s *Subscriber) link(b *batch) {
+	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.resumed != nil || b.reset != nil {
+		return
+	}
+	before := b.events[0].Position
+	if before.Offset--; before.Offset+1 != s.pos.Offset {
+		return
+	}
+	n := len(b.events)
+	all, err := s.stream.log.Read(b.events, before, 1)
+	if err == nil && len(all) > n { // it may have been given up
+		b.prev = all[n].Frame
+		all[n] = nil
+	}
+	b.events = all[:n]
 }
 
 // addNotices adds to a batch what the subscriber is told beside its events; atEnd says that those are all that there are.

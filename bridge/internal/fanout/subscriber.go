@@ -27,6 +27,7 @@ type Subscriber struct {
 	cursor bool // it came with an id to go on after
 	// It has read from its place. Until then it cannot be late: where the place is overtaken, it gets another one.
 	started bool
+	linked  bool // the event before pos is what its connection has had last, so that the next one can refer to it
 	near    bool // it has been less than half of the log behind
 	behind  bool // it was more than that behind when it could not take anything
 	closed  bool
@@ -118,11 +119,11 @@ func (s *Subscriber) Advance(n int) (events int) {
 		return 0
 	}
 	if n > 0 && b.resumed != nil {
-		s.told = 0
+		s.told, s.linked = 0, false
 		n--
 	}
 	if n > 0 && b.reset != nil {
-		s.reset = noReset
+		s.reset, s.linked = noReset, false
 		n--
 	}
 	if events = min(n, len(b.events)); events > 0 {
@@ -130,9 +131,16 @@ func (s *Subscriber) Advance(n int) (events int) {
 		n -= events
 	}
 	if n > 0 && b.interrupted != nil {
-		s.told = b.gap
+		s.told, s.linked = b.gap, false
 	}
 	return events
+}
+
+// Interjected implements [pump.Cursor].
+func (s *Subscriber) Interjected() {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	s.linked = false
 }
 
 // pass moves the place behind events. The lock is held.
@@ -145,10 +153,10 @@ func (s *Subscriber) pass(events []*replay.Event) {
 		}
 	}
 	if last.Offset < s.pos.Offset { // one of the last values
-		s.walk = last.Offset + 1
+		s.walk, s.linked = last.Offset+1, false
 		return
 	}
-	s.pos.Offset, s.walk = last.Offset+1, walked
+	s.pos.Offset, s.walk, s.linked = last.Offset+1, walked, true
 	s.settle()
 }
 

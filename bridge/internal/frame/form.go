@@ -25,8 +25,8 @@ func (f Form) Preface() []byte {
 }
 
 // Append appends a piece of a stream in this form. A piece is one or more whole blocks, or a line of one that is yet to come; an
-// empty one is nothing. It allocates only where dst has no room. Compressing costs about as much for two bytes as for two
-// hundred: a piece that is sent again and again, such as a heartbeat, is best appended once and kept.
+// empty one is nothing. It allocates only where dst has no room. What is short hardly becomes shorter, and only one connection
+// has anything of it: it is stored as it is.
 func (f Form) Append(dst, piece []byte) []byte {
 	if len(piece) == 0 {
 		return dst
@@ -34,7 +34,11 @@ func (f Form) Append(dst, piece []byte) []byte {
 	if f.Encoding != Identity {
 		c := takeCompressor()
 		defer c.giveBack()
-		piece = c.compress(f.Encoding, piece, nil)
+		if len(piece) < worthwhile {
+			piece = c.store(f.Encoding, piece)
+		} else {
+			piece = c.compress(f.Encoding, piece, nil)
+		}
 	}
 	if f.Chunked {
 		return appendChunk(dst, piece)

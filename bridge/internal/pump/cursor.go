@@ -11,6 +11,9 @@ type Cursor interface {
 	Peek(dst [][]byte, limit int) (pieces [][]byte, end *End)
 	// Advance moves the cursor behind the first n pieces of the last Peek, and returns how many events they hold.
 	Advance(n int) (events int)
+	// Interjected says that the pump has written something of its own since the last Advance: what the client has read last is
+	// not the cursor's any more, and the next piece must not refer to it.
+	Interjected()
 	// Overdue reports that a subscriber that takes nothing now is so far behind that it is to be cut off.
 	Overdue() bool
 	// Topic is where the cursor learns that there is more. All cursors of one shared stream have the same one.

@@ -266,6 +266,8 @@ func (h *head) Advance(n int) int {
 	return n
 }
 
+func (h *head) Interjected() {}
+
 func (h *head) Overdue() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -28,6 +28,7 @@ func (p *place) Peek(dst [][]byte, _ int) ([][]byte, *End) {
 
 func (p *place) Advance(n int) int { p.at += n; return n }
 func (p *place) Overdue() bool     { return false }
+func (p *place) Interjected()      {}
 
 const audienceSize = 5000
 

@@ -298,6 +298,7 @@ func (l *loop) alarm(p *parked) {
 	}
 	if p.silent(l.now) {
 		l.batch.beat(p)
+		p.cur.Interjected()
 		l.write(p)
 	}
 	if p.done != nil {

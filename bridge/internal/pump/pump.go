@@ -137,6 +137,7 @@ func (p *pump) beat() bool {
 		return true
 	}
 	p.pieces, p.own = append(p.pieces[:0], b), 1
+	p.cur.Interjected()
 	return p.write()
 }
 

@@ -108,6 +108,9 @@ func (q *Queue) tell() {
 // Topic implements [Cursor].
 func (q *Queue) Topic() Topic { return q }
 
+// Interjected implements [Cursor]: its pieces refer to nothing.
+func (q *Queue) Interjected() {}
+
 // Overdue implements [Cursor]: its producer waits for whoever is slow.
 func (q *Queue) Overdue() bool { return false }
 

@@ -1,0 +1,38 @@
+package frame
+
+import "encoding/binary"
+
+// worthwhile is from which length on a piece for one connection is compressed: shorter ones lose a seventh at best, for more
+// time than all else about them takes.
+const worthwhile = 512
+
+// store returns a piece, shorter than worthwhile, in a coding other than Identity, as it is. The result is valid until the next
+// call.
+func (c *compressor) store(e Encoding, piece []byte) []byte {
+	c.out = appendStored(c.out[:0], e, piece)
+	return c.out
+}
+
+// flush is an empty deflate block, behind which decoders give out what they have (RFC 1951, 3.2.4).
+const flush = "\x00\x00\x00\xff\xff"
+
+func appendStored(dst []byte, e Encoding, piece []byte) []byte {
+	n := uint16(len(piece))
+	if e == Gzip {
+		dst = append(dst, 0) // a block without compression that is not the last
+		dst = binary.LittleEndian.AppendUint16(dst, n)
+		dst = binary.LittleEndian.AppendUint16(dst, ^n)
+		dst = append(dst, piece...)
+		return append(dst, flush...)
+	}
+	dst = append(dst, "\x28\xb5\x2f\xfd"...) // a frame (RFC 8878, 3.1.1) of a single segment,
+	if n < 256 {
+		dst = append(dst, 0x20, byte(n)) // whose length takes one byte,
+	} else {
+		dst = append(dst, 0x60) // or two
+		dst = binary.LittleEndian.AppendUint16(dst, n-256)
+	}
+	header := 1 | uint32(n)<<3 // with a block that is the last, and raw
+	dst = append(dst, byte(header), byte(header>>8), byte(header>>16))
+	return append(dst, piece...)
+}
