@@ -115,28 +115,37 @@ func TestARoundReachesAllWhateverHappensMeanwhile(t *testing.T) {
 	r, events := newRig(), new(tape)
 	guests := crowd(r, 4*turnsPerStep, events, new(Settings))
 	events.put("a")
-	r.once() // some were visited, most were not
-	visited := slices.Clone(guests[:0])
-	waiting := slices.Clone(guests[:0])
-	for _, g := range guests {
-		if len(g.seen()) > 0 {
-			visited = append(visited, g)
-		} else {
-			waiting = append(waiting, g)
-		}
-	}
+	r.once()
+	visited, waiting := apart(guests, 1)
 	require.NotEmpty(t, visited)
 	require.NotEmpty(t, waiting)
 	for i := range 20 {
 		visited[i*10].leave(nil)
 		waiting[i*10].leave(nil)
 	}
-	r.once()
+	r.settle()
+	_, missed := apart(guests, 1)
+	require.Len(t, missed, 20, "those that have left")
+
 	events.put("b")
+	r.once()
+	events.put("c") // to those who have b already as well
 	r.settle()
 	for _, g := range guests {
 		if len(g.closed) == 0 {
-			require.Equal(t, "ab", g.text())
+			require.Equal(t, "abc", g.text())
 		}
 	}
+}
+
+// apart tells those who have got so many bytes from those who have not.
+func apart(guests []*guest, bytes int) (got, missed []*guest) {
+	for _, g := range guests {
+		if len(g.text()) >= bytes {
+			got = append(got, g)
+		} else {
+			missed = append(missed, g)
+		}
+	}
+	return got, missed
 }

@@ -136,6 +136,30 @@ func TestAConnectionThatIsClosedCannotBeParked(t *testing.T) {
 	assert.Error(t, l.Park(server, NewQueue(1), new(Settings), func(Outcome) { t.Error("it was not parked") }))
 }
 
+func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
+	l, err := NewLoops(1, nil, nil)
+	require.NoError(t, err)
+	defer l.Close()
+	server, client := pair(t)
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = 1
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &none))
+	ended := make(chan Outcome, 1)
+	q := NewQueue(10)
+	err = l.Park(server, q, new(Settings), func(o Outcome) { ended <- o })
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	require.NoError(t, err)
+	q.End(End{Frame: []byte("end")})
+	got, err := io.ReadAll(client)
+	require.NoError(t, err)
+	assert.Equal(t, "end", string(got))
+	<-ended
+	_, err = server.Write([]byte("x"))
+	assert.ErrorIs(t, err, net.ErrClosed)
+}
+
 func TestTuneBoundsWhatTheKernelHolds(t *testing.T) {
 	server, _ := pair(t)
 	require.NoError(t, Tune(tls.Server(server, new(tls.Config)), 64<<10, 1500*time.Millisecond))

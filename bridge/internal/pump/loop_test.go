@@ -91,6 +91,28 @@ func TestAnEndThatDoesNotFitFollowsTheCutPieceAndNothingElse(t *testing.T) {
 	assert.Equal(t, Outcome{Reason: "max_age", Events: 3, Bytes: int64(len(g.text()))}, g.outcomes[0])
 }
 
+func TestWhatTheLoopSaysIsNotMixedUp(t *testing.T) {
+	r := newRig()
+	first := r.join(new(tape), &Settings{Comment: []byte(": first\n")})
+	first.room = 4
+	r.settle()
+	second := r.join(new(tape), &Settings{Comment: []byte(": second\n")})
+	r.settle()
+	first.setRoom(-1)
+	r.settle()
+	assert.Equal(t, ": first\n", first.text())
+	assert.Equal(t, ": second\n", second.text())
+}
+
+func TestATimeFarAwayIsKept(t *testing.T) {
+	r := newRig()
+	g := r.join(new(tape), &Settings{MaxAge: 24 * time.Hour, AgeEnd: End{Frame: []byte("old"), Reason: "max_age"}})
+	r.pass(19 * time.Hour)
+	assert.Empty(t, g.outcomes)
+	r.pass(5*time.Hour + resolution)
+	assert.Len(t, g.outcomes, 1)
+}
+
 func TestAGoodbyeWaitsNoLongerThanTheWriteTimeout(t *testing.T) {
 	r := newRig()
 	s := &Settings{MaxAge: time.Second, AgeEnd: End{Frame: []byte("old")}, WriteTimeout: 10 * time.Second}
