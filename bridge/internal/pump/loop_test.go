@@ -96,12 +96,12 @@ func TestWhatTheLoopSaysIsNotMixedUp(t *testing.T) {
 	first := r.join(new(tape), &Settings{Comment: []byte(": first\n")})
 	first.room = 4
 	r.settle()
-	second := r.join(new(tape), &Settings{Comment: []byte(": second\n")})
+	second := r.join(new(tape), &Settings{Comment: []byte(": next\n")})
 	r.settle()
 	first.setRoom(-1)
 	r.settle()
 	assert.Equal(t, ": first\n", first.text())
-	assert.Equal(t, ": second\n", second.text())
+	assert.Equal(t, ": next\n", second.text())
 }
 
 func TestATimeFarAwayIsKept(t *testing.T) {
