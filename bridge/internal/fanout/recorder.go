@@ -32,9 +32,10 @@ type cursor struct {
 }
 
 // openerCursor returns the cursor that the first upstream stream is opened with. The bridge's own ids mean nothing to an
-// upstream.
+// upstream. Where newcomers need what a stream begins with, it begins there: behind one browser's cursor nobody else would get a
+// snapshot, or the values of before.
 func openerCursor(s *Settings, n Newcomer) cursor {
-	if !s.Resumes || !n.HasCursor || n.Malformed {
+	if !s.Resumes || !n.HasCursor || n.Malformed || s.LateJoin.Mode == Since || s.LateJoin.Mode == LatestBy {
 		return cursor{}
 	}
 	if _, own := parsePosition(n.LastEventID); own && !s.HasID {

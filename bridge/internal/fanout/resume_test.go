@@ -51,6 +51,12 @@ func TestTheOpenersCursorOpensTheUpstream(t *testing.T) {
 		"the bridge's own":   {fanout.Settings{Resumes: true}, newcomer("k3v7aaaa-4"), fanout.Attempt{}},
 		"none that it takes": {fanout.Settings{HasID: true}, newcomer("4711"), fanout.Attempt{}},
 		"none":               {fanout.Settings{HasID: true, Resumes: true}, fanout.Newcomer{}, fanout.Attempt{}},
+		"a snapshot first": {
+			fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.Since}}, newcomer("4711"), fanout.Attempt{},
+		},
+		"all values first": {
+			fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}, newcomer("4711"), fanout.Attempt{},
+		},
 		"malformed": {
 			fanout.Settings{HasID: true, Resumes: true}, fanout.Newcomer{LastEventID: "a b", Malformed: true}, fanout.Attempt{},
 		},

@@ -20,7 +20,8 @@ func (m *machine) join(s step) error {
 	subscriber, err := m.registry.Join("key", n, func() (fanout.Settings, fanout.Upstream) {
 		made = true
 		m.stream = &streamModel{settings: &m.settings, upstream: newFakeUpstream()}
-		if _, _, own := positionOf(n.Cursor); n.HasCursor && (m.settings.HasID || !own) {
+		fromBeginning := m.settings.LateJoin.Mode == fanout.Since || m.settings.LateJoin.Mode == fanout.LatestBy
+		if _, _, own := positionOf(n.Cursor); n.HasCursor && (m.settings.HasID || !own) && !fromBeginning {
 			m.stream.opener = n.Cursor
 		}
 		return m.settings, m.stream.upstream
