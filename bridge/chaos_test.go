@@ -1,12 +1,16 @@
 package bridge_test
 
 import (
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,7 +46,7 @@ func (p *tape) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer
 	}
 	for stream.Context().Err() == nil {
 		for ; n < p.newest.Load(); n++ {
-			if err := stream.Send(&streamv1.Event{Sequence: n + 1}); err != nil {
+			if err := stream.Send(&streamv1.Event{Sequence: n + 1, Text: textOn(n + 1)}); err != nil {
 				return err
 			}
 		}
@@ -51,6 +55,9 @@ func (p *tape) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer
 	return stream.Context().Err()
 }
 
+// textOn is what an event of the tape says.
+func textOn(n int64) string { return fmt.Sprintf("number %d on the tape", n) }
+
 // record is what one EventSource saw over all of its connections.
 type record struct {
 	last               int64 // id of the newest event, 0 for none
@@ -58,6 +65,7 @@ type record struct {
 	events, told       int
 	gaps, repeats      int
 	connections, ended int
+	gzip               bool // whether it asks for that
 }
 
 // see enters one event of a stream.
@@ -72,6 +80,9 @@ func (l *record) see(e event) error {
 		n, err := strconv.ParseInt(e.id, 10, 64)
 		if err != nil {
 			return err
+		}
+		if !strings.Contains(e.data, `"text":"`+textOn(n)+`"`) {
+			return fmt.Errorf("event %d is not what was sent: %s", n, e.data)
 		}
 		switch {
 		case l.last == 0 || l.mayJump || n == l.last+1:
@@ -106,6 +117,9 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 		return err
 	}
 	r.Header.Set("Accept", "text/event-stream")
+	if l.gzip {
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
 	if l.last > 0 {
 		r.Header.Set("Last-Event-ID", fmt.Sprint(l.last))
 	}
@@ -118,9 +132,17 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 		return errors.New(resp.Status)
 	}
 	l.connections++
+	if l.gzip {
+		if resp.Body, err = gunzip(resp); err != nil {
+			return err
+		}
+	}
 	stream := newReader(resp)
 	for stay := rand.IntN(2000); stay > 0 && l.last < until; stay-- {
 		e, err := stream.next()
+		if corrupt := flate.CorruptInputError(0); errors.As(err, &corrupt) {
+			return err
+		}
 		if err != nil {
 			return nil
 		}
@@ -132,6 +154,24 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 		}
 	}
 	return nil
+}
+
+// gunzip returns the body of a compressed response.
+func gunzip(resp *http.Response) (io.ReadCloser, error) {
+	if coding := resp.Header.Get("Content-Encoding"); coding != "gzip" {
+		return nil, fmt.Errorf("expected gzip, found %q", coding)
+	}
+	plain, err := gzip.NewReader(resp.Body)
+	if errors.Is(err, gzip.ErrHeader) {
+		return nil, err
+	}
+	if err != nil { // the connection broke
+		return http.NoBody, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{plain, resp.Body}, nil
 }
 
 // Whatever happens to the upstream and to the clients, each client sees every event once, or is told that it did not.
@@ -147,13 +187,13 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", p.watch)
 	f := startFront(t, s, resumable(
 		"share: {late_join: latest, replay: {events: 500}, linger: 1s}", "reopen: {backoff: {base: 20ms, max: 100ms}}",
-		"open_wait: 1s"))
+		"open_wait: 1s", "heartbeat: 20ms"))
 
 	var records []*record
 	var crowds sync.WaitGroup
 	for name, client := range clients(t) {
-		for range crowd {
-			l := &record{}
+		for i := range crowd {
+			l := &record{gzip: i%2 == 0}
 			records = append(records, l)
 			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, f.url+"/watch/x", until), name) })
 		}
