@@ -14,7 +14,7 @@ type Cursor interface {
 	// Interjected says that the pump has written something of its own since the last Advance: what the client has read last is
 	// not the cursor's any more, and the next piece must not refer to it.
 	Interjected()
-	// Overdue reports that a subscriber that takes nothing now is so far behind that it is to be cut off.
+	// Overdue reports that a subscriber that has taken nothing for a while is so far behind that it is to be cut off.
 	Overdue() bool
 	// Topic is where the cursor learns that there is more. All cursors of one shared stream have the same one.
 	Topic() Topic

@@ -227,7 +227,7 @@ func (l *loop) call(p *parked) {
 	case p.queued: // it is visited anyway
 	case !p.blocked:
 		l.visit(p)
-	case p.cur.Overdue():
+	case l.now-p.taken >= overduePatience && p.cur.Overdue():
 		l.finish(p, p.outcome(Slow, errOverdue), atOnce)
 	}
 }

@@ -28,7 +28,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	ready := make(chan struct{}, 1)
 	stop := cur.Topic().Watch(func() {
 		wake(ready)
-		if p.writing.Load() && cur.Overdue() {
+		if p.stuck() && cur.Overdue() {
 			p.overdue.Store(true)
 			conn.Abort()
 		}
@@ -80,11 +80,11 @@ type pump struct {
 	conn      Conn
 	cur       Cursor
 	s         *Settings
-	writing   atomic.Bool // while a write may wait for the client
-	overdue   atomic.Bool // whether that is why it was aborted
-	pieces    [][]byte    // of the last peek, and what the pump adds
-	own       int         // how many it added
-	end       *End        // of the last peek
+	writing   atomic.Int64 // since when a write may wait for the client, in Unix nanoseconds; 0 while none does
+	overdue   atomic.Bool  // whether that is why it was aborted
+	pieces    [][]byte     // of the last peek, and what the pump adds
+	own       int          // how many it added
+	end       *End         // of the last peek
 	lastWrite time.Time
 	out       Outcome
 }
@@ -143,9 +143,9 @@ func (p *pump) beat() bool {
 
 // write writes the pieces, of which the cursor passes those that are its own. It reports false where the connection broke.
 func (p *pump) write() bool {
-	p.writing.Store(true)
+	p.writing.Store(time.Now().UnixNano())
 	p.out.Err = p.conn.Write(p.pieces...)
-	p.writing.Store(false)
+	p.writing.Store(0)
 	if p.out.Err != nil {
 		if p.out.Reason = reasonOf(p.out.Err); p.overdue.Load() {
 			p.out.Reason = Slow
@@ -157,6 +157,27 @@ func (p *pump) write() bool {
 		p.out.Bytes += int64(len(b))
 	}
 	p.out.Events += p.cur.Advance(len(p.pieces) - p.own)
-	p.pieces, p.own = p.pieces[:0], 0
+	p.forget()
 	return true
+}
+
+// keptPieces is for how many pieces an idle subscriber keeps room.
+const keptPieces = 16
+
+// forget lets go of the pieces that were written.
+func (p *pump) forget() {
+	clear(p.pieces)
+	if p.pieces, p.own = p.pieces[:0], 0; cap(p.pieces) > keptPieces {
+		p.pieces = nil
+	}
+}
+
+// overduePatience is how long a client that is too far behind may take nothing before it is cut off: a burst may be longer than
+// a socket's buffer, and its reader as fast as can be.
+const overduePatience = 250 * time.Millisecond
+
+// stuck reports whether a write has waited for the client for a while. It may be called by anyone.
+func (p *pump) stuck() bool {
+	since := p.writing.Load()
+	return since != 0 && time.Now().UnixNano()-since >= int64(overduePatience)
 }

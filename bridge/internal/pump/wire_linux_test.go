@@ -218,8 +218,8 @@ func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
 		s.cursor = func() Cursor { return &head{tape: events, slack: 2} }
 		v := s.visit(t, 8<<10)
 		v.read(t, ":\n")
-		for range 4 {
-			time.Sleep(50 * time.Millisecond)
+		for range 20 {
+			time.Sleep(overduePatience / 10)
 			events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		}
 		assert.Equal(t, Slow, s.outcome(t).Reason)
