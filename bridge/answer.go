@@ -27,14 +27,14 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 	c.form = frame.Form{} // whatever its stream would have had
 	writeStreamHeader(w, c, end)
 	q := pump.NewQueue(0)
-	q.End(rt.last(c, end))
+	q.End(rt.last(c.final(), end))
 	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, rt.settings(b, c))
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
 	c.leaveBody(w)
 	var types transcode.Resolver
-	end = c.told(end)
+	end = end.toldTo(c.final())
 	h := w.Header()
 	if rt != nil {
 		types = rt.types()

@@ -54,14 +54,9 @@ func newCaller(r *http.Request) *caller {
 // final reports whether the caller must not come back by itself: its request may have had an effect.
 func (c *caller) final() bool { return c.r.Method == http.MethodPost }
 
-// told returns what of an ending this caller is told.
-func (c *caller) told(e *ending) *ending {
-	if !c.final() || !e.retry {
-		return e
-	}
-	once := *e
-	once.retry = false
-	return &once
+// kept returns what of the caller a stream needs that is opened again: the headers, and neither the connection nor a context.
+func (c *caller) kept() *caller {
+	return &caller{r: &http.Request{Method: c.r.Method, Host: c.r.Host, Header: c.r.Header}}
 }
 
 // hasBody reports whether the request has a body. net/http notices that a client has left only after the body was read, so

@@ -128,6 +128,16 @@ func cutDetails(details []*anypb.Any) []*anypb.Any {
 	return details
 }
 
+// toldTo returns what of an ending a caller is told. One whose request may have had an effect is never told to come back.
+func (e *ending) toldTo(final bool) *ending {
+	if !final || !e.retry {
+		return e
+	}
+	once := *e
+	once.retry = false
+	return &once
+}
+
 // unfit returns the ending for a message that cannot become an event. A reconnect would meet it again, so nobody comes back.
 func unfit(err error) *ending {
 	message := "a message of the upstream cannot be read"

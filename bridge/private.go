@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc/metadata"
 
@@ -30,38 +29,47 @@ var _ subscription = (*private)(nil)
 // open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, off the goroutine
 // that writes.
 func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md metadata.MD, lost lostCursor) *private {
-	ctx, p := b.newPrivate(c.r, rt.cfg.Request.Timeout)
+	ctx, p := b.newPrivate(rt, c.r)
 	r := &reader{
 		feed:     feed{renderer: renderer{rt: rt, format: c.format}, bridge: b, source: rt.plan.source},
 		queue:    p.queue,
 		form:     c.form,
 		notice:   &notice{queue: p.queue, format: c.format, form: c.form},
-		caller:   c,
-		in:       in,
 		metadata: md,
 		header:   &p.response,
 		lost:     lost,
 		final:    c.final(),
 	}
 	r.out = r
+	if r.resumes() { // otherwise nothing is opened again, and an idle stream keeps nothing of its request
+		r.caller, r.in = c.kept(), in
+		r.in.Reference = r.caller.reference
+	}
 	b.readers.Go(func() {
 		defer close(p.done)
 		end := r.run(ctx, request)
 		p.events = r.pushed
-		p.queue.End(rt.last(c, end))
+		p.queue.End(rt.last(r.final, end))
 	})
 	return p
 }
 
-// newPrivate returns a place whose stream ends with the request, with the bridge, or after timeout where that is not 0. The
-// context has the request's values.
-func (b *Bridge) newPrivate(r *http.Request, timeout time.Duration) (context.Context, *private) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	expire := context.CancelFunc(func() {})
-	if timeout > 0 {
+// newPrivate returns a place on a stream of the route, which ends with the request, with the bridge, or at the route's deadline.
+// Only code of the program itself can use the values of the request's context: the context has them where it is that which
+// serves the route.
+func (b *Bridge) newPrivate(rt *route, r *http.Request) (context.Context, *private) {
+	ctx, stop := b.ctx, func() bool { return true }
+	var cancel, expire context.CancelFunc
+	if _, remote := rt.plan.source.(grpcSource); remote {
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+		stop = context.AfterFunc(b.ctx, cancel)
+	}
+	expire = cancel
+	if timeout := rt.cfg.Request.Timeout; timeout > 0 {
 		ctx, expire = context.WithTimeout(ctx, timeout)
 	}
-	stop := context.AfterFunc(b.ctx, cancel)
 	p := &private{
 		queue:  pump.NewQueue(queueBytes),
 		detach: context.AfterFunc(r.Context(), cancel),

@@ -78,8 +78,8 @@ func (rt *route) types() transcode.Resolver {
 }
 
 // last renders an ending as the last thing that a caller of this route is told.
-func (rt *route) last(c *caller, e *ending) pump.End {
-	return rt.render(c.told(e))
+func (rt *route) last(final bool, e *ending) pump.End {
+	return rt.render(e.toldTo(final))
 }
 
 // render renders an ending as an event.

@@ -150,9 +150,10 @@ type sharedUpstream struct {
 func newSharedUpstream(b *Bridge, rt *route, opener *caller, in bind.Input) *sharedUpstream {
 	u := &sharedUpstream{
 		feed:   feed{renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source},
-		caller: opener,
+		caller: opener.kept(),
 		in:     in,
 	}
+	u.in.Reference = u.caller.reference
 	u.out = u
 	return u
 }

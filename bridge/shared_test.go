@@ -196,22 +196,31 @@ func TestAnErrorOfTheOnlyOpeningIsToldToAll(t *testing.T) {
 		<-release
 		return status.Error(codes.NotFound, "no such topic")
 	})
-	f := startFront(t, s, sharedRoute("none", "open_wait: 1ms"))
+	f := startFront(t, s, sharedRoute("none"))
 	client := clients(t)["HTTP1"]
-	answers := make(chan []event, 10)
-	for range cap(answers) {
-		r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+	responses := make(chan *http.Response, 10)
+	for range cap(responses) {
+		r := eventSource(t.Context(), t, f.url+"/watch/x")
 		go func() {
-			e, _ := r.next()
-			answers <- []event{e}
+			resp, err := client.Do(r)
+			assert.NoError(t, err)
+			responses <- resp
 		}()
 	}
+	var waiting []*http.Response // all of them, for the same word
+	for range cap(responses) {
+		resp := <-responses
+		require.NotNil(t, resp)
+		defer func() { _ = resp.Body.Close() }()
+		waiting = append(waiting, resp)
+	}
 	close(release)
-	for range cap(answers) {
-		got := <-answers
-		assert.Equal(t, "grpc-status", got[0].name)
-		assert.Contains(t, got[0].data, "no such topic")
-		assert.Equal(t, "grpc-end", got[0].id)
+	for _, resp := range waiting {
+		got, err := newReader(resp).next()
+		require.NoError(t, err)
+		assert.Equal(t, "grpc-status", got.name)
+		assert.Contains(t, got.data, "no such topic")
+		assert.Equal(t, "grpc-end", got.id)
 	}
 	assert.EqualValues(t, 1, s.opened.Load())
 
