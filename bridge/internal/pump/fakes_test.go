@@ -231,9 +231,10 @@ func (t *tape) change(how func()) {
 // whoever still needed it.
 type head struct {
 	*tape
-	at    int
-	slack int // how many pieces it may be behind, any number where 0
-	shown [][]byte
+	at          int
+	slack       int // how many pieces it may be behind, any number where 0
+	interjected int // how often it was told that the pump has spoken
+	shown       [][]byte
 }
 
 func (h *head) Topic() Topic { return h.tape }
@@ -266,7 +267,7 @@ func (h *head) Advance(n int) int {
 	return n
 }
 
-func (h *head) Interjected() {}
+func (h *head) Interjected() { h.interjected++ }
 
 func (h *head) Overdue() bool {
 	h.mu.Lock()

@@ -174,6 +174,31 @@ func TestHeartbeatsComeOnlyInSilence(t *testing.T) {
 	})
 }
 
+func TestTheCursorIsToldOfHeartbeats(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		cur := &head{tape: new(tape)}
+		c := start(t, newClient(), cur, patience())
+		time.Sleep(46 * time.Second)
+		c.leave()
+		c.outcome()
+		assert.Equal(t, ":\n:\n:\n:\n", c.text())
+		assert.Equal(t, 3, cur.interjected, "what opens the stream is no interjection")
+	})
+}
+
+func TestAMuteStreamHasEventsAndNothingElse(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		s, events := patience(), new(tape)
+		s.Mute, s.Retry, s.Form = true, time.Second, frame.Form{Chunked: true}
+		c := start(t, newClient(), &head{tape: events}, s)
+		time.Sleep(time.Minute)
+		events.put("3\r\n{}\n\r\n")
+		events.finish(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
+		assert.Equal(t, "upstream", c.outcome().Reason)
+		assert.Equal(t, "3\r\n{}\n\r\n0\r\n\r\n", c.text())
+	})
+}
+
 func TestAStreamWithoutCommentsHasNoHeartbeats(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		s, events := patience(), new(tape)
