@@ -274,7 +274,7 @@ func (c *sendCounter) settle(t *testing.T) {
 	}, patience, 100*time.Millisecond)
 }
 
-func parseInt(t testing.TB, s string) int64 {
+func parseInt(t *testing.T, s string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(s, 10, 64)
 	require.NoError(t, err)

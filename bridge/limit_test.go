@@ -51,6 +51,18 @@ func TestNoMoreStreamsThanTheLimit(t *testing.T) {
 	}
 }
 
+// narrowVariable makes the test binary serve an upstream with few descriptors: it is the upstream's address.
+const narrowVariable = "GRPCSSE_TEST_NARROW"
+
+// play serves where the process was started for that, until it is ended from outside; otherwise it reports false.
+func play() bool {
+	upstream, ok := os.LookupEnv(narrowVariable)
+	if ok {
+		playNarrow(upstream)
+	}
+	return ok
+}
+
 // descriptorsLeft is how many descriptors the bridge of playNarrow may have.
 const descriptorsLeft = 64
 
@@ -101,7 +113,7 @@ func TestRunningOutOfDescriptorsHurtsNobodyWhoIsConnected(t *testing.T) {
 	p := newTopic()
 	s := startServer(t, "127.0.0.1:0", p.watch)
 	narrow := exec.CommandContext(t.Context(), os.Args[0])
-	narrow.Env = append(os.Environ(), roleVariable+"=narrow "+s.addr)
+	narrow.Env = append(os.Environ(), narrowVariable+"="+s.addr)
 	var said lockedBuffer
 	narrow.Stderr = &said
 	out, err := narrow.StdoutPipe()
