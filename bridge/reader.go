@@ -34,7 +34,6 @@ type reader struct {
 	pushed bool       // whether any stream has brought an event
 	cursor []byte     // id of the last event that had one
 	idless bool       // whether the last event had none: nobody could say where it was
-	wire   []byte     // scratch of a block in the connection's form
 }
 
 // run reads until the stream is over for good. The ending is what the browser is told.
@@ -89,24 +88,11 @@ func (r *reader) event(ctx context.Context, b *block) error {
 	} else if len(b.id) > 0 {
 		r.bridge.observer.IDLeftOut(r.rt.cfg.Name)
 	}
-	if err := r.push(ctx, b.bytes); err != nil {
+	if err := r.queue.Push(ctx, r.form, b.bytes); err != nil {
 		return err
 	}
 	r.pushed = true
 	return nil
-}
-
-// push hands a block to the connection.
-func (r *reader) push(ctx context.Context, block []byte) error {
-	if r.form == (frame.Form{}) {
-		return r.queue.Push(ctx, block)
-	}
-	r.wire = r.form.Append(r.wire[:0], block)
-	err := r.queue.Push(ctx, r.wire)
-	if cap(r.wire) > queueBytes { // as renderer.rest
-		r.wire = nil
-	}
-	return err
 }
 
 // resumes reports whether the route carries a cursor upstream.

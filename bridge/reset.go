@@ -29,7 +29,7 @@ func (r *reader) tellReset(ctx context.Context) {
 		return
 	}
 	r.lost = lostCursor{}
-	_ = r.push(ctx, resetBlock(lost.reason, lost.id)) // without room, the stream is over
+	_ = r.queue.Push(ctx, r.form, resetBlock(lost.reason, lost.id)) // without room, the stream is over
 }
 
 // resetBlock renders the event that tells of a lost cursor.

@@ -392,7 +392,7 @@ func TestAQueueServesEitherKind(t *testing.T) {
 		c := start(t, newClient(), q, patience())
 		synctest.Wait() // the comment is out
 		for range 1000 {
-			require.NoError(t, q.Push(t.Context(), []byte("12345\n")))
+			require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("12345\n")))
 		}
 		q.End(End{Frame: []byte("end\n\n"), Reason: "upstream"})
 		out := c.outcome()

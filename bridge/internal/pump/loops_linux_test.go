@@ -39,7 +39,7 @@ func TestAParkedConnectionIsServed(t *testing.T) {
 	_, err = io.ReadFull(client, opening)
 	require.NoError(t, err)
 	assert.Equal(t, "2\r\n:\n\r\n", string(opening))
-	require.NoError(t, q.Push(t.Context(), []byte("2\r\nhi\r\n")))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("2\r\nhi\r\n")))
 	q.End(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
 // Streams that one client has for itself, over either kind of connection, to a reader in this process.
@@ -36,7 +38,7 @@ func BenchmarkLoneEvent(b *testing.B) {
 		_, err := io.ReadFull(v.body, got[:len(s.settings.Comment)])
 		require.NoError(b, err)
 		for b.Loop() {
-			require.NoError(b, q.Push(b.Context(), event))
+			require.NoError(b, q.Push(b.Context(), frame.Form{}, event))
 			_, err := io.ReadFull(v.body, got)
 			require.NoError(b, err)
 		}
@@ -56,7 +58,7 @@ func BenchmarkSaturated(b *testing.B) {
 		}()
 		before := cpu(b)
 		for b.Loop() {
-			require.NoError(b, q.Push(b.Context(), event))
+			require.NoError(b, q.Push(b.Context(), frame.Form{}, event))
 		}
 		q.End(End{})
 		<-s.outcomes

@@ -3,6 +3,8 @@ package pump
 import (
 	"context"
 	"sync"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
 // Queue hands finished pieces from the one goroutine that reads an upstream stream to the one that writes to the browser.
@@ -21,6 +23,7 @@ type Queue struct {
 	events  int    // how many
 	taken   []byte // what the consumer works on; its memory is the next pending
 	held    int    // events in taken that the consumer has not passed yet
+	scratch []byte // the producer's
 	passed  bool   // whether it has
 	end     *End
 }
@@ -35,12 +38,20 @@ func NewQueue(limit int) *Queue {
 // Open tells the consumer that the stream is accepted although nothing is there to send yet.
 func (q *Queue) Open() { q.tell() }
 
-// Push appends a copy of one event. It waits while the queue is full, and returns the context's error where that ends first.
-func (q *Queue) Push(ctx context.Context, event []byte) error {
+// Push appends a copy of one event, in the form that the queue's consumer is sent. It waits while the queue is full, and returns
+// the context's error where that ends first.
+func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
+	if form.Encoding != frame.Identity { // not with the lock held
+		q.scratch = frame.Form{Encoding: form.Encoding}.Append(q.scratch[:0], event)
+		event, form = q.scratch, frame.Form{Chunked: form.Chunked}
+		if cap(q.scratch) > 2*q.limit { // one large event must not keep its memory for the life of the stream
+			q.scratch = nil
+		}
+	}
 	for {
 		q.mu.Lock()
 		if used := len(q.pending) + len(q.taken); used == 0 || used+len(event) <= q.limit {
-			q.pending = append(q.pending, event...)
+			q.pending = form.Append(q.pending, event)
 			q.events++
 			notify := q.notify
 			q.mu.Unlock()

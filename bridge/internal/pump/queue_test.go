@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -21,7 +22,7 @@ func TestQueueHoldsNoMoreThanItsLimit(t *testing.T) {
 		pushed := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			for q.Push(ctx, []byte("four")) == nil {
+			for q.Push(ctx, frame.Form{}, []byte("four")) == nil {
 				pushed++
 			}
 		}()
@@ -43,7 +44,7 @@ func TestQueueHoldsNoMoreThanItsLimit(t *testing.T) {
 func TestQueueTakesOneFrameOfAnySize(t *testing.T) {
 	q := pump.NewQueue(10)
 	big := bytes.Repeat([]byte("x"), 1000)
-	require.NoError(t, q.Push(t.Context(), big))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, big))
 	assert.Equal(t, batch{string(big), 1, nil}, take(q))
 }
 
@@ -63,12 +64,12 @@ func take(q *pump.Queue) batch {
 
 func TestQueueShowsTheSameUntilItIsPassed(t *testing.T) {
 	q := pump.NewQueue(100)
-	require.NoError(t, q.Push(t.Context(), []byte("a")))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("a")))
 	for range 2 {
 		pieces, end := q.Peek(nil, 0)
 		assert.Equal(t, [][]byte{[]byte("a")}, pieces)
 		assert.Nil(t, end)
-		require.NoError(t, q.Push(t.Context(), []byte("b")))
+		require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("b")))
 		q.End(pump.End{Reason: "over"})
 	}
 	assert.Equal(t, 1, q.Advance(1))
@@ -77,10 +78,10 @@ func TestQueueShowsTheSameUntilItIsPassed(t *testing.T) {
 
 func TestQueuePushEndsWithItsContext(t *testing.T) {
 	q := pump.NewQueue(1)
-	require.NoError(t, q.Push(t.Context(), []byte("full")))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("full")))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, q.Push(ctx, []byte("more")), context.Canceled)
+	assert.ErrorIs(t, q.Push(ctx, frame.Form{}, []byte("more")), context.Canceled)
 }
 
 func TestQueueKeepsTheFirstEnd(t *testing.T) {
@@ -112,11 +113,11 @@ func TestQueueLosesNothing(t *testing.T) {
 		q := pump.NewQueue(limit)
 		var want strings.Builder
 		for i, n := range sizes {
-			want.WriteString(frame(i, n))
+			want.WriteString(numbered(i, n))
 		}
 		go func() {
 			for i, n := range sizes {
-				if q.Push(context.Background(), []byte(frame(i, n))) != nil {
+				if q.Push(context.Background(), frame.Form{}, []byte(numbered(i, n))) != nil {
 					return
 				}
 			}
@@ -145,15 +146,15 @@ func TestQueueLosesNothing(t *testing.T) {
 	})
 }
 
-func frame(i, n int) string { return fmt.Sprintf("%d%s;", i, strings.Repeat("x", n)) }
+func numbered(i, n int) string { return fmt.Sprintf("%d%s;", i, strings.Repeat("x", n)) }
 
 func TestQueueGivesBackTheMemoryOfALargeFrame(t *testing.T) {
 	q := pump.NewQueue(10)
-	require.NoError(t, q.Push(t.Context(), make([]byte, 1<<20)))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, make([]byte, 1<<20)))
 	assert.Len(t, take(q).text, 1<<20)
 	for range 2 {
 		assert.Empty(t, take(q).text)
-		require.NoError(t, q.Push(t.Context(), []byte("small")))
+		require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("small")))
 		pieces, _ := q.Peek(nil, 0)
 		assert.Less(t, cap(pieces[0]), 1<<10)
 		q.Advance(1)

@@ -39,9 +39,12 @@ const (
 // stream; a message that is larger than the window still passes, as it is asked for while it is read. The window of the
 // connection is given back as bytes arrive, read or not, so it holds no memory and no stalled stream holds up another.
 const (
-	streamWindow     = 64 << 10
+	streamWindow     = 256 << 10
 	connectionWindow = 4 << 20
 )
+
+// readBuffer is how much is read from a connection at once: a system call for each 32 KiB, gRPC's own, is felt on a fast stream.
+const readBuffer = 128 << 10
 
 // Config says how to reach one upstream. Everything but Target may be left out.
 type Config struct {
@@ -167,6 +170,7 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig":[{%q:{}}]}`, balance)),
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(connectionWindow),
+		grpc.WithReadBufferSize(readBuffer),
 		grpc.WithIdleTimeout(0),
 		// gRPC's default waits up to two minutes before it tries a server again.
 		grpc.WithConnectParams(grpc.ConnectParams{

@@ -294,7 +294,7 @@ func TestSlowReaderHoldsUpTheServer(t *testing.T) {
 		}
 		return still == 10
 	}, 10*time.Second, 20*time.Millisecond)
-	assert.Less(t, sent.Load(), int64(300), "messages of 1 KB sent to a reader that does not read")
+	assert.Less(t, sent.Load(), int64(500), "messages of 1 KB sent to a reader that does not read")
 	for i := range count - 1 {
 		require.True(t, proto.Equal(event((i+1)%20, size), receive(t, stream)), "message %d", i+1)
 	}
