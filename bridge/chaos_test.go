@@ -97,11 +97,11 @@ func (l *record) see(e event) error {
 	return nil
 }
 
-// live is an EventSource that comes back until it has seen event number until, and meanwhile leaves in the middle of a stream,
-// or stops reading, as it likes.
-func (l *record) live(ctx context.Context, client *http.Client, url string, until int64) error {
+// live is an EventSource that comes back, to where url leads by then, until it has seen event number until, and meanwhile
+// leaves in the middle of a stream, or stops reading, as it likes.
+func (l *record) live(ctx context.Context, client *http.Client, url *atomic.Value, until int64) error {
 	for l.last < until && ctx.Err() == nil {
-		if err := l.connect(ctx, client, url, until); err != nil {
+		if err := l.connect(ctx, client, url.Load().(string), until); err != nil {
 			return err
 		}
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
@@ -182,12 +182,15 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var running sync.WaitGroup
-	defer running.Wait()
+	defer func() { cancel(); running.Wait() }()
 	running.Go(func() { p.run(ctx, time.Millisecond) })
 	s := startServer(t, "127.0.0.1:0", p.watch)
-	f := startFront(t, s, resumable(
+	file := resumable(
 		"share: {late_join: latest, replay: {events: 500}, linger: 1s}", "reopen: {backoff: {base: 20ms, max: 100ms}}",
-		"open_wait: 1s", "heartbeat: 20ms"))
+		"open_wait: 1s", "heartbeat: 20ms")
+	f := startFront(t, s, file)
+	var url atomic.Value
+	url.Store(f.url + "/watch/x")
 
 	var records []*record
 	var crowds sync.WaitGroup
@@ -195,7 +198,7 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 		for i := range crowd {
 			l := &record{gzip: i%2 == 0}
 			records = append(records, l)
-			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, f.url+"/watch/x", until), name) })
+			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, &url, until), name) })
 		}
 	}
 	for p.newest.Load() < until-1000 {
@@ -204,6 +207,11 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		s = startServer(t, s.addr, p.watch)
 	}
+	next := startFront(t, s, file) // a deployment: everybody is sent from one bridge to the next
+	url.Store(next.url + "/watch/x")
+	drained, stop := context.WithTimeout(ctx, 3*time.Second)
+	defer stop()
+	require.NoError(t, f.bridge.Shutdown(drained))
 	crowds.Wait()
 	var all record
 	for _, l := range records {
@@ -217,6 +225,8 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	t.Logf("%d clients, %d connections, %d events, told %d resets and %d ends", len(records), all.connections, all.events, all.told, all.ended)
 	require.Zero(t, all.gaps, "gaps that nobody was told of")
 	require.Zero(t, all.repeats)
+	require.GreaterOrEqual(t, all.ended, len(records)/5, "a drain tells those who are there")
+	require.NoError(t, f.bridge.Close())
 	require.LessOrEqual(t, s.open.Load(), int64(1), "streams open at the server")
 	cancel()
 	s.requireStreams(t, 0)

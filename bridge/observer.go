@@ -16,11 +16,11 @@ type Observer interface {
 	// StreamEnded is called once for each StreamOpened.
 	StreamEnded(route string, s StreamStats)
 	// Refused is called for a request that got no stream of its own. The route is "" where none matched; the reason is the
-	// one that the status tells: "request", "route", "drain" or "upstream".
+	// one that the status tells: "request", "route", "drain", "limit" or "upstream".
 	Refused(route, reason string, code codes.Code)
 	// IDLeftOut is called for an event whose id cannot travel: it is over 128 bytes as sent.
 	IDLeftOut(route string)
-	// Reopened is called when the bridge opens an upstream stream again behind a browser's back.
+	// Reopened is called when the bridge opens an upstream stream again behind the backs of those who listen to it.
 	Reopened(route string)
 	// StreamWaits is called for a stream that waits since the upstream grants no more on its connections. waiting is how
 	// many wait now.
@@ -35,7 +35,7 @@ type StreamStats struct {
 	// `write_timeout` or its connection broke.
 	Reason string
 	Events int
-	Bytes  int64 // of the body, before compression and framing
+	Bytes  int64 // of the body as it was written, compressed where it is
 	// Duration is measured from the request to the last write.
 	Duration time.Duration
 }
