@@ -31,7 +31,7 @@ func connOf(r *http.Request) *net.TCPConn {
 }
 
 // WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
-// connection over from net/http, and loops serve many of them. An idle browser then costs a tenth of the memory. It changes
+// connection over from net/http, and loops serve many of them. An idle browser then costs a twentieth of the memory. It changes
 // nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in the
 // [http.Server].
 //
