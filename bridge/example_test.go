@@ -175,3 +175,42 @@ func ExampleWithRoute() {
 	// routes["/quotes/{symbol}"].event.id: field path "sequense": "sequense" in demo.market.v1.Quote does not exist
 	// routes["/quotes/{symbol}"].event.data: "symbol" leads to a scalar, which cannot serve here: expected a message
 }
+
+// A shared route in front of an iterator, served the cheapest way: one call of the iterator for all who listen, and no goroutine
+// for any of them.
+func ExampleWithParking() {
+	ticks := bridge.Func(func(context.Context, struct{}) iter.Seq2[int, error] {
+		return func(yield func(int, error) bool) {
+			for n := 1; n <= 3 && yield(n, nil); n++ {
+			}
+		}
+	})
+	route := config.NewRoute("/ticks")
+	route.Share = config.NewShare(config.LateJoin{Mode: "none"})
+	b, err := bridge.New(context.Background(), nil, bridge.WithRoute(route, ticks), bridge.WithParking())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = b.Close() }()
+	server := httptest.NewUnstartedServer(b)
+	server.Config.ConnContext = bridge.ConnContext // as in any http.Server
+	server.Start()
+	defer server.Close()
+
+	resp, err := http.Get(server.URL + "/ticks")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = resp.Body.Close() }()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && !strings.HasPrefix(data, "{") {
+			fmt.Println(data)
+		}
+	}
+	// Output:
+	// 1
+	// 2
+	// 3
+}

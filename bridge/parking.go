@@ -31,9 +31,9 @@ func connOf(r *http.Request) *net.TCPConn {
 }
 
 // WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
-// connection over from net/http, and loops serve many of them. An idle browser then costs a twentieth of the memory. It changes
-// nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in the
-// [http.Server].
+// connection over from net/http, and loops serve many of them. An idle browser of a shared stream then costs a twentieth of the
+// memory. It changes nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in
+// the [http.Server].
 //
 // ServeHTTP then returns while the stream goes on: middleware that measures a request, or holds something for it, sees its
 // beginning only. Middleware around the ResponseWriter turns parking off for its requests, if it offers Unwrap, and must not
