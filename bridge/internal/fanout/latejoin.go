@@ -20,7 +20,7 @@ const (
 	None     LateJoinMode = iota // nothing
 	All                          // every event in the log
 	Latest                       // the newest event
-	Since                        // the events from the newest one with a mark; nothing while the log has none
+	Since                        // the events from the newest one with a mark; nothing, and a reset, where that may be gone
 	LatestBy                     // the newest event of each key, in the order of the log; those without a key are left out
 )
 
@@ -107,6 +107,8 @@ func (s *Subscriber) joinLate() {
 	case Since:
 		if mark := st.follow.mark; mark.Epoch == state.Epoch && mark.Offset >= state.First && mark.Offset < state.Next {
 			at = mark
+		} else if state.First > 0 && s.reset == noReset {
+			s.reset = expired // what it should begin with may have been given up
 		}
 	case LatestBy:
 		if st.follow.next.Epoch == state.Epoch {

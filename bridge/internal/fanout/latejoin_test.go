@@ -26,7 +26,7 @@ func TestLateJoin(t *testing.T) {
 		"since the newest mark":       {fanout.LateJoin{Mode: fanout.Since}, []string{"s!", "a", "t!", "b"}, []string{"t", "b"}},
 		"since a mark that is newest": {fanout.LateJoin{Mode: fanout.Since}, []string{"a", "s!"}, []string{"s"}},
 		"since no mark":               {fanout.LateJoin{Mode: fanout.Since}, []string{"a", "b"}, nil},
-		"since a mark that is gone":   {fanout.LateJoin{Mode: fanout.Since}, []string{"s!", "a", "b", "c", "d"}, nil},
+		"since a mark that is gone":   {fanout.LateJoin{Mode: fanout.Since}, []string{"s!", "a", "b", "c", "d"}, []string{`reset: expired ""`}},
 		"latest by key": {
 			fanout.LateJoin{Mode: fanout.LatestBy}, []string{"a1@a", "b1@b", "a2@a", "x"}, []string{"b1", "a2"},
 		},

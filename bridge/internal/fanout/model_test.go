@@ -127,6 +127,9 @@ func (c *clientModel) joinLate() {
 				break
 			}
 		}
+		if at == end && c.stream.log.first() > 0 && c.reset == "" {
+			c.reset = "expired"
+		}
 		c.put(at)
 	}
 }
