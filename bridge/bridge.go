@@ -65,6 +65,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})
+	b.shared.Hooks = fanout.Hooks{Reopened: b.observer.Reopened, IDLeftOut: b.observer.IDLeftOut}
 	err := b.dialAll()
 	if err == nil && o.parking {
 		err = b.startLoops()

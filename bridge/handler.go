@@ -73,7 +73,6 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()
 		return
 	}
 	rt.expose(w.Header(), s.sub.header())
-	rt.tune(c)
 	b.observer.StreamOpened(rt.cfg.Name)
 	writeStreamHeader(w, c, end)
 	settings := rt.settings(b, c)
@@ -82,6 +81,7 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()
 		return
 	}
 	arrived()
+	rt.tune(c)
 	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
 	if c.format == lines {
 		writeTrailer(w, out.End)

@@ -5,13 +5,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
-
-// staleAfter is how long an upstream may be gone before the page is told that what it shows is old.
-const staleAfter = 5 * time.Second
 
 // notice tells a page that its events have stopped while the bridge reopens the upstream, and that they flow again. A short
 // gap is not worth a word. Its methods may be called concurrently: time runs out on a goroutine of its own.
@@ -30,7 +28,7 @@ func (n *notice) interrupted(by *ending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.timer == nil {
-		n.timer = time.AfterFunc(staleAfter, func() { n.tell(by) })
+		n.timer = time.AfterFunc(fanout.StaleAfter, func() { n.tell(by) })
 	}
 }
 

@@ -20,14 +20,10 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connOf returns the connection behind a request, without TLS; nil where it is not known.
-func connOf(r *http.Request) *net.TCPConn {
-	conn := r.Context().Value(connKey{})
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secured.NetConn()
-	}
-	tcp, _ := conn.(*net.TCPConn)
-	return tcp
+// connOf returns the connection behind a request; nil where it is not known.
+func connOf(r *http.Request) net.Conn {
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	return conn
 }
 
 // WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
@@ -67,10 +63,11 @@ func (b *Bridge) parks(w http.ResponseWriter, c *caller) bool {
 	}
 	_, hijacks := w.(http.Hijacker)
 	_, wrapped := w.(interface{ Unwrap() http.ResponseWriter })
-	return hijacks && !wrapped && connOf(c.r) != nil
+	_, tcp := connOf(c.r).(*net.TCPConn)
+	return hijacks && !wrapped && tcp
 }
 
-// tune bounds what a stream may leave in the kernel. A connection that serves several streams has the bounds of the last one.
+// tune bounds what a stream may leave in the kernel where its connection is not parked. A connection that serves several streams has the bounds of the last one.
 func (rt *route) tune(c *caller) {
 	if conn := connOf(c.r); conn != nil {
 		_ = pump.Tune(conn, int(rt.cfg.SendBuffer), rt.cfg.WriteTimeout) // one that broke is found by the first write

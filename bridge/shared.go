@@ -17,7 +17,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
@@ -176,9 +175,6 @@ func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.
 		}
 		return fanout.Ending{Fate: fate, End: u.rt.render(unbound(err))}
 	}
-	if a.Reopening {
-		u.bridge.observer.Reopened(u.rt.cfg.Name)
-	}
 	if timeout := u.rt.cfg.Request.Timeout; timeout > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, timeout)
@@ -223,10 +219,5 @@ func (u *sharedUpstream) accepted(header metadata.MD) {
 
 // event is part of output.
 func (u *sharedUpstream) event(ctx context.Context, b *block) error {
-	if len(b.id) > 0 {
-		if _, ok := sse.EncodeID(b.id); !ok {
-			u.bridge.observer.IDLeftOut(u.rt.cfg.Name)
-		}
-	}
 	return u.sink.Event(ctx, fanout.Event{Block: b.bytes, Data: b.data, ID: b.id, Key: b.key, Mark: b.mark})
 }

@@ -23,9 +23,10 @@ func (s *stay) leave() {
 	s.bridge.drain.leave()
 }
 
-// over ends the stay, once, and says how it went.
+// over ends the stay, once, and says how it went. A drain is over when the last one was told of.
 func (s *stay) over(out pump.Outcome) {
-	s.leave()
+	s.sub.close()
+	defer s.bridge.drain.leave()
 	b, route := s.bridge, s.rt.cfg.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {
 		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
