@@ -259,8 +259,8 @@ func TestAStalePageIsTold(t *testing.T) {
 	r := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x")))
 	for i, want := range []event{
 		{"", `{"sequence":"1","kind":"","text":"","payload":""}`, "1"},
-		{"grpc-interrupted", `{"code":14,"status":"UNAVAILABLE"}`, ""},
-		{"grpc-resumed", `{}`, ""},
+		{"grpc-stale", `{"code":14,"status":"UNAVAILABLE"}`, ""},
+		{"grpc-live", `{}`, ""},
 		{"", `{"sequence":"2","kind":"","text":"","payload":""}`, "2"},
 	} {
 		began := time.Now()

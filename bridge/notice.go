@@ -39,7 +39,7 @@ func (n *notice) tell(by *ending) {
 		return
 	}
 	n.told = true
-	n.say(interruptedBlock(by))
+	n.say(staleBlock(by))
 }
 
 // say is called with the lock held. A format other than that of events has no place for notices.
@@ -49,8 +49,8 @@ func (n *notice) say(block []byte) {
 	}
 }
 
-// interruptedBlock renders the event that tells of a gap.
-func interruptedBlock(by *ending) []byte {
+// staleBlock renders the event that tells of a gap.
+func staleBlock(by *ending) []byte {
 	data, err := json.Marshal(struct {
 		Code   uint32 `json:"code"`
 		Status string `json:"status"`
@@ -58,12 +58,12 @@ func interruptedBlock(by *ending) []byte {
 	if err != nil { // a number and a name cannot fail
 		return nil
 	}
-	return sse.AppendFrame(nil, sse.Event{Name: sse.InterruptedName(), Data: data})
+	return sse.AppendFrame(nil, sse.Event{Name: sse.StaleName(), Data: data})
 }
 
-// resumedBlock renders the event that tells of a gap's end.
-func resumedBlock() []byte {
-	return sse.AppendFrame(nil, sse.Event{Name: sse.ResumedName(), Data: []byte("{}")})
+// liveBlock renders the event that tells of a gap's end.
+func liveBlock() []byte {
+	return sse.AppendFrame(nil, sse.Event{Name: sse.LiveName(), Data: []byte("{}")})
 }
 
 // flowing ends a gap, if there is one.
@@ -73,7 +73,7 @@ func (n *notice) flowing() {
 	defer n.mu.Unlock()
 	if n.told {
 		n.told = false
-		n.say(resumedBlock())
+		n.say(liveBlock())
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	interruptedFrame = "event: grpc-interrupted\ndata: {\"code\":14,\"status\":\"UNAVAILABLE\"}\n\n"
-	resumedFrame     = "event: grpc-resumed\ndata: {}\n\n"
+	staleFrame = "event: grpc-stale\ndata: {\"code\":14,\"status\":\"UNAVAILABLE\"}\n\n"
+	liveFrame  = "event: grpc-live\ndata: {}\n\n"
 )
 
 func TestNoticeTellsOfAGapThatLasts(t *testing.T) {
@@ -27,8 +27,8 @@ func TestNoticeTellsOfAGapThatLasts(t *testing.T) {
 		want string
 	}{
 		"a short gap":   {[]time.Duration{4 * time.Second}, ""},
-		"a long gap":    {[]time.Duration{6 * time.Second}, interruptedFrame + resumedFrame},
-		"two of each":   {[]time.Duration{time.Second, time.Minute, time.Second, time.Minute}, interruptedFrame + resumedFrame + interruptedFrame + resumedFrame},
+		"a long gap":    {[]time.Duration{6 * time.Second}, staleFrame + liveFrame},
+		"two of each":   {[]time.Duration{time.Second, time.Minute, time.Second, time.Minute}, staleFrame + liveFrame + staleFrame + liveFrame},
 		"no gap at all": {nil, ""},
 	}
 	for name, tt := range tests {

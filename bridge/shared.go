@@ -107,8 +107,8 @@ func lateJoins() map[string]fanout.LateJoinMode {
 type notices struct{}
 
 func (notices) Reset(reason, lastEventID string) []byte { return resetBlock(reason, lastEventID) }
-func (notices) Resumed() []byte                         { return resumedBlock() }
-func (notices) Interrupted(by fanout.Ending) []byte     { return interruptedBlock(endingOf(&by.End)) }
+func (notices) Live() []byte                            { return liveBlock() }
+func (notices) Stale(by fanout.Ending) []byte           { return staleBlock(endingOf(&by.End)) }
 
 // shared is a caller's place on a shared stream.
 type shared struct{ *fanout.Subscriber }

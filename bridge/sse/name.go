@@ -25,11 +25,11 @@ func StatusName() Name { return Name{"grpc-status"} }
 // ResetName returns "grpc-reset", the name of the event that says that a stream did not resume where the browser was.
 func ResetName() Name { return Name{"grpc-reset"} }
 
-// InterruptedName returns "grpc-interrupted", the name of the event that says that what the page shows is stale.
-func InterruptedName() Name { return Name{"grpc-interrupted"} }
+// StaleName returns "grpc-stale", the name of the event that says that the upstream has been gone for a while.
+func StaleName() Name { return Name{"grpc-stale"} }
 
-// ResumedName returns "grpc-resumed", the name of the event that says that events flow again.
-func ResumedName() Name { return Name{"grpc-resumed"} }
+// LiveName returns "grpc-live", the name of the event that says that events flow again.
+func LiveName() Name { return Name{"grpc-live"} }
 
 // ParseName returns the name that somebody chose and wrote down, say in a configuration file. It refuses what [SafeName]
 // would change, and the empty text.

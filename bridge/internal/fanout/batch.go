@@ -9,20 +9,20 @@ import (
 
 // batch is what a subscriber was given last, in this order. It lasts until the subscriber has passed part of it.
 type batch struct {
-	resumed     *frame.Frame // nil where there is none, as the other two
-	reset       *frame.Frame
-	events      []*replay.Event
-	prev        *frame.Frame // what the first event can refer to, nil where there is nothing
-	size        int          // of their blocks
-	interrupted *frame.Frame
-	gap         uint32 // the number of the gap that interrupted tells of
+	live   *frame.Frame // nil where there is none, as the other two
+	reset  *frame.Frame
+	events []*replay.Event
+	prev   *frame.Frame // what the first event can refer to, nil where there is nothing
+	size   int          // of their blocks
+	stale  *frame.Frame
+	gap    uint32 // the number of the gap that stale tells of
 }
 
 // batches are empty ones, for a subscriber has one only while it is given something.
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func (b *batch) empty() bool {
-	return b.resumed == nil && b.reset == nil && len(b.events) == 0 && b.interrupted == nil
+	return b.live == nil && b.reset == nil && len(b.events) == 0 && b.stale == nil
 }
 
 // recycle gives back a batch that nobody uses any more.
@@ -63,7 +63,7 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 			dst = append(dst, f.Bytes(form))
 		}
 	}
-	notice(b.resumed)
+	notice(b.live)
 	notice(b.reset)
 	prev := b.prev
 	for i, e := range b.events {
@@ -84,6 +84,6 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 			dst = append(dst, form.Append(nil, e.Frame.Line()))
 		}
 	}
-	notice(b.interrupted)
+	notice(b.stale)
 	return dst
 }

@@ -46,7 +46,7 @@ func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 	rest := c.given
 	told := c.told
 	if told != 0 && told != c.stream.told() {
-		if len(rest) == 0 || rest[0].name != "grpc-resumed" {
+		if len(rest) == 0 || rest[0].name != "grpc-live" {
 			return fmt.Errorf("expected to be told that events flow, found %v", rest)
 		}
 		rest, told = rest[1:], 0
@@ -64,7 +64,7 @@ func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 	}
 	over := c.stream.over != ""
 	if atEnd && !over && told != c.stream.told() {
-		if len(rest) == 0 || rest[0].name != "grpc-interrupted" {
+		if len(rest) == 0 || rest[0].name != "grpc-stale" {
 			return fmt.Errorf("expected to be told that the upstream is gone, found %v", rest)
 		}
 		rest = rest[1:]
@@ -142,9 +142,9 @@ func (c *clientModel) advance(n int) error {
 	events, log := 0, false
 	for _, g := range c.given[:n] {
 		switch g.name {
-		case "grpc-resumed":
+		case "grpc-live":
 			c.told = 0
-		case "grpc-interrupted":
+		case "grpc-stale":
 			c.told = c.stream.told()
 		case "grpc-reset":
 			c.reset, c.follows = "", false

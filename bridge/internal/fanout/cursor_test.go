@@ -85,7 +85,7 @@ func TestAdvanceMovesBehindWhatWasTaken(t *testing.T) {
 		require.NoError(t, up.send("x#7", "y#8"))
 		up.end(fanout.Broken, "unavailable")
 		after(fanout.StaleAfter)
-		for _, want := range []string{"resumed", `reset`, "x", "y", "interrupted"} {
+		for _, want := range []string{"live", `reset`, "x", "y", "stale"} {
 			pieces, _ := c.Peek(nil, testLimit)
 			assert.Contains(t, string(pieces[0]), want)
 			assert.Equal(t, len(want) == 1, c.Advance(1) == 1)

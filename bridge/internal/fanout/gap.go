@@ -9,13 +9,13 @@ import (
 // gap is the time in which a stream has no upstream. What subscribers are told of it stands in no log: each knows the number of
 // the gap that it was told of.
 type gap struct {
-	open    bool
-	count   uint32 // of the gaps so far: the number of the newest one
-	told    uint32 // the number of the gap that subscribers are to be told of, 0 where there is none
-	by      Ending // what began it, or what the newest attempt in it ended with
-	timer   *time.Timer
-	begin   *frame.Frame // what says that the gap has lasted, made for each
-	resumed *frame.Frame // what says that one is over, made once
+	open  bool
+	count uint32 // of the gaps so far: the number of the newest one
+	told  uint32 // the number of the gap that subscribers are to be told of, 0 where there is none
+	by    Ending // what began it, or what the newest attempt in it ended with
+	timer *time.Timer
+	begin *frame.Frame // what says that the gap has lasted, made for each
+	live  *frame.Frame // what says that one is over, made once
 }
 
 // close ends the gap: events flow. The stream's lock is held.
@@ -51,7 +51,7 @@ func (st *stream) stale(number uint32) {
 	g := &st.gap
 	lasts := g.open && g.count == number && st.end == nil
 	if lasts {
-		g.told, g.begin = number, frame.New(st.settings.Notices.Interrupted(g.by), noData)
+		g.told, g.begin = number, frame.New(st.settings.Notices.Stale(g.by), noData)
 	}
 	st.mu.Unlock()
 	if lasts {
@@ -59,12 +59,12 @@ func (st *stream) stale(number uint32) {
 	}
 }
 
-// resumedFrame says that a gap is over. The lock is held.
-func (st *stream) resumedFrame() *frame.Frame {
-	if st.gap.resumed == nil {
-		st.gap.resumed = frame.New(st.settings.Notices.Resumed(), noData)
+// liveFrame says that a gap is over. The lock is held.
+func (st *stream) liveFrame() *frame.Frame {
+	if st.gap.live == nil {
+		st.gap.live = frame.New(st.settings.Notices.Live(), noData)
 	}
-	return st.gap.resumed
+	return st.gap.live
 }
 
 // noData is where the data of a notice is: nowhere that a line of NDJSON would be made of.

@@ -116,11 +116,11 @@ func (notices) Reset(reason, id string) []byte {
 	return fmt.Appendf(nil, "event: grpc-reset\ndata: %s %s\n\n", reason, data)
 }
 
-func (notices) Interrupted(by fanout.Ending) []byte {
-	return fmt.Appendf(nil, "event: grpc-interrupted\ndata: %s\n\n", by.End.Reason)
+func (notices) Stale(by fanout.Ending) []byte {
+	return fmt.Appendf(nil, "event: grpc-stale\ndata: %s\n\n", by.End.Reason)
 }
 
-func (notices) Resumed() []byte { return []byte("event: grpc-resumed\ndata: \n\n") }
+func (notices) Live() []byte { return []byte("event: grpc-live\ndata: \n\n") }
 
 // world is a registry with one upstream behind one key.
 type world struct {

@@ -150,7 +150,7 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 // link finds what the first event of a batch can refer to: the one before it, if the subscriber's connection has had that last,
 // and a coding that makes use of it.
 func (s *Subscriber) link(b *batch) {
-	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.resumed != nil || b.reset != nil {
+	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.live != nil || b.reset != nil {
 		return
 	}
 	before := b.events[0].Position
@@ -175,12 +175,12 @@ func (s *Subscriber) addNotices(b *batch, atEnd bool) {
 	}
 	told := s.told
 	if told != 0 && told != gap.told {
-		b.resumed, told = s.stream.resumedFrame(), 0
+		b.live, told = s.stream.liveFrame(), 0
 	}
 	if s.reset != noReset {
 		b.reset = s.stream.resetFrame(s.reset, s.lastID)
 	}
 	if atEnd && told != gap.told {
-		b.interrupted, b.gap = gap.begin, gap.told
+		b.stale, b.gap = gap.begin, gap.told
 	}
 }

@@ -44,10 +44,10 @@ type Settings struct {
 type Notices interface {
 	// Reset says that the stream does not go on after the event with this id, "" where the subscriber had none.
 	Reset(reason, lastEventID string) []byte
-	// Interrupted says that the upstream has been gone for [StaleAfter], since it ended so.
-	Interrupted(by Ending) []byte
-	// Resumed says that it is back.
-	Resumed() []byte
+	// Stale says that the upstream has been gone for [StaleAfter], since it ended so.
+	Stale(by Ending) []byte
+	// Live says that it is back.
+	Live() []byte
 }
 
 // Newcomer is who joins a stream.

@@ -118,7 +118,7 @@ func (s *Subscriber) Advance(n int) (events int) {
 	if b == nil {
 		return 0
 	}
-	if n > 0 && b.resumed != nil {
+	if n > 0 && b.live != nil {
 		s.told, s.linked = 0, false
 		n--
 	}
@@ -130,7 +130,7 @@ func (s *Subscriber) Advance(n int) (events int) {
 		s.pass(b.events[:events])
 		n -= events
 	}
-	if n > 0 && b.interrupted != nil {
+	if n > 0 && b.stale != nil {
 		s.told, s.linked = b.gap, false
 	}
 	return events

@@ -19,7 +19,7 @@
  */
 
 /** The names of the events that the bridge itself sends. */
-const bridgeEvents = ["grpc-status", "grpc-reset", "grpc-interrupted", "grpc-resumed"];
+const bridgeEvents = ["grpc-status", "grpc-reset", "grpc-stale", "grpc-live"];
 
 /** One plain EventSource that can be opened again and again, and what became of it. */
 export class Connection {
@@ -73,8 +73,8 @@ export class Connection {
     // An end that is final has an id for the browser's own reconnect: it is no place to resume at.
     if (event.type !== "grpc-status") this.lastEventId = event.lastEventId;
     this.listener.event(event);
-    if (event.type === "grpc-interrupted") this.#become("interrupted");
-    if (event.type === "grpc-resumed") this.#become("open");
+    if (event.type === "grpc-stale") this.#become("interrupted");
+    if (event.type === "grpc-live") this.#become("open");
     if (event.type !== "grpc-status") return;
     /** @type {Status} */
     const status = JSON.parse(event.data);
