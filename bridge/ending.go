@@ -89,7 +89,7 @@ func (rt *route) upstreamEnded(st *status.Status) *ending {
 		e.message, e.details = r.neutral(), nil
 	}
 	if verdict, ok := rt.cfg.Status[r.name]; ok {
-		e.retry = verdict == config.Retry
+		e.retry = verdict == config.Reconnect
 	}
 	if code == codes.OK {
 		e.retry = rt.cfg.OnEnd == onEndReconnect

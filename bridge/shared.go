@@ -83,7 +83,7 @@ func (rt *route) sharing() fanout.Settings {
 		LateJoin: fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
 		Skip:     share.SlowClient == slowSkip,
 		Linger:   share.Linger,
-		MaxAge:   share.MaxAge,
+		MaxAge:   share.ReopenAfter,
 		OpenWait: rt.cfg.OpenWait,
 		Backoff:  rt.reopening(),
 		HasID:    rt.plan.id != nil,

@@ -13,6 +13,7 @@ func (d *decoder) cors(n *node) *CORS {
 	d.fields(n, "route.cors", []field{
 		{"origins", into(&c.Origins, d.origins)},
 		{"credentials", into(&c.Credentials, d.boolean)},
+		{"headers", into(&c.Headers, d.headerNames("[x-tenant]", d.sendable))},
 	})
 	if c.Credentials && slices.Contains(c.Origins, "*") {
 		d.problem(n.child("origins").children[0], "", "any origin with credentials would let every page read a user's streams: "+
@@ -47,6 +48,26 @@ func (d *decoder) origins(n *node) ([]string, bool) {
 		listed[origin] = true
 	}
 	return list, true
+}
+
+// sendable sees that a page's script can send a header at all.
+func (d *decoder) sendable(n *node, name string) bool {
+	if !isForbiddenToScripts(name) {
+		return true
+	}
+	d.problem(n, "leave it out", "no browser lets a script set the header %s", n.shown())
+	return false
+}
+
+// isForbiddenToScripts reports the request headers that fetch sets itself (https://fetch.spec.whatwg.org/#forbidden-request-header),
+// as far as a person might list them.
+func isForbiddenToScripts(name string) bool {
+	switch name {
+	case "accept-encoding", "connection", "content-length", "cookie", "date", "host", "origin", "referer", "te", "trailer", "transfer-encoding",
+		"upgrade", "via":
+		return true
+	}
+	return strings.HasPrefix(name, "sec-") || strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "access-control-")
 }
 
 // origin reads an origin as browsers send it, since it is compared letter by letter.

@@ -40,7 +40,7 @@ func (d *decoder) fields(n *node, section string, known []field) {
 	for _, c := range n.children {
 		i := slices.IndexFunc(known, func(f field) bool { return f.key == c.name })
 		if i < 0 {
-			d.unknownKey(c, known)
+			d.unknownKey(c, section, known)
 			continue
 		}
 		before := d.reports
@@ -53,17 +53,28 @@ func (d *decoder) fields(n *node, section string, known []field) {
 	}
 }
 
-func (d *decoder) unknownKey(n *node, known []field) {
+func (d *decoder) unknownKey(n *node, section string, known []field) {
 	keys := make([]string, len(known))
 	for i, f := range known {
 		keys[i] = f.key
 	}
 	hint := didYouMean(n.name, keys)
+	if now := renamed(joinPath(section, n.name)); now != "" {
+		hint = "did you mean `" + now + "`?"
+	}
 	if hint == "" {
 		slices.Sort(keys)
 		hint = "known keys here: " + strings.Join(keys, ", ")
 	}
 	d.add(n.key.problem(n.path, fmt.Sprintf("unknown key `%s`", printableKey(n.name)), hint))
+}
+
+// renamed returns what a key is called that once had another name, or "".
+func renamed(key string) string {
+	if key == "route.share.max_age" {
+		return "reopen_after"
+	}
+	return ""
 }
 
 // problem reports what is wrong with a value.

@@ -100,6 +100,7 @@ func TestEverySupportedKey(t *testing.T) {
 		Streams:       500,
 		SharedStreams: 20,
 		ReplayBytes:   64 << 20,
+		Hosts:         []string{"app.example.com", "*.example.com", "::1", "10.0.0.0/8"},
 	}, cfg.Server)
 
 	require.Len(t, cfg.Upstreams, 3)
@@ -174,7 +175,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		JSON:          config.JSONOptions{EnumNumbers: true, ProtoNames: true},
 		OnEnd:         "reopen",
 		Reopen:        config.Reopen{MaxAttempts: 3, Base: time.Second, Max: time.Minute},
-		Status:        map[string]config.Verdict{"UNKNOWN": config.Retry, "INTERNAL": config.Retry},
+		Status:        map[string]config.Verdict{"UNKNOWN": config.Reconnect, "INTERNAL": config.Reconnect},
 		OpenErrors:    "http",
 		ExposeErrors:  true,
 		Heartbeat:     5 * time.Second,
@@ -185,6 +186,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		CORS: &config.CORS{
 			Origins:     []string{"https://app.example.com", "http://localhost:3000", "http://[::1]:8000", "chrome-extension://abc"},
 			Credentials: true,
+			Headers:     []string{"x-tenant", "x-app"},
 		},
 	}, cfg.Routes[0].WithoutSource())
 }
@@ -195,7 +197,7 @@ func TestDefaultsLieBelowEveryRoute(t *testing.T) {
 
 	defaults := defaultRoute()
 	defaults.Heartbeat = 20 * time.Second
-	defaults.Status = map[string]config.Verdict{"UNKNOWN": config.Stop, "INTERNAL": config.Retry}
+	defaults.Status = map[string]config.Verdict{"UNKNOWN": config.Stop, "INTERNAL": config.Reconnect}
 	defaults.Request.RejectUnknownQuery = true
 	defaults.Request.Set = []config.Setting{{Field: "tenant", Value: config.Template{{Text: "acme"}}}}
 	defaults.Event.NameConst = "item"

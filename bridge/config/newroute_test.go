@@ -148,7 +148,7 @@ func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
 		"age":               {change: func(r *config.Route) { r.Share.Replay.Age = 0 }, want: ".share.replay.age: expected a duration"},
 		"slow client":       {change: func(r *config.Route) { r.Share.SlowClient = "" }, want: ".share.slow_client: expected `disconnect`"},
 		"linger":            {change: func(r *config.Route) { r.Share.Linger = -1 }, want: ".share.linger: expected a duration"},
-		"max age":           {change: func(r *config.Route) { r.Share.MaxAge = -1 }, want: ".share.max_age: expected a duration"},
+		"max age":           {change: func(r *config.Route) { r.Share.ReopenAfter = -1 }, want: ".share.reopen_after: expected a duration"},
 		"without a default": {change: func(r *config.Route) { r.Share = &config.Share{} }, want: ".share.replay.events: expected"},
 		"POST":              {change: func(r *config.Route) { r.Methods = []string{"GET", "POST"} }, want: ".methods[1]: a POST may have an effect"},
 		"cookie":            {change: func(r *config.Route) { r.Metadata.Expose = []string{"set-cookie"} }, want: ".metadata.expose[0]: on a shared route"},

@@ -137,7 +137,7 @@ func (c converter) expand(n *node) {
 		}
 		n.secret = true
 		value, set := c.env(name)
-		if part.HasDefault && value == "" {
+		if part.HasDefault && (!set || value == "") {
 			value, set = part.Default, true
 		}
 		if !set {

@@ -13,7 +13,7 @@ func (d *decoder) request(n *node, m *RequestMapping) {
 		{"query", func(n *node) { d.query(n, m) }},
 		{"unknown_query", into(&m.RejectUnknownQuery, d.choice("ignore", "reject"))},
 		{"set", func(n *node) { m.Set = d.settings(n) }},
-		{"timeout", into(&m.Timeout, d.duration)},
+		{"timeout", into(&m.Timeout, d.durationOrOff)},
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 // reopen decodes how an upstream stream is opened again.
 func (d *decoder) reopen(n *node, r *Reopen) {
 	d.fields(n, "route.reopen", []field{
-		{"max_attempts", into(&r.MaxAttempts, d.atLeast(0))},
+		{"max_attempts", into(&r.MaxAttempts, d.countOr(unlimited))},
 		{"backoff", func(n *node) {
 			d.fields(n, "route.reopen.backoff", []field{
 				{"base", into(&r.Base, d.positive)},

@@ -59,15 +59,15 @@ func (d *decoder) route(n *node) *mappedRoute {
 		{"heartbeat", into(&r.Heartbeat, d.positive)},
 		{"write_timeout", into(&r.WriteTimeout, d.positive)},
 		{"send_buffer", into(&r.SendBuffer, d.sendBuffer)},
-		{"max_age", into(&r.MaxAge, d.duration)},
+		{"max_age", into(&r.MaxAge, d.durationOrOff)},
 		{"max_event_bytes", into(&r.MaxEventBytes, d.size)},
-		{"compression", into(&r.Compression, d.choice("off", "auto"))},
+		{"compression", into(&r.Compression, d.choice(off, auto))},
 		{"cors", func(n *node) { r.CORS = d.cors(n) }},
 		{"auth", d.routeAuth},
 		{"limits", func(n *node) {
 			d.fields(n, "route.limits", []field{
-				{"streams", shape(d.atLeast(0))},
-				{"streams_per_client", shape(d.atLeast(0))},
+				{"streams", shape(d.countOr(unlimited))},
+				{"streams_per_client", shape(d.countOr(unlimited))},
 			})
 		}},
 	})
@@ -168,11 +168,21 @@ func (d *decoder) status(n *node) map[string]Verdict {
 			d.add(c.key.problem(c.path, "expected the name of a gRPC status code such as UNAVAILABLE, found "+quote(c.name), didYouMean(c.name, codes)))
 			continue
 		}
-		if verdict, ok := d.oneOf(string(Stop), string(Retry))(c); ok {
-			verdicts[c.name] = Verdict(verdict)
+		if verdict, ok := d.verdict(c); ok {
+			verdicts[c.name] = verdict
 		}
 	}
 	return verdicts
+}
+
+// verdict reads what a status asks of the browser.
+func (d *decoder) verdict(n *node) (Verdict, bool) {
+	if isWord(n, "retry") {
+		d.expected(n, oneOfText([]string{string(Stop), string(Reconnect)}), "did you mean `reconnect`?")
+		return "", false
+	}
+	word, ok := d.oneOf(string(Stop), string(Reconnect))(n)
+	return Verdict(word), ok
 }
 
 // statusCodes are the gRPC codes that are errors, by their names in google.rpc.Code.

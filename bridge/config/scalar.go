@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,6 +81,26 @@ func (d *decoder) atLeast(least int) func(*node) (int, bool) {
 	}
 }
 
+// countOr returns a reader of whole numbers of at least 1, or of a word such as `unlimited`, which is 0.
+func (d *decoder) countOr(word string) func(*node) (int, bool) {
+	return func(n *node) (int, bool) {
+		what := "a whole number of at least 1, or `" + word + "`"
+		if isWord(n, word) {
+			return 0, true
+		}
+		if !d.isScalar(n, what) {
+			return 0, false
+		}
+		text := n.text()
+		value, err := strconv.Atoi(text)
+		if err != nil || value < 1 || !isDigits(text) {
+			d.expected(n, what, wordHint(text, word))
+			return 0, false
+		}
+		return value, true
+	}
+}
+
 // size reads a number of bytes over 0.
 func (d *decoder) size(n *node) (Size, bool) {
 	return d.sizeFrom(1, math.MaxInt64, "a size over 0 such as 64KiB, 4MiB or 1GiB")(n)
@@ -110,6 +131,19 @@ func (d *decoder) positive(n *node) (time.Duration, bool) {
 	return d.durationOf(n, 1, "a duration over 0 such as 300ms, 15s or 5m")
 }
 
+// durationOrOff reads a time over 0, or `off`, which is 0.
+func (d *decoder) durationOrOff(n *node) (time.Duration, bool) {
+	const what = "a duration over 0 such as 300ms, 15s or 5m, or `off`"
+	switch {
+	case isWord(n, off):
+		return 0, true
+	case n.kind == scalar && wordHint(n.text(), off) != "":
+		d.expected(n, what, wordHint(n.text(), off))
+		return 0, false
+	}
+	return d.durationOf(n, 1, what)
+}
+
 func (d *decoder) durationOf(n *node, least time.Duration, what string) (time.Duration, bool) {
 	if !d.isScalar(n, what) {
 		return 0, false
@@ -138,13 +172,17 @@ func (d *decoder) oneOfFor(what string, words ...string) func(*node) (string, bo
 		if !d.isScalar(n, what) {
 			return "", false
 		}
-		text := n.text()
 		for _, w := range words {
-			if w == text {
+			if isWord(n, w) {
 				return w, true
 			}
 		}
-		d.expected(n, what, didYouMean(text, words))
+		text := n.text()
+		hint := didYouMean(text, words)
+		if hint == "" && slices.Contains(words, off) {
+			hint = wordHint(text, off)
+		}
+		d.expected(n, what, hint)
 		return "", false
 	}
 }
@@ -169,7 +207,11 @@ func oneOfText(words []string) string {
 
 // address reads what a server listens on.
 func (d *decoder) address(n *node) (string, bool) {
-	const what = "an address to listen on such as :8080 or 127.0.0.1:8080"
+	return d.addressFor(n, "an address to listen on such as :8080 or 127.0.0.1:8080", "")
+}
+
+// addressFor is address for a value that may be a word too, which what names; the word is "" where there is none.
+func (d *decoder) addressFor(n *node, what, word string) (string, bool) {
 	if !d.isScalar(n, what) {
 		return "", false
 	}
@@ -177,8 +219,8 @@ func (d *decoder) address(n *node) (string, bool) {
 	host, port, err := net.SplitHostPort(text)
 	_, portErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || portErr != nil || strings.ContainsAny(host, " /") {
-		hint := ""
-		if isDigits(text) {
+		hint := wordHint(text, word)
+		if hint == "" && isDigits(text) {
 			hint = "did you mean `:" + text + "`?"
 		}
 		d.expected(n, what, hint)
@@ -187,12 +229,12 @@ func (d *decoder) address(n *node) (string, bool) {
 	return text, true
 }
 
-// optionalAddress reads an address, or "" for none.
-func (d *decoder) optionalAddress(n *node) (string, bool) {
-	if n.kind == scalar && len(n.value) == 0 {
+// addressOrOff reads an address, or `off`, which is "".
+func (d *decoder) addressOrOff(n *node) (string, bool) {
+	if isWord(n, off) {
 		return "", true
 	}
-	return d.address(n)
+	return d.addressFor(n, "an address to listen on such as :8080 or 127.0.0.1:8080, or `off`", off)
 }
 
 // fieldPath reads the path of a protobuf field: identifiers joined with dots.

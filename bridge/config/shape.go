@@ -10,7 +10,7 @@ import (
 
 func (d *decoder) routeAuth(n *node) {
 	if n.kind != mapping {
-		d.oneOfFor("`none`, or {jwt: NAME}", "none")(n)
+		d.oneOfFor("`off`, or {jwt: NAME}", off)(n)
 		return
 	}
 	d.fields(n, "route.auth", []field{{"jwt", shape(d.word)}})

@@ -42,7 +42,7 @@ func (d *decoder) share(n *node) *Share {
 		}},
 		{"slow_client", into(&s.SlowClient, d.oneOf("disconnect", "skip"))},
 		{"linger", into(&s.Linger, d.duration)},
-		{"max_age", into(&s.MaxAge, d.duration)},
+		{"reopen_after", into(&s.ReopenAfter, d.durationOrOff)},
 	})
 	return s
 }
@@ -50,15 +50,13 @@ func (d *decoder) share(n *node) *Share {
 // notShared sees that what is no mapping is `off`.
 func (d *decoder) notShared(n *node) {
 	const what = "a mapping such as {late_join: latest}, or `off`"
-	if !d.isScalar(n, what) || n.text() == "off" {
+	if !d.isScalar(n, what) || isWord(n, off) {
 		return
 	}
-	hint := ""
+	hint := wordHint(n.text(), off)
 	switch text := n.text(); text {
 	case "latest", "all", "none":
 		hint = "did you mean {late_join: " + text + "}?"
-	case "false", "no":
-		hint = "did you mean `off`?"
 	}
 	d.expected(n, what, hint)
 }

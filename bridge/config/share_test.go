@@ -31,11 +31,11 @@ func TestShares(t *testing.T) {
 	assert.Equal(t, map[string]*config.Share{
 		"/defaults": &defaults,
 		"/every": {
-			LateJoin:   config.LateJoin{Mode: "latest_by", Field: "symbol", Keys: 5},
-			Replay:     config.Replay{Events: 1, Bytes: 64 << 10, Age: 2 * time.Second},
-			SlowClient: "skip",
-			Linger:     time.Minute,
-			MaxAge:     time.Hour,
+			LateJoin:    config.LateJoin{Mode: "latest_by", Field: "symbol", Keys: 5},
+			Replay:      config.Replay{Events: 1, Bytes: 64 << 10, Age: 2 * time.Second},
+			SlowClient:  "skip",
+			Linger:      time.Minute,
+			ReopenAfter: time.Hour,
 		},
 		"/since": &since,
 		"/all":   &all,
@@ -48,7 +48,7 @@ func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 	for _, share := range []string{
 		"{late_join: latest}",
 		"{late_join: latest, replay: {}}",
-		"{late_join: latest, replay: {events: 1024, bytes: 4MiB, age: 5m}, slow_client: disconnect, linger: 10s, max_age: 0s}",
+		"{late_join: latest, replay: {events: 1024, bytes: 4MiB, age: 5m}, slow_client: disconnect, linger: 10s, reopen_after: off}",
 	} {
 		cfg, err := config.Parse("a.yaml", fmt.Appendf(nil,
 			"upstreams: {a: {target: b}}\nroutes: [{path: /a, rpc: b.C/D, event: {id: c}, share: %s}]\n", share))

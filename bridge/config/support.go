@@ -1,9 +1,6 @@
 package config
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // harmless says which values of a key change nothing, though the function behind the key is still to come.
 type harmless struct {
@@ -18,18 +15,18 @@ type harmless struct {
 func notYet(key string) (harmless, bool) {
 	switch key {
 	case "server.health", "server.admin":
-		return onlyWord("")
+		return onlyWord(off)
 	case "server.trusted_proxies":
 		return onlyEmpty()
 	case "server.limits.streams_per_client":
-		return onlyWord("0")
+		return onlyWord(unlimited)
 	case "auth.jwt":
 		return onlyEmpty()
 
 	case "route.auth":
-		return onlyWord("none")
+		return onlyWord(off)
 	case "route.limits.streams", "route.limits.streams_per_client":
-		return onlyWord("0")
+		return onlyWord(unlimited)
 	}
 	return harmless{}, false
 }
@@ -39,12 +36,8 @@ func referenceNotYet(ref string) bool {
 	return strings.HasPrefix(ref, "claim.")
 }
 
-func onlyWord(words ...string) (harmless, bool) {
-	accepts := func(n *node) bool { return n.kind == scalar && slices.Contains(words, n.text()) }
-	if slices.Equal(words, []string{""}) {
-		return harmless{accepts, `only "" is accepted for now`}, true
-	}
-	return harmless{accepts, "only " + oneOfText(words) + " is accepted for now"}, true
+func onlyWord(word string) (harmless, bool) {
+	return harmless{func(n *node) bool { return isWord(n, word) }, "only `" + word + "` is accepted for now"}, true
 }
 
 func onlyEmpty() (harmless, bool) {

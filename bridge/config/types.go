@@ -39,6 +39,10 @@ type Server struct {
 	// ReplayBytes bounds what the logs of all shared streams hold together, those of lingering streams going first; 1 GiB
 	// by default, and never 0.
 	ReplayBytes Size
+	// Hosts are the names that requests may come for, in lower case and without a port; none, the default, means any name.
+	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
+	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
+	Hosts []string
 }
 
 // ServerTLS names the certificate of the public listener. Both files are read again when they change.
@@ -52,6 +56,9 @@ type Upstream struct {
 	Target string
 	// Balance is "round_robin" (the default) or "pick_first".
 	Balance string
+	// Authority is the :authority of calls to a plaintext upstream, such as "market.internal"; "", the default, leaves it to
+	// gRPC, which derives it from the target. It is always empty beside TLS, where ServerName says it.
+	Authority string
 	// TLS is nil for plaintext.
 	TLS    *UpstreamTLS
 	Schema Schema
@@ -72,7 +79,10 @@ type Upstream struct {
 
 // UpstreamTLS is the `tls:` section of an upstream. Its zero value means the system's roots and no client certificate.
 type UpstreamTLS struct {
-	CAFile, CertFile, KeyFile, ServerName string
+	CAFile, CertFile, KeyFile string
+	// ServerName is the name that the server's certificate must have, and the :authority of calls; "", the default, leaves
+	// both to gRPC, which derives them from the target.
+	ServerName string
 }
 
 // Schema says where an upstream's descriptors come from: exactly one of its fields is set.
@@ -171,9 +181,9 @@ type Share struct {
 	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default, and 0 is not
 	// at all.
 	Linger time.Duration
-	// MaxAge is the time after which the upstream stream is opened again, with a new check of the caller's credentials; 0,
-	// the default, is never.
-	MaxAge time.Duration
+	// ReopenAfter is the time after which the upstream stream is opened again, with a new check of the opener's credentials;
+	// 0, the default, is never.
+	ReopenAfter time.Duration
 }
 
 // LateJoin is which events of a shared stream a client gets that comes later, or that lost its place.
@@ -209,6 +219,8 @@ type CORS struct {
 	Origins []string
 	// Credentials lets those pages send cookies and HTTP authentication along.
 	Credentials bool
+	// Headers are the names of request headers that those pages may send, in lower case, beside those that the route reads.
+	Headers []string
 }
 
 // Verdict is what a status asks of the browser.
@@ -216,8 +228,8 @@ type Verdict string
 
 // The verdicts that `status:` knows.
 const (
-	Stop  Verdict = "stop"
-	Retry Verdict = "retry"
+	Stop      Verdict = "stop"
+	Reconnect Verdict = "reconnect"
 )
 
 // RequestMapping says how an HTTP request becomes the request message.

@@ -31,6 +31,7 @@ func (d *decoder) upstream(n *node) *Upstream {
 	d.fields(n, "upstream", []field{
 		{"target", into(&u.Target, d.target)},
 		{"balance", into(&u.Balance, d.oneOf("round_robin", "pick_first"))},
+		{"authority", into(&u.Authority, d.authority)},
 		{"tls", func(n *node) { u.TLS = d.upstreamTLS(n) }},
 		{"schema", func(n *node) { u.Schema = d.schema(n) }},
 		{"annotations", into(&u.Annotations, d.boolean)},
@@ -42,6 +43,10 @@ func (d *decoder) upstream(n *node) *Upstream {
 	})
 	d.missing(n, "target", "the address of the gRPC server, such as localhost:50051")
 	d.checkConnections(n, u)
+	if authority := n.child("authority"); authority != nil && u.TLS != nil {
+		d.add(authority.key.problem(authority.path, "`authority` is for plaintext: with `tls`, the name in the certificate is the :authority too",
+			"say it with `server_name` in `tls`"))
+	}
 	return u
 }
 
@@ -77,6 +82,20 @@ func (d *decoder) target(n *node) (string, bool) {
 	return "", false
 }
 
+// authority reads what a plaintext call gives as :authority: a host, with or without a port.
+func (d *decoder) authority(n *node) (string, bool) {
+	const what = "a host such as market.internal or market.internal:443"
+	text, ok := d.wordFor(what)(n)
+	if !ok {
+		return "", false
+	}
+	if !isPrintableASCII(text) || strings.ContainsAny(text, " /\\@?#\"<>{}|^`") {
+		d.expected(n, what, "")
+		return "", false
+	}
+	return text, true
+}
+
 func (d *decoder) upstreamTLS(n *node) *UpstreamTLS {
 	tls := &UpstreamTLS{}
 	d.fields(n, "upstream.tls", []field{
@@ -96,7 +115,7 @@ func (d *decoder) upstreamTLS(n *node) *UpstreamTLS {
 
 func (d *decoder) keepalive(n *node, k *Keepalive) {
 	d.fields(n, "upstream.keepalive", []field{
-		{"time", into(&k.Time, d.duration)},
+		{"time", into(&k.Time, d.durationOrOff)},
 		{"timeout", into(&k.Timeout, d.positive)},
 	})
 	if k.Time > 0 && k.Time < minKeepalive {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Validate returns what is wrong with a route that was made or changed in Go, and as warnings what is likely to surprise:
@@ -50,7 +51,7 @@ func (w treeWriter) route(r *Route) *node {
 	root.set("on_end", textNode(r.OnEnd))
 	if r.Reopen != defaultRoute().Reopen { // said where nothing was asked for, it would be warned of
 		reopen := root.section("reopen")
-		reopen.set("max_attempts", textNode(strconv.Itoa(r.Reopen.MaxAttempts)))
+		reopen.set("max_attempts", countNode(r.Reopen.MaxAttempts))
 		backoff := reopen.section("backoff")
 		backoff.set("base", textNode(r.Reopen.Base.String()))
 		backoff.set("max", textNode(r.Reopen.Max.String()))
@@ -64,12 +65,13 @@ func (w treeWriter) route(r *Route) *node {
 	root.set("heartbeat", textNode(r.Heartbeat.String()))
 	root.set("write_timeout", textNode(r.WriteTimeout.String()))
 	root.set("send_buffer", textNode(r.SendBuffer.String()))
-	root.set("max_age", textNode(r.MaxAge.String()))
+	root.set("max_age", durationNode(r.MaxAge))
 	root.set("max_event_bytes", textNode(r.MaxEventBytes.String()))
 	if r.CORS != nil {
 		cors := root.section("cors")
 		cors.set("origins", listNode(r.CORS.Origins))
 		cors.set("credentials", textNode(strconv.FormatBool(r.CORS.Credentials)))
+		cors.set("headers", listNode(r.CORS.Headers))
 	}
 	return root
 }
@@ -92,7 +94,7 @@ func (w treeWriter) request(n *node, m RequestMapping) {
 		}
 		set.set(s.Field, value)
 	}
-	n.set("timeout", textNode(m.Timeout.String()))
+	n.set("timeout", durationNode(m.Timeout))
 }
 
 func (w treeWriter) metadata(n *node, m MetadataMapping) {
@@ -133,7 +135,7 @@ func (w treeWriter) share(n *node, s *Share) {
 	replay.set("age", textNode(s.Replay.Age.String()))
 	n.set("slow_client", textNode(s.SlowClient))
 	n.set("linger", textNode(s.Linger.String()))
-	n.set("max_age", textNode(s.MaxAge.String()))
+	n.set("reopen_after", durationNode(s.ReopenAfter))
 }
 
 // lateJoin writes a mode out as the file gives it: a word, or a mapping.
@@ -185,6 +187,22 @@ func nowhere() position { return position{file: &sourceFile{}, column: 1} }
 
 func textNode(text string) *node {
 	return &node{kind: scalar, pos: nowhere(), raw: text, value: Literal(text)}
+}
+
+// durationNode writes out a duration, or `off`, which is 0 in Go.
+func durationNode(value time.Duration) *node {
+	if value == 0 {
+		return textNode(off)
+	}
+	return textNode(value.String())
+}
+
+// countNode writes out a number, or `unlimited`, which is 0 in Go.
+func countNode(value int) *node {
+	if value == 0 {
+		return textNode(unlimited)
+	}
+	return textNode(strconv.Itoa(value))
 }
 
 func listNode(texts []string) *node {
