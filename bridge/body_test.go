@@ -136,6 +136,6 @@ routes:
 	assert.Equal(t, []string{"yes"}, md["x-bridge"])
 
 	_, resp, answer := ask(t, clients(t)["HTTP1"], f.url+"/t/acme/x")
-	assert.Equal(t, http.StatusBadRequest, resp.StatusCode, "a reference without a value refuses the request")
+	assert.Equal(t, http.StatusUnauthorized, resp.StatusCode, "a reference to a cookie that was not sent refuses the request")
 	assert.Contains(t, answer.Message, "cookie.session")
 }

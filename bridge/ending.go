@@ -59,7 +59,7 @@ func notAStream(httpStatus int, code codes.Code, message string) *ending {
 // unbound returns the ending for a request that cannot be bound.
 func unbound(err error) *ending {
 	code := codes.InvalidArgument
-	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingClaim {
+	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingCredential {
 		code = codes.Unauthenticated
 	}
 	return refuse(code, byRequest, err.Error())

@@ -75,6 +75,12 @@ func (c *planner) problem(key string, err error) {
 	c.problems = append(c.problems, c.route.Problem(key, err.Error(), ""))
 }
 
+func (c *planner) warn(key, message, hint string) {
+	p := c.route.Problem(key, message, hint)
+	p.Warning = true
+	c.problems = append(c.problems, p)
+}
+
 // request compiles how an HTTP request becomes the request message.
 func (c *planner) request(md protoreflect.MessageDescriptor) {
 	r := c.route
@@ -82,6 +88,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 		QueryAll:      r.Request.QueryAll,
 		Query:         r.Request.Query,
 		RejectUnknown: r.Request.RejectUnknownQuery,
+		Cursor:        r.Share != nil, // resumes from its log
 		Body:          r.Body,
 		Resolver:      c.plan.snapshot.Types(),
 	}
@@ -111,6 +118,12 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 		c.problems = append(c.problems, r.Problem(p.Key, p.Message, p.Hint))
 	}
 	c.plan.binder = binder
+	if binder == nil {
+		return
+	}
+	for _, w := range binder.Warnings() {
+		c.warn(w.Key, w.Message, w.Hint)
+	}
 }
 
 func bindValue(t config.Template) bind.Value {
@@ -129,6 +142,7 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 	if c.plan.data != nil {
 		data = c.plan.data.Descriptor().Message()
 	}
+	c.warnSharedNames(data)
 	json, err := transcode.New(data, transcode.Options{
 		ProtoNames:   c.route.JSON.ProtoNames,
 		EnumNumbers:  c.route.JSON.EnumNumbers,
@@ -139,6 +153,16 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 		c.problem("rpc", err)
 	}
 	c.plan.json = json
+}
+
+// warnSharedNames says which fields of an event a page cannot tell apart.
+func (c *planner) warnSharedNames(md protoreflect.MessageDescriptor) {
+	if c.route.JSON.ProtoNames {
+		return
+	}
+	for _, text := range bind.SharedNames(md) {
+		c.warn("rpc", text+": a page reads only one of them", "`json: {field_names: proto}` tells them apart")
+	}
 }
 
 // lines compiles what stands beside the data of an event.
@@ -210,10 +234,8 @@ func (c *planner) warnReserved() {
 	}
 	for _, member := range c.plan.name.Members() {
 		if safe, renamed := sse.SafeName(member); renamed {
-			p := c.route.Problem("event.name", "an event called "+member+" will be sent as "+safe.String()+
+			c.warn("event.name", "an event called "+member+" will be sent as "+safe.String()+
 				": the name is the browser's own, or the bridge's", "")
-			p.Warning = true
-			c.problems = append(c.problems, p)
 		}
 	}
 }

@@ -98,6 +98,17 @@ func ask(t *testing.T, c *http.Client, url string) (event, *http.Response, answe
 	return got[0], other, answer
 }
 
+// Libraries for browsers send the parameter by themselves.
+func TestACursorParameterIsNoMistakeWhereTheRouteHasNoCursor(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", echo)
+	f := startFront(t, s, routeFile("request: {unknown_query: reject}"))
+	for _, query := range []string{"last_event_id=xyz", "lastEventId=xyz", "last_event_id=%zz", "lastEventId=%zz", "last_event_id=&lastEventId=1"} {
+		events := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/a?"+query))).all(t)
+		require.NotEmpty(t, events, query)
+		assert.JSONEq(t, `{"topic":"a"}`, echoed(t, events[0]), query)
+	}
+}
+
 func TestErrorsBeforeTheFirstEvent(t *testing.T) {
 	stops, retries := false, true
 	tests := []struct {

@@ -197,7 +197,7 @@ func TestOneofsInside(t *testing.T) {
 
 func TestUnknownParametersAreIgnored(t *testing.T) {
 	binder := compile[*streamv1.WatchRequest](t, everything())
-	got := read[*streamv1.WatchRequest](t, binder, bind.Input{RawQuery: "topic=a&utm_source=x&filter.nope=1&topic.x=1&.=1&=1&topic.&a%00=1"})
+	got := read[*streamv1.WatchRequest](t, binder, bind.Input{RawQuery: "topic=a&utm_source=x&utm[a]=1&.=1&=1&[]=1&[topic]=1&.topic=1&a%00=1"})
 	requireJSON(t, `{"topic":"a"}`, got)
 	_, err := binder.Bind(bind.Input{RawQuery: "labels.a=1"})
 	require.ErrorContains(t, err, "is a map", "a field that exists and can't be given is no unknown one")
@@ -250,12 +250,39 @@ func TestRequiredFields(t *testing.T) {
 	requireJSON(t, `{"must":""}`, read[*bindv1.Strict](t, binder, bind.Input{RawQuery: "must="}))
 }
 
-func TestTheCursorParameterBindsToNoField(t *testing.T) {
+func TestTheCursorParameterBindsToNoFieldOfARouteWithACursor(t *testing.T) {
 	for _, reject := range []bool{false, true} {
-		binder := compile[*bindv1.Kinds](t, bind.Spec{QueryAll: true, RejectUnknown: reject})
-		got := read[*bindv1.Kinds](t, binder, bind.Input{RawQuery: "last_event_id=1&last_event_id=2", LastEventID: "1", HasLastEventID: true})
-		requireJSON(t, `{}`, got)
-		assert.False(t, binder.UsesCursor())
+		for _, spec := range []bind.Spec{
+			{Cursor: true}, {Set: []bind.Setting{{Field: "int64", Value: ref("last_event_id")}}},
+			{Metadata: []bind.MetadataSetting{{Name: "x-after", Value: ref("last_event_id")}}},
+		} {
+			spec.QueryAll, spec.RejectUnknown = true, reject
+			binder := compile[*bindv1.Kinds](t, spec)
+			got := read[*bindv1.Kinds](t, binder, bind.Input{RawQuery: "last_event_id=1&last_event_id=2&lastEventId=3&lastEventId=%zz"})
+			requireJSON(t, `{}`, got)
+		}
+	}
+}
+
+func TestTheCursorParameterBindsAsAnyOtherOnARouteWithoutCursor(t *testing.T) {
+	for _, name := range []string{"last_event_id", "lastEventId"} {
+		for _, reject := range []bool{false, true} {
+			all := bind.Spec{QueryAll: true, RejectUnknown: reject}
+			binder := compile[*bindv1.Kinds](t, all)
+			assert.False(t, binder.UsesCursor())
+			requireJSON(t, `{"lastEventId":"x"}`, read[*bindv1.Kinds](t, binder, bind.Input{RawQuery: name + "=x", LastEventID: "x", HasLastEventID: true}))
+			_, err := binder.Bind(bind.Input{RawQuery: name + "=%zz"})
+			require.EqualError(t, err, `query parameter "`+name+`": expected two hexadecimal digits after each %, found "%zz"`)
+
+			// A library sends it by itself: it is no mistake where there is no such field, or where the route gives that.
+			none := compile[*streamv1.WatchRequest](t, all)
+			for _, query := range []string{name + "=x", name + "=%zz", name + "=1&" + name + "=2"} {
+				requireJSON(t, `{}`, read[*streamv1.WatchRequest](t, none, bind.Input{RawQuery: query}))
+			}
+			requireJSON(t, `{}`, read[*bindv1.Kinds](t, compile[*bindv1.Kinds](t, bind.Spec{RejectUnknown: reject}), bind.Input{RawQuery: name + "=x"}))
+			all.Set = []bind.Setting{{Field: "last_event_id", Value: text("mine")}}
+			requireJSON(t, `{"lastEventId":"mine"}`, read[*bindv1.Kinds](t, compile[*bindv1.Kinds](t, all), bind.Input{RawQuery: name + "=x"}))
+		}
 	}
 }
 

@@ -18,14 +18,16 @@ type Binder struct {
 	bound     []boundField // what variables and settings bind
 
 	queryAll      bool
-	query         map[string]struct{} // names of fields that parameters bind, where not all do
+	query         []field             // what parameters bind, where they do not bind all fields
 	referenced    map[string]struct{} // parameters that settings refer to
 	rejectUnknown bool
-	usesCursor    bool
+	usesCursor    bool // whether a setting refers to the cursor
+	hasCursor     bool // whether the parameters that carry a cursor are the cursor, and nothing else
 
 	body      *field       // what a body gives: no names for the whole message; nil where there is none
 	bodyBound []boundField // what a body, variables and settings bind
 	metadata  []MetadataSetting
+	warnings  []Problem
 }
 
 // variable is a variable of the path; field is nil where only a setting reads it.

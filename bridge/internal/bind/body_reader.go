@@ -115,18 +115,12 @@ func (b bodyReader) unknown(m protoreflect.Message, key string, at place) error 
 	return b.dec.Decode(new(json.RawMessage))
 }
 
-// lookUp returns the field that a name means in ProtoJSON, or nil.
+// lookUp returns the field that a key means, an extension's among them, or nil.
 func (b bodyReader) lookUp(md protoreflect.MessageDescriptor, key string) protoreflect.FieldDescriptor {
 	if strings.HasPrefix(key, "[") && strings.HasSuffix(key, "]") {
 		return b.extension(md, protoreflect.FullName(key[1:len(key)-1]))
 	}
-	if fd := md.Fields().ByJSONName(key); fd != nil {
-		return fd
-	}
-	if fd := md.Fields().ByTextName(key); fd != nil {
-		return fd
-	}
-	return nil
+	return lookUp(md, key)
 }
 
 func (b bodyReader) extension(md protoreflect.MessageDescriptor, name protoreflect.FullName) protoreflect.FieldDescriptor {

@@ -19,7 +19,7 @@ func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) 
 		types:         spec.Resolver,
 		literals:      dynamicpb.NewMessage(md),
 		queryAll:      spec.QueryAll,
-		query:         map[string]struct{}{},
+		hasCursor:     spec.Cursor,
 		referenced:    map[string]struct{}{},
 		rejectUnknown: spec.RejectUnknown,
 	}}
@@ -41,6 +41,7 @@ func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) 
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
+	c.warn()
 	return c.binder, nil
 }
 
@@ -160,7 +161,7 @@ func (c *compiler) reference(key string, p Part) {
 	kind, name, _ := strings.Cut(p.Ref, ".")
 	switch kind {
 	case cursorReference:
-		c.binder.usesCursor = true
+		c.binder.usesCursor, c.binder.hasCursor = true, true
 	case "path":
 		if !slices.Contains(c.spec.Variables, name) {
 			c.problem(key, "", "the reference ${%s} needs a variable {%s} in the path, which has none", p.Ref, name)
@@ -187,9 +188,6 @@ func (c *compiler) body() {
 		c.binder.body = &field{}
 	default:
 		f, err := find(md, name)
-		if err == nil && strings.Contains(name, "[") {
-			err = refuseMap(f)
-		}
 		if err != nil {
 			c.problem(key, fieldsHint(err.parent), "a body can't be bound here: %s", err)
 			return
@@ -230,7 +228,7 @@ func (c *compiler) metadata(s MetadataSetting) {
 func (c *compiler) parameter(key, name string) {
 	f, err := resolve(c.message(), name)
 	switch {
-	case name == CursorParameter:
+	case isCursorParameter(name) && c.binder.hasCursor:
 		c.problem(key, "bind it with `request.set`: a field there takes ${last_event_id}",
 			"the query parameter %s is the cursor, and binds to no field by its name", name)
 		return
@@ -244,7 +242,7 @@ func (c *compiler) parameter(key, name string) {
 			return
 		}
 	}
-	c.binder.query[f.name] = struct{}{}
+	c.binder.query = append(c.binder.query, f)
 }
 
 // fieldsHint lists the fields of md, which may be nil.

@@ -22,8 +22,8 @@ const (
 	FromRequest   Source = "request"
 )
 
-// Error says why a request can't be bound. It is the client's mistake: UNAUTHENTICATED where MissingClaim is true, and
-// INVALID_ARGUMENT otherwise.
+// Error says why a request can't be bound. It is the client's mistake: UNAUTHENTICATED where MissingCredential is true,
+// and INVALID_ARGUMENT otherwise.
 type Error struct {
 	Source Source
 	// Parameter is the name as the client gave it, or the reference without ${}; cut to 64 characters. In a body it is the
@@ -32,8 +32,9 @@ type Error struct {
 	// Expected is the type that Value, cut to 64 characters, does not have. Where it is empty, Reason says what is wrong.
 	Expected, Value string
 	Reason          string
-	// MissingClaim is true where a setting refers to a claim that the caller's token does not have, or has no token for.
-	MissingClaim bool
+	// MissingCredential is true where a setting refers to a cookie that the caller has not sent, or to a claim that its token
+	// does not have.
+	MissingCredential bool
 }
 
 // Error returns one line. What the client sent is quoted, with control characters escaped; of a body, values are shown as

@@ -37,63 +37,62 @@ func resolve(md protoreflect.MessageDescriptor, name string) (field, *fieldError
 	return f, err
 }
 
+// resolveParameter is resolve for a query parameter, whose name may have the brackets of a list behind it.
+func resolveParameter(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
+	f, _, err := follow(md, name)
+	if err == nil {
+		err = f.refuseLeaf()
+	}
+	return f, err
+}
+
 // find is resolve for a field of any type.
 func find(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
-	var f field
-	for part, rest, more := "", name, true; more; {
-		part, rest, more = strings.Cut(rest, ".")
+	f, element, err := follow(md, name)
+	if element {
+		err = f.refuseBrackets()
+	}
+	return f, err
+}
+
+// follow is find, which also says whether name has the brackets of a list behind it: "tags[]".
+func follow(md protoreflect.MessageDescriptor, name string) (f field, element bool, err *fieldError) {
+	bracketed := false
+	for {
 		if len(f.path) == maxDepth {
-			return f, &fieldError{reason: fmt.Sprintf("expected at most %d names with dots between them", maxDepth)}
+			return f, false, &fieldError{reason: fmt.Sprintf("expected at most %d names with dots between them", maxDepth)}
 		}
-		fd := lookUp(md, part)
+		fd, rest := cutName(md, name)
 		if fd == nil {
-			fd = mapOf(md, part)
-		}
-		if fd == nil {
-			return f, &fieldError{unknown: true, parent: md, reason: fmt.Sprintf("%s has no field %q", md.FullName(), shown(part))}
+			part, _, _ := strings.Cut(name, ".")
+			return f, false, &fieldError{unknown: true, parent: md, reason: fmt.Sprintf("%s has no field %q", md.FullName(), shown(part))}
 		}
 		f = f.child(fd)
 		switch {
-		case !more:
-			return f, nil
+		case rest == "" && bracketed:
+			return f, false, &fieldError{reason: fmt.Sprintf("expected dots between the names of fields, as in %s, found brackets", f.name)}
+		case rest == "":
+			return f, false, nil
 		case fd.IsMap():
-			return f, refuseMap(f)
+			return f, false, refuseMap(f)
+		case rest == "[]" && fd.IsList() && !bracketed:
+			return f, true, nil
+		case rest[0] == '[' && (fd.IsList() || fd.Message() == nil || rest == "[]"):
+			return f, false, f.refuseBrackets()
 		case fd.Message() == nil:
-			return f, &fieldError{unknown: true, reason: fmt.Sprintf("%s is no message and has no fields", f.name)}
+			return f, false, &fieldError{unknown: true, reason: fmt.Sprintf("%s is no message and has no fields", f.name)}
 		case fd.IsList():
-			return f, &fieldError{reason: fmt.Sprintf("%s is a list of messages, whose fields can't be given one by one", f.name)}
+			return f, false, &fieldError{reason: fmt.Sprintf("%s is a list of messages, whose fields can't be given one by one", f.name)}
 		case isOpaque(fd.Message()):
-			return f, refuseOpaque(f)
+			return f, false, refuseOpaque(f)
 		case wellKnown(fd.Message()) != nil:
-			return f, &fieldError{reason: fmt.Sprintf("%s is given whole, as %s", f.name, expected(fd))}
+			return f, false, &fieldError{reason: fmt.Sprintf("%s is given whole, as %s", f.name, expected(fd))}
 		}
-		md = fd.Message()
+		md, name = fd.Message(), rest[1:]
+		if rest[0] == '[' {
+			name, bracketed = unbracket(rest), true
+		}
 	}
-	return f, nil
-}
-
-// lookUp returns the field with this name in the .proto file or in JSON, or nil.
-func lookUp(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
-	if !protoreflect.Name(name).IsValid() {
-		return nil
-	}
-	fields := md.Fields()
-	if fd := fields.ByName(protoreflect.Name(name)); fd != nil {
-		return fd
-	}
-	return fields.ByJSONName(name)
-}
-
-// mapOf returns the map of which name is an entry as some people write it, name[key], or nil.
-func mapOf(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
-	stem, _, ok := strings.Cut(name, "[")
-	if !ok {
-		return nil
-	}
-	if fd := lookUp(md, stem); fd != nil && fd.IsMap() {
-		return fd
-	}
-	return nil
 }
 
 func refuseMap(f field) *fieldError {

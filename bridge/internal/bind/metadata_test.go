@@ -88,12 +88,12 @@ func TestMalformedCursorInMetadata(t *testing.T) {
 	assert.Equal(t, "x-after", bad.Metadata)
 }
 
-func TestAMissingClaimIsToldFromOtherMistakes(t *testing.T) {
+func TestAMissingClaimOrCookieIsToldFromOtherMistakes(t *testing.T) {
 	in := bind.Input{Variables: []string{"a"}}
 	for _, tc := range []struct {
 		ref     string
 		missing bool
-	}{{"claim.sub", true}, {"header.x-claim", false}, {"cookie.claim.sub", false}, {"query.claim.sub", false}} {
+	}{{"claim.sub", true}, {"header.x-claim", false}, {"cookie.sub", true}, {"header.cookie", false}, {"query.claim.sub", false}} {
 		spec := withMetadata("x-user", ref(tc.ref))
 		spec.Set = []bind.Setting{{Field: "name", Value: ref(tc.ref)}}
 		binder := compile[*streamv1.WatchRequest](t, spec)
@@ -103,7 +103,7 @@ func TestAMissingClaimIsToldFromOtherMistakes(t *testing.T) {
 		} {
 			var bad *bind.Error
 			require.ErrorAs(t, bound(), &bad)
-			assert.Equal(t, tc.missing, bad.MissingClaim, tc.ref)
+			assert.Equal(t, tc.missing, bad.MissingCredential, tc.ref)
 			assert.Equal(t, tc.ref, bad.Parameter)
 		}
 	}

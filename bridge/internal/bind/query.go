@@ -2,6 +2,7 @@ package bind
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -13,6 +14,7 @@ const MaxParameters = 1000
 // parameter is one query parameter, decoded.
 type parameter struct {
 	name, value string
+	malformed   bool // value has a percent sign without two hexadecimal digits, and stands as it came
 }
 
 // parseQuery splits a query, keeping the order that the client gave.
@@ -35,22 +37,26 @@ func parseQuery(raw string) ([]parameter, error) {
 			return nil, refused(FromQuery, rawName, "expected two hexadecimal digits after each %% of the name")
 		}
 		value, err := url.QueryUnescape(rawValue)
-		switch {
-		case err != nil && name == CursorParameter: // the caller has found it wrong already
-			continue
-		case err != nil:
-			return nil, mismatch(FromQuery, name, "two hexadecimal digits after each %", rawValue)
+		if err != nil {
+			value = rawValue
 		}
-		parameters = append(parameters, parameter{name, value})
+		if err != nil && !isCursorParameter(name) { // what carries a cursor may bind to nothing
+			return nil, parameter{name: name, value: value}.refuseMalformed()
+		}
+		parameters = append(parameters, parameter{name, value, err != nil})
 	}
 	return parameters, nil
+}
+
+func (p parameter) refuseMalformed() *Error {
+	return mismatch(FromQuery, p.name, "two hexadecimal digits after each %", p.value)
 }
 
 // bindQuery gives fields what parameters of their name hold.
 func (r *binding) bindQuery() error {
 	given := map[string]struct{}{} // singular fields that have a value, by name
 	for _, p := range r.parameters {
-		if p.name == CursorParameter {
+		if r.hasCursor && isCursorParameter(p.name) {
 			continue
 		}
 		f, err := r.target(p)
@@ -59,6 +65,9 @@ func (r *binding) bindQuery() error {
 		}
 		if f == nil {
 			continue
+		}
+		if p.malformed {
+			return p.refuseMalformed()
 		}
 		if _, twice := given[f.name]; twice {
 			return refused(FromQuery, p.name, "expected one value, found several: %s is no repeated field", f.name)
@@ -78,31 +87,37 @@ func (r *binding) bindQuery() error {
 	return nil
 }
 
-// target returns the field that a parameter binds to, nil for one that binds to nothing and is ignored.
+// target returns the field that a parameter binds to, nil for one that binds to nothing and is ignored. One whose name
+// begins with a field that parameters bind is never ignored: who wrote it meant that field.
 func (r *binding) target(p parameter) (*field, error) {
-	f, err := resolve(r.message.Descriptor(), p.name)
+	f, err := resolveParameter(r.message.Descriptor(), p.name)
 	_, referenced := r.referenced[p.name]
+	ignored := referenced || isCursorParameter(p.name)
 	if clash := r.clash(f, err); clash != "" {
-		if referenced { // as in `topic: ${query.topic:-news}`
+		if ignored { // as in `topic: ${query.topic:-news}`
 			return nil, nil
 		}
 		return nil, refused(FromQuery, p.name, "%s", clash)
 	}
-	_, listed := r.query[f.name]
-	binds := err == nil && (r.queryAll || listed)
+	binds := len(f.path) > 0 && r.takes(f)
 	switch {
-	case binds && !r.takesWholeBody():
+	case err == nil && binds && !r.takesWholeBody():
 		return &f, nil
-	case referenced:
+	case ignored:
 		return nil, nil
-	case binds:
+	case err == nil && binds:
 		return nil, refused(FromQuery, p.name, "the body gives the whole message, and no parameter binds to a field of it")
-	case err != nil && (r.rejectUnknown || r.queryAll && !err.unknown):
+	case err != nil && (binds || r.rejectUnknown):
 		return nil, refused(FromQuery, p.name, "%s", err.reason)
 	case r.rejectUnknown:
 		return nil, refused(FromQuery, p.name, "this parameter is not taken here")
 	}
 	return nil, nil
+}
+
+// takes reports whether parameters bind f, or what it is in.
+func (b *Binder) takes(f field) bool {
+	return b.queryAll || slices.ContainsFunc(b.query, func(listed field) bool { return f.isIn(listed) })
 }
 
 // clash says why a parameter must not bind the field that its name leads to, "" where it may. Of a name that leads to no

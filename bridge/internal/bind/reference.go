@@ -30,7 +30,7 @@ func (r *binding) expand(v Value) (text string, ok bool, err error) {
 				return "", false, nil
 			case !ok:
 				missing := refused(FromReference, p.Ref, "expected a value, found none")
-				missing.MissingClaim = strings.HasPrefix(p.Ref, "claim.")
+				missing.MissingCredential = strings.HasPrefix(p.Ref, "claim.") || strings.HasPrefix(p.Ref, "cookie.")
 				return "", false, missing
 			}
 		}
@@ -69,6 +69,9 @@ func (r *binding) parameter(name string) (text string, ok bool, err error) {
 		}
 		if ok {
 			return "", false, refused(FromQuery, name, "expected one value, found several")
+		}
+		if p.malformed {
+			return "", false, p.refuseMalformed()
 		}
 		text, ok = p.value, true
 	}

@@ -7,9 +7,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// CursorParameter is the query parameter that carries the cursor where a client can't set the header Last-Event-ID.
-// It is the caller's to read; Bind passes over it.
-const CursorParameter = "last_event_id"
+// CursorParameter and CursorParameterJS are the query parameters that carry the cursor where a client can't set the header
+// Last-Event-ID; the second is how libraries for browsers spell it. They are the caller's to read. Where the route has a
+// cursor, Bind passes over them. Elsewhere they bind as any other parameter, but one that binds to nothing, or to what the
+// route gives already, is ignored: a library sends it by itself.
+const (
+	CursorParameter   = "last_event_id"
+	CursorParameterJS = "lastEventId"
+)
+
+func isCursorParameter(name string) bool { return name == CursorParameter || name == CursorParameterJS }
 
 // Spec says what a route binds.
 type Spec struct {
@@ -21,6 +28,8 @@ type Spec struct {
 	Query    []string
 	// RejectUnknown refuses a parameter that binds to nothing. Otherwise it is ignored.
 	RejectUnknown bool
+	// Cursor says that the route has a cursor though no setting may refer to it, as a route whose streams have a log does.
+	Cursor bool
 	// Body is what the JSON body of a request gives: "*" for the whole message, the path of a field of any type, or "" for a
 	// route that takes none.
 	Body string

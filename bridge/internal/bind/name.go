@@ -1,0 +1,62 @@
+package bind
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// lookUp returns the field of md that a name means, wherever a request or a configuration names one, or nil. As in
+// ProtoJSON, a JSON name comes before the names in the .proto file, and of two fields with one JSON name the first counts.
+func lookUp(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	fields := md.Fields()
+	if fd := fields.ByJSONName(name); fd != nil {
+		return fd
+	}
+	if fd := fields.ByTextName(name); fd != nil { // a group's is the name of its type
+		return fd
+	}
+	if !protoreflect.Name(name).IsValid() {
+		return nil
+	}
+	return fields.ByName(protoreflect.Name(name))
+}
+
+// maxSeparators is how many dots and brackets of a name are looked at for where the name of a field ends: a client chooses
+// how many there are.
+const maxSeparators = maxDepth
+
+// cutName splits off path the longest beginning that is the name of a field of md: a JSON name may have dots and brackets
+// of its own. What is left begins with a dot or a bracket, or is empty.
+func cutName(md protoreflect.MessageDescriptor, path string) (fd protoreflect.FieldDescriptor, rest string) {
+	var ends [maxSeparators + 1]int
+	n := 0
+	for i := 0; i < len(path) && n < maxSeparators; i++ {
+		if path[i] == '.' || path[i] == '[' {
+			ends[n] = i
+			n++
+		}
+	}
+	ends[n] = len(path)
+	for ; n >= 0; n-- {
+		if fd := lookUp(md, path[:ends[n]]); fd != nil {
+			return fd, path[ends[n]:]
+		}
+	}
+	return nil, path
+}
+
+// unbracket turns what stands behind the name of a field, in the manner of name[inside]rest, into a path with dots.
+func unbracket(rest string) string {
+	inside, after, _ := strings.Cut(rest[1:], "]")
+	return inside + after
+}
+
+// refuseBrackets returns the error for brackets behind the name of f, which takes none of that kind.
+func (f field) refuseBrackets() *fieldError {
+	if f.leaf().IsList() {
+		return &fieldError{reason: fmt.Sprintf("%s is a repeated field: expected %[1]s or %[1]s[] once for each element, without a position", f.name)}
+	}
+	return &fieldError{reason: fmt.Sprintf("%s is no repeated field: expected dots between the names of fields, found brackets", f.name)}
+}

@@ -1,0 +1,106 @@
+package bind
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Warnings returns what is likely to surprise in a spec that is in order.
+func (b *Binder) Warnings() []Problem { return b.warnings }
+
+// maxWarnedTypes bounds how many message types are looked at for names that mean two fields.
+const maxWarnedTypes = 1000
+
+// SharedNames returns, one sentence each, which fields of md, and of the messages inside of it, have one JSON name. In JSON
+// they cannot be told apart: the first is read, and both are written.
+func SharedNames(md protoreflect.MessageDescriptor) []string {
+	var found []string
+	eachType(md, func(md protoreflect.MessageDescriptor) {
+		first := map[string]protoreflect.FieldDescriptor{}
+		for i := range md.Fields().Len() {
+			fd := md.Fields().Get(i)
+			if other, twice := first[fd.JSONName()]; twice {
+				found = append(found, fmt.Sprintf("the fields %s and %s of %s have one JSON name, %q",
+					other.Name(), fd.Name(), md.FullName(), shown(fd.JSONName())))
+				continue
+			}
+			first[fd.JSONName()] = fd
+		}
+	})
+	return found
+}
+
+// hiddenNames returns which fields cannot be reached by their names in the .proto file, being the JSON names of others.
+func hiddenNames(md protoreflect.MessageDescriptor) []string {
+	var found []string
+	eachType(md, func(md protoreflect.MessageDescriptor) {
+		for i := range md.Fields().Len() {
+			fd := md.Fields().Get(i)
+			if other := lookUp(md, string(fd.Name())); other.Number() != fd.Number() {
+				found = append(found, fmt.Sprintf("in %s, %q means the field %s, whose JSON name it is, and not the field %s",
+					md.FullName(), fd.Name(), other.Name(), fd.Name()))
+			}
+		}
+	})
+	return found
+}
+
+// eachType calls look for md and the types of messages inside of it, once each.
+func eachType(md protoreflect.MessageDescriptor, look func(protoreflect.MessageDescriptor)) {
+	seen := map[protoreflect.FullName]struct{}{md.FullName(): {}}
+	for queue := []protoreflect.MessageDescriptor{md}; len(queue) > 0; queue = queue[1:] {
+		look(queue[0])
+		for i := range queue[0].Fields().Len() {
+			inner := queue[0].Fields().Get(i).Message()
+			if inner == nil || len(seen) == maxWarnedTypes {
+				continue
+			}
+			if _, known := seen[inner.FullName()]; !known {
+				seen[inner.FullName()] = struct{}{}
+				queue = append(queue, inner)
+			}
+		}
+	}
+}
+
+// warn collects what is likely to surprise.
+func (c *compiler) warn() {
+	add := func(key, hint, format string, args ...any) {
+		c.binder.warnings = append(c.binder.warnings, Problem{Key: key, Message: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	for _, text := range SharedNames(c.message()) {
+		add("rpc", "name the second one as the .proto file does", "%s: a request that has it gives the first", text)
+	}
+	for _, text := range hiddenNames(c.message()) {
+		add("rpc", "name the field by its JSON name", "%s", text)
+	}
+	for _, name := range []string{CursorParameter, CursorParameterJS} {
+		fd := lookUp(c.message(), name)
+		if fd == nil || string(fd.Name()) != name { // the same field under the other name
+			continue
+		}
+		f := field{}.child(fd)
+		if c.binder.binds(f) {
+			continue
+		}
+		does := "an id that a browser's library sends as the parameter last_event_id or lastEventId becomes the value of the request field %s"
+		switch {
+		case c.binder.hasCursor:
+			does = "the parameter of the name %s is the cursor, and the request field of that name stays unset"
+		case !c.binder.takes(f):
+			continue
+		}
+		add("request", "bind it with `request.set`: `"+name+": ${last_event_id}`", does, name)
+	}
+}
+
+// binds reports whether a variable or a setting binds f, or something in it or around it.
+func (b *Binder) binds(f field) bool {
+	for _, other := range b.bound {
+		if f.isIn(other.field) || other.field.isIn(f) {
+			return true
+		}
+	}
+	return false
+}
