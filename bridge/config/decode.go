@@ -9,6 +9,9 @@ import (
 // decoder turns nodes into settings, and gathers what is wrong on the way.
 type decoder struct {
 	*collector
+
+	// guessed are the keys that unknown ones of a section are taken for: their absence is no second mistake.
+	guessed map[*node][]string
 }
 
 // field is a key that a section knows, and what is done with its value.
@@ -34,13 +37,13 @@ func shape[T any](read func(*node) (T, bool)) func(*node) {
 // fields decodes a section with a fixed set of keys. The section's name, such as "server.limits", is what [notYet] knows
 // it by; every route is a "route" and every upstream an "upstream", and the whole file has none.
 func (d *decoder) fields(n *node, section string, known []field) {
-	if !d.isMapping(n) {
+	if !d.isMapping(n, section) {
 		return
 	}
 	for _, c := range n.children {
 		i := slices.IndexFunc(known, func(f field) bool { return f.key == c.name })
 		if i < 0 {
-			d.unknownKey(c, section, known)
+			d.unknownKey(n, c, section, known)
 			continue
 		}
 		before := d.reports
@@ -53,20 +56,37 @@ func (d *decoder) fields(n *node, section string, known []field) {
 	}
 }
 
-func (d *decoder) unknownKey(n *node, section string, known []field) {
-	keys := make([]string, len(known))
-	for i, f := range known {
-		keys[i] = f.key
+// unknownKey reports a key that a section does not know. The hint names only keys that are served there.
+func (d *decoder) unknownKey(around, n *node, section string, known []field) {
+	var keys []string
+	for _, f := range known {
+		if isServed(around, joinPath(section, f.key)) {
+			keys = append(keys, f.key)
+		}
 	}
-	hint := didYouMean(n.name, keys)
-	if now := renamed(joinPath(section, n.name)); now != "" {
-		hint = "did you mean `" + now + "`?"
+	meant := renamed(joinPath(section, n.name))
+	if meant == "" {
+		meant = Nearest(n.name, keys)
 	}
-	if hint == "" {
-		slices.Sort(keys)
-		hint = "known keys here: " + strings.Join(keys, ", ")
+	slices.Sort(keys)
+	hint := "known keys here: " + strings.Join(keys, ", ")
+	if meant != "" {
+		hint = "did you mean `" + meant + "`?"
+		if d.guessed == nil {
+			d.guessed = make(map[*node][]string)
+		}
+		d.guessed[around] = append(d.guessed[around], meant)
 	}
 	d.add(n.key.problem(n.path, fmt.Sprintf("unknown key `%s`", printableKey(n.name)), hint))
+}
+
+// isServed reports whether a key has a function in a section, so that a hint may name it.
+func isServed(around *node, key string) bool {
+	if around.path == "defaults" && (key == "route.name" || key == "route.path") {
+		return false
+	}
+	_, listed := notYet(key)
+	return !listed
 }
 
 // renamed returns what a key is called that once had another name, or "".
@@ -89,9 +109,10 @@ func (d *decoder) warn(n *node, hint, format string, args ...any) {
 	d.add(p)
 }
 
-// missing reports a key that a section needs and does not have.
+// missing reports a key that a section needs and does not have. Where an unknown key is a misspelling of it, that is said
+// already.
 func (d *decoder) missing(n *node, key, what string) {
-	if n.kind == mapping && n.child(key) == nil {
+	if n.kind == mapping && n.child(key) == nil && !slices.Contains(d.guessed[n], key) {
 		d.add(n.place().problem(n.path, fmt.Sprintf("`%s` is missing: expected %s", key, what), ""))
 	}
 }
@@ -110,9 +131,14 @@ func (d *decoder) expected(n *node, what, hint string) {
 	d.problem(n, hint, "expected %s, found %s", what, n.found())
 }
 
-func (d *decoder) isMapping(n *node) bool {
+// isMapping sees that a section is a mapping.
+func (d *decoder) isMapping(n *node, section string) bool {
 	if n.kind != mapping {
-		d.expected(n, "a mapping (`key: value`)", "")
+		what := "a mapping (`key: value`)"
+		if example := sectionExample(section); example != "" {
+			what = "a mapping such as " + example
+		}
+		d.expected(n, what, "")
 	}
 	return n.kind == mapping
 }

@@ -21,7 +21,8 @@
 //
 // # Rules of the format
 //
-// A key is known or it is a problem; the same goes for a key given twice. A key without a value is a problem as well.
+// A key is known or it is a problem; the same goes for a key given twice. A key without a value is a problem as
+// well, but a section (a mapping or a list) without one counts as left out.
 // Durations are written as Go writes them ("15s"), sizes in bytes or with KiB, MiB or GiB. Relative paths begin at the
 // file that names them. Anchors, aliases, merge keys, tags and second documents are refused: `defaults` and `include`
 // are the ways to say something once.

@@ -46,6 +46,7 @@ func (l *loader) document(name string, data []byte) *node {
 		l.add(emptyFile(start))
 		return nil
 	}
+	l.leaveOutEmpty(tree, "")
 	return tree
 }
 

@@ -26,11 +26,7 @@ func (d *decoder) retry(n *node) (time.Duration, bool) {
 // eventName decodes a field path, or a constant as {const: quote}.
 func (d *decoder) eventName(n *node, e *EventMapping) {
 	if n.kind != mapping {
-		if n.kind == list || n.kind == null {
-			d.expected(n, "a field path, or a constant as {const: quote}", "")
-			return
-		}
-		into(&e.Name, d.fieldPath)(n)
+		into(&e.Name, d.fieldPathFor("a field path such as `kind`, or a constant as {const: quote}"))(n)
 		return
 	}
 	d.fields(n, "route.event.name", []field{{"const", into(&e.NameConst, d.constName)}})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -82,14 +83,17 @@ func (l *loader) include(d *decoder, at *node, name string) *node {
 	if tree == nil {
 		return nil
 	}
-	known := []field{{"upstreams", later}, {"routes", later}}
-	for _, key := range []string{"include", "server", "defaults", "auth"} {
-		known = append(known, field{key, func(n *node) {
-			d.add(n.key.problem(n.path, fmt.Sprintf("`%s` can't stand in an included file, which holds upstreams and routes: move it to %s",
-				key, at.pos.file.name), ""))
-		}})
+	rest := *tree
+	rest.children = nil
+	for _, c := range tree.children {
+		if !slices.Contains([]string{"include", "server", "defaults", "auth"}, c.name) {
+			rest.children = append(rest.children, c)
+			continue
+		}
+		d.add(c.key.problem(c.path, fmt.Sprintf("`%s` can't stand in an included file, which holds upstreams and routes: move it to %s",
+			c.name, at.pos.file.name), ""))
 	}
-	d.fields(tree, "", known)
+	d.fields(&rest, "", []field{{"upstreams", later}, {"routes", later}})
 	return tree
 }
 

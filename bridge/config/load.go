@@ -81,7 +81,7 @@ type loader struct {
 func (l *loader) assemble(root *node) *Config {
 	d := &decoder{collector: &l.collector}
 	cfg := &Config{Server: defaultServer()}
-	if !d.isMapping(root) {
+	if !d.isMapping(root, "") {
 		return cfg
 	}
 	var defaults, include *node

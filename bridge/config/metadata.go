@@ -10,7 +10,7 @@ const maxSecretBytes = 64 << 10
 
 // metadata reads names and values that are sent with every call. A key that ends in _file names a file with the value.
 func (d *decoder) metadata(n *node) map[string]string {
-	if !d.isMapping(n) {
+	if !d.isMapping(n, "upstream.metadata") {
 		return nil
 	}
 	values := make(map[string]string, len(n.children))

@@ -88,7 +88,7 @@ func parseReference(inside string) (Part, *referenceError) {
 	switch {
 	case !known:
 		return part, &referenceError{
-			message: fmt.Sprintf("unknown reference %s: expected env.NAME, last_event_id, or header, path, query, cookie or claim with a name after a dot", quote("${"+name+"}")),
+			message: fmt.Sprintf("unknown reference %s: expected env.NAME, last_event_id, or header, path, query or cookie with a name after a dot", quote("${"+name+"}")),
 			hint:    referenceHint(name, kind, rest),
 		}
 	case kind == "env" && !isIdentifier(rest):
@@ -113,7 +113,7 @@ func referenceHint(name, kind, rest string) string {
 	if near := Nearest(name, []string{lastEventID}); near != "" {
 		return "did you mean `${" + near + "}`?"
 	}
-	if near := Nearest(kind, referenceKinds()); near != "" && rest != "" {
+	if near := Nearest(kind, referenceKinds()); near != "" && rest != "" && !referenceNotYet(near+".") {
 		return "did you mean `${" + near + "." + rest + "}`?"
 	}
 	return "a dollar that begins no reference is written $$"

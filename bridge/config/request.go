@@ -86,7 +86,7 @@ func (d *decoder) query(n *node, m *RequestMapping) {
 
 // settings decodes fixed values and references, and sorts them by field path.
 func (d *decoder) settings(n *node) []Setting {
-	if !d.isMapping(n) {
+	if !d.isMapping(n, "route.request.set") {
 		return nil
 	}
 	var settings []Setting

@@ -154,7 +154,7 @@ func (d *decoder) json(n *node, j *JSONOptions) {
 
 // status reads which codes are to be taken how.
 func (d *decoder) status(n *node) map[string]Verdict {
-	if !d.isMapping(n) {
+	if !d.isMapping(n, "route.status") {
 		return nil
 	}
 	codes := statusCodes()

@@ -103,7 +103,7 @@ func (d *decoder) exposable(n *node, name string) bool {
 // metadataSettings decodes fixed values and references, and sorts them by name. A key that ends in _file names a file with
 // the value.
 func (d *decoder) metadataSettings(n *node) []MetadataSetting {
-	if !d.isMapping(n) {
+	if !d.isMapping(n, "route.metadata.set") {
 		return nil
 	}
 	var settings []MetadataSetting

@@ -239,16 +239,22 @@ func (d *decoder) addressOrOff(n *node) (string, bool) {
 
 // fieldPath reads the path of a protobuf field: identifiers joined with dots.
 func (d *decoder) fieldPath(n *node) (string, bool) {
-	const what = "a field path such as `symbol` or `page.token`"
-	if !d.isScalar(n, what) {
-		return "", false
+	return d.fieldPathFor(fieldPathText)(n)
+}
+
+// fieldPathFor is fieldPath for a value that has other forms too, which what names.
+func (d *decoder) fieldPathFor(what string) func(*node) (string, bool) {
+	return func(n *node) (string, bool) {
+		if !d.isScalar(n, what) {
+			return "", false
+		}
+		text := n.text()
+		if !isFieldPath(text) {
+			d.expected(n, what, "")
+			return "", false
+		}
+		return text, true
 	}
-	text := n.text()
-	if !isFieldPath(text) {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
 }
 
 // isFieldPath reports whether text is identifiers joined with dots.

@@ -11,7 +11,7 @@ import (
 // a route what it is are refused there.
 func (d *decoder) defaults(root, section *node) *Route {
 	kept := &node{kind: mapping, pos: root.pos, path: "defaults"}
-	if section != nil && d.isMapping(section) {
+	if section != nil && d.isMapping(section, "defaults") {
 		clone := *section
 		clone.children = nil
 		for _, c := range section.children {
@@ -40,14 +40,19 @@ type sections struct {
 
 	allUpstreams []*Upstream
 	byName       map[string]*Upstream
+	empty        []string // upstreams with nothing below their names, which count as left out
 	allRoutes    []*mappedRoute
 }
 
 func (s *sections) upstreams(n *node) {
-	if n == nil || n.kind == broken || !s.isMapping(n) {
+	if n == nil || n.kind == broken || !s.isMapping(n, "upstreams") {
 		return
 	}
 	for _, c := range n.children {
+		if c.kind == null {
+			s.empty = append(s.empty, c.name)
+			continue
+		}
 		if before := s.byName[c.name]; before != nil {
 			s.add(c.key.problem(c.path, fmt.Sprintf("duplicate upstream: %s is already at %v; rename one of the two",
 				printableKey(c.name), before.source.node.key), ""))
@@ -64,7 +69,7 @@ func (s *sections) routes(n *node) {
 		return
 	}
 	for _, c := range n.children {
-		if c.kind != broken && s.isMapping(c) {
+		if c.kind != broken && s.isMapping(c, "route") {
 			s.allRoutes = append(s.allRoutes, s.mapRoute(c))
 		}
 	}
@@ -123,9 +128,14 @@ func (s *sections) checkUpstreams() {
 		return
 	}
 	if len(s.allUpstreams) == 0 {
-		if given := s.root.child("upstreams"); given == nil || given.kind == mapping && len(given.children) == 0 {
-			s.add(s.root.pos.problem("upstreams", "no upstream: expected at least one gRPC server under `upstreams`",
-				`for example: market: {target: "localhost:50051"}`))
+		given := s.root.child("upstreams")
+		nothing := given == nil || given.kind == mapping && len(given.children) == len(s.empty)
+		if nothing && !slices.Contains(s.guessed[s.root], "upstreams") {
+			hint := `for example: market: {target: "localhost:50051"}`
+			if len(s.empty) > 0 {
+				hint = "`" + printableKey(s.empty[0]) + "` is there and has nothing below it: give it a `target`"
+			}
+			s.add(s.root.pos.problem("upstreams", "no upstream: expected at least one gRPC server under `upstreams`", hint))
 		}
 		return
 	}
@@ -145,6 +155,9 @@ func (s *sections) checkUpstreams() {
 		hint := ""
 		if !n.secret && s.reports < manyProblems {
 			hint = didYouMean(n.text(), names)
+			if slices.Contains(s.empty, n.text()) {
+				hint = "`" + printableKey(n.text()) + "` is there and has nothing below it: give it a `target`"
+			}
 		}
 		s.problem(n, hint, "unknown upstream: expected %s, found %s", what, n.found())
 	}

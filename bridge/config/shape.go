@@ -10,7 +10,7 @@ import (
 
 func (d *decoder) routeAuth(n *node) {
 	if n.kind != mapping {
-		d.oneOfFor("`off`, or {jwt: NAME}", off)(n)
+		d.oneOf(off)(n)
 		return
 	}
 	d.fields(n, "route.auth", []field{{"jwt", shape(d.word)}})
@@ -19,7 +19,7 @@ func (d *decoder) routeAuth(n *node) {
 
 func (d *decoder) authSection(n *node) {
 	d.fields(n, "auth", []field{{"jwt", func(n *node) {
-		if !d.isMapping(n) {
+		if !d.isMapping(n, "auth.jwt") {
 			return
 		}
 		for _, c := range n.children {

@@ -75,6 +75,7 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 	})
 	latest, since, bound := n.child("latest_by"), n.child("since"), n.child("keys")
 	switch {
+	case latest == nil && since == nil && len(d.guessed[n]) > 0: // misspelled, which is said
 	case latest == nil && since == nil:
 		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found neither", ""))
 	case latest != nil && since != nil:

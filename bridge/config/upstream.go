@@ -24,8 +24,7 @@ func defaultUpstream(name string) *Upstream {
 func (d *decoder) upstream(n *node) *Upstream {
 	u := defaultUpstream(n.name)
 	u.source = source{node: n, path: n.path}
-	if n.kind == scalar || n.kind == null {
-		d.expected(n, "a mapping such as {target: localhost:50051}", "")
+	if !d.isMapping(n, "upstream") {
 		return u
 	}
 	d.fields(n, "upstream", []field{
