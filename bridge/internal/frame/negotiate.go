@@ -9,20 +9,28 @@ import "strings"
 // is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals gzip goes
 // before zstd (it is smaller for small events, and far smaller where it may refer to the one before), and both before identity.
 //
+// gzip is for clients that accept another real coding beside it, as browsers do, or that refuse identity: the stream has no trailer, which browsers
+// do without. Go's HTTP client, which offers gzip alone by itself, takes an end without it for a connection that broke.
+//
 // A client that refuses identity and all that there is gets identity nevertheless: a stream that it may be able to read is of
 // more use than a 406, which an EventSource never recovers from.
 func Negotiate(acceptEncoding []string) Encoding {
-	var named qualities
+	var (
+		named  qualities
+		others bool // whether a real coding other than gzip is accepted
+	)
 	for _, value := range acceptEncoding {
 		for element := range strings.SplitSeq(value, ",") {
-			if !named.add(strings.Trim(element, " \t")) {
+			other, ok := named.add(strings.Trim(element, " \t"))
+			if !ok {
 				return Identity
 			}
+			others = others || other
 		}
 	}
 	best, quality := Identity, named[Identity]
 	for _, e := range [...]Encoding{Zstd, Gzip} {
-		if q := named[e]; q > 1 && q >= quality {
+		if q := named[e]; q > 1 && q >= quality && (e != Gzip || others || named[Zstd] > 1 || named[Identity] == 1) {
 			best, quality = e, q
 		}
 	}
@@ -32,30 +40,30 @@ func Negotiate(acceptEncoding []string) Encoding {
 // qualities are those of the codings that a client has named, in thousandths and plus 1; 0 for one that was not named.
 type qualities [Zstd + 1]int
 
-// add takes an element of the list, without white space around it. It reports false where the element is malformed:
+// add takes an element of the list, without white space around it. other says that it is a coding which is not made here, and is
+// accepted. It reports false where the element is malformed:
 //
 //	element = [ token [ OWS ";" OWS "q=" qvalue ] ]
-func (q *qualities) add(element string) bool {
+func (q *qualities) add(element string) (other, ok bool) {
 	if element == "" {
-		return true // which a list may have (RFC 9110, 5.6.1.2)
+		return false, true // which a list may have (RFC 9110, 5.6.1.2)
 	}
 	coding, weight, weighted := strings.Cut(element, ";")
 	coding = strings.TrimRight(coding, " \t")
 	if !isToken(coding) {
-		return false
+		return false, false
 	}
 	quality := 1000
 	if weighted {
-		var ok bool
 		if quality, ok = parseWeight(strings.TrimLeft(weight, " \t")); !ok {
-			return false
+			return false, false
 		}
 	}
 	e, known := parseCoding(coding)
 	if known && (q[e] == 0 || quality+1 < q[e]) {
 		q[e] = quality + 1
 	}
-	return true
+	return !known && coding != "*" && quality > 0, true
 }
 
 // parseCoding returns the coding with a name, whose case does not matter.

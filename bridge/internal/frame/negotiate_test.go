@@ -20,74 +20,88 @@ func TestNegotiate(t *testing.T) {
 		{"gzip, deflate, br, zstd", frame.Gzip}, // Chromium, Firefox
 		{"gzip, deflate, br", frame.Gzip},       // Safari
 		{"gzip, deflate", frame.Gzip},           // fetch of Node.js
-		{"gzip", frame.Gzip},                    // Go
+		{"gzip", frame.Identity},                // Go, which takes an end without trailer for a broken connection
 		{"zstd", frame.Zstd},
 		{"", frame.Identity},
 		{"deflate, br", frame.Identity},
+
+		// gzip alone, in all its spellings: as Go.
+		{"gzip;q=1", frame.Identity},
+		{"gzip, identity", frame.Identity},
+		{"gzip, *", frame.Identity},
+		{"gzip;q=0.5, *", frame.Identity},
+		{"*;q=0, gzip", frame.Identity},
+		{"gzip, gzip", frame.Identity},
+		{"gzip, x-gzip", frame.Identity},
+		{"GZip", frame.Identity},
+		{"x-gzip", frame.Identity},
+		{" , gzip,, ", frame.Identity},
+		{"gzip\ngzip", frame.Identity},
+		{"gzip, deflate;q=0", frame.Identity},
+		{"zstd;q=0, gzip", frame.Identity},
+		{"identity;q=0.9, gzip;q=0.9", frame.Identity},
+		{"gzip;q=0.1", frame.Identity},
 
 		// Qualities.
 		{"gzip;q=1.0, zstd;q=0.9", frame.Gzip},
 		{"gzip;q=0.001, zstd;q=0.002", frame.Zstd},
 		{"zstd;q=0.5, gzip;q=0.5", frame.Gzip},
-		{"gzip;q=0", frame.Identity},
+		{"gzip;q=0, br", frame.Identity},
 		{"gzip;q=0.000, zstd;q=0.0", frame.Identity},
 		{"gzip;q=0., zstd;q=1.", frame.Zstd},
-		{"zstd;q=0, gzip", frame.Gzip},
-		{"gzip ; q=0.5\t;", frame.Identity},
-		{"gzip \t; \tQ=0.5", frame.Gzip},
+		{"gzip, br;q=0.001", frame.Gzip},
+		{"br, gzip ; q=0.5\t;", frame.Identity},
+		{"br, gzip \t; \tQ=0.5", frame.Gzip},
 
 		// Identity.
 		{"identity", frame.Identity},
-		{"identity, gzip;q=0.9", frame.Identity},
-		{"identity;q=0.9, gzip;q=0.9", frame.Gzip},
-		{"gzip;q=0.1", frame.Gzip},
+		{"identity, gzip;q=0.9, br", frame.Identity},
+		{"identity;q=0.9, gzip;q=0.9, br", frame.Gzip},
 		{"identity;q=0", frame.Identity},               // and nothing else to be had
 		{"identity;q=0, br, gzip;q=0", frame.Identity}, // likewise
-		{"identity;q=0, gzip;q=0.1", frame.Gzip},
+		{"identity;q=0, gzip;q=0.1", frame.Gzip},       // and nothing else wanted
 
 		// What is not named is not used.
 		{"*", frame.Identity},
 		{"*;q=1, deflate", frame.Identity},
-		{"*;q=0, gzip", frame.Gzip},
-		{"gzip;q=0.5, *", frame.Gzip},
 		{"gzipped, zstd2, x-zstd", frame.Identity},
 
 		// Spelling.
-		{"GZip", frame.Gzip},
-		{"x-gzip", frame.Gzip},
+		{"GZip, BR", frame.Gzip},
+		{"x-gzip, br", frame.Gzip},
 		{"ZSTD", frame.Zstd},
-		{" , gzip,, ", frame.Gzip},
+		{" , gzip,,br ", frame.Gzip},
 		{"gzip;q=0.4\nzstd;q=0.5", frame.Zstd},
 		{"br\n\ngzip", frame.Gzip},
 
 		// Named twice: the lowest.
-		{"gzip, gzip;q=0", frame.Identity},
-		{"gzip;q=0, gzip", frame.Identity},
-		{"x-gzip;q=0\ngzip", frame.Identity},
-		{"identity, identity;q=0.1, gzip;q=0.2", frame.Gzip},
+		{"gzip, gzip;q=0, br", frame.Identity},
+		{"gzip;q=0, gzip, br", frame.Identity},
+		{"x-gzip;q=0\ngzip, br", frame.Identity},
+		{"identity, identity;q=0.1, gzip;q=0.2, br", frame.Gzip},
 
 		// Malformed anywhere: none.
-		{"gzip;q=1.1", frame.Identity},
-		{"gzip;q=1.001", frame.Identity},
-		{"gzip;q=2", frame.Identity},
-		{"gzip;q=-1", frame.Identity},
-		{"gzip;q=.5", frame.Identity},
-		{"gzip;q=0.1234", frame.Identity},
-		{"gzip;q=0.5.5", frame.Identity},
-		{"gzip;q=0,5", frame.Identity}, // "5" would be a coding; but "gzip;q=0" alone is a refusal
-		{"gzip;q=", frame.Identity},
-		{"gzip;q", frame.Identity},
-		{"gzip;", frame.Identity},
-		{"gzip; q = 1", frame.Identity},
-		{"gzip;level=1", frame.Identity},
-		{"gzip;q=1;q=1", frame.Identity},
-		{"gzip zstd", frame.Identity},
-		{"gzip, z std", frame.Identity},
-		{"gzip, \"zstd\"", frame.Identity},
-		{"gzip, é", frame.Identity},
-		{"gzip\x00", frame.Identity},
-		{"gzip, ;q=1", frame.Identity},
-		{"gzip\nzstd;q=9", frame.Identity},
+		{"br, gzip;q=1.1", frame.Identity},
+		{"br, gzip;q=1.001", frame.Identity},
+		{"br, gzip;q=2", frame.Identity},
+		{"br, gzip;q=-1", frame.Identity},
+		{"br, gzip;q=.5", frame.Identity},
+		{"br, gzip;q=0.1234", frame.Identity},
+		{"br, gzip;q=0.5.5", frame.Identity},
+		{"br, gzip;q=0,5", frame.Identity}, // "5" would be a coding; but "gzip;q=0" alone is a refusal
+		{"br, gzip;q=", frame.Identity},
+		{"br, gzip;q", frame.Identity},
+		{"br, gzip;", frame.Identity},
+		{"br, gzip; q = 1", frame.Identity},
+		{"br, gzip;level=1", frame.Identity},
+		{"br, gzip;q=1;q=1", frame.Identity},
+		{"br, gzip zstd", frame.Identity},
+		{"br, gzip, z std", frame.Identity},
+		{"br, gzip, \"zstd\"", frame.Identity},
+		{"br, gzip, é", frame.Identity},
+		{"br, gzip\x00", frame.Identity},
+		{"br, gzip, ;q=1", frame.Identity},
+		{"br, gzip\nzstd;q=9", frame.Identity},
 	} {
 		assert.Equal(t, tt.want, frame.Negotiate(strings.Split(tt.values, "\n")), "%q", tt.values)
 	}
@@ -120,9 +134,11 @@ func TestNegotiateIsBlindToOrder(t *testing.T) {
 			elements = append(elements, space.Draw(t, "before")+coding+space.Draw(t, "after"))
 		}
 		want := frame.Identity
-		best := qualities["identity"]
+		best, refusesIdentity := qualities["identity"]
+		refusesIdentity = refusesIdentity && best == 0
+		beyondGzip := refusesIdentity || qualities["zstd"] > 0 || qualities["br"] > 0
 		for _, e := range []frame.Encoding{frame.Zstd, frame.Gzip} {
-			if q := qualities[e.String()]; q > 0 && q >= best {
+			if q := qualities[e.String()]; q > 0 && q >= best && (e != frame.Gzip || beyondGzip) {
 				want, best = e, q
 			}
 		}
