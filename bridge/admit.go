@@ -11,7 +11,12 @@ import (
 
 // match finds the route of a request and the values of its path variables, or the answer where there is none.
 func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *ending) {
-	method := c.r.Method
+	return b.find(w, c, c.r.Method)
+}
+
+// find is match for a request with another method.
+func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, []string, *ending) {
+	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
@@ -23,7 +28,7 @@ func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *end
 	case pathtmpl.MethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(withHead(found.Allowed), ", "))
 		return nil, nil, notAStream(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path has no stream for "+c.r.Method)
+			"the path has no stream for the method "+shown(asked))
 	case pathtmpl.Malformed:
 		return nil, nil, notAStream(http.StatusBadRequest, codes.InvalidArgument,
 			"the path is not percent-encoded UTF-8")
@@ -32,12 +37,12 @@ func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *end
 			return t.pending, nil, nil
 		}
 	}
-	return nil, nil, notAStream(http.StatusNotFound, codes.NotFound, "no route matches the path")
+	return nil, nil, notAStream(http.StatusNotFound, codes.NotFound, "no route matches the path "+shown(c.r.URL.EscapedPath()))
 }
 
 // admit decides whether the caller may have a stream of the route now.
 func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending {
-	if end := rt.checkOrigin(w, c); end != nil {
+	if end := b.checkOrigin(w, rt, c); end != nil {
 		return end
 	}
 	switch {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -19,7 +21,10 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 		name = rt.cfg.Name
 	}
 	b.observer.Refused(name, string(end.reason), end.code)
-	b.log.Debug("request refused", "path", c.r.URL.Path, "code", ruleOf(end.code).name, "reason", end.reason)
+	b.log.Debug("request refused", "route", name, "code", ruleOf(end.code).name, "reason", end.reason)
+	if end.turnsAway() && c.r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
+	}
 	if end.noStream || rt == nil || rt.wantsHTTPStatus(c) {
 		answerHTTP(w, rt, c, end)
 		return
@@ -29,6 +34,24 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 	q := pump.NewQueue(0)
 	q.End(rt.last(c.final(), end))
 	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, rt.settings(b, c))
+}
+
+// turnsAway reports an end that says that there is no place now. A client that comes back later must not hold a descriptor until
+// then.
+func (e *ending) turnsAway() bool {
+	switch e.reason {
+	case byLimit, byDrain, byRoute:
+		return true
+	}
+	return false
+}
+
+// clientLeft is the answer for a client whose side of the connection has ended before its stream opened. One that only closed
+// what it sends with reads it: from here that looks the same.
+func clientLeft() *ending {
+	end := refuse(codes.Canceled, byRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
+	end.retry = false
+	return end
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {

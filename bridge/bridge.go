@@ -28,6 +28,8 @@ type Bridge struct {
 	loops    *pump.Loops // nil where connections are not parked
 	drain    *drain
 	limit    int // of open streams; 0 is none
+	hosts    hosts
+	warn     warnings
 
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc
@@ -62,6 +64,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	b := &Bridge{
 		cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
 	}
+	b.warn.log = o.log
+	b.hosts = newHosts(cfg.Server.Hosts)
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})

@@ -118,7 +118,7 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 	}
 	r.Header.Set("Accept", "text/event-stream")
 	if l.gzip {
-		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("Accept-Encoding", "gzip, deflate")
 	}
 	if l.last > 0 {
 		r.Header.Set("Last-Event-ID", fmt.Sprint(l.last))
@@ -127,7 +127,8 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 	if err != nil {
 		return nil // it comes back
 	}
-	defer func() { _ = resp.Body.Close() }()
+	body := resp.Body
+	defer func() { _ = body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(resp.Status)
 	}

@@ -281,7 +281,7 @@ func TestEndsInGoodOrderBringTheBrowserBackWithItsCursor(t *testing.T) {
 		end  func(*testing.T, *front)
 	}{
 		"max_age": {"max_age: 200ms", func(*testing.T, *front) {}},
-		"drain":   {"max_age: 0s", func(t *testing.T, f *front) { require.NoError(t, f.bridge.Shutdown(t.Context())) }},
+		"drain":   {"max_age: off", func(t *testing.T, f *front) { require.NoError(t, f.bridge.Shutdown(t.Context())) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, s, resumable(tt.file))

@@ -11,7 +11,7 @@ import (
 func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
 	snap, _ := u.schema()
 	if snap == nil {
-		b.table.pending = &route{cfg: cfg.Defaults, health: &health{}}
+		b.table.pending = &route{cfg: cfg.Defaults, health: &health{}, cors: newCORS(cfg.Defaults)}
 		return
 	}
 	for _, m := range snap.Streaming() {

@@ -17,15 +17,17 @@ import (
 // pump its events until somebody ends it. The upstream stream ends on every way out.
 //
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
-// offer Unwrap, see [http.ResponseController].
+// offer Unwrap, see [http.ResponseController]. Where it does not, the answer is 500 and says so.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCaller(r)
 	switch {
-	case c.presentsEnd():
+	case !b.hosts.serves(r.Host):
+		b.misdirected(w, c)
+		return
+	case c.ended:
 		c.stop(w)
 		return
 	case c.isPreflight():
-		c.leaveBody(w)
 		b.preflight(w, c)
 		return
 	}
@@ -36,6 +38,9 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if end == nil && r.Method == http.MethodHead {
 		writeStreamHeader(w, c, nil)
 		return
+	}
+	if end == nil {
+		end = b.checkWriter(w)
 	}
 	if end == nil {
 		end = b.enter()
@@ -66,6 +71,7 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()
 	case !opened:
 		s.leave()
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
+		answerHTTP(w, rt, c, clientLeft())
 		return
 	case end != nil && end.code != codes.OK && rt.wantsHTTPStatus(c):
 		s.leave()

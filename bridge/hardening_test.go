@@ -97,7 +97,8 @@ func TestHostileCursorsAreResets(t *testing.T) {
 		"NUL":                   {"?last_event_id=%00", "", "\x00"},
 		"overlong UTF-8":        {"?last_event_id=%c0%af", "", "\ufffd\ufffd"},
 		"a broken escape":       {"?last_event_id=%zz", "", "%zz"},
-		"the end":               {"?last_event_id=grpc-end", "", "grpc-end"},
+		"polyfills' spelling":   {"?lastEventId=%ff", "", "\ufffd"},
+		"the newest of several": {"?last_event_id=1&lastEventId=%00", "", "\x00"},
 		"the header wins":       {"?last_event_id=%zz", "x", "x"},
 	} {
 		t.Run(name, func(t *testing.T) {

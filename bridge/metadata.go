@@ -20,7 +20,7 @@ const binarySuffix = "-bin"
 func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
 	if rt.cfg.Share == nil {
-		for _, name := range []string{"traceparent", "tracestate"} {
+		for _, name := range traceContext() {
 			appendMetadata(md, name, c.r.Header.Get(name)) // one that is malformed is no reason to refuse anybody
 		}
 	}

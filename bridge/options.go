@@ -18,7 +18,7 @@ type optionFunc func(*options)
 func (f optionFunc) apply(o *options) { f(o) }
 
 // WithLogger makes the bridge log to l: what an operator should know at Warn and Info, each stream's end at Debug. No
-// header, credential or message ever reaches a log; a panic of a source of the program's own is logged with its value. By
+// credential, message, path or query ever reaches a log, and of headers only Origin and Host of requests that were refused for them; a panic of a source of the program's own is logged with its value. By
 // default, and with nil, nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) {

@@ -42,7 +42,7 @@ func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md me
 	}
 	r.out = r
 	if r.resumes() { // otherwise nothing is opened again, and an idle stream keeps nothing of its request
-		r.caller, r.in = c.kept(), in
+		r.caller, r.in = c.kept(rt), in
 		r.in.Reference = r.caller.reference
 	}
 	b.readers.Go(func() {

@@ -149,7 +149,7 @@ type sharedUpstream struct {
 func newSharedUpstream(b *Bridge, rt *route, opener *caller, in bind.Input) *sharedUpstream {
 	u := &sharedUpstream{
 		feed:   feed{renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source},
-		caller: opener.kept(),
+		caller: opener.kept(rt),
 		in:     in,
 	}
 	u.in.Reference = u.caller.reference

@@ -2,18 +2,10 @@ package bridge
 
 import (
 	"net/http"
-
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// presentsEnd reports whether a browser comes back by itself after a stream that was over: it is answered with 204, which
-// closes an EventSource for good. Only the header counts: an EventSource keeps its URL, and a page must not be able to
-// link to a dead stream.
-func (c *caller) presentsEnd() bool {
-	return c.r.Header.Get("Last-Event-ID") == sse.EndID
-}
-
-// stop answers a browser that presents the end. That needs no state: any replica can do it.
+// stop answers a client that comes back by itself after a stream that was over: 204 closes an EventSource for good. That needs
+// no state: any replica can do it.
 func (c *caller) stop(w http.ResponseWriter) {
 	c.leaveBody(w)
 	allowEnd(w.Header(), c.r)

@@ -1,0 +1,31 @@
+package bridge
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestHostsAreComparedInOneForm(t *testing.T) {
+	known := newHosts([]string{"localhost", "127.0.0.1", "::1", "App.example."})
+	for host, want := range map[string]bool{
+		"localhost": true, "localhost:8080": true, "LocalHost.:1": true, "localhost.": true, "localhost:": true,
+		"127.0.0.1": true, "127.0.0.1:8080": true, "[::1]": true, "[::1]:8080": true, "[0:0::1]:1": true, "app.example": true,
+		"": false, ":8080": false, "evil.example": false, "evil.example:80": false, "localhost.evil.example": false,
+		"127.0.0.1.evil.example": false, "[::2]:1": false, "app.example..": false, "localhost:80@evil.example": false,
+		"localhost@evil.example": false, "evil.example@localhost": false, "localhost/": false, "localhost, evil": false, "2130706433": false,
+	} {
+		assert.Equal(t, want, known.serves(host), "%q", host)
+	}
+	for _, host := range []string{"", "anything", "evil.example:80"} {
+		assert.True(t, newHosts(nil).serves(host), "none stands for any: %q", host)
+	}
+	patterns := newHosts([]string{"*.example.com", "127.0.0.0/8", "fd00::/8"})
+	for host, want := range map[string]bool{
+		"a.example.com": true, "a.b.Example.com.:1": true, "127.1.2.3:80": true, "[fd00::1]": true, "[::ffff:127.0.0.1]:1": true,
+		"example.com": false, ".example.com": false, "aexample.com": false, "example.com.evil": false, "128.0.0.1": false,
+		"127.0.0.1.evil.example": false, "[fc00::1]": false, "": false,
+	} {
+		assert.Equal(t, want, patterns.serves(host), "%q", host)
+	}
+}

@@ -1,0 +1,55 @@
+package bridge
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// headersRead returns the names of the headers that a route reads of a request, in lower case, each once: what it forwards, what
+// its settings refer to, and the trace context. A preflight allows them, and a stream that is opened again keeps them.
+func headersRead(r *config.Route) []string {
+	names := slices.Concat(traceContext(), r.Metadata.Forward)
+	refer := func(values ...config.Template) {
+		for _, value := range values {
+			for _, part := range value {
+				if name, ok := strings.CutPrefix(part.Ref, "header."); ok {
+					names = append(names, name)
+				}
+				if strings.HasPrefix(part.Ref, "cookie.") {
+					names = append(names, "cookie")
+				}
+			}
+		}
+	}
+	for _, s := range r.Request.Set {
+		refer(s.Value)
+		refer(s.List...)
+	}
+	for _, m := range r.Metadata.Set {
+		refer(m.Value)
+	}
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// traceContext are the headers of a trace that a stream of one's own continues (W3C Trace Context).
+func traceContext() []string { return []string{"traceparent", "tracestate"} }
+
+// kept returns what of the caller a stream needs that is opened again: the headers that the route reads, and neither the
+// connection nor a context.
+func (c *caller) kept(rt *route) *caller {
+	header := make(http.Header)
+	for _, name := range headersRead(rt.cfg) {
+		name = http.CanonicalHeaderKey(name)
+		if values := c.r.Header[name]; len(values) > 0 {
+			header[name] = slices.Clone(values)
+		}
+	}
+	return &caller{r: &http.Request{Method: c.r.Method, Host: c.r.Host, Header: header}}
+}

@@ -1,0 +1,80 @@
+package bridge_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+func TestPreflightAllowsWhatTheRouteReads(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", echo)
+	f := startFront(t, s, routeFile(`cors: {origins: ["https://app.example.com"], headers: [x-listed]}`, "methods: [GET, POST]",
+		`request: {set: {name: "${header.x-name:-d}", tags: ["${header.x-tag:-d}", a]}}`,
+		`metadata: {forward: [authorization, x-tenant], set: {x-a: "pre-${header.x-meta:-d}"}}`))
+	for _, tt := range []struct {
+		method, headers string
+		allowed         bool
+	}{
+		{"GET", "authorization,last-event-id,traceparent,tracestate,x-listed,x-meta,x-name,x-tag,x-tenant", true},
+		{"POST", "authorization,content-type,last-event-id,traceparent,tracestate,x-listed,x-meta,x-name,x-tag,x-tenant", true},
+		{"HEAD", "x-tenant", true},
+		{"GET", "x-other", false},
+		{"GET", "x-a", false}, // metadata, and no header
+		{"GET", "x-tenant,x-zzz", false},
+		{"GET", "cookie", false},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, f.url+"/watch/x", nil)
+		require.NoError(t, err)
+		r.Header.Set("Origin", "https://app.example.com")
+		r.Header.Set("Access-Control-Request-Method", tt.method)
+		r.Header.Set("Access-Control-Request-Headers", tt.headers)
+		resp := do(t, clients(t)["HTTP1"], r)
+		assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+		assert.Equal(t, tt.allowed, resp.Header.Get("Access-Control-Allow-Origin") != "", "%s %s", tt.method, tt.headers)
+		if tt.allowed {
+			assert.Equal(t, tt.headers, resp.Header.Get("Access-Control-Allow-Headers"))
+		}
+	}
+}
+
+func TestAStreamThatIsOpenedAgainKeepsTheHeadersThatItNeeds(t *testing.T) {
+	type call struct{ name, forwarded, traced, cookie string }
+	calls := make(chan call, 3)
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		md := incoming(stream.Context())
+		first := func(name string) string { return strings.Join(md.Get(name), "|") }
+		calls <- call{r.GetName(), first("x-tenant"), first("traceparent"), first("x-session")}
+		if r.GetAfterSequence() == 2 {
+			return nil
+		}
+		if err := stream.Send(&streamv1.Event{Sequence: r.GetAfterSequence() + 1}); err != nil {
+			return err
+		}
+		return status.Error(codes.Unavailable, "")
+	})
+	const set = `request: {set: {after_sequence: "${last_event_id}", name: "${header.x-name}"}}`
+	for name, extra := range map[string]string{"private": "", "shared": "share: {late_join: all}"} {
+		t.Run(name, func(t *testing.T) {
+			f := startFront(t, s, routeFile("event: {id: sequence}", set, "reopen: {backoff: {base: 1ms, max: 1ms}}", extra,
+				`metadata: {forward: [x-tenant], set: {x-session: "${cookie.session}"}}`))
+			r := eventSource(t.Context(), t, f.url+"/watch/x", "X-Name", "n", "X-Tenant", "acme", "Cookie", "session=s1",
+				"Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			require.Len(t, newReader(do(t, clients(t)["HTTP1"], r)).all(t), 3)
+			want := call{"n", "acme", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "s1"}
+			if name == "shared" {
+				want.traced = ""
+			}
+			for range 3 {
+				assert.Equal(t, want, <-calls)
+			}
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package bridge
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// checkWriter reports, as an answer, that no stream can be written to w: events would be held back, or a client that stalls could
+// not be cut off. It commits to nothing.
+func (b *Bridge) checkWriter(w http.ResponseWriter) *ending {
+	missing := ""
+	switch outermost := canFlush(w); {
+	case outermost != nil:
+		missing = fmt.Sprintf("%T has no method Flush, and no Unwrap that leads to one", outermost)
+	case http.NewResponseController(w).SetWriteDeadline(time.Time{}) != nil:
+		missing = fmt.Sprintf("%T takes no write deadline, and no Unwrap leads to one that does", w)
+	default:
+		return nil
+	}
+	b.warn.once("writer "+missing, "no stream can be served through this http.ResponseWriter", "because", missing)
+	return notAStream(http.StatusInternalServerError, codes.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
+		"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
+}
+
+// canFlush returns nil where w can flush, or else what hides that it can. It looks where [http.ResponseController] does, which
+// could only be asked by flushing.
+func canFlush(w http.ResponseWriter) (hidden http.ResponseWriter) {
+	for {
+		switch w.(type) {
+		case interface{ FlushError() error }, http.Flusher:
+			return nil
+		}
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
+}

@@ -1,0 +1,66 @@
+package bridge_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// unflushable hides what a ResponseWriter can do beside the interface itself, as middleware often does.
+type unflushable struct{ http.ResponseWriter }
+
+// undated is a ResponseWriter that flushes, and takes no deadlines.
+type undated struct {
+	http.ResponseWriter
+	http.Flusher
+}
+
+// wrapped can do all that what it wraps can.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestMiddlewareThroughWhichNoStreamCanGo(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", echo)
+	f, text := logged(t, s, routeFile())
+	wrap := func(middleware func(http.ResponseWriter) http.ResponseWriter) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.bridge.ServeHTTP(middleware(w), r) })
+	}
+	for name, tt := range map[string]struct {
+		handler http.Handler
+		want    int
+		message string
+	}{
+		"http.TimeoutHandler": {http.TimeoutHandler(f.bridge, time.Hour, ""), 500, "*http.timeoutWriter has no method Flush"},
+		"hidden Flush": {wrap(func(w http.ResponseWriter) http.ResponseWriter { return unflushable{w} }), 500,
+			"bridge_test.unflushable has no method Flush"},
+		"hidden below a wrapper": {wrap(func(w http.ResponseWriter) http.ResponseWriter { return wrapped{unflushable{w}} }), 500,
+			"bridge_test.unflushable has no method Flush"},
+		"hidden deadlines": {wrap(func(w http.ResponseWriter) http.ResponseWriter { return undated{w, w.(http.Flusher)} }), 500,
+			"bridge_test.undated takes no write deadline"},
+		"a wrapper that unwraps": {wrap(func(w http.ResponseWriter) http.ResponseWriter { return wrapped{wrapped{w}} }), 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			web := httptest.NewServer(tt.handler)
+			defer web.Close()
+			before := s.opened.Load()
+			for range 3 {
+				for _, r := range []*http.Request{eventSource(t.Context(), t, web.URL+"/watch/x"), plain(t, web.URL+"/watch/x")} {
+					resp := do(t, clients(t)["HTTP1"], r)
+					body := bodyOf(t, resp)
+					assert.Equal(t, tt.want, resp.StatusCode)
+					assert.Contains(t, body, tt.message)
+				}
+			}
+			if tt.want == 500 {
+				assert.Equal(t, before, s.opened.Load(), "the upstream is not touched")
+				assert.Len(t, linesWith(linesOf(text, "level=WARN"), tt.message), 1, "it is said once")
+			}
+			resp := do(t, clients(t)["HTTP1"], plain(t, web.URL+"/nowhere"))
+			assert.Equal(t, http.StatusNotFound, resp.StatusCode, "what is no stream needs nothing")
+		})
+	}
+}
