@@ -14,9 +14,9 @@ const zstdWindow = 128 << 10
 // keptBuffer is the largest buffer that a compressor keeps for the next piece: an event of megabytes is rare.
 const keptBuffer = 64 << 10
 
-// compressors are those at rest. A compressor never waits for anything, so there are hardly more than processors, and the
-// garbage collector takes back those that nobody needs: an encoder for zstd has about 650 KiB, the tables that the
-// deflate encoder keeps for itself in the same way about 270 KiB.
+// compressors holds the compressors that are not in use. A compressor never waits, so there are hardly more of them than
+// processors. The garbage collector frees unused ones: an encoder for zstd holds about 650 KiB, and the tables that the deflate
+// encoder pools in the same way about 270 KiB.
 var compressors = sync.Pool{New: func() any { return new(compressor) }}
 
 // compressor compresses one piece at a time, each independent of those before.
@@ -34,19 +34,19 @@ func (c *compressor) giveBack() {
 	compressors.Put(c)
 }
 
-// compress returns a piece, which is not empty, in a coding other than Identity. Gzip may refer to the end of prev, which stands
-// before it. The result is valid until the next call.
+// compress returns a non-empty piece in a coding other than Identity. Gzip may refer to the end of prev, the piece before it. The
+// result is valid until the next call.
 func (c *compressor) compress(e Encoding, piece, prev []byte) []byte {
 	c.out = c.out[:0]
 	if err := c.encode(e, piece, prev); err != nil {
-		panic(err) // compressing memory into memory
+		panic(err) // compressing from memory into memory cannot fail
 	}
 	return c.out
 }
 
 func (c *compressor) encode(e Encoding, piece, prev []byte) error {
 	if e == Gzip {
-		// Without a state to reset it is as fast and as small on single events as a writer at its fastest level, and keeps less.
+		// On single events it is as fast, and its output as small, as that of a writer at its fastest level, and it keeps no state.
 		return flate.StatelessDeflate(c, piece, false, prev)
 	}
 	if c.zstd == nil {
@@ -55,8 +55,8 @@ func (c *compressor) encode(e Encoding, piece, prev []byte) error {
 			return err
 		}
 	}
-	// Not EncodeAll, which goes through a channel of the encoder's own: one that is made within a synctest bubble cannot be used
-	// outside, and compressors are.
+	// EncodeAll would use a channel of the encoder. A channel that was made within a synctest bubble cannot be used outside, but
+	// compressors are pooled across tests.
 	c.zstd.Reset(c)
 	if _, err := c.zstd.Write(piece); err != nil {
 		return err
@@ -64,21 +64,21 @@ func (c *compressor) encode(e Encoding, piece, prev []byte) error {
 	return c.zstd.Close()
 }
 
-// newZstdEncoder returns an encoder that starts no goroutine. A checksum would be 4 bytes of each event, for what TCP and TLS
-// check already.
+// newZstdEncoder returns an encoder that starts no goroutine. It writes no checksum: that would be 4 bytes of each event, and TCP
+// and TLS have checksums already.
 func newZstdEncoder() (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil,
 		zstd.WithWindowSize(zstdWindow), zstd.WithEncoderLevel(zstd.SpeedFastest), // in this order: the level alone halves the block
 		zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
 }
 
-// Write takes what an encoder has for the current piece.
+// Write appends to the output of the current piece. The encoders call it.
 func (c *compressor) Write(p []byte) (int, error) {
 	c.out = append(c.out, p...)
 	return len(p), nil
 }
 
-// compressed returns a block, which is not empty, in a coding other than Identity. See [compressor.compress].
+// compressed returns a non-empty block in a coding other than Identity. See [compressor.compress].
 func compressed(e Encoding, block, prev []byte) piece {
 	c := takeCompressor()
 	defer c.giveBack()

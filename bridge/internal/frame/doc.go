@@ -1,13 +1,13 @@
 // Package frame finishes blocks of an event stream for the wire: plain or compressed, bare or as chunks of HTTP/1.1.
 //
-// A [Frame] is the event of a stream that many connections read: each form that any of them wants is made once, when the
-// first one wants it, and shared. A [Form] alone serves what only one connection reads. [Negotiate] says which coding a client
-// gets.
+// A [Frame] is an event of a stream that many connections read. Each form of it is made once, when the first connection needs
+// it, and shared by all. A [Form] alone is for events that only one connection reads. [Negotiate] chooses the coding for a
+// client.
 //
 // # Compressed once
 //
-// What is compressed once for everybody cannot refer to what one connection has had before, so each piece is independent:
-// in gzip, deflate blocks that end on a byte; in zstd, a frame. Small events, whose text repeats from event to event and not
-// within one, hardly become smaller that way. Most connections have had the event before, though, and nothing since: for
-// these [Frame.After] makes one more form, once, which refers to that event.
+// An event that is compressed once for all connections cannot refer to what a single connection was sent before. So each piece
+// is independent: in gzip, it is deflate blocks that end on a byte boundary; in zstd, a frame. Small events hardly become smaller
+// that way, since their text repeats from event to event and not within one. But for most connections the last bytes sent are
+// the event before. For these [Frame.After] makes one more form, once, which refers to that event.
 package frame

@@ -5,18 +5,18 @@ import (
 	"sync/atomic"
 )
 
-// Frame is one finished block, in every form that was asked for. Its methods may be called concurrently, and what they return
-// never changes.
+// Frame is one finished block, in every form that was asked for. Its methods may be called concurrently. The bytes that they
+// return never change.
 type Frame struct {
 	plain piece
 	data  int // where the data line begins in the block, -1 where there is none
 
-	gzip, zstd atomic.Pointer[piece]  // nil until they are made
-	linked     atomic.Pointer[linked] // likewise
+	gzip, zstd atomic.Pointer[piece]  // nil until that form is made
+	linked     atomic.Pointer[linked] // nil until that form is made
 
 	mu       sync.Mutex      // held while a form is made, and by Hold and Release
 	holders  []*atomic.Int64 // the sums that count this frame's bytes
-	released bool            // was held, and is no longer: forms are not kept
+	released bool            // the frame was held and is no longer, so new forms are not kept
 }
 
 // New returns a frame with a copy of a whole block, whose data line begins at data and is the only one; -1 where there is none.
@@ -30,8 +30,8 @@ func (f *Frame) Block() []byte { return f.plain.bare() }
 // Data returns where the data line begins in the block, -1 where there is none.
 func (f *Frame) Data() int { return f.data }
 
-// Bytes returns the block in a form. It is compressed at most once in each coding, however many ask for it at once, and bytes
-// with and without the framing of a chunk are the same memory. What follows on from a form's [Form.Preface] may be any frames.
+// Bytes returns the block in a form. The block is compressed at most once in each coding, however many goroutines ask for it at
+// once. The bytes with and without the framing of a chunk are the same memory. The bytes may follow those of any other frame.
 func (f *Frame) Bytes(form Form) []byte {
 	p := &f.plain
 	if form.Encoding != Identity {
@@ -43,12 +43,12 @@ func (f *Frame) Bytes(form Form) []byte {
 	return p.bare()
 }
 
-// After returns the block in a form, for a connection on which prev's block stood last, whole and with nothing behind it. In
-// gzip it is then compressed with that block before its eyes, and as small as if the connection had an encoder of its own.
-// Anywhere else it decodes to something else, and nobody notices: who cannot be sure asks for Bytes.
+// After returns the block in a form, for a connection whose last bytes are prev's whole block. In gzip the block then refers to
+// prev's, and is as small as if the connection had an encoder of its own. On any other connection these bytes decode to wrong
+// data without an error: a caller that is not sure of the connection's last bytes uses Bytes.
 //
-// That is made at most once too, for the first predecessor that is named: a frame's is the event before it in its log. Another
-// one, and another coding, has what Bytes returns.
+// This form is made at most once too, for the prev of the first call: the event before it in the log. For another prev, and for
+// other codings, After returns what Bytes returns.
 func (f *Frame) After(prev *Frame, form Form) []byte {
 	if form.Encoding != Gzip {
 		return f.Bytes(form)
@@ -71,7 +71,7 @@ func (f *Frame) Line() []byte {
 	return line(f.Block()[f.data:])
 }
 
-// Size is how many bytes the frame holds now, in all of its forms.
+// Size returns how many bytes the frame holds now, in all of its forms.
 func (f *Frame) Size() int {
 	n := len(f.plain.chunk)
 	for _, made := range [...]*piece{f.gzip.Load(), f.zstd.Load()} {
@@ -85,8 +85,8 @@ func (f *Frame) Size() int {
 	return n
 }
 
-// Hold adds the frame's size to sum, and that of each form that is made later, until Release with the same sum. A frame may be
-// held for several sums: by a log, and by a cache of newest values.
+// Hold adds the frame's size to sum, and adds the size of each form that is made later, until Release is called with the same
+// sum. Several sums may hold a frame at once: a log's, and that of a cache of newest values.
 func (f *Frame) Hold(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,8 +95,8 @@ func (f *Frame) Hold(sum *atomic.Int64) {
 	sum.Add(int64(f.Size()))
 }
 
-// Release takes off the sum what Hold and later forms have added to it, once. When nobody holds the frame any more, the forms
-// that it has stay; one that is asked for after that is made each time. Without a Hold of the same sum Release does nothing.
+// Release subtracts from sum what Hold and later forms have added to it. A frame that no sum holds any more keeps the forms that
+// it has, but no new ones: those are made at each call. Without a Hold of the same sum, Release does nothing.
 func (f *Frame) Release(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,7 +119,7 @@ func (f *Frame) compressed(e Encoding) *piece {
 	if p := slot.Load(); p != nil {
 		return p
 	}
-	f.mu.Lock() // who wants the same form at the same time waits for it
+	f.mu.Lock() // concurrent callers wait, and then find the form made
 	defer f.mu.Unlock()
 	if p := slot.Load(); p != nil {
 		return p
@@ -131,7 +131,7 @@ func (f *Frame) compressed(e Encoding) *piece {
 	return &p
 }
 
-// link returns the block in gzip behind the first predecessor that is named.
+// link returns the block in gzip behind the first predecessor that was asked for.
 func (f *Frame) link(prev *Frame) *linked {
 	if l := f.linked.Load(); l != nil {
 		return l
@@ -148,7 +148,7 @@ func (f *Frame) link(prev *Frame) *linked {
 	return l
 }
 
-// keep reports whether a form that was made is to be kept, and counts it. The lock is held.
+// keep adds the size of a new form to the sums, and reports whether the frame keeps the form. The lock is held.
 func (f *Frame) keep(p *piece) bool {
 	for _, sum := range f.holders {
 		sum.Add(int64(len(p.chunk)))

@@ -16,10 +16,10 @@ type piece struct {
 	start int // where the piece itself begins
 }
 
-// linked is a piece that is compressed with its predecessor before its eyes.
+// linked is a piece in gzip that refers to the piece before it.
 type linked struct {
 	piece
-	prev []byte // the predecessor's chunk, by which it is known; not the frame, which would keep alive all that came before
+	prev []byte // the predecessor's chunk, which identifies it. A pointer to the frame would keep alive a chain of all earlier frames
 }
 
 // follows reports whether prev is the predecessor.
@@ -34,7 +34,7 @@ func newPiece(content []byte) piece {
 	return piece{chunk: appendChunk(chunk, content), start: start}
 }
 
-// bare is the piece without the framing.
+// bare returns the piece without the framing.
 func (p *piece) bare() []byte {
 	end := len(p.chunk) - len(crlf)
 	return p.chunk[p.start:end:end]
@@ -48,7 +48,7 @@ func appendChunk(dst, content []byte) []byte {
 	return append(dst, crlf...)
 }
 
-// line returns what stands behind "data: " up to the first line end, and that line end.
+// line returns what stands behind "data: ", up to and with the first line end.
 func line(data []byte) []byte {
 	data = bytes.TrimPrefix(data, []byte("data: "))
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {

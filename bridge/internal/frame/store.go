@@ -2,18 +2,18 @@ package frame
 
 import "encoding/binary"
 
-// worthwhile is from which length on a piece for one connection is compressed: shorter ones lose a seventh at best, for more
-// time than all else about them takes.
+// worthwhile is the length from which on a piece for one connection is compressed. A shorter piece would become at most a seventh
+// smaller, and compressing it would take more time than everything else that is done to it.
 const worthwhile = 512
 
-// store returns a piece, shorter than worthwhile, in a coding other than Identity, as it is. The result is valid until the next
-// call.
+// store returns a piece that is shorter than worthwhile in a coding other than Identity, without compression. The result is valid
+// until the next call.
 func (c *compressor) store(e Encoding, piece []byte) []byte {
 	c.out = appendStored(c.out[:0], e, piece)
 	return c.out
 }
 
-// flush is an empty deflate block, behind which decoders give out what they have (RFC 1951, 3.2.4).
+// flush is an empty deflate block: decoders give out all that stands before it (RFC 1951, 3.2.4).
 const flush = "\x00\x00\x00\xff\xff"
 
 func appendStored(dst []byte, e Encoding, piece []byte) []byte {

@@ -6,19 +6,19 @@ import "bytes"
 type batch struct {
 	pieces [][]byte
 	memory [][]byte // of the pieces
-	kept   bool     // whether the first is the rest of one that was cut before
-	before int      // how many of the first are not the cursor's
-	after  int      // likewise of the last: 1 where that closes the stream
-	end    *End     // what it closes the stream with
-	ours   bool     // whether the end is not the cursor's
-	own    []byte   // the memory of what the loop itself says
+	kept   bool     // the first piece is the rest of a piece that an earlier write cut
+	before int      // how many pieces at the beginning are not the cursor's
+	after  int      // how many pieces at the end are not the cursor's: 1 where the last one closes the stream
+	end    *End     // the end that the last piece tells, nil where the batch does not close the stream
+	ours   bool     // the loop ends the stream, and not the cursor
+	own    []byte   // the memory of the loop's own pieces
 }
 
 // maxPieces is how many pieces one write carries at most: those that a kernel takes (UIO_MAXIOV). Events are hardly ever so
 // short that batchBytes hold more of them.
 const maxPieces = 1024
 
-// fill collects what p is to be told next; no pieces, where there is nothing.
+// fill collects what p is to be told next. Where there is nothing, the batch has no pieces.
 func (b *batch) fill(p *parked) {
 	b.clear()
 	switch {
@@ -92,11 +92,11 @@ func (b *batch) size() (n int) {
 	return n
 }
 
-// settle notes that the client took the first n bytes: the cursor passes the pieces that have begun, and of the one that was
-// cut the rest is kept.
+// settle notes that the client took the first n bytes. The cursor passes every piece of which a byte was taken. The rest of a
+// piece that was cut is kept, and goes out first the next time.
 func (b *batch) settle(p *parked, n int) {
 	if n == 0 && b.size() > 0 {
-		return // whatever it was, it is put together once more
+		return // nothing was taken: the next visit fills the batch anew
 	}
 	p.bytes += int64(n)
 	p.rest = nil
@@ -124,8 +124,8 @@ func (b *batch) settle(p *parked, n int) {
 	}
 }
 
-// keep returns the rest of a piece in memory that lasts. What the cursor has shown stays as it is until it is asked for more,
-// and so does what was kept before.
+// keep returns the rest of a piece in memory that lasts until the next write. A cursor's piece and a rest that was kept before
+// stay as they are; the loop's own pieces are overwritten, so their rest is copied.
 func (b *batch) keep(i int, rest []byte) []byte {
 	if cursors := i >= b.before && i < len(b.pieces)-b.after; cursors || i == 0 && b.kept {
 		return rest

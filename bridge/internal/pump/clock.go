@@ -2,22 +2,23 @@ package pump
 
 import "time"
 
-// resolution is how exactly a loop keeps time: what is due happens up to so much later.
+// resolution is the step of a loop's clock: what is due happens up to this much later.
 const resolution = 100 * time.Millisecond
 
 // never is later than everything.
 const never = time.Duration(1<<63 - 1)
 
-// clock is the one timer of a loop: a wheel whose buckets hold who is due at each tick, by their slots. An entry costs four
-// bytes, and one that turns out to be too early is put back: so a write, which puts a heartbeat off, costs nothing here.
+// clock is the one timer of a loop: a wheel with a bucket for each tick, which holds the slots of the subscribers that are due
+// then. An entry costs four bytes. A write postpones the next heartbeat but leaves the entry alone, so that it costs nothing
+// here: when the entry's time comes too early, it is put back for the right time.
 type clock struct {
-	tick    uint32        // the first that was not looked at
-	buckets [256][]uint32 // of tick and those that follow it
+	tick    uint32        // the first tick that was not looked at
+	buckets [256][]uint32 // for tick and the ticks that follow it
 	entries int
 }
 
-// set makes sure that p is looked at when it is due, but not before the next tick. An entry that is later than that is left
-// behind and means nothing.
+// set makes sure that p is looked at when it is due, but not before the next tick. Where p already has a later entry, that one
+// stays in its bucket and is ignored when its time comes.
 func (c *clock) set(p *parked, now time.Duration) {
 	due := p.due(now)
 	if due == never {
@@ -34,7 +35,7 @@ func (c *clock) set(p *parked, now time.Duration) {
 	c.entries++
 }
 
-// pop returns the slot of an entry whose time has come, and the tick that it was for; false where there is none.
+// pop returns the slot of an entry whose time has come, and its tick. It reports false where there is none.
 func (c *clock) pop(now time.Duration) (slot, tick uint32, ok bool) {
 	for last := uint32(now / resolution); c.tick <= last; c.tick++ {
 		bucket := &c.buckets[c.tick%uint32(len(c.buckets))]

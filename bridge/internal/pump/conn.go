@@ -13,14 +13,14 @@ import (
 type Conn interface {
 	// Write sends all pieces, and at once. An error means that the connection is of no more use. Only Run's goroutine calls it.
 	Write(pieces ...[]byte) error
-	// Abort makes a Write that waits, and every later one, return an error soon, [ErrAborted] where that is what ended it. It
-	// may be called by anyone.
+	// Abort makes a Write that waits, and every later one, return an error soon: [ErrAborted] where Abort is what ended the
+	// write. It may be called concurrently.
 	Abort()
 }
 
-// HTTPConn writes to a response of net/http. It gives the client Timeout to take each 64 KiB, so that a large event does
-// not cut off one that is slow but takes what it can; the deadline is cleared afterwards, since on an idle HTTP/2 stream
-// one that has passed resets the stream.
+// HTTPConn writes to a response of net/http. The client has Timeout to take each 64 KiB, so that a large event does not cut off
+// a slow client that goes on taking. The deadline is cleared after each write: on HTTP/2 a deadline that passes resets the
+// stream even where nothing is being written.
 type HTTPConn struct {
 	Response   http.ResponseWriter
 	Controller *http.ResponseController
@@ -29,7 +29,7 @@ type HTTPConn struct {
 	deadline time.Time // of the write that is under way
 
 	mu      sync.Mutex
-	writing bool // a write is under way: only meanwhile may another goroutine use the response, which ends with the handler
+	writing bool // a write is under way. Only then may Abort use the response: it is invalid once the handler has returned
 	aborted bool
 }
 
@@ -38,11 +38,11 @@ func NewHTTPConn(w http.ResponseWriter, timeout time.Duration) *HTTPConn {
 	return &HTTPConn{Response: w, Controller: http.NewResponseController(w), Timeout: timeout}
 }
 
-// ErrAborted is what a write gets after Abort.
+// ErrAborted is the error of a write that [Conn].Abort ended.
 var ErrAborted = errors.New("the connection was given up")
 
-// Write implements [Conn]. It fails where the response, or what wraps it, supports neither write deadlines nor flushing: a
-// client that stalls could then not be cut off.
+// Write implements [Conn]. It fails where the response, or middleware around it, does not support write deadlines and
+// flushing: a client that stalls could then not be cut off.
 func (c *HTTPConn) Write(pieces ...[]byte) error {
 	if err := c.begin(); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (c *HTTPConn) write(pieces [][]byte) error {
 	return nil
 }
 
-// begin begins a new deadline, unless the connection was given up.
+// begin sets a new deadline, unless Abort was called.
 func (c *HTTPConn) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,8 +95,9 @@ func (c *HTTPConn) end() {
 	c.writing = false
 }
 
-// failure tells a deadline that Abort has brought forward from one that has passed. What follows from a failed write, such as
-// the end of the request's context, may call Abort as well: so its having been called says nothing.
+// failure returns ErrAborted where Abort made a write fail, and err otherwise. Whether Abort was called does not tell: a write
+// that fails for another reason may end the request's context, which calls Abort too. So failure looks at the deadline, which
+// Abort brings forward.
 func (c *HTTPConn) failure(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.deadline) {
 		return ErrAborted
@@ -114,8 +115,9 @@ func (c *HTTPConn) Abort() {
 	}
 }
 
-// reasonOf tells a client that was not there any more from one that took nothing in time, by the error of a write: nil is the
-// end of what the client sends. ETIMEDOUT, with which the kernel gives up data that nobody acknowledges, is of the second kind.
+// reasonOf returns [Gone] for the error of a write to a client that had left, and [Slow] for one to a client that took nothing
+// in time. nil stands for a client that closed its side. ETIMEDOUT is Slow: the kernel returns it when the client acknowledges
+// nothing.
 func reasonOf(err error) string {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, ErrAborted):
@@ -124,5 +126,5 @@ func reasonOf(err error) string {
 	return Slow
 }
 
-// pieceBytes is what has to be taken within one write deadline. The batches of a stream of small events are no larger.
+// pieceBytes is how many bytes have one write deadline. A batch of small events is no larger.
 const pieceBytes = 64 << 10

@@ -2,19 +2,19 @@ package pump
 
 import "time"
 
-// Cursor is a subscriber's place in a sequence of finished pieces: events, each one or several whole blocks, as they stand on
-// the subscriber's connection. One pump uses it; only Overdue may be called by others at the same time.
+// Cursor is a subscriber's place in a sequence of finished pieces. A piece is one or several whole blocks, in the form in which
+// they are written to the subscriber's connection. One pump uses a cursor; only Overdue may be called concurrently.
 type Cursor interface {
-	// Peek appends to dst whole pieces that follow the cursor: about limit bytes, or one piece of any size. They stay as they
-	// are until the next Peek, which comes before the pump waits, so that memory is given back. The end is not nil where
-	// nothing follows the pieces.
+	// Peek appends to dst whole pieces that follow the cursor: about limit bytes, or one piece of any size. The pieces do not
+	// change until the next Peek. The pump calls Peek before it waits, so that the cursor can give memory back. The end is not
+	// nil where nothing follows the pieces.
 	Peek(dst [][]byte, limit int) (pieces [][]byte, end *End)
 	// Advance moves the cursor behind the first n pieces of the last Peek, and returns how many events they hold.
 	Advance(n int) (events int)
-	// Interjected says that the pump has written something of its own since the last Advance: what the client has read last is
-	// not the cursor's any more, and the next piece must not refer to it.
+	// Interjected says that the pump has written something of its own since the last Advance. The client's last bytes are then
+	// not the cursor's, and the next piece must not refer to the piece before it.
 	Interjected()
-	// Overdue reports that a subscriber that has taken nothing for a while is so far behind that it is to be cut off.
+	// Overdue reports whether a subscriber that has taken nothing for a while is so far behind that it is to be cut off.
 	Overdue() bool
 	// Topic is where the cursor learns that there is more. All cursors of one shared stream have the same one.
 	Topic() Topic
@@ -22,8 +22,9 @@ type Cursor interface {
 
 // Topic is a sequence of pieces that grows. Its methods may be called concurrently.
 type Topic interface {
-	// Watch makes notify be called whenever Peek may have something new: from any goroutine, so it must not wait. What comes
-	// before Watch returns may have been missed: whoever watches peeks once. After stop returns, no call begins.
+	// Watch calls notify whenever Peek may have something new, until stop. notify is called from any goroutine and must not
+	// wait. It may miss what comes before Watch returns, so the caller peeks once afterwards. After stop has returned, no
+	// call begins.
 	Watch(notify func()) (stop func())
 }
 
@@ -31,10 +32,10 @@ type Topic interface {
 type End struct {
 	// Frame is the rendered status, a plain block.
 	Frame []byte
-	// Comeback is the reconnection time to tell the browser, not jittered yet; 0 leaves it alone.
+	// Comeback is the reconnection time that the browser is told, before jitter. 0 tells none.
 	Comeback time.Duration
-	// Reason names who ended the stream; the pump only hands it on.
+	// Reason names what ended the stream. The pump copies it to the [Outcome].
 	Reason string
-	// Detail is whoever's that made the end; the pump only hands it on.
+	// Detail is opaque to this package: the code that ended the stream sets it and reads it back.
 	Detail any
 }

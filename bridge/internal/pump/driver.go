@@ -35,7 +35,7 @@ func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 		now := time.Since(d.began)
 		next := d.loop.step(now, m)
 		if next <= now {
-			runtime.Gosched() // whoever makes the events may have waited for this processor
+			runtime.Gosched() // the goroutine that makes the events may be waiting for this processor
 			continue
 		}
 		d.arm(now, next)
@@ -53,7 +53,7 @@ func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 	}
 }
 
-// arm sets the alarm, which mostly is set already.
+// arm sets the alarm. Mostly it is set for that time already.
 func (d *driver) arm(now, next time.Duration) {
 	switch {
 	case next == d.armed:

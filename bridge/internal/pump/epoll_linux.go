@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// epoll waits for what happens to the sockets of one loop. Its goroutine waits as one that reads from a connection does: Go's
-// own poller tells it that the epoll descriptor has something, so that no thread is held up. The sockets are watched for
-// edges: a socket is reported when it changes, and once when the watch begins.
+// epoll waits for events of one loop's sockets. Go's own poller watches the epoll descriptor, so the goroutine that waits for
+// it holds up no thread. The sockets are watched edge-triggered: a socket is reported when its state changes, and once when the
+// watch begins.
 type epoll struct {
 	file  *os.File
-	fd    int // that of file, valid until that is closed
+	fd    int // the descriptor of file, valid until file is closed
 	inbox *inbox
 	done  chan struct{} // closed when the goroutine has ended
 }
@@ -42,7 +42,7 @@ func newPoller(in *inbox) (poller, error) {
 	return e, nil
 }
 
-// collect reports all that has happened, and whether nothing can be expected any more.
+// collect puts all events into the inbox. It reports true once the descriptor is closed.
 func (e *epoll) collect(fd int, events []unix.EpollEvent) (over bool) {
 	for {
 		n, err := unix.EpollWait(fd, events, 0)
@@ -70,7 +70,7 @@ func eventOf(e *unix.EpollEvent) event {
 	}
 }
 
-// watch begins to report what happens to a socket; closing that ends it.
+// watch begins to report the events of a socket, until the socket is closed.
 func (e *epoll) watch(fd int, k key) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
 		Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
@@ -79,8 +79,8 @@ func (e *epoll) watch(fd int, k key) error {
 	}))
 }
 
-// Adopt implements [poller]: the socket has a descriptor of its own, which nobody else can close, and the memory that package
-// net and Go's poller have for theirs is given back. Where no descriptor is left, it keeps the connection's.
+// Adopt implements [poller]. It duplicates the descriptor and closes conn, so that the socket alone owns its descriptor and the
+// memory of package net and of Go's poller is given back. Where no descriptor is left, the socket keeps conn and its descriptor.
 func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (socket, error) {
 	if err := tune(conn, s); err != nil {
 		return nil, err

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// mail is what a loop has not heard of yet.
+// mail is what others have told a loop, and the loop has not read yet.
 type mail struct {
 	changed  []*group
 	arrivals []*parked
 	events   []event
-	drain    time.Duration // within which all streams are to end, not negative
+	drain    time.Duration // where draining: the time within which all streams end, not negative
 	draining bool
-	closing  bool // all connections are to be closed, those that arrive later as well
+	closing  bool // all connections are to be closed, and those that arrive later
 }
 
-// inbox is where others leave word for a loop. All may use it concurrently, and none of them waits.
+// inbox takes what other goroutines tell a loop. It may be used concurrently, and never makes its callers wait.
 type inbox struct {
 	wake chan struct{} // holds a value when there is mail
 
@@ -25,8 +25,8 @@ type inbox struct {
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
-// change says that the topic of g has changed. It is called for each event of each stream: one atomic operation is enough
-// where the loop has not even looked at the last change.
+// change says that the topic of g has changed. It is called for each event of each stream, so it is one atomic load where the
+// loop has not read the last change yet.
 func (b *inbox) change(g *group) {
 	if g.changed.Load() || g.changed.Swap(true) {
 		return
@@ -41,7 +41,7 @@ func (b *inbox) put(write func(*mail)) {
 	wake(b.wake)
 }
 
-// take exchanges what has arrived for empty, whose memory is used again.
+// take moves what has arrived to empty, and uses empty's memory for what arrives next.
 func (b *inbox) take(empty *mail) {
 	clear(empty.changed)
 	clear(empty.arrivals)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// lifetime ends a subscriber's stream before the upstream does: by old age or by a drain, whichever comes first.
+// lifetime ends a subscriber's stream before the upstream does: at its maximum age, or in a drain, whichever comes first.
 type lifetime struct {
 	drain <-chan struct{} // nil once it was seen
 	timer *time.Timer     // nil while nothing limits the stream
@@ -21,7 +21,7 @@ func newLifetime(s *Settings) *lifetime {
 	return l
 }
 
-// drainNow picks this stream's moment within the drain.
+// drainNow picks a random time within the drain for the end of this stream.
 func (l *lifetime) drainNow(s *Settings) {
 	l.drain = nil
 	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), &s.DrainEnd)
@@ -36,7 +36,7 @@ func (l *lifetime) limit(after time.Duration, end *End) {
 	l.timer, l.at, l.end = time.NewTimer(after), at, end
 }
 
-// over is the channel that fires when the stream's time has come; nil, which never fires, where there is no limit.
+// over returns the channel that fires when the stream's time is over: nil, which never fires, where there is no limit.
 func (l *lifetime) over() <-chan time.Time {
 	if l.timer == nil {
 		return nil

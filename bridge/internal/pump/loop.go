@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// What one step does at most of each kind, so that none of them holds up the others for more than a few milliseconds.
+// How much of each kind one step does at most, so that no kind holds up the others for more than a few milliseconds.
 const (
 	eventsPerStep   = 256
 	arrivalsPerStep = 64
-	visitsPerStep   = 64  // to those that stand in line
-	turnsPerStep    = 256 // visits of groups
-	visitsPerTurn   = 64  // of them to one group, before another has its turn
+	visitsPerStep   = 64  // to subscribers that stand in line
+	turnsPerStep    = 256 // visits to members of groups
+	visitsPerTurn   = 64  // visits to members of one group before the next group has its turn
 	alarmsPerStep   = 64
 	writesPerVisit  = 4
 )
 
-// What cuts a client off.
+// The errors in the [Outcome] of a client that was cut off.
 var (
 	errStalled = errors.New("the client took nothing for the write timeout")
 	errOverdue = errors.New("the client fell too far behind")
 )
 
-// loop drives parked subscribers: which of them is written to, and when. It knows no system calls and no clock: it does what
-// is to be done at a time that it is told, and never waits.
+// loop drives parked subscribers: it decides which of them is written to, and when. It makes no system calls of its own, is told
+// the time, and never waits.
 type loop struct {
 	inbox *inbox
-	ended func()        // called after the outcome of each subscriber was told
+	ended func()        // called after each subscriber's done
 	now   time.Duration // since the loop began
 	clock clock
 	batch batch
 
-	slots      []*parked // by key.slot; nil where one is free
+	slots      []*parked // by key.slot; nil for a free slot
 	free       []uint32
 	generation uint32
 	groups     map[Topic]*group
-	turns      fifo[*group]  // whose topics have changed
-	line       fifo[*parked] // those to be visited on their own
+	turns      fifo[*group]  // groups whose topics have changed
+	line       fifo[*parked] // subscribers that are visited on their own
 	arrivals   fifo[*parked]
 	events     fifo[event]
 
@@ -50,8 +50,8 @@ func newLoop(in *inbox, ended func()) *loop {
 	return &loop{inbox: in, ended: ended, groups: make(map[Topic]*group)}
 }
 
-// step does what is to be done at the time now, part of it where there is much, and returns when the next step is due if there
-// is no mail before: now, where something is left; never, where nothing is known.
+// step does what is due at the time now, or part of it where there is much. It returns when the next step is due unless mail
+// comes earlier: now, where something is left to do; never, where nothing is due.
 func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 	l.now = now
 	l.read(m)
@@ -111,7 +111,7 @@ func (l *loop) read(m *mail) {
 	}
 }
 
-// dismiss writes what p may take at once, and closes its connection.
+// dismiss writes what the client takes at once, and closes its connection.
 func (l *loop) dismiss(p *parked) {
 	if !p.blocked {
 		l.visit(p)
@@ -121,11 +121,11 @@ func (l *loop) dismiss(p *parked) {
 	}
 }
 
-// handle takes note of what has happened to a socket.
+// handle does what an event of a socket asks for.
 func (l *loop) handle(e event) {
 	p := l.slots[e.key.slot]
 	if p == nil || p.key != e.key {
-		return // it happened to one that had the slot before
+		return // the event is of an earlier socket that had the slot
 	}
 	switch {
 	case e.left:
@@ -136,7 +136,7 @@ func (l *loop) handle(e event) {
 	}
 }
 
-// admit gives a new subscriber its slot, joins it to its group, and writes what opens its stream.
+// admit gives a new subscriber its slot, joins it to its group, and writes the opening of its stream.
 func (l *loop) admit(p *parked) {
 	if n := len(l.free); n > 0 {
 		p.key.slot, l.free = l.free[n-1], l.free[:n-1]
@@ -167,7 +167,7 @@ func (l *loop) admit(p *parked) {
 	l.visit(p)
 }
 
-// join puts p into the group of its topic. Whoever calls it visits p afterwards: what came before is not told.
+// join puts p into the group of its topic. The caller visits p afterwards, since earlier changes of the topic are not told.
 func (l *loop) join(p *parked) {
 	t := p.cur.Topic()
 	g := l.groups[t]
@@ -179,14 +179,14 @@ func (l *loop) join(p *parked) {
 	g.add(p)
 }
 
-// drain picks the moment at which p is told that the bridge ends.
+// drain picks a random time within the drain for the end of p's stream.
 func (l *loop) drain(p *parked) {
 	within := max(0, l.drainBy-l.now-resolution)
 	p.limit(l.now+time.Duration(rand.Float64()*float64(within)), true)
 	l.clock.set(p, l.now)
 }
 
-// queue gives a group its turn.
+// queue puts a group in line for its turn, once.
 func (l *loop) queue(g *group) {
 	if !g.queued {
 		g.queued = true
@@ -194,7 +194,7 @@ func (l *loop) queue(g *group) {
 	}
 }
 
-// stand has p visited on its own.
+// stand puts p in line for a visit of its own, once.
 func (l *loop) stand(p *parked) {
 	if !p.queued {
 		p.queued = true
@@ -232,8 +232,8 @@ func (l *loop) call(p *parked) {
 	}
 }
 
-// visit writes what p is to be told, until nothing is left or the client takes no more. One that always has more goes on
-// when the others had their visits.
+// visit writes what p is to be told, until nothing is left or the client takes no more. A subscriber that always has more is
+// put in line again, so that others have their visits.
 func (l *loop) visit(p *parked) {
 	for range writesPerVisit {
 		l.batch.fill(p)
@@ -276,7 +276,7 @@ func (l *loop) write(p *parked) bool {
 	return !blocked
 }
 
-// block notes whether the client takes more.
+// block notes whether the socket takes nothing more.
 func (l *loop) block(p *parked, blocked bool) {
 	if blocked != p.blocked {
 		p.blocked = blocked
@@ -317,7 +317,7 @@ func (l *loop) finish(p *parked, out Outcome, how closing) {
 	l.slots[p.key.slot] = nil
 	l.free = append(l.free, p.key.slot)
 	done := p.done
-	*p = parked{queued: p.queued} // it may stand in line still
+	*p = parked{queued: p.queued} // p may still stand in line
 	done(out)
 	l.ended()
 }

@@ -8,27 +8,28 @@ import (
 	"time"
 )
 
-// Loops drive parked connections: those of plain HTTP/1.1 that were taken over from net/http. No goroutine belongs to any of
-// them; a loop writes to all that are behind, and hears from the kernel who has left and who takes something again. What the
-// client reads is what [Run] would have written.
+// Loops drive parked connections: connections of plain HTTP/1.1 that were taken over from net/http. A parked connection has no
+// goroutine. A loop writes to all connections whose cursors have something, and the kernel tells it which clients have left and
+// which ones can be written to again. The client reads the same bytes as [Run] would have written.
 //
 // All methods may be called concurrently.
 type Loops struct {
 	drivers []*driver
 	next    atomic.Uint32 // whose turn it is to get a connection
 	running sync.WaitGroup
-	quit    chan struct{} // closed when no connection is left, and none can come
+	quit    chan struct{} // closed when no connection is left and no more can be parked
 
 	mu     sync.RWMutex // held for reading while a connection is counted in
 	closed bool
-	open   sync.WaitGroup // connections whose outcome was not told yet
+	open   sync.WaitGroup // connections whose done was not called yet
 }
 
-// ErrClosed is what Park returns after Close.
+// ErrClosed is the error of Park after Close.
 var ErrClosed = errors.New("no connection can be parked any more")
 
-// NewLoops starts n loops, at least one. When drain is closed, they end each stream with its DrainEnd at a random moment before drainBy,
-// those that are parked later too. Where the system has no epoll, the error is [errors.ErrUnsupported].
+// NewLoops starts n loops, at least one. When drain is closed, they end each stream with its DrainEnd at a random moment before
+// drainBy, and so do they with streams that are parked later. Where the system has no epoll, the error is
+// [errors.ErrUnsupported].
 func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time) (*Loops, error) {
 	return newLoops(n, drain, drainBy, newPoller)
 }
@@ -56,9 +57,9 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 	return l, nil
 }
 
-// Park takes over conn, to which the response's header was written, and writes to it what cur has, until an end as in [Run].
-// Then the connection is closed, and done is called once, by a loop: it must not wait. Bytes that the client sends are not
-// read; where it closes its side, it is gone.
+// Park takes over conn, to which the response's header was written. It writes to conn what cur has, until an end as in [Run].
+// Then a loop closes the connection and calls done once; done must not wait. Bytes that the client sends are not read. A client
+// that closes its side is gone.
 //
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
 // error, the connection is still the caller's, and done is not called.
@@ -85,8 +86,8 @@ func (l *Loops) enter() bool {
 	return !l.closed
 }
 
-// Close writes what each client takes at once, closes every connection, and returns when each subscriber's done has been
-// called; that of a stream which had not ended with [Gone].
+// Close writes to each client what it takes at once, closes every connection, and returns when every done was called. The
+// outcome of a stream that had not ended is [Gone].
 func (l *Loops) Close() {
 	l.mu.Lock()
 	again := l.closed

@@ -2,30 +2,30 @@ package pump
 
 import "time"
 
-// parked is a subscriber without a goroutine. All of it belongs to its loop.
+// parked is a subscriber without a goroutine. Only its loop uses it.
 type parked struct {
 	sock  socket
 	cur   Cursor
 	s     *Settings
 	done  func(Outcome) // nil once it was called
 	group *group
-	rest  []byte // of a piece that was cut: it goes out first, and the cursor is not asked for more before
-	end   *End   // what the stream is to end with: of the loop's own accord, or, in the stage last, of the cursor's
+	rest  []byte // of a piece that a write cut. It goes out before the cursor is asked for more
+	end   *End   // the end that the loop has decided on; in the stage last it may be the cursor's
 
-	taken  time.Duration // when the client last took something; while it takes nothing, since when
-	behind int           // while it takes nothing, how many bytes were on their way to it when that was last looked at
-	ends   time.Duration // when the loop ends the stream; never, where nothing limits it
+	taken  time.Duration // when the client last took something, or began to take nothing
+	behind int           // while the client takes nothing: how many bytes it had not acknowledged at the last look
+	ends   time.Duration // when the loop ends the stream; never where nothing limits it
 	bytes  int64
 	events int
 
 	key     key
 	place   int32  // in the group
-	tick    uint32 // of its entry in the clock,
-	ticking bool   // where it has one
+	tick    uint32 // the tick of the subscriber's entry in the clock, meaningful while ticking
+	ticking bool   // the clock has an entry for the subscriber
 	stage   stage
-	drained bool // whether it is a drain that ends the stream, and not its age
-	blocked bool // whether the client takes nothing until an event says that it does
-	queued  bool // whether it stands in line for a visit
+	drained bool // a drain ends the stream, and not its age
+	blocked bool // the socket takes nothing until epoll says that it is writable
+	queued  bool // the subscriber stands in line for a visit
 }
 
 // stage is how far a stream has come.
@@ -33,9 +33,9 @@ type stage uint8
 
 const (
 	fresh   stage = iota // nothing was written
-	running              // it was opened
-	parting              // its end was due and did not fit: it follows the rest, and nothing else does
-	last                 // the rest is of its end
+	running              // the opening was written
+	parting              // the end was due while a piece was cut: only the rest of the piece and the end follow
+	last                 // the rest is part of the end
 )
 
 // outcome is how the stream went.
@@ -43,7 +43,7 @@ func (p *parked) outcome(reason string, err error) Outcome {
 	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: err}
 }
 
-// due is when the subscriber has to be looked at although nothing happens; never, where that never comes.
+// due returns when the subscriber has to be looked at even where nothing happens, or never.
 func (p *parked) due(now time.Duration) time.Duration {
 	due := never
 	if p.end == nil {
@@ -58,8 +58,8 @@ func (p *parked) due(now time.Duration) time.Duration {
 	return due
 }
 
-// stalled reports that the client took nothing for too long. A socket takes no more before much of what it holds was sent: so
-// what has reached the client meanwhile counts, as well as looking now and then can tell.
+// stalled reports whether the client took nothing for too long. A socket becomes writable only when much of what it holds was
+// sent, so a slow client may be taking bytes meanwhile. Bytes that the client has acknowledged since the last look count as taken.
 func (p *parked) stalled(now time.Duration) bool {
 	if !p.blocked || p.s.WriteTimeout == 0 {
 		return false
@@ -70,19 +70,19 @@ func (p *parked) stalled(now time.Duration) bool {
 	return now-p.taken >= p.s.WriteTimeout
 }
 
-// silent reports that it is time for a heartbeat.
+// silent reports whether it is time for a heartbeat.
 func (p *parked) silent(now time.Duration) bool {
 	return !p.blocked && !p.queued && p.s.beats() && now-p.taken >= p.s.Heartbeat
 }
 
-// limit ends the stream at a moment, unless it ends earlier.
+// limit makes the stream end at a time, unless it ends earlier anyway.
 func (p *parked) limit(at time.Duration, drained bool) {
 	if at < p.ends {
 		p.ends, p.drained = at, drained
 	}
 }
 
-// farewell is the end of a stream whose time has come.
+// farewell returns the end of a stream that the loop ends.
 func (p *parked) farewell() *End {
 	if p.drained {
 		return &p.s.DrainEnd

@@ -8,11 +8,11 @@ import (
 
 // Outcome is how a subscriber's stream went.
 type Outcome struct {
-	Reason string // that of the End, or [Gone], or [Slow]
-	End    *End   // that of the cursor, where it was what ended the stream
-	Events int
-	Bytes  int64 // as they were written
-	Err    error // of the write, where one failed
+	Reason string // the end's reason, or [Gone], or [Slow]
+	End    *End   // the cursor's end, nil where something else ended the stream
+	Events int    // how many events were written
+	Bytes  int64  // of the body, as they were written
+	Err    error  // of the write that failed, nil where none did
 }
 
 // The reasons that the pump itself finds.
@@ -21,8 +21,8 @@ const (
 	Slow = "slow" // a write failed: the client took nothing in time, or its connection broke otherwise
 )
 
-// Run writes to conn what cur has, until the end that cur knows, the context's (the client has left), a drain or old age.
-// It writes at once: what is ready, or else a comment, so that the client sees its stream open.
+// Run writes to conn what cur has. It returns at cur's end, when ctx ends (the client has left), at a drain, or at the maximum
+// age. The first write comes at once: events that are ready, or else a comment, so that the client sees its stream open.
 func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	p := &pump{conn: conn, cur: cur, s: s}
 	ready := make(chan struct{}, 1)
@@ -42,7 +42,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	over := p.begin()
 	always := make(chan struct{})
 	close(always)
-	more := always // nil once the cursor had nothing left; a stream that never pauses must see the other cases too
+	more := always // nil once the cursor has nothing left. A stream that never pauses must see the other cases too
 	for !over {
 		select {
 		case <-ctx.Done():
@@ -73,17 +73,17 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	return p.out
 }
 
-// batchBytes is about what one write carries at most.
+// batchBytes is about how many bytes one write carries at most.
 const batchBytes = 64 << 10
 
 type pump struct {
 	conn      Conn
 	cur       Cursor
 	s         *Settings
-	writing   atomic.Int64 // since when a write may wait for the client, in Unix nanoseconds; 0 while none does
-	overdue   atomic.Bool  // whether that is why it was aborted
-	pieces    [][]byte     // of the last peek, and what the pump adds
-	own       int          // how many it added
+	writing   atomic.Int64 // when the write began that is under way, in Unix nanoseconds; 0 where none is
+	overdue   atomic.Bool  // the connection was aborted since the subscriber was overdue
+	pieces    [][]byte     // of the last peek, and those that the pump adds
+	own       int          // how many the pump added
 	end       *End         // of the last peek
 	lastWrite time.Time
 	out       Outcome
@@ -91,8 +91,8 @@ type pump struct {
 
 func (p *pump) peek() { p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes) }
 
-// begin writes the first batch behind what opens the stream, and says whether that was all. The response's header goes out
-// even where there is nothing to say.
+// begin writes the opening and the first batch, and reports whether the stream is over. Where nothing is ready, the response's
+// header goes out with the opening alone.
 func (p *pump) begin() (over bool) {
 	p.peek()
 	if len(p.pieces) == 0 && p.end != nil {
@@ -106,7 +106,7 @@ func (p *pump) begin() (over bool) {
 	return !p.write()
 }
 
-// deliver writes a batch, in one write with its end, and says whether that was all.
+// deliver writes a batch, in one write with its end, and reports whether the stream is over.
 func (p *pump) deliver() (over bool) {
 	switch {
 	case p.end != nil:
@@ -117,7 +117,7 @@ func (p *pump) deliver() (over bool) {
 	return !p.write()
 }
 
-// finish writes the last batch and the end behind it, in one write. alone says that nothing was ever written before.
+// finish writes the last batch and the end behind it, in one write. alone says that nothing was written before.
 func (p *pump) finish(e *End, alone bool) (over bool) {
 	p.pieces = append(p.pieces, p.s.closing(nil, *e, alone))
 	p.own++
@@ -141,7 +141,7 @@ func (p *pump) beat() bool {
 	return p.write()
 }
 
-// write writes the pieces, of which the cursor passes those that are its own. It reports false where the connection broke.
+// write writes the pieces, and moves the cursor behind its own. It reports false where the connection broke.
 func (p *pump) write() bool {
 	p.writing.Store(time.Now().UnixNano())
 	p.out.Err = p.conn.Write(p.pieces...)
@@ -161,7 +161,7 @@ func (p *pump) write() bool {
 	return true
 }
 
-// keptPieces is for how many pieces an idle subscriber keeps room.
+// keptPieces is how many pieces an idle subscriber keeps room for.
 const keptPieces = 16
 
 // forget lets go of the pieces that were written.
@@ -172,11 +172,11 @@ func (p *pump) forget() {
 	}
 }
 
-// overduePatience is how long a client that is too far behind may take nothing before it is cut off: a burst may be longer than
-// a socket's buffer, and its reader as fast as can be.
+// overduePatience is how long a client that is too far behind may take nothing before it is cut off. A burst may be larger than
+// a socket's buffer, so that even the fastest client takes nothing for a moment.
 const overduePatience = 250 * time.Millisecond
 
-// stuck reports whether a write has waited for the client for a while. It may be called by anyone.
+// stuck reports whether a write has waited for the client for a while. It may be called concurrently.
 func (p *pump) stuck() bool {
 	since := p.writing.Load()
 	return since != 0 && time.Now().UnixNano()-since >= int64(overduePatience)

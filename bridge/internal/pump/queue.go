@@ -7,24 +7,24 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Queue hands finished pieces from the one goroutine that reads an upstream stream to the one that writes to the browser.
-// It is bounded: what waits in it and what the writer has taken but not finished writing stay together under the limit, or
-// are a single piece. A full queue makes Push wait, and through it the upstream: that is the back-pressure of a private stream.
+// Queue hands finished pieces from the goroutine that reads an upstream stream to the one that writes to the browser. It is
+// bounded: the pieces that wait and those that the writer has not finished writing are together under the limit, or a single
+// piece. A full queue makes Push wait, and so stops the reading of the upstream: this is the back-pressure of a private stream.
 //
-// It is the [Cursor] of its only subscriber, and its own [Topic]. Push, Open and End belong to one goroutine, Peek and Advance
-// to another.
+// A queue is the [Cursor] of its only subscriber, and its own [Topic]. One goroutine calls Push, Open and End, another one Peek
+// and Advance.
 type Queue struct {
 	limit int
 	room  chan struct{} // wakes the producer; holds at most one value
 
 	mu      sync.Mutex
-	notify  func() // nil while nobody watches
+	notify  func() // nil while the queue is not watched
 	pending []byte // pieces that wait
-	events  int    // how many
-	taken   []byte // what the consumer works on; its memory is the next pending
-	held    int    // events in taken that the consumer has not passed yet
+	events  int    // how many events pending holds
+	taken   []byte // the pieces that the consumer has; pending gets their memory afterwards
+	held    int    // how many events taken holds
 	scratch []byte // the producer's
-	passed  bool   // whether it has
+	passed  bool   // the consumer has passed what it has taken
 	end     *End
 }
 
@@ -35,7 +35,7 @@ func NewQueue(limit int) *Queue {
 	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true}
 }
 
-// Open tells the consumer that the stream is accepted although nothing is there to send yet.
+// Open tells the consumer that the upstream has accepted the stream, before there is an event.
 func (q *Queue) Open() { q.tell() }
 
 // Push appends a copy of one event, in the form that the queue's consumer is sent. It waits while the queue is full, and returns
@@ -69,8 +69,8 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 	}
 }
 
-// Notice appends a piece that is no event, whatever the limit: there are few, they are short, and they come from whoever
-// notices, while the producer waits. Unlike the other methods it may be called from any goroutine.
+// Notice appends a piece that is no event. It ignores the limit: notices are short, and there are few of them. Unlike the other
+// methods it may be called from any goroutine, also while Push waits.
 func (q *Queue) Notice(piece []byte) {
 	q.mu.Lock()
 	q.pending = append(q.pending, piece...)
@@ -88,7 +88,8 @@ func (q *Queue) End(e End) {
 	q.tell()
 }
 
-// Ended returns what End was called with, nil where it was not. What its caller wrote before is then visible.
+// Ended returns the end that End was called with, nil where it was not called. What the caller of End wrote to memory before the
+// call is then visible.
 func (q *Queue) Ended() *End {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,13 +120,13 @@ func (q *Queue) tell() {
 // Topic implements [Cursor].
 func (q *Queue) Topic() Topic { return q }
 
-// Interjected implements [Cursor]: its pieces refer to nothing.
+// Interjected implements [Cursor]. It does nothing: a queue's pieces do not refer to each other.
 func (q *Queue) Interjected() {}
 
-// Overdue implements [Cursor]: its producer waits for whoever is slow.
+// Overdue implements [Cursor]. It is always false: the producer waits for a slow consumer.
 func (q *Queue) Overdue() bool { return false }
 
-// Peek implements [Cursor]: all that waits is one piece.
+// Peek implements [Cursor]. All that waits is one piece.
 func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 	q.mu.Lock()
 	freed := false

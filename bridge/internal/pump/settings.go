@@ -10,37 +10,38 @@ import (
 
 // Settings say how to serve subscribers. They do not change while any of them is served, and many may share them.
 type Settings struct {
-	// Form is that of the cursor's pieces; the pump puts what is its own into it.
+	// Form is the form of the cursor's pieces. The pump writes its own pieces in the same form.
 	Form frame.Form
-	// Mute says that the format has no place for what the pump itself has to say: there are no comments, no reconnection times,
-	// and an end is only the end.
+	// Mute is for formats that have no comments, reconnection times and final events: the pump writes the cursor's pieces only.
 	Mute bool
-	// Retry is the reconnection time that the first write tells the browser, not jittered yet; 0 says nothing.
+	// Retry is the reconnection time that the first write tells the browser, before jitter. 0 tells none.
 	Retry time.Duration
 	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic.
 	Comment   []byte
 	Heartbeat time.Duration
-	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is for ever. [HTTPConn] has its own.
+	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is without limit. [HTTPConn] has a
+	// time-out of its own.
 	WriteTimeout time.Duration
-	// SendBuffer is how many bytes the kernel may hold for a parked client that were not sent; 0 leaves it to the kernel.
+	// SendBuffer is how many unsent bytes the kernel may hold for a parked client; 0 leaves it to the kernel.
 	SendBuffer int
 	// MaxAge ends the stream with AgeEnd after this time, minus up to 20 % at random; 0 is never.
 	MaxAge time.Duration
 	AgeEnd End
-	// Drain, when it is closed, ends the stream with DrainEnd at a random moment before DrainBy. They are Run's: [Loops] have
-	// their own.
+	// Drain is closed when a drain begins: the stream then ends with DrainEnd at a random moment before DrainBy. Only [Run] uses
+	// Drain and DrainBy; [NewLoops] has parameters for them.
 	Drain    <-chan struct{}
 	DrainBy  func() time.Time
 	DrainEnd End
 }
 
-// lifeTime is how long one subscriber may stay, 0 for ever.
+// lifeTime returns how long one subscriber may stay, 0 where there is no limit.
 func (s *Settings) lifeTime() time.Duration {
 	return s.MaxAge - time.Duration(rand.Float64()*0.2*float64(s.MaxAge))
 }
 
-// opening appends what stands before the first event: the comment where nothing is ready, and the reconnection time, which
-// belongs to the block that follows, or follows the comment: in a block of its own it would reach some clients as an event.
+// opening appends what stands before the first event: the comment, where no event is ready, and the reconnection time. The
+// reconnection time has no block of its own, since some clients would take that for an event: it is part of the first event's
+// block, or follows the comment.
 func (s *Settings) opening(dst []byte, quiet bool) []byte {
 	dst = append(dst, s.Form.Preface()...)
 	if s.Mute {
@@ -59,10 +60,10 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 	return dst
 }
 
-// beats reports whether there are heartbeats at all.
+// beats reports whether there are heartbeats.
 func (s *Settings) beats() bool { return s.Heartbeat > 0 && len(s.Comment) > 0 && !s.Mute }
 
-// heartbeat appends what keeps a silent stream alive; nothing, where the format has no such thing.
+// heartbeat appends the comment that keeps a silent stream alive, or nothing where there are no heartbeats.
 func (s *Settings) heartbeat(dst []byte) []byte {
 	if !s.beats() {
 		return dst
@@ -70,8 +71,8 @@ func (s *Settings) heartbeat(dst []byte) []byte {
 	return s.Form.Append(dst, s.Comment)
 }
 
-// closing appends the last thing that a subscriber is told. One that is told nothing else, at once, is told the route's
-// reconnection time where the end has none: a browser comes back once, whatever it was told.
+// closing appends the last thing that a subscriber is told. alone says that it is the only thing. Then it has the route's
+// reconnection time where the end has none: a browser comes back once even after a final end.
 func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 	var own []byte
 	comeback := e.Comeback
@@ -90,7 +91,7 @@ func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 	return append(dst, s.Form.End()...)
 }
 
-// Jitter returns d plus or minus up to 20 %, so that clients which were cut together do not come back together.
+// Jitter returns d plus or minus up to 20 %, so that clients that were cut off together do not come back together.
 func Jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

@@ -12,10 +12,10 @@ import (
 type tcpSocket struct {
 	epoll *epoll
 	fd    int
-	conn  *net.TCPConn // whose descriptor it is, nil where it is nobody else's
+	conn  *net.TCPConn // the connection that owns fd, nil where the socket owns it
 }
 
-// descriptors returns the descriptor of a connection, and another one for it; -1 where the process may not have more.
+// descriptors returns the descriptor of a connection, and a duplicate of it: -1 where the process has as many as it may have.
 func descriptors(conn *net.TCPConn) (own, other int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -38,8 +38,8 @@ func descriptors(conn *net.TCPConn) (own, other int, err error) {
 // Watch implements [socket].
 func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k) }
 
-// Write implements [socket]. The descriptor is non-blocking, as package net makes it. A lone event, which most are, goes out by
-// write(2), the cheapest of the calls.
+// Write implements [socket]. The descriptor is non-blocking, as package net makes it. Most writes are one event, and go out by
+// write(2), which is the cheapest call.
 func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 	for {
 		if len(pieces) == 1 {
@@ -94,8 +94,8 @@ func (t *tcpSocket) Close(how closing) {
 	unix.Close(t.fd)
 }
 
-// finish tells the client that nothing follows, and reads what it has sent although nobody asked: closing a socket with
-// unread bytes resets the connection, which could take the end of the stream away from the client.
+// finish tells the client that nothing follows, and reads away what the client has sent. Closing a socket that has unread bytes
+// resets the connection, and the client could lose the end of its stream.
 func (t *tcpSocket) finish() {
 	_ = unix.Shutdown(t.fd, unix.SHUT_WR)
 	var discarded [4 << 10]byte

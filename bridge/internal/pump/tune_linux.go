@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tune bounds what the kernel does for a client that takes nothing: it holds about sendBuffer bytes that were not sent, and
-// gives the connection up when nothing that was sent is acknowledged for writeTimeout, so that a client whose machine has
-// vanished is noticed soon after a heartbeat. Either may be 0: then the kernel's own rule stays. What is no TCP connection of
-// Linux, or TLS over one, is left alone.
+// Tune bounds what the kernel does for a client that takes nothing. The kernel holds about sendBuffer bytes that were not sent,
+// and gives the connection up when the client acknowledges nothing for writeTimeout, so that a machine that has vanished is
+// noticed soon after a heartbeat. Where one of the two is 0, the kernel's own rule stays. Only TCP connections, plain or under
+// TLS, are changed.
 func Tune(conn net.Conn, sendBuffer int, writeTimeout time.Duration) error {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
