@@ -46,7 +46,7 @@ func allowedImports() map[string][]string {
 		"bridge/internal/upstream": {"std", grpc},
 		"bridge/internal/schema": {
 			"std", grpc, protobuf, "gen/grpcsse/v1", "google.golang.org/genproto/...",
-			"github.com/bufbuild/protocompile/...", "github.com/jhump/protoreflect/v2/...",
+			"github.com/bufbuild/protocompile/...",
 		},
 		"bridge/transcode/internal/conformance": {
 			"std", protobuf, "bridge/transcode", "github.com/bufbuild/protocompile/...",

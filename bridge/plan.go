@@ -19,8 +19,9 @@ import (
 // plan is what only a schema can tell about a route, compiled once and read by all of its streams.
 type plan struct {
 	snapshot *schema.Snapshot
-	method   string // as gRPC calls it: /package.Service/Method
-	source   source // of the messages
+	types    transcode.Resolver // of what stands in a google.protobuf.Any, and of extensions
+	method   string             // as gRPC calls it: /package.Service/Method
+	source   source             // of the messages
 	binder   *bind.Binder
 	json     jsonAppender
 
@@ -47,6 +48,7 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
 	}
 	c := &planner{route: r, plan: &plan{
 		snapshot: snap,
+		types:    snap.Types(method.Parent().FullName()),
 		method:   "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
 	}}
 	c.request(method.Input())
@@ -90,7 +92,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 		RejectUnknown: r.Request.RejectUnknownQuery,
 		Cursor:        r.Share != nil, // resumes from its log
 		Body:          r.Body,
-		Resolver:      c.plan.snapshot.Types(),
+		Resolver:      c.plan.types,
 	}
 	template, err := pathtmpl.Parse(r.Path)
 	if err != nil {
@@ -147,7 +149,7 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 		ProtoNames:   c.route.JSON.ProtoNames,
 		EnumNumbers:  c.route.JSON.EnumNumbers,
 		EmitDefaults: c.route.JSON.EmitDefaults,
-		Resolver:     c.plan.snapshot.Types(),
+		Resolver:     c.plan.types,
 	})
 	if err != nil {
 		c.problem("rpc", err)

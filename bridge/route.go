@@ -74,7 +74,7 @@ func (rt *route) types() transcode.Resolver {
 	if rt.plan == nil {
 		return nil
 	}
-	return rt.plan.snapshot.Types()
+	return rt.plan.types
 }
 
 // last renders an ending as the last thing that a caller of this route is told.

@@ -78,7 +78,7 @@ func newSourcePlan(r *config.Route, src Source, p *program) (*plan, config.Probl
 	if err != nil {
 		return nil, config.Problems{r.Problem("", err.Error(), "")}
 	}
-	c := &planner{route: r, plan: &plan{snapshot: snap, method: r.Name}}
+	c := &planner{route: r, plan: &plan{snapshot: snap, types: snap.Types(""), method: r.Name}}
 	c.request(src.input)
 	encode := encodeMessage
 	if src.output != nil {

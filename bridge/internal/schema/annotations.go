@@ -17,22 +17,49 @@ type Binding struct {
 
 // Bindings returns the paths of a method's annotations: that of grpcsse.v1.route, and those of google.api.http rules for
 // GET, additional bindings among them.
-func Bindings(method protoreflect.MethodDescriptor) []Binding {
+func Bindings(method protoreflect.MethodDescriptor) []Binding { return bindingsOf(method.Options()) }
+
+func bindingsOf(options proto.Message) []Binding {
 	var out []Binding
-	options := method.Options()
 	if route, ok := proto.GetExtension(options, grpcssev1.E_Route).(*grpcssev1.Route); ok && route.GetPath() != "" {
 		out = append(out, Binding{Path: route.GetPath()})
 	}
-	rule, ok := proto.GetExtension(options, annotations.E_Http).(*annotations.HttpRule)
-	if !ok {
-		return out
-	}
-	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+	for _, r := range httpRules(options) {
 		if path := r.GetGet(); path != "" {
 			out = append(out, Binding{Path: path, Data: r.GetResponseBody()})
 		}
 	}
 	return out
+}
+
+// PassedOver describes the google.api.http rules of a method at which it is not served, for example "post /v1/topics": an
+// EventSource sends GET only.
+func PassedOver(method protoreflect.MethodDescriptor) []string {
+	var out []string
+	for _, r := range httpRules(method.Options()) {
+		switch pattern := r.GetPattern().(type) {
+		case *annotations.HttpRule_Post:
+			out = append(out, "post "+pattern.Post)
+		case *annotations.HttpRule_Put:
+			out = append(out, "put "+pattern.Put)
+		case *annotations.HttpRule_Patch:
+			out = append(out, "patch "+pattern.Patch)
+		case *annotations.HttpRule_Delete:
+			out = append(out, "delete "+pattern.Delete)
+		case *annotations.HttpRule_Custom:
+			out = append(out, "custom "+pattern.Custom.GetKind()+" "+pattern.Custom.GetPath())
+		}
+	}
+	return out
+}
+
+// httpRules are a method's google.api.http rule and its additional bindings.
+func httpRules(options proto.Message) []*annotations.HttpRule {
+	rule, ok := proto.GetExtension(options, annotations.E_Http).(*annotations.HttpRule)
+	if !ok || rule == nil {
+		return nil
+	}
+	return append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...)
 }
 
 // EventFields returns the fields of a message that grpcsse.v1 options mark as the id and the name of its event; "" where

@@ -1,14 +1,9 @@
 package schema
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"sync"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -31,121 +26,44 @@ func (e *limitError) Error() string {
 	return fmt.Sprintf("expected a schema of at most %s, found more", e.what)
 }
 
-// boundedConn counts what comes in over all streams of a connection, and refuses to go on past its limits. It remembers
-// whether the last stream failed, which the answers do not show: a server may answer UNAVAILABLE for one of its services.
-type boundedConn struct {
-	grpc.ClientConnInterface
+// budget is what was read so far, held against the limits.
+type budget struct {
 	limits limits
-
-	mu       sync.Mutex
-	seen     limits // how much of each there was
-	failed   bool
-	importer *importer
-	dotted   map[string]bool // services that the server calls by a name with a dot before it
+	seen   limits // how much of each there was
 }
 
-// NewStream is part of grpc.ClientConnInterface.
-func (c *boundedConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if err := c.check(); err != nil {
-		return nil, err
+// count adds an answer, before anything of it is parsed. One without files counts as one, since it takes a question.
+func (b *budget) count(answer *reflectionv1.ServerReflectionResponse) error {
+	files := answer.GetFileDescriptorResponse().GetFileDescriptorProto()
+	var s structure
+	for _, wire := range files {
+		s.measure(wire, fileParts(), 0)
 	}
-	opts = append(opts, grpc.MaxCallRecvMsgSize(c.limits.bytes))
-	stream, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
-	c.note(err)
-	if err != nil {
-		return nil, err
-	}
-	return &boundedStream{ClientStream: stream, conn: c}, nil
+	b.seen.files += max(1, len(files))
+	b.seen.bytes += proto.Size(answer)
+	b.seen.elements += s.elements
+	b.seen.depth = max(b.seen.depth, s.depth)
+	return b.check()
 }
 
-func (c *boundedConn) check() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// check returns a *limitError once a limit was passed.
+func (b *budget) check() error {
 	switch {
-	case c.seen.bytes > c.limits.bytes:
-		return &limitError{what: fmt.Sprintf("%d bytes", c.limits.bytes)}
-	case c.seen.files > c.limits.files:
-		return &limitError{what: fmt.Sprintf("%d files", c.limits.files)}
-	case c.seen.elements > c.limits.elements:
-		return &limitError{what: fmt.Sprintf("%d elements", c.limits.elements)}
-	case c.seen.depth > c.limits.depth:
-		return &limitError{what: fmt.Sprintf("%d messages inside each other", c.limits.depth)}
+	case b.seen.bytes > b.limits.bytes:
+		return &limitError{what: fmt.Sprintf("%d bytes", b.limits.bytes)}
+	case b.seen.files > b.limits.files:
+		return &limitError{what: fmt.Sprintf("%d files", b.limits.files)}
+	case b.seen.elements > b.limits.elements:
+		return &limitError{what: fmt.Sprintf("%d elements", b.limits.elements)}
+	case b.seen.depth > b.limits.depth:
+		return &limitError{what: fmt.Sprintf("%d messages inside each other", b.limits.depth)}
 	}
 	return nil
 }
 
-// count adds an answer. One without files counts as one, since it takes a question.
-func (c *boundedConn) count(answer proto.Message) {
-	var s structure
-	files := 0
-	if list := listIn(answer, "file_descriptor_response", "file_descriptor_proto"); list != nil {
-		files = list.Len()
-		for i := range files {
-			s.measure(list.Get(i).Bytes(), fileParts(), 0)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen.files += max(1, files)
-	c.seen.bytes += proto.Size(answer)
-	c.seen.elements += s.elements
-	c.seen.depth = max(c.seen.depth, s.depth)
-}
-
-func (c *boundedConn) note(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failed = err != nil
-}
-
-// endedBy says whether err, the outcome of the last question, bars all further ones too: a limit, or a stream that
-// ended for a reason that has nothing to do with the question.
-func (c *boundedConn) endedBy(err error) bool {
-	var limit *limitError
-	if errors.As(err, &limit) {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.failed {
-		return false
-	}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled,
-		codes.Unimplemented, codes.Unauthenticated, codes.PermissionDenied:
-		return true
-	}
-	return false
-}
-
-type boundedStream struct {
-	grpc.ClientStream
-	conn *boundedConn
-}
-
-// SendMsg is part of grpc.ClientStream.
-func (s *boundedStream) SendMsg(m any) error {
-	if question, ok := m.(proto.Message); ok {
-		s.conn.mendQuestion(question)
-	}
-	return s.ClientStream.SendMsg(m)
-}
-
-// RecvMsg is part of grpc.ClientStream.
-func (s *boundedStream) RecvMsg(m any) error {
-	err := s.ClientStream.RecvMsg(m)
-	s.conn.note(err)
-	if err != nil {
-		return err
-	}
-	answer, ok := m.(proto.Message)
-	if !ok {
-		return nil
-	}
-	s.conn.count(answer)
-	if err := s.conn.check(); err != nil {
-		return err
-	}
-	s.conn.mend(answer)
-	return s.conn.check()
+// extend allows for more than was read so far.
+func (b *budget) extend(files, bytes, elements int) {
+	b.limits.files = b.seen.files + files
+	b.limits.bytes = b.seen.bytes + bytes
+	b.limits.elements = b.seen.elements + elements
 }

@@ -60,7 +60,7 @@ func link(files []*descriptorpb.FileDescriptorProto) (*Snapshot, error) {
 		all = append(all, file)
 		return true
 	})
-	return newSnapshot(all, func(protoreflect.FullName) bool { return true }, nil)
+	return newSnapshot(all, servicesIn(all, func(protoreflect.FullName) bool { return true }), nil)
 }
 
 // complete adds the linked files that are imported but not there.

@@ -15,7 +15,7 @@ import (
 )
 
 func TestFromDescriptorSet(t *testing.T) {
-	files := closure([]protoreflect.FileDescriptor{streamv1.File_test_stream_v1_stream_proto})
+	files := importsOf([]protoreflect.FileDescriptor{streamv1.File_test_stream_v1_stream_proto})
 	sets := map[string][]byte{
 		"with its imports":    descriptorSet(t, files...),
 		"without well-knowns": descriptorSet(t, streamv1.File_test_stream_v1_stream_proto),
@@ -102,7 +102,7 @@ func FuzzDescriptorSet(f *testing.F) {
 		again, err := parseDescriptorSet(wire)
 		require.NoError(t, err)
 		require.Equal(t, s.Hash(), again.Hash())
-		_, _ = s.Types().FindMessageByURL("type.googleapis.com/a.M")
-		_, _ = s.Types().FindExtensionByNumber("a.M", 5)
+		_, _ = s.Types("").FindMessageByURL("type.googleapis.com/a.M")
+		_, _ = s.Types("").FindExtensionByNumber("a.M", 5)
 	})
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -49,6 +50,14 @@ func (e *NotServerStreaming) Error() string {
 type BrokenService struct {
 	Service string
 	Err     error
+	// Streaming is the server-streaming methods of the service, where the server gave as much as its own file.
+	Streaming []BrokenMethod
+}
+
+// BrokenMethod is what is known of a method whose messages cannot be read.
+type BrokenMethod struct {
+	Name     string
+	Bindings []Binding // as [Bindings] has them
 }
 
 // Error says what was found and what to do.
@@ -59,6 +68,35 @@ func (e *BrokenService) Error() string {
 
 // Unwrap is the reason.
 func (e *BrokenService) Unwrap() error { return e.Err }
+
+// Public is what callers may be told: which service it is, and what is missing. Whatever else the server said stays out.
+func (e *BrokenService) Public() string {
+	text := "the schema of " + e.Service + " cannot be read"
+	var (
+		missing *missingTypeError
+		cycle   *cycleError
+	)
+	switch {
+	case errors.As(e.Err, &missing) && len(missing.imports) > 0:
+		return text + ": import " + anyOf(missing.imports) + " is missing"
+	case errors.As(e.Err, &missing):
+		return text + ": the type " + missing.name + " is missing"
+	case errors.As(e.Err, &cycle):
+		return text + ": its imports form a cycle"
+	}
+	return text
+}
+
+// streamingIn lists the server-streaming methods of a service as its file declares them.
+func streamingIn(file *protoFile, service protoreflect.FullName) []BrokenMethod {
+	var out []BrokenMethod
+	for _, method := range serviceIn(file, service).GetMethod() {
+		if method.GetServerStreaming() && !method.GetClientStreaming() {
+			out = append(out, BrokenMethod{Name: method.GetName(), Bindings: bindingsOf(method.GetOptions())})
+		}
+	}
+	return out
+}
 
 func sortedNames(names iter.Seq[protoreflect.FullName]) []string {
 	var sorted []string

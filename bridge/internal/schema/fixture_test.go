@@ -38,7 +38,7 @@ func compileFiles(t testing.TB, sources map[string]string, names ...string) []pr
 	for _, file := range compiled {
 		roots = append(roots, file)
 	}
-	return closure(roots)
+	return importsOf(roots)
 }
 
 // registry holds files but those left out.

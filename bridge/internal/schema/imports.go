@@ -8,181 +8,129 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-const (
-	// maxName is the length in bytes of the longest name, path or reference that is looked at.
-	maxName = 1024
-	// maxSteps bounds the search for names in one reading, in parts of names that are looked up.
-	maxSteps = 10_000_000
-)
-
-// importer finds out which imports a server's files lack. Node.js servers declare none at all: they make one file of each
-// package, and send the files that it needs along with it.
-//
-// A type is missing where neither its file nor one that it imports defines it. Then the file that does is to be imported:
-// one that the server sent, or one that is linked into the program. The package google.protobuf comes from the program
-// first: protobuf reserves it, and a Node.js server that has descriptor.proto in it writes it in a form that nobody can
-// read. A file which imports something that is not known yet is left alone, for that may be where its types are.
-type importer struct {
-	known map[string][]string // path of each file: what it imports publicly
-	types symbol
-	steps int // done so far
+// view is a pool as one service sees it: of several files of one path, or with one type, it takes those that came in
+// answer to questions about the service itself, and else the first.
+type view struct {
+	pool *pool
+	own  map[*protoFile]bool // nil where nothing has two meanings
+	// instead is the file that the server gave where it was asked for a path and had it under another name.
+	instead map[string]*protoFile
 }
 
-// symbol is a part of a full name: a package, a message or an enum, with what is inside it. As a tree, long names around
-// many others take no more room than they did on the wire.
-type symbol struct {
-	inside map[string]*symbol
-	files  []string // that define a type of this name
+// origin is where a type is defined: in a file of the server, or in one that is linked into the program.
+type origin struct {
+	file   *protoFile
+	linked string // path
 }
 
-func newImporter() *importer {
-	return &importer{known: map[string][]string{}}
+func (o origin) isNone() bool { return o == origin{} }
+
+func (o origin) path() string {
+	if o.file != nil {
+		return o.file.path()
+	}
+	return o.linked
 }
 
-// add makes the types of a file known. It is false for one that was there before: whoever reads files keeps the first.
-func (m *importer) add(file *descriptorpb.FileDescriptorProto) bool {
-	path := file.GetName()
-	if _, ok := m.known[path]; ok || len(path) > maxName || len(file.GetPackage()) > maxName {
-		return false
+// at returns what the view has at a path. The well-known types come from the program where the server shows none.
+func (v *view) at(path string) origin {
+	if file := v.pick(v.pool.byPath[path]); file != nil {
+		return origin{file: file}
 	}
-	m.known[path] = publicImports(file)
-	scope := &m.types
-	for _, part := range split(file.GetPackage()) {
-		scope = scope.child(part)
+	if file := v.instead[path]; file != nil {
+		return origin{file: file}
 	}
-	scope.define(file.GetMessageType(), file.GetEnumType(), path)
-	return true
+	if _, err := (linked{}).FindFileByPath(path); err == nil {
+		return origin{linked: path}
+	}
+	return origin{}
 }
 
-func publicImports(file *descriptorpb.FileDescriptorProto) []string {
-	var paths []string
-	for _, i := range file.GetPublicDependency() {
-		if i >= 0 && int(i) < len(file.GetDependency()) {
-			paths = append(paths, file.GetDependency()[i])
-		}
-	}
-	return paths
-}
-
-func (s *symbol) define(messages []*descriptorpb.DescriptorProto, enums []*descriptorpb.EnumDescriptorProto, path string) {
-	for _, enum := range enums {
-		e := s.child(enum.GetName())
-		e.files = append(e.files, path)
-	}
-	for _, message := range messages {
-		d := s.child(message.GetName())
-		d.files = append(d.files, path)
-		d.define(message.GetNestedType(), message.GetEnumType(), path)
-	}
-}
-
-// child is made where there is none.
-func (s *symbol) child(name string) *symbol {
-	if child, ok := s.inside[name]; ok {
-		return child
-	}
-	if s.inside == nil {
-		s.inside = map[string]*symbol{}
-	}
-	child := new(symbol)
-	s.inside[name] = child
-	return child
-}
-
-// missing lists the imports that a known file lacks, sorted.
-func (m *importer) missing(file *descriptorpb.FileDescriptorProto) []string {
-	visible, ok := m.visible(file)
-	if !ok {
+// pick takes the one of several files that counts, nil where there is none.
+func (v *view) pick(files []*protoFile) *protoFile {
+	if len(files) == 0 {
 		return nil
 	}
-	var paths []string
-	visitReferences(file, func(scope []string, name string) {
-		if path := m.search(visible, scope, name); path != "" {
-			visible[path] = true
-			paths = append(paths, path)
-		}
-	})
-	slices.Sort(paths)
-	return paths
+	if i := slices.IndexFunc(files, func(f *protoFile) bool { return v.own[f] }); i >= 0 {
+		return files[i]
+	}
+	return files[0]
 }
 
-// visible is the set of files whose types a file may use, or false where some of them are not known.
-func (m *importer) visible(file *descriptorpb.FileDescriptorProto) (map[string]bool, bool) {
-	visible := map[string]bool{file.GetName(): true}
-	queue := slices.Clone(file.GetDependency())
+// visible is the set of files whose types a file may use if it imports these.
+func (v *view) visible(file *protoFile, imports []origin) map[origin]bool {
+	visible := map[origin]bool{{file: file}: true}
+	queue := slices.Clone(imports)
 	for len(queue) > 0 {
-		path := queue[0]
+		o := queue[0]
 		queue = queue[1:]
-		if visible[path] {
+		if visible[o] || o.isNone() {
 			continue
 		}
-		visible[path] = true
-		public, ok := m.known[path]
-		if !ok {
-			if _, err := (linked{}).FindFileByPath(path); err != nil {
-				return nil, false
-			}
+		visible[o] = true
+		if o.file == nil {
+			continue // none of the linked files imports another one publicly
 		}
-		if m.steps > maxSteps {
-			return nil, false
+		if !v.pool.spend(1 + len(o.file.public)) {
+			break
 		}
-		m.steps += 1 + len(public)
-		queue = append(queue, public...)
+		for _, path := range o.file.public {
+			queue = append(queue, v.at(path))
+		}
 	}
-	return visible, true
+	return visible
 }
 
-// search finds the file of a type that is not visible, from the innermost scope outwards as protobuf does. It is empty
-// where the type is visible, and where nobody has it.
-func (m *importer) search(visible map[string]bool, scope []string, name string) string {
-	name, full := strings.CutPrefix(name, ".")
+// find finds where a type is defined that a file refers to by a name, from the innermost scope outwards as protobuf does, and
+// the full name of it. What is visible comes first, and then whatever the server has: files do not always declare what they
+// import, and not always by the path that it has. The package google.protobuf is the program's own wherever a file of the
+// server does not stand at the path that belongs to it: protobuf reserves the package.
+func (v *view) find(visible map[origin]bool, scope []string, name string) (found origin, full string) {
+	name, isFull := strings.CutPrefix(name, ".")
 	if name == "" || len(name) > maxName {
-		return ""
+		return origin{}, ""
 	}
-	if full {
+	if isFull {
 		scope = nil
 	}
 	parts := split(name)
-	found := ""
 	for i := len(scope); i >= 0; i-- {
-		if m.steps > maxSteps {
-			return ""
+		if !v.pool.spend(i + len(parts)) {
+			return origin{}, ""
 		}
-		m.steps += i + len(parts)
-		files := m.types.at(scope[:i]).at(parts).definedIn()
-		if slices.ContainsFunc(files, func(path string) bool { return visible[path] }) {
-			return ""
+		files := v.pool.types.at(scope[:i]).at(parts).definedIn()
+		program := linkedFile(scope[:i], name)
+		o, seen := v.among(files, program, visible)
+		if seen || found.isNone() && !o.isNone() {
+			found, full = o, strings.Join(append(slices.Clone(scope[:i]), name), ".")
 		}
-		fromProgram := linkedFile(scope[:i], name)
-		switch {
-		case visible[fromProgram]:
-			return ""
-		case found != "":
-		case strings.HasPrefix(fromProgram, "google/protobuf/"), len(files) == 0:
-			found = fromProgram
-		default:
-			found = files[0]
+		if seen {
+			break
 		}
 	}
-	return found
+	return found, full
 }
 
-// at goes down by the parts of a name. It is nil where there is nothing.
-func (s *symbol) at(parts []string) *symbol {
-	for _, part := range parts {
-		if s == nil {
-			return nil
+// among chooses between the files that define a type, and says whether the chosen one is visible.
+func (v *view) among(files []*protoFile, program string, visible map[origin]bool) (origin, bool) {
+	reserved := strings.HasPrefix(program, "google/protobuf/")
+	for _, file := range files {
+		if visible[origin{file: file}] {
+			if reserved && file.path() != program {
+				return origin{linked: program}, true
+			}
+			return origin{file: file}, true
 		}
-		s = s.inside[part]
 	}
-	return s
-}
-
-func (s *symbol) definedIn() []string {
-	if s == nil {
-		return nil
+	switch {
+	case program != "" && visible[origin{linked: program}]:
+		return origin{linked: program}, true
+	case reserved || len(files) == 0 && program != "":
+		return origin{linked: program}, false
+	case len(files) > 0:
+		return origin{file: v.pick(files)}, false
 	}
-	return s.files
+	return origin{}, false
 }
 
 // linkedFile is the path of the linked file that defines a type, or empty.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -148,6 +150,33 @@ func TestFromReflectionMutualReference(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// pooled adds a file to a pool.
+func pooled(t testing.TB, p *pool, message *descriptorpb.FileDescriptorProto) *protoFile {
+	t.Helper()
+	file, err := p.add(marshalFile(t, message))
+	require.NoError(t, err)
+	return file
+}
+
+// undeclared lists the files that a file uses and does not import, sorted.
+func undeclared(p *pool, file *protoFile) []string {
+	v := &view{pool: p}
+	var declared []origin
+	for _, path := range file.message.GetDependency() {
+		declared = append(declared, v.at(path))
+	}
+	visible := v.visible(file, declared)
+	var paths []string
+	visitReferences(file.message, func(scope []string, name string) {
+		if o, _ := v.find(visible, scope, name); !o.isNone() && !visible[o] {
+			visible[o] = true
+			paths = append(paths, o.path())
+		}
+	})
+	slices.Sort(paths)
+	return paths
+}
+
 func TestMissingImports(t *testing.T) {
 	other := `name: "other.proto" package: "x.other" message_type { name: "M" nested_type { name: "N" } } enum_type { name: "E" }`
 	public := `name: "public.proto" dependency: "other.proto" public_dependency: 0`
@@ -172,7 +201,7 @@ func TestMissingImports(t *testing.T) {
 		"declared":                  {`dependency: "other.proto"`, `other.M`, nil},
 		"declared, other file":      {`dependency: "twin.proto"`, `other.M`, nil},
 		"publicly imported":         {`dependency: "public.proto"`, `other.M`, nil},
-		"declared, not known":       {`dependency: "unknown.proto"`, `other.M`, nil},
+		"declared, not known":       {`dependency: "unknown.proto"`, `other.M`, []string{"other.proto"}},
 		"declared, of no use":       {`dependency: "google/protobuf/any.proto"`, `other.M`, []string{"other.proto"}},
 		"linked":                    {``, `google.rpc.Status`, []string{"google/rpc/status.proto"}},
 		"linked and declared":       {`dependency: "google/rpc/status.proto"`, `google.rpc.Status`, nil},
@@ -182,71 +211,67 @@ func TestMissingImports(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := newImporter()
-			file := parseFile(t, fmt.Sprintf(field, test.declared, test.reference))
-			for _, file := range []*descriptorpb.FileDescriptorProto{parseFile(t, other), parseFile(t, public), parseFile(t, twin), file} {
-				require.True(t, m.add(file))
+			p := newPool()
+			for _, text := range []string{other, public, twin} {
+				pooled(t, p, parseFile(t, text))
 			}
-			assert.Equal(t, test.want, m.missing(file))
+			file := pooled(t, p, parseFile(t, fmt.Sprintf(field, test.declared, test.reference)))
+			assert.Equal(t, test.want, undeclared(p, file))
 		})
 	}
 }
 
 func TestMissingImportsOfAllKindsOfReference(t *testing.T) {
-	m := newImporter()
-	file := parseFile(t, `name: "a.proto"
+	p := newPool()
+	file := pooled(t, p, parseFile(t, `name: "a.proto"
 		message_type { name: "A" field { type_name: "b.M" } extension { type_name: "c.M" extendee: "d.M" }
 			nested_type { name: "B" field { type_name: "e.M" } field { type_name: "e.M" } } }
 		extension { type_name: "f.M" extendee: "g.M" }
-		service { name: "S" method { input_type: "h.M" output_type: "i.M" } }`)
-	require.True(t, m.add(file))
+		service { name: "S" method { input_type: "h.M" output_type: "i.M" } }`))
 	var want []string
 	for _, name := range strings.Split("bcdefghi", "") {
-		require.True(t, m.add(parseFile(t, fmt.Sprintf(`name: "%[1]s.proto" package: "%[1]s" message_type { name: "M" }`, name))))
+		pooled(t, p, parseFile(t, fmt.Sprintf(`name: "%[1]s.proto" package: "%[1]s" message_type { name: "M" }`, name)))
 		want = append(want, name+".proto")
 	}
-	assert.Equal(t, want, m.missing(file))
+	assert.Equal(t, want, undeclared(p, file))
 }
 
-func TestImporterKeepsTheFirstFileOfAPath(t *testing.T) {
-	m := newImporter()
-	file := parseFile(t, `name: "a.proto"`)
-	assert.True(t, m.add(file))
-	assert.False(t, m.add(file))
-	assert.False(t, m.add(parseFile(t, `name: "`+strings.Repeat("a", maxName+1)+`"`)))
-	assert.False(t, m.add(parseFile(t, `name: "b.proto" package: "`+strings.Repeat("a", maxName+1)+`"`)))
-}
-
-// A server may make the search long. It ends, and what is not completed is left as it was.
-func TestImporterGivesUp(t *testing.T) {
-	m := newImporter()
-	file := parseFile(t, `name: "a.proto" package: "`+strings.Repeat("a.", maxName/2-1)+`a" message_type { name: "M" }`)
-	for range 1000 {
-		file.MessageType[0].Field = append(file.MessageType[0].Field, &descriptorpb.FieldDescriptorProto{TypeName: proto.String("Nobody")})
+func TestFilesThatCountAsAbsent(t *testing.T) {
+	for name, message := range map[string]*descriptorpb.FileDescriptorProto{
+		"a placeholder":  {Name: proto.String("a.proto"), Syntax: proto.String("<unknown:0>")},
+		"a long path":    {Name: proto.String(strings.Repeat("a", maxName+1))},
+		"a long package": {Name: proto.String("b.proto"), Package: proto.String(strings.Repeat("a", maxName+1))},
+		"no name":        {},
+	} {
+		assert.Nil(t, pooled(t, newPool(), message), name)
 	}
-	file.MessageType[0].Field = append(file.MessageType[0].Field, &descriptorpb.FieldDescriptorProto{TypeName: proto.String("google.protobuf.Any")})
-	require.True(t, m.add(file))
-	assert.Empty(t, m.missing(file))
-	assert.Greater(t, m.steps, maxSteps)
-	assert.Less(t, m.steps, maxSteps+maxName)
-	assert.Empty(t, m.missing(parseFile(t, `name: "b.proto" dependency: "a.proto"`)), "for good")
+	p := newPool()
+	file := parseFile(t, `name: "a.proto"`)
+	assert.Same(t, pooled(t, p, file), pooled(t, p, file), "once is enough")
+	assert.Len(t, p.files, 1)
+	assert.False(t, p.ambiguous)
 }
 
-// mended is what is left of files after an answer was mended.
-func mended(t testing.TB, c *boundedConn, files ...[]byte) [][]byte {
-	t.Helper()
-	answer := describing(files...)
-	c.mend(answer)
-	return answer.GetFileDescriptorResponse().GetFileDescriptorProto()
+// A server may make the search long. It ends.
+func TestTheSearchForNamesGivesUp(t *testing.T) {
+	p := newPool()
+	message := parseFile(t, `name: "a.proto" package: "`+strings.Repeat("a.", maxName/2-1)+`a" message_type { name: "M" }`)
+	for range 1000 {
+		message.MessageType[0].Field = append(message.MessageType[0].Field, &descriptorpb.FieldDescriptorProto{TypeName: proto.String("Nobody")})
+	}
+	message.MessageType[0].Field = append(message.MessageType[0].Field, &descriptorpb.FieldDescriptorProto{TypeName: proto.String("google.protobuf.Any")})
+	file := pooled(t, p, message)
+	assert.Empty(t, undeclared(p, file))
+	assert.Greater(t, p.steps, maxSteps)
+	assert.Less(t, p.steps, maxSteps+maxName)
+	_, err := newLinker(&view{pool: p}, newDescriptors()).link(file)
+	var limit *limitError
+	require.ErrorAs(t, err, &limit)
 }
 
-func newBoundedConn() *boundedConn {
-	return &boundedConn{limits: defaultLimits(), importer: newImporter(), dotted: map[string]bool{}}
-}
-
-func TestMendLeavesCompleteFilesAlone(t *testing.T) {
-	var files [][]byte
-	for _, file := range compileFiles(t, map[string]string{
+// What is complete is taken as it is, in whatever order it comes.
+func TestCompleteFilesStayAsTheyAre(t *testing.T) {
+	given := compileFiles(t, map[string]string{
 		"a.proto": `syntax="proto3"; package a; import public "b.proto"; import "google/protobuf/struct.proto";
 			message M { reserved 5, 7 to 9; map<string, b.N> by_name = 1; optional int32 o = 2; repeated int32 r = 3 [packed = false]; google.protobuf.Struct s = 4; }
 			service S { rpc R(M) returns (stream b.N); }`,
@@ -254,47 +279,26 @@ func TestMendLeavesCompleteFilesAlone(t *testing.T) {
 			extend google.protobuf.FieldOptions { optional string rule = 50000; }`,
 		"c.proto": `edition = "2023"; import "a.proto"; message C { b.N n = 1; map<int32, C> C = 2; }`,
 		"d.proto": `syntax="proto3"; message D { int32 a = 1 [packed = false]; int32 b = 2; }`,
-	}) {
-		wire := wireOf(t, file)
-		files = append(files, append(wire, 0xc2, 0x3e, 0x00)) // and a field that nobody knows
-	}
-	reversed := func(files [][]byte) [][]byte {
-		var r [][]byte
-		for i := range files {
-			r = append(r, files[len(files)-1-i])
+	})
+	backwards := slices.Clone(given)
+	slices.Reverse(backwards)
+	for _, files := range [][]protoreflect.FileDescriptor{given, backwards} {
+		p := newPool()
+		for _, file := range files {
+			pooled(t, p, protodesc.ToFileDescriptorProto(file))
 		}
-		return r
+		l := newLinker(&view{pool: p}, newDescriptors())
+		for i, file := range files {
+			fd, err := l.link(p.files[i])
+			require.NoError(t, err)
+			assert.Empty(t, cmpProto(protodesc.ToFileDescriptorProto(file), protodesc.ToFileDescriptorProto(fd)))
+		}
+		assert.False(t, p.ambiguous)
 	}
-	assert.Equal(t, files, mended(t, newBoundedConn(), files...))
-	assert.Equal(t, reversed(files), mended(t, newBoundedConn(), reversed(files)...))
-	c := newBoundedConn()
-	for _, file := range files { // an importer before what it imports
-		assert.Equal(t, [][]byte{file}, mended(t, c, file))
-	}
-	assert.Zero(t, c.seen.bytes)
-}
-
-func TestMendCountsWhatGrows(t *testing.T) {
-	file := marshalFile(t, parseFile(t, `name: "a.proto" message_type { name: "A" field { type_name: "google.protobuf.Any" } }`))
-	c := newBoundedConn()
-	got := mended(t, c, file)
-	assert.Equal(t, len(got[0])-len(file), c.seen.bytes)
-	c = newBoundedConn()
-	c.limits.bytes = 1
-	assert.Equal(t, [][]byte{file}, mended(t, c, file))
-	require.ErrorContains(t, c.check(), "at most 1 bytes")
-}
-
-func TestMendUsesFilesOfEarlierAnswers(t *testing.T) {
-	c := newBoundedConn()
-	mended(t, c, marshalFile(t, parseFile(t, moneyFile)), []byte{0xff})
-	got := new(descriptorpb.FileDescriptorProto)
-	require.NoError(t, proto.Unmarshal(mended(t, c, marshalFile(t, parseFile(t, ticksFile)))[0], got))
-	assert.Equal(t, []string{"google/protobuf/empty.proto", "google/protobuf/timestamp.proto", "money_v1.proto"}, got.GetDependency())
 }
 
 // A Node.js server that has read a descriptor set shows all of google.protobuf under the path of one of its files.
-func TestMendOfMergedWellKnownTypes(t *testing.T) {
+func TestMergedWellKnownTypes(t *testing.T) {
 	genuine := protodesc.ToFileDescriptorProto(timestamppb.File_google_protobuf_timestamp_proto)
 	merged := proto.CloneOf(genuine)
 	merged.MessageType = append(merged.MessageType, &descriptorpb.DescriptorProto{Name: proto.String("Duration")})
@@ -305,9 +309,7 @@ func TestMendOfMergedWellKnownTypes(t *testing.T) {
 	}{
 		{genuine, genuine}, {merged, genuine}, {extended, extended},
 	} {
-		got := new(descriptorpb.FileDescriptorProto)
-		require.NoError(t, proto.Unmarshal(mended(t, newBoundedConn(), marshalFile(t, test.given))[0], got))
-		assert.Empty(t, cmpProto(test.want, got))
+		assert.Empty(t, cmpProto(test.want, pooled(t, newPool(), test.given).message))
 	}
 }
 

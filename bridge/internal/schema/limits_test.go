@@ -20,11 +20,16 @@ func endless(padding int) func(*grpc.Server) {
 		}
 		var n int
 		_, _ = fmt.Sscanf(q.GetFileByFilename(), "%d.proto", &n) // 0 where a symbol is asked for
-		wire, err := proto.Marshal(&descriptorpb.FileDescriptorProto{
+		file := &descriptorpb.FileDescriptorProto{
 			Name:       proto.String(fmt.Sprintf("%d.proto", n)),
 			Dependency: []string{fmt.Sprintf("%d.proto", n+1)},
-			Syntax:     proto.String("proto3" + strings.Repeat(" ", padding)),
-		})
+			Options:    &descriptorpb.FileOptions{GoPackage: proto.String(strings.Repeat(" ", padding))},
+		}
+		if n == 0 {
+			file.Package = proto.String("a")
+			file.Service = []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S")}}
+		}
+		wire, err := proto.Marshal(file)
 		return describing(wire), err
 	}).register
 }

@@ -15,7 +15,7 @@ import (
 // no names, numbers out of range, types that are not there, labels and indexes that fit nothing.
 func TestMutatedDescriptorsNeverPanic(t *testing.T) {
 	var whole descriptorpb.FileDescriptorSet
-	wire := descriptorSet(t, append(closure([]protoreflect.FileDescriptor{streamv1.File_test_stream_v1_stream_proto}),
+	wire := descriptorSet(t, append(importsOf([]protoreflect.FileDescriptor{streamv1.File_test_stream_v1_stream_proto}),
 		compileFiles(t, map[string]string{
 			"a.proto": `syntax="proto2"; package a; message M { extensions 500 to 999; reserved 4000; optional group G = 1 { map<int32, M> m = 2; }
 				enum E { Z = 3; } optional E e = 4 [default = Z]; oneof o { int32 x = 6; M y = 7; } } extend M { optional string s = 800; }
@@ -36,7 +36,7 @@ func TestMutatedDescriptorsNeverPanic(t *testing.T) {
 		}
 		if s, err := parseDescriptorSet(wire); err == nil {
 			_, _ = s.Method("a.S", "R")
-			_, _ = s.Types().FindMessageByName("a.M")
+			_, _ = s.Types("").FindMessageByName("a.M")
 		}
 	})
 }

@@ -15,7 +15,8 @@ func FromProgram(services ...protoreflect.ServiceDescriptor) (*Snapshot, error) 
 		roots = append(roots, service.ParentFile())
 		offered[service.FullName()] = true
 	}
-	s, err := newSnapshot(closure(roots), func(name protoreflect.FullName) bool { return offered[name] }, nil)
+	files := importsOf(roots)
+	s, err := newSnapshot(files, servicesIn(files, func(name protoreflect.FullName) bool { return offered[name] }), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func TestSchemaOfTheProgram(t *testing.T) {
 	assert.EqualValues(t, "test.stream.v1.Event", method.Output().FullName())
 	assert.False(t, s.HasService("demo.market.v1.MarketService"), "only what was named is offered")
 
-	_, err = s.Types().FindMessageByName((&marketv1.Quote{}).ProtoReflect().Descriptor().FullName())
+	_, err = s.Types("").FindMessageByName((&marketv1.Quote{}).ProtoReflect().Descriptor().FullName())
 	assert.NoError(t, err, "an Any may hold whatever is linked")
 }
 
@@ -27,6 +27,6 @@ func TestSchemaOfTheProgramWithoutServices(t *testing.T) {
 	s, err := schema.FromProgram()
 	require.NoError(t, err)
 	assert.Empty(t, s.Streaming())
-	_, err = s.Types().FindMessageByURL("type.googleapis.com/google.rpc.ErrorInfo")
+	_, err = s.Types("").FindMessageByURL("type.googleapis.com/google.rpc.ErrorInfo")
 	assert.NoError(t, err)
 }

@@ -7,111 +7,180 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jhump/protoreflect/v2/grpcreflect"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // reflectionTimeout bounds one reading of a server's schema.
 const reflectionTimeout = 10 * time.Second
 
-// FromReflection asks a server for its schema: grpc.reflection.v1, and v1alpha where the server does not have that. Only
-// the services that the server lists are offered. One that it lists but cannot describe is a [BrokenService] and takes out no
-// other. Imports that the server lacks come from those linked into the program, or are left out where nothing needs them;
-// imports that its files lack, as those of Node.js servers do, are added.
+// FromReflection asks a server for its schema: grpc.reflection.v1, and v1alpha where the server refuses that. Only the
+// services that the server lists are offered. One that it lists but cannot describe is a [BrokenService] and takes out no
+// other. What a file imports is found by its path, or else by the types that the file uses; well-known types come from the
+// program. Imports that nothing needs may be missing.
 //
-// It takes 10 s, and 10,000 files or 64 MiB at most. Errors of gRPC keep their status ([status.FromError]).
+// It takes 10 s, and 10,000 files or 64 MiB at most. Errors of gRPC keep their status ([status.FromError]). Types that no
+// service imports are asked for later, when [Types] first meets them, until ctx ends.
 func FromReflection(ctx context.Context, cc grpc.ClientConnInterface) (*Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, reflectionTimeout)
-	defer cancel()
 	return fromReflection(ctx, cc, defaultLimits())
 }
 
-func fromReflection(ctx context.Context, cc grpc.ClientConnInterface, limits limits) (*Snapshot, error) {
-	bounded := &boundedConn{ClientConnInterface: cc, limits: limits, importer: newImporter(), dotted: map[string]bool{}}
-	client := grpcreflect.NewClientAuto(ctx, bounded,
-		grpcreflect.WithAllowMissingFileDescriptors(),
-		grpcreflect.WithFallbackResolvers(linked{}, protoregistry.GlobalTypes))
-	defer client.Reset()
-
-	names, err := client.ListServices()
+func fromReflection(lifetime context.Context, cc grpc.ClientConnInterface, limits limits) (*Snapshot, error) {
+	ctx, cancel := context.WithTimeout(lifetime, reflectionTimeout)
+	defer cancel()
+	ask := newAsker(cc, limits)
+	defer ask.leave()
+	names, err := ask.list(ctx)
+	if err == nil && len(names) > limits.files {
+		err = &limitError{what: fmt.Sprintf("%d services", limits.files)}
+	}
 	if err != nil {
 		return nil, explainReflection(err)
 	}
-	if len(names) > limits.files {
-		return nil, explainReflection(&limitError{what: fmt.Sprintf("%d services", limits.files)})
-	}
-	listed := make(map[protoreflect.FullName]bool, len(names))
-	broken := map[protoreflect.FullName]*BrokenService{}
-	var roots []protoreflect.FileDescriptor
+	reading := &reading{reader: newReader(ask), listed: map[protoreflect.FullName]*closure{}, broken: map[protoreflect.FullName]*BrokenService{}}
 	for _, name := range names {
-		if listed[name] {
-			continue
-		}
-		listed[name] = true
-		file, err := describe(client, name)
-		if err != nil && (ctx.Err() != nil || bounded.endedBy(err)) {
+		if err := reading.gather(ctx, protoreflect.FullName(name)); err != nil {
 			return nil, explainReflection(err)
 		}
-		if err != nil {
-			broken[name] = &BrokenService{Service: string(name), Err: oneLine(err)}
-			continue
-		}
-		roots = append(roots, file)
 	}
-	offered := func(name protoreflect.FullName) bool { return listed[name] && broken[name] == nil }
-	return newSnapshot(closure(roots), offered, broken)
+	snapshot, err := reading.snapshot()
+	if err != nil {
+		return nil, explainReflection(err)
+	}
+	snapshot.finder = newFinder(lifetime, reading.reader)
+	return snapshot, nil
 }
 
-// describe finds the file of a service, and checks that it is one.
-func describe(client *grpcreflect.Client, name protoreflect.FullName) (protoreflect.FileDescriptor, error) {
-	if !name.IsValid() {
-		return nil, errors.New("expected a full protobuf name")
+// reading is one reading of a whole schema.
+type reading struct {
+	*reader
+
+	order  []protoreflect.FullName // of listed
+	listed map[protoreflect.FullName]*closure
+	broken map[protoreflect.FullName]*BrokenService
+}
+
+// gather reads what a service needs. The error is one that bars all further questions.
+func (r *reading) gather(ctx context.Context, name protoreflect.FullName) error {
+	if _, ok := r.listed[name]; ok {
+		return nil
 	}
-	file, err := client.FileContainingSymbol(name)
+	c, err := r.ofService(ctx, name)
+	if err != nil && (ctx.Err() != nil || bars(err)) {
+		return err
+	}
+	r.order = append(r.order, name)
+	r.listed[name] = c
+	if err != nil {
+		r.breaks(name, err)
+	}
+	return nil
+}
+
+func (r *reading) breaks(name protoreflect.FullName, err error) {
+	broken := &BrokenService{Service: string(name), Err: oneLine(err)}
+	if c := r.listed[name]; c != nil {
+		broken.Streaming = streamingIn(c.files[0], name)
+	}
+	r.broken[name] = broken
+}
+
+// snapshot links what was read.
+func (r *reading) snapshot() (*Snapshot, error) {
+	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
+	own := map[protoreflect.FullName]*dynamicpb.Types{}
+	var all files
+	room := r.ask.budget.limits.elements // of the files that are linked once more for a service of their own
+	for _, name := range r.order {
+		c := r.listed[name]
+		if r.broken[name] != nil {
+			continue
+		}
+		if r.pool.ambiguous {
+			room -= c.elements()
+		}
+		linker := r.common
+		if room > 0 {
+			linker = c.linker()
+		}
+		fd, err := linker.link(c.files[0])
+		if limit := (*limitError)(nil); errors.As(err, &limit) {
+			return nil, err
+		}
+		if err != nil {
+			r.breaks(name, err)
+			continue
+		}
+		services[name] = fd.Services().ByName(name.Name())
+		linkable := linker.linkable(c.files)
+		for _, fd := range linkable {
+			all.add(fd)
+		}
+		if linker != r.common {
+			own[name] = typesOf(linkable)
+		}
+	}
+	for _, file := range r.pool.files {
+		if fd, err := r.common.link(file); err == nil {
+			all.add(fd)
+		}
+	}
+	s, err := newSnapshot(all.files, services, r.broken)
 	if err != nil {
 		return nil, err
 	}
-	if file.Services().ByName(name.Name()) == nil || file.Package() != name.Parent() {
-		return nil, fmt.Errorf("expected a service, found something else of this name in %s", file.Path())
-	}
-	return file, nil
+	s.own = own
+	return s, nil
 }
 
-// explainReflection says what the user can do about it. It keeps the error inside.
-func explainReflection(err error) error {
-	s, ok := status.FromError(err)
-	if !ok {
-		return fmt.Errorf("schema by reflection: %w", err)
-	}
-	said := strings.TrimSpace(s.Message())
-	const instead = "or give the schema with schema.descriptor_set or schema.proto"
-	switch s.Code() {
-	case codes.Unimplemented:
-		return &reflectionError{err, "the server has no reflection (neither grpc.reflection.v1 nor v1alpha): enable it there, " + instead}
-	case codes.Unavailable:
-		return &reflectionError{err, "the server cannot be reached: " + said}
-	case codes.DeadlineExceeded:
-		return &reflectionError{err, fmt.Sprintf("the server gave no full answer within %v: %s", reflectionTimeout, said)}
-	case codes.Unauthenticated, codes.PermissionDenied:
-		return &reflectionError{err, fmt.Sprintf("the server refuses it (%s): send credentials with the upstream's metadata, %s", said, instead)}
-	}
-	return &reflectionError{err, fmt.Sprintf("the server answers %v: %s", s.Code(), said)}
+// files is a set of files in their order.
+type files struct {
+	files []protoreflect.FileDescriptor
+	have  map[protoreflect.FileDescriptor]bool
 }
 
-// reflectionError is gRPC's error with words for people.
-type reflectionError struct {
-	err  error
-	text string
+func (f *files) add(fd protoreflect.FileDescriptor) {
+	if f.have == nil {
+		f.have = map[protoreflect.FileDescriptor]bool{}
+	}
+	if !f.have[fd] {
+		f.have[fd] = true
+		f.files = append(f.files, fd)
+	}
 }
 
-func (e *reflectionError) Error() string { return "schema by reflection: " + e.text }
-func (e *reflectionError) Unwrap() error { return e.err }
+// elements is the size of all files of a closure.
+func (c *closure) elements() int {
+	sum := 0
+	for _, file := range c.files {
+		sum += file.size
+	}
+	return sum
+}
 
-// oneLine is for errors that the library writes over several lines.
+// linkable returns the descriptors of those files that have one.
+func (l *linker) linkable(files []*protoFile) []protoreflect.FileDescriptor {
+	var out []protoreflect.FileDescriptor
+	for _, file := range files {
+		if fd, err := l.link(file); err == nil {
+			out = append(out, fd)
+		}
+	}
+	return out
+}
+
+// typesOf has the types of files. Of two of one name the first counts.
+func typesOf(files []protoreflect.FileDescriptor) *dynamicpb.Types {
+	registry := new(protoregistry.Files)
+	for _, fd := range files {
+		_ = registry.RegisterFile(fd) // an error is a collision
+	}
+	return dynamicpb.NewTypes(registry)
+}
+
+// oneLine is for errors that a library writes over several lines.
 func oneLine(err error) error {
 	if text := err.Error(); strings.Contains(text, "\n") {
 		return errors.New(strings.ReplaceAll(text, "\n", ": "))

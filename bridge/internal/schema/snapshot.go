@@ -6,6 +6,7 @@
 package schema
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -22,29 +23,27 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Snapshot is one state of an upstream's schema. It is immutable, and its methods may be called concurrently.
+// Snapshot is one state of an upstream's schema. It never changes, and its methods may be called concurrently.
 type Snapshot struct {
 	hash      string
 	services  map[protoreflect.FullName]protoreflect.ServiceDescriptor
 	broken    map[protoreflect.FullName]*BrokenService
 	streaming []protoreflect.MethodDescriptor
 	types     *dynamicpb.Types
+	// own has the types of services for which a name means something else than for others.
+	own    map[protoreflect.FullName]*dynamicpb.Types
+	finder *finder // nil where there is nobody to ask for more types
 }
 
-// newSnapshot indexes files, which are linked and closed under imports. It offers the services that offered accepts, and
-// remembers why those in broken cannot be used. Where two files define the same name, the first one counts.
-func newSnapshot(files []protoreflect.FileDescriptor, offered func(protoreflect.FullName) bool, broken map[protoreflect.FullName]*BrokenService) (*Snapshot, error) {
-	s := &Snapshot{services: map[protoreflect.FullName]protoreflect.ServiceDescriptor{}, broken: broken}
+// newSnapshot indexes files, which are linked, and the services that are offered; broken says why others cannot be. Where two
+// files define the same name, the first one counts.
+func newSnapshot(files []protoreflect.FileDescriptor, services map[protoreflect.FullName]protoreflect.ServiceDescriptor,
+	broken map[protoreflect.FullName]*BrokenService,
+) (*Snapshot, error) {
+	s := &Snapshot{services: services, broken: broken}
 	registry := new(protoregistry.Files)
 	for _, file := range files {
-		if registry.RegisterFile(file) != nil {
-			continue
-		}
-		for i := range file.Services().Len() {
-			if service := file.Services().Get(i); offered(service.FullName()) {
-				s.services[service.FullName()] = service
-			}
-		}
+		_ = registry.RegisterFile(file) // an error is a collision
 	}
 	var err error
 	if s.hash, err = fingerprint(files, s.services, broken); err != nil {
@@ -54,6 +53,19 @@ func newSnapshot(files []protoreflect.FileDescriptor, offered func(protoreflect.
 	addLinked(registry)
 	s.types = dynamicpb.NewTypes(registry)
 	return s, nil
+}
+
+// servicesIn returns those services of files that offered accepts.
+func servicesIn(files []protoreflect.FileDescriptor, offered func(protoreflect.FullName) bool) map[protoreflect.FullName]protoreflect.ServiceDescriptor {
+	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
+	for _, file := range files {
+		for i := range file.Services().Len() {
+			if service := file.Services().Get(i); offered(service.FullName()) {
+				services[service.FullName()] = service
+			}
+		}
+	}
+	return services
 }
 
 // Hash tells snapshots apart: two have the same hash if and only if their files and services are the same, in whatever
@@ -95,10 +107,19 @@ func (s *Snapshot) Broken() []*BrokenService {
 	return slices.SortedFunc(maps.Values(s.broken), func(a, b *BrokenService) int { return cmp.Compare(a.Service, b.Service) })
 }
 
-// Types resolves what a google.protobuf.Any holds, and extensions: from the snapshot's files, and from protobuf's
-// well-known types and the error details of google.rpc where the snapshot has none of that name. It serves as
-// protojson.MarshalOptions.Resolver.
-func (s *Snapshot) Types() *dynamicpb.Types { return s.types }
+// Types resolves what a google.protobuf.Any holds, and extensions, for the messages of a service: from the files that the
+// service uses, then from the others of the snapshot, and from protobuf's well-known types and the error details of
+// google.rpc where the snapshot has none of that name. See [Types] for what it does about all others.
+func (s *Snapshot) Types(service protoreflect.FullName) *Types {
+	return &Types{own: s.own[service], common: s.types, finder: s.finder}
+}
+
+// renew says that the schema was read anew and is the same: what the server did not know then, it may know now.
+func (s *Snapshot) renew() {
+	if s.finder != nil {
+		s.finder.renew()
+	}
+}
 
 func (s *Snapshot) serviceNames() []string {
 	return sortedNames(maps.Keys(s.services))
@@ -146,14 +167,18 @@ func fingerprint(files []protoreflect.FileDescriptor, services map[protoreflect.
 	broken map[protoreflect.FullName]*BrokenService,
 ) (string, error) {
 	sum := sha256.New()
-	sorted := slices.SortedFunc(slices.Values(files), func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
-	for _, file := range sorted {
+	var wires [][]byte
+	for _, file := range files {
 		message := protodesc.ToFileDescriptorProto(file)
 		message.SourceCodeInfo = nil
 		wire, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(message)
 		if err != nil {
 			return "", err
 		}
+		wires = append(wires, wire)
+	}
+	slices.SortFunc(wires, bytes.Compare)
+	for _, wire := range slices.CompactFunc(wires, bytes.Equal) {
 		addTo(sum, wire)
 	}
 	for _, names := range [][]string{sortedNames(maps.Keys(services)), sortedNames(maps.Keys(broken))} {

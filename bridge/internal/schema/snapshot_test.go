@@ -87,7 +87,7 @@ func TestOptionsHaveTheirGeneratedTypes(t *testing.T) {
 
 func TestTypesResolveAnyAndExtensions(t *testing.T) {
 	s := marketSnapshot(t)
-	types := s.Types()
+	types := s.Types("")
 	detail, err := anypb.New(&errdetails.RetryInfo{RetryDelay: durationpb.New(1e9)}) // not a file of the schema
 	require.NoError(t, err)
 	status, err := s.Method("market.v1.MarketService", "Alerts")
@@ -149,7 +149,7 @@ func TestHashKnowsWhichServicesAreOffered(t *testing.T) {
 		"a.proto": `syntax="proto3"; package a; message M {} service S { rpc R(M) returns (stream M); } service T { rpc R(M) returns (stream M); }`,
 	})
 	hash := func(broken map[protoreflect.FullName]*BrokenService, offered ...protoreflect.FullName) string {
-		s, err := newSnapshot(files, func(n protoreflect.FullName) bool { return slices.Contains(offered, n) }, broken)
+		s, err := newSnapshot(files, servicesIn(files, func(n protoreflect.FullName) bool { return slices.Contains(offered, n) }), broken)
 		require.NoError(t, err)
 		return s.Hash()
 	}

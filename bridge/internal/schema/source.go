@@ -52,7 +52,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 		roots[i] = file
 	}
 	var messages []*descriptorpb.FileDescriptorProto
-	for _, file := range closure(roots) {
+	for _, file := range importsOf(roots) {
 		message, err := canonical(file)
 		if err != nil {
 			return nil, fmt.Errorf("proto sources: %s: %w", file.Path(), err)
@@ -100,8 +100,8 @@ func canonical(file protoreflect.FileDescriptor) (*descriptorpb.FileDescriptorPr
 	return message, proto.Unmarshal(wire, message)
 }
 
-// closure is the files and everything that they import, each path once, in the order in which they are met.
-func closure(roots []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
+// importsOf is the files and everything that they import, each path once, in the order in which they are met.
+func importsOf(roots []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
 	seen := map[string]bool{}
 	var files []protoreflect.FileDescriptor
 	queue := roots

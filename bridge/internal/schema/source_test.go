@@ -54,7 +54,7 @@ func TestFromProtoPrefersTheUsersFiles(t *testing.T) {
 	md, err := s.Method("a.S", "R")
 	require.NoError(t, err)
 	assert.NotNil(t, md.Output().Fields().ByName("own"))
-	mt, err := s.Types().FindMessageByName("google.rpc.Status")
+	mt, err := s.Types("").FindMessageByName("google.rpc.Status")
 	require.NoError(t, err)
 	assert.NotNil(t, mt.Descriptor().Fields().ByName("own"))
 }

@@ -27,7 +27,7 @@ type Watcher struct {
 	load     func(context.Context) (*Snapshot, error)
 	onChange func(*Snapshot, error)
 
-	hash     string          // of the snapshot that was told last
+	last     *Snapshot       // that was told
 	reported map[string]bool // errors that were told since then
 	ports    *regexp.Regexp
 }
@@ -85,10 +85,12 @@ func (w *Watcher) read(ctx context.Context) bool {
 
 func (w *Watcher) tell(s *Snapshot) {
 	clear(w.reported)
-	if s.Hash() != w.hash {
-		w.hash = s.Hash()
-		w.onChange(s, nil)
+	if w.last != nil && w.last.Hash() == s.Hash() {
+		w.last.renew()
+		return
 	}
+	w.last = s
+	w.onChange(s, nil)
 }
 
 // tellError leaves out what was told already. The local port of a connection, which gRPC writes into some of its errors,
