@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// meanGap is the mean time between two quotes of the exchange: six symbols tick about once a second each.
-	meanGap = 170 * time.Millisecond
-	minGap  = 25 * time.Millisecond
+	// gap is the time between two quotes of the exchange. It does not vary: a client of all quotes gets six a second, so a
+	// change in the number of deliveries has a reason. Which symbol is next is left to chance.
+	gap = time.Second / 6
 	// maxRecent bounds how many past quotes of a symbol a stream may begin with.
 	maxRecent = 120
 	// quotesKept is about twelve minutes of the exchange.
@@ -65,28 +65,23 @@ func newMarket(seed uint64) *market {
 	past := maxRecent * len(m.shares)
 	now := time.Now()
 	for i := range past {
-		m.trade(i%len(m.shares), now.Add(-time.Duration(past-i)*meanGap))
+		m.trade(i%len(m.shares), now.Add(-time.Duration(past-i)*gap))
 	}
 	return m
 }
 
 // run trades until ctx ends.
 func (m *market) run(ctx context.Context) {
-	timer := time.NewTimer(m.gap())
-	defer timer.Stop()
+	ticker := time.NewTicker(gap)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-timer.C:
+		case now := <-ticker.C:
 			m.trade(m.random.IntN(len(m.shares)), now)
-			timer.Reset(m.gap())
 		}
 	}
-}
-
-func (m *market) gap() time.Duration {
-	return max(minGap, min(time.Duration(m.random.ExpFloat64()*float64(meanGap)), 4*meanGap))
 }
 
 // trade moves the price of one share, drawn back a little towards its opening so that it wanders for days, and

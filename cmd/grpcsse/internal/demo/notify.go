@@ -27,7 +27,7 @@ func story() []string {
 		"Barbara approved the change",
 		"Version 1.4.2 is live in Frankfurt",
 		"Version 1.4.2 is live in Oregon",
-		"Error rate: 0.00 % over the last ten minutes",
+		"Error rate: 0.00% over the last ten minutes",
 		"Margaret has joined the channel",
 		"Coffee is ready",
 	}

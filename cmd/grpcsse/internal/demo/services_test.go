@@ -68,6 +68,23 @@ func TestNotificationsComeEveryTwoSeconds(t *testing.T) {
 	})
 }
 
+// A client of all quotes gets the same number in each second: the deliveries of the demo's crowd stand still unless something
+// happens.
+func TestQuotesComeAtASteadyPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarket(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go m.run(ctx)
+		for range 20 {
+			before := m.quotes.end().newest
+			time.Sleep(time.Second)
+			synctest.Wait()
+			assert.EqualValues(t, 6, m.quotes.end().newest-before)
+		}
+	})
+}
+
 func TestJobGoesFromZeroToHundredAndEndsWithOK(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
