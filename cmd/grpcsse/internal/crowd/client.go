@@ -56,6 +56,8 @@ func (c *client) take(event sse.Event) {
 		// A block without data: the library hands it over, where an EventSource does not.
 	case event.Type == "grpc-reset":
 		c.series.reset(&c.ledger)
+	case event.Type == "grpc-cursor":
+		c.series.place(event.LastEventID)
 	case strings.HasPrefix(event.Type, "grpc-"):
 	default:
 		c.deliveries++

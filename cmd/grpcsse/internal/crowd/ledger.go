@@ -59,6 +59,13 @@ func (s *series) take(id string, l *Ledger) {
 	}
 }
 
+// place begins the series behind an id, where it has not begun: the client was told where it is before it got any event.
+func (s *series) place(id string) {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && !s.begun {
+		*s = series{begun: true, first: n, last: n, seen: 1}
+	}
+}
+
 // reset begins a new series with the next event: the client was told that it may not continue what there is.
 func (s *series) reset(l *Ledger) {
 	s.begun = false

@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,7 +10,7 @@ import (
 
 func TestSeries(t *testing.T) {
 	tests := map[string]struct {
-		ids  []string // "reset" stands for the word of the server
+		ids  []string // "reset" and "@7", a place, stand for the words of the server
 		want Ledger
 	}{
 		"nothing":             {nil, Ledger{}},
@@ -26,6 +27,12 @@ func TestSeries(t *testing.T) {
 		"left out, and told":  {[]string{"7", "reset", "9", "10"}, Ledger{Resets: 1}},
 		"from 1 on, and told": {[]string{"7", "reset", "1", "2"}, Ledger{Resets: 1}},
 		"again, and told":     {[]string{"7", "reset", "7", "8"}, Ledger{Resets: 1}},
+		"behind a place":      {[]string{"@7", "8", "9"}, Ledger{}},
+		"left out there":      {[]string{"@7", "9", "10"}, Ledger{Gaps: 1}},
+		"the place again":     {[]string{"@7", "7", "8"}, Ledger{Repeats: 1}},
+		"told, and a place":   {[]string{"7", "reset", "@9", "11"}, Ledger{Resets: 1, Gaps: 1}},
+		"a place in between":  {[]string{"7", "@9", "10"}, Ledger{Gaps: 2}},
+		"a place unknown":     {[]string{"@", "7", "8"}, Ledger{}},
 		"left out after that": {[]string{"7", "reset", "9", "11"}, Ledger{Resets: 1, Gaps: 1}},
 	}
 	for name, test := range tests {
@@ -33,11 +40,13 @@ func TestSeries(t *testing.T) {
 			var s series
 			var found Ledger
 			for _, id := range test.ids {
-				if id == "reset" {
+				if place, ok := strings.CutPrefix(id, "@"); ok {
+					s.place(place)
+				} else if id == "reset" {
 					s.reset(&found)
-					continue
+				} else {
+					s.take(id, &found)
 				}
-				s.take(id, &found)
 			}
 			assert.Equal(t, test.want, found)
 		})
