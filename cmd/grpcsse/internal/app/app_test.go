@@ -49,7 +49,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// startDemo runs `grpcsse demo` until the test ends.
+// startDemo runs `grpcsse demo` until the test ends, on free ports unless args say otherwise.
 func startDemo(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -57,7 +57,7 @@ func startDemo(t *testing.T, args ...string) *running {
 	d := &running{stop: stop, ended: make(chan struct{}), stderr: new(output)}
 	go func() {
 		defer close(d.ended)
-		d.code = app.Main(ctx, append([]string{"demo"}, args...), out, d.stderr)
+		d.code = app.Main(ctx, append([]string{"demo", "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0"}, args...), out, d.stderr)
 		_ = out.Close()
 	}()
 	t.Cleanup(func() {

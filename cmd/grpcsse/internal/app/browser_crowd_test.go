@@ -30,7 +30,7 @@ func figure(t *testing.T, tab context.Context, name string) int {
 
 func TestACrowdOutlivesItsUpstream(t *testing.T) {
 	browser := startBrowser(t)
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=40")
 	defer closeTab()
 	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "open"`)
@@ -45,9 +45,9 @@ func TestACrowdOutlivesItsUpstream(t *testing.T) {
 	click(t, tab, "#crowd .kill")
 	eventuallyFigure(t, tab, "streams", "=== 0")
 	eventually(t, tab, `document.querySelector("#crowd .verdict").textContent.includes("40 browsers stay connected")`)
-	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "interrupted"`) // said after five seconds
+	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "stale"`) // said after five seconds
 	before := figure(t, tab, "deliveries")
-	click(t, tab, "#crowd .restart")
+	click(t, tab, "#crowd .kill")
 	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "open"`)
 	eventuallyFigure(t, tab, "deliveries", fmt.Sprintf("> %d", before+200))
 

@@ -141,7 +141,7 @@ func cancelled(a *activityv1.Activity) bool { return a.GetCancelled() != nil }
 
 func TestClosingTheTabCancelsTheStreamUpstream(t *testing.T) {
 	browser := startBrowser(t)
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	w := newWitness(t, d.grpc)
 
 	tab, closeTab := openTab(t, browser, d.page)
@@ -163,7 +163,7 @@ func TestClosingTheTabCancelsTheStreamUpstream(t *testing.T) {
 
 func TestLeavingThePageCancelsTheStreamUpstream(t *testing.T) {
 	browser := startBrowser(t)
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	w := newWitness(t, d.grpc)
 	tab, closeTab := openTab(t, browser, d.page)
 	defer closeTab()
@@ -183,7 +183,7 @@ func TestLeavingThePageCancelsTheStreamUpstream(t *testing.T) {
 
 func TestThePageShowsEachStreamToItsEnd(t *testing.T) {
 	browser := startBrowser(t)
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
 	defer closeTab()
 	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "open"`)
@@ -213,7 +213,7 @@ func TestThePageShowsEachStreamToItsEnd(t *testing.T) {
 
 func TestACodeDecidesWhetherTheBrowserComesBack(t *testing.T) {
 	browser := startBrowser(t)
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
 	defer closeTab()
 	eventually(t, tab, `document.querySelector("#quotes .state").dataset.state === "open"`)

@@ -16,8 +16,11 @@ import (
 	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
 
-// demoAddress is where the demo listens unless it is told otherwise, or somebody else does.
-const demoAddress = "127.0.0.1:8080"
+// Where the demo listens, unless it is told otherwise or another program listens there already.
+const (
+	demoAddress     = "127.0.0.1:8080"
+	demoGRPCAddress = "127.0.0.1:50051"
+)
 
 // crowdPath is the route that the crowd listens to.
 const crowdPath = "/tape"
@@ -28,56 +31,63 @@ const demoReady = 10 * time.Second
 // demo is `grpcsse demo`: a gRPC server, the bridge, a page, and a crowd that the page may call.
 type demo struct {
 	Listen string `placeholder:"ADDRESS" help:"Where to listen: 127.0.0.1:8080, or a free port if that is taken."`
+	GRPC   string `name:"grpc" placeholder:"ADDRESS" help:"Where the gRPC server listens: 127.0.0.1:50051, or a free port if that is taken."`
 }
 
 // Run implements the command: it serves until ctx ends.
 func (d *demo) Run(ctx context.Context, t *terminal) (err error) {
-	upstream, err := startUpstream(ctx, t)
+	grpcListener, err := demoListen(ctx, t, "--grpc", d.GRPC, demoGRPCAddress)
 	if err != nil {
 		return err
 	}
+	upstream := startUpstream(ctx, t, grpcListener)
 	defer upstream.Close()
-	listener, err := d.listen(ctx, t)
+	listener, err := demoListen(ctx, t, "--listen", d.Listen, demoAddress)
 	if err != nil {
 		return err
 	}
-	show := backstage.NewShow(ctx, upstream, "http://"+reachable(listener.Addr())+crowdPath)
+	address, target := reachable(listener.Addr()), reachable(grpcListener.Addr())
+	show := backstage.NewShow(ctx, upstream, "http://"+address+crowdPath)
 	defer show.Stop()
-	f, err := demoFront(ctx, t, listener, show, upstream.Address())
+	f, err := demoFront(ctx, t, listener, show, target)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, f.bridge.Close()) }()
-	_, err = fmt.Fprintf(t.stdout, "page: http://%s/\ngrpc: %s (plaintext, with reflection)\n",
-		reachable(listener.Addr()), upstream.Address())
+	_, err = fmt.Fprintf(t.stdout, "page: http://%s/\ngrpc: %s (plaintext, with reflection)\n", address, target)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	return f.run(ctx)
 }
 
-// startUpstream starts the gRPC server at a free port.
-func startUpstream(ctx context.Context, t *terminal) (*backstage.Upstream, error) {
-	listener, err := listen(ctx, "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
+// startUpstream starts the gRPC server.
+func startUpstream(ctx context.Context, t *terminal, listener net.Listener) *backstage.Upstream {
 	log := t.log.With("from", "gRPC server")
 	seed := uint64(time.Now().UnixNano())
-	return backstage.StartUpstream(ctx, log, server.NewServer(log, seed), listener), nil
+	return backstage.StartUpstream(ctx, log, server.NewServer(log, seed), listener)
 }
 
-// listen opens the address that was asked for, or the usual one, or any.
-func (d *demo) listen(ctx context.Context, t *terminal) (net.Listener, error) {
-	if d.Listen != "" {
-		return listen(ctx, d.Listen)
+// demoListen opens the address that was asked for by an option, or else the usual one, or else a free port.
+func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (net.Listener, error) {
+	address := asked
+	if address == "" {
+		address = usual
 	}
-	listener, err := listen(ctx, demoAddress)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		t.say("%s is taken, so a free port is used", demoAddress)
-		return listen(ctx, "127.0.0.1:0")
+	listener, err := listen(ctx, address)
+	switch {
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return listener, err
+	case asked != "":
+		return nil, &hintedError{
+			err: err, hint: "another program listens there: choose another address with " + option + ", port 0 for a free one",
+		}
 	}
-	return listener, err
+	free, err := listen(ctx, "127.0.0.1:0")
+	if err == nil {
+		t.say("%s is taken, so %s is used; %s chooses another", usual, free.Addr(), option)
+	}
+	return free, err
 }
 
 // demoFront puts the bridge in front of the gRPC server, and the page with its buttons in front of the bridge.
@@ -95,7 +105,8 @@ func demoFront(
 		return nil, err
 	}
 	handler, err := demoPage(ctx, b, page.Page{
-		Address: reachable(listener.Addr()), Upstream: upstream, Config: file, Streams: demoStreams(cfg, file),
+		Address: reachable(listener.Addr()), Upstream: upstream, Second: secondAddress(ctx), Command: ownCommand(),
+		Config: file, Streams: demoStreams(cfg, file),
 	})
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -112,6 +123,19 @@ func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler,
 		return nil, problems
 	}
 	return page.Handler(p, b)
+}
+
+// secondAddress returns where a second bridge on this machine could listen: it was free a moment ago.
+func secondAddress(ctx context.Context) string {
+	for _, address := range []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:0"} {
+		listener, err := listen(ctx, address)
+		if err != nil {
+			continue
+		}
+		defer func() { _ = listener.Close() }() // nothing was accepted
+		return listener.Addr().String()
+	}
+	return "127.0.0.1:8081"
 }
 
 // reachable turns the address of a listener into one that a browser on this machine can use.

@@ -22,7 +22,7 @@ func (d *running) press(t *testing.T, client *http.Client, button string) {
 }
 
 func TestTheFiguresGoOnWhileTheServerIsDead(t *testing.T) {
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	client := &http.Client{Transport: new(http.Transport)}
 	defer client.CloseIdleConnections()
 	figures := bufio.NewScanner(d.open(t, client, "/crowd").Body)
@@ -46,7 +46,7 @@ func TestTheFiguresGoOnWhileTheServerIsDead(t *testing.T) {
 
 // Whatever the buttons have left behind, the program ends as it should.
 func TestTheProgramEndsWithACrowdAndADeadServer(t *testing.T) {
-	d := startDemo(t, "--listen", "127.0.0.1:0")
+	d := startDemo(t)
 	client := &http.Client{Transport: new(http.Transport)}
 	defer client.CloseIdleConnections()
 	d.press(t, client, "crowd/start?browsers=20")

@@ -21,6 +21,8 @@ const prefix = "/backstage/"
 //	POST /backstage/crowd/stop
 //	POST /backstage/upstream/kill
 //	POST /backstage/upstream/restart
+//
+// GET /backstage/upstream answers whether the gRPC server is there: {"running":true}.
 func (s *Show) Buttons(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	button := func(path string, press func() error) {
@@ -42,6 +44,12 @@ func (s *Show) Buttons(next http.Handler) http.Handler {
 	button("crowd/stop", func() error { s.Stop(); return nil })
 	button("upstream/kill", s.upstream.Kill)
 	button("upstream/restart", s.upstream.Restart)
+
+	mux.HandleFunc("GET "+prefix+"upstream", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = fmt.Fprintf(w, "{\"running\":%t}\n", s.upstream.Running()) // the browser has left
+	})
 
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

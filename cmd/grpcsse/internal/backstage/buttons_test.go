@@ -11,15 +11,16 @@ import (
 func TestButtons(t *testing.T) {
 	s, _ := startShow(t, t.Context())
 	handler := s.Buttons(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
-	press := func(method, path string, header ...string) int {
+	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:8080"+path, http.NoBody)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		return w.Code
+		return w
 	}
+	press := func(method, path string, header ...string) int { return ask(method, path, header...).Code }
 	post := func(path string) int { return press(http.MethodPost, "/backstage/"+path) }
 
 	assert.Equal(t, http.StatusConflict, post("crowd/double"), "there is no crowd")
@@ -31,12 +32,15 @@ func TestButtons(t *testing.T) {
 	assert.Equal(t, http.StatusNoContent, post("crowd/stop"))
 	assert.Equal(t, http.StatusNoContent, post("crowd/stop"), "as wanted already")
 	assert.Equal(t, http.StatusConflict, post("crowd/stall?browsers=3"))
+	assert.JSONEq(t, `{"running":true}`, ask(http.MethodGet, "/backstage/upstream").Body.String())
 	assert.Equal(t, http.StatusNoContent, post("upstream/kill"))
+	assert.JSONEq(t, `{"running":false}`, ask(http.MethodGet, "/backstage/upstream").Body.String())
 	assert.Equal(t, http.StatusConflict, post("upstream/kill"))
 	assert.Equal(t, http.StatusNoContent, post("upstream/restart"))
 
 	assert.Equal(t, http.StatusMethodNotAllowed, press(http.MethodGet, "/backstage/upstream/kill"), "an <img> must not kill")
-	assert.Equal(t, http.StatusNotFound, post("upstream"))
+	assert.Equal(t, http.StatusMethodNotAllowed, post("upstream"))
+	assert.Equal(t, http.StatusNotFound, post("downstream"))
 	assert.Equal(t, http.StatusTeapot, press(http.MethodPost, "/quotes"), "all else is not ours")
 
 	const kill = "/backstage/upstream/kill"

@@ -22,7 +22,7 @@ const (
 
 // What there is to say to a button that changes nothing.
 var (
-	errNobody = errors.New("there is no crowd: start it first")
+	errNobody = errors.New("there is no crowd, start it first")
 	errFull   = fmt.Errorf("the crowd has %d browsers, and no room for more", crowd.Most)
 )
 

@@ -20,6 +20,10 @@ type Page struct {
 	Address string
 	// Upstream is where the gRPC server listens, host:port.
 	Upstream string
+	// Second is where a second bridge could listen, host:port.
+	Second string
+	// Command is what to type in a shell to start the program, "grpcsse" for example.
+	Command string
 	// Config is the bridge's configuration file, offered for download.
 	Config []byte
 	// Streams are the routes that the page connects to, by name.
@@ -71,10 +75,14 @@ func (p Page) render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := map[string]any{"address": p.Address, "upstream": p.Upstream}
+	data := map[string]any{
+		"address": p.Address, "upstream": p.Upstream, "second": p.Second, "command": p.Command,
+	}
 	for name, stream := range p.Streams {
 		data[name] = stream
 	}
+	// The crowd listens to one route, and the page to what is told about the crowd: the box shows both.
+	data["crowdBox"] = Stream{Name: "crowd", YAML: p.Streams["tape"].YAML + "\n\n" + p.Streams["crowd"].YAML}
 	var out bytes.Buffer
 	if err := index.Execute(&out, data); err != nil {
 		return nil, fmt.Errorf("the demo page needs a route that is not there: %w", err)

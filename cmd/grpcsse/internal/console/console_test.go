@@ -14,7 +14,7 @@ import (
 )
 
 func examplePage() Page {
-	page := Page{Address: "127.0.0.1:8080", Upstream: "127.0.0.1:50051", Config: []byte("routes: []\n"), Streams: map[string]Stream{}}
+	page := Page{Address: "127.0.0.1:8080", Upstream: "127.0.0.1:50051", Second: "127.0.0.1:8081", Command: "./grpcsse", Config: []byte("routes: []\n"), Streams: map[string]Stream{}}
 	for _, name := range []string{"quotes", "activity", "crowd", "tape", "notifications", "job", "count", "fault"} {
 		page.Streams[name] = Stream{Name: name, Path: "/" + name, RPC: "demo.v1.Service/Watch<" + name + ">", YAML: "- name: " + name}
 	}
@@ -77,7 +77,19 @@ func TestPageIsStrict(t *testing.T) {
 	body := answer.Body.String()
 	assert.NotRegexp(t, `(?i)<style|\sstyle=|\son[a-z]+=|<script>`, body, "what the policy forbids")
 	assert.Contains(t, body, "demo.v1.Service/Watch&lt;quotes&gt;", "what comes from outside is escaped")
-	assert.Contains(t, body, "curl -N http://127.0.0.1:8080/quotes/AAPL")
+	assert.Contains(t, body, "curl -N 'http://127.0.0.1:8080/quotes/AAPL'")
+	assert.Contains(t, body, "./grpcsse serve --upstream 127.0.0.1:50051 --listen 127.0.0.1:8081")
+}
+
+// The crowd listens to one route, and the page to another that tells how the crowd fares.
+func TestTheCrowdsBoxNamesTheRoutesThatItShows(t *testing.T) {
+	_, box, found := strings.Cut(get(t, http.MethodGet, "/").Body.String(), `id="crowd"`)
+	require.True(t, found)
+	box, _, _ = strings.Cut(box, "</section>")
+	for _, name := range []string{"tape", "crowd"} {
+		assert.Regexp(t, `<code[^>]*>/`+name+`</code>`, box)
+		assert.Contains(t, box, "- name: "+name, "the route as the file has it")
+	}
 }
 
 func TestHandler(t *testing.T) {

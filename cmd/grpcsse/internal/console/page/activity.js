@@ -27,12 +27,36 @@ const kept = 120;
  */
 export function activityView(section, tell) {
   const list = part(section, "ol.activity");
+
+  /**
+   * Adds a line by its time: what the bridge fetched after an outage is older than the outage's end.
+   * @param {HTMLElement} item
+   * @param {string} time
+   */
+  function add(item, time) {
+    const at = Date.parse(time);
+    item.dataset.at = String(at);
+    const lines = /** @type {HTMLElement[]} */ ([...list.children]);
+    list.insertBefore(item, lines.find((line) => Number(line.dataset.at) <= at) ?? null);
+    while (list.childElementCount > kept) list.lastElementChild?.remove();
+  }
+
   return {
     names: ["opened", "cancelled", "ended", "cleaned_up"],
     show(/** @type {Activity} */ activity, type) {
-      list.prepend(line(activity, type));
-      while (list.childElementCount > kept) list.lastElementChild?.remove();
+      add(line(activity, type), activity.time);
       tell(activity);
+    },
+    server(running) {
+      const now = new Date().toISOString();
+      const item = make("li", running ? "restarted" : "killed");
+      item.append(
+        make("span", "what", running ? "restarted" : "killed"),
+        make("span", "number"),
+        make("time", "", clock(now)),
+        make("span", "detail", running ? "The gRPC server is back." : "The gRPC server is dead. What it did last is told when it is back."),
+      );
+      add(item, now);
     },
   };
 }

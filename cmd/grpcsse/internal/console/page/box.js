@@ -21,6 +21,14 @@ import { part } from "./part.js";
  * @property {(status: Status) => void} [status] the stream has ended
  * @property {(state: State) => void} [state] the connection is in another state
  * @property {(note: string) => void} [cleanedUp] the method on the server has tidied up
+ * @property {(running: boolean) => void} [server] the gRPC server was killed, or started again
+ */
+
+/**
+ * What a box needs of the page around it.
+ * @typedef {object} Page
+ * @property {(box: Box) => void} changed called when the state of a box has changed
+ * @property {() => string} full why no other stream can be opened, or ""
  */
 
 /** @type {Record<State, string>} */
@@ -28,7 +36,7 @@ const words = {
   idle: "idle",
   connecting: "connecting",
   open: "open",
-  interrupted: "interrupted",
+  stale: "stale",
   retrying: "will retry",
   ended: "ended",
   failed: "failed",
@@ -48,12 +56,12 @@ export class Box {
   /**
    * @param {HTMLElement} section
    * @param {View} view
-   * @param {() => void} changed called when the state has changed
+   * @param {Page} page
    */
-  constructor(section, view, changed) {
+  constructor(section, view, page) {
     this.section = section;
     this.view = view;
-    this.changed = changed;
+    this.page = page;
     this.title = part(section, "h2").textContent ?? "";
     this.rpc = section.dataset.rpc ?? "";
     this.wire = new Wire(section);
@@ -62,7 +70,7 @@ export class Box {
     this.connection = new Connection(view.names ?? [], {
       state: (state) => this.#state(state),
       event: (event) => this.#event(event),
-      status: (status) => this.view.status?.(status),
+      status: (status) => this.#status(status),
     });
     this.toggle.addEventListener("click", () => this.#press(!this.connection.active));
     this.showURL();
@@ -79,6 +87,8 @@ export class Box {
 
   /** @param {boolean} start */
   async #press(start) {
+    const full = start ? this.page.full() : "";
+    if (full) return this.wire.say(full);
     const done = this.view.pressed?.(start);
     if (start) return this.start();
     await done;
@@ -116,6 +126,12 @@ export class Box {
     if (activity.cleanedUp && this.wire.owns(activity)) this.view.cleanedUp?.(activity.cleanedUp.note);
   }
 
+  /** @param {boolean} running the gRPC server was killed, or started again */
+  server(running) {
+    this.wire.server(running);
+    this.view.server?.(running);
+  }
+
   /** @param {State} state */
   #state(state) {
     clearTimeout(this.#impatient);
@@ -131,14 +147,20 @@ export class Box {
     this.wire.state(state);
     this.view.state?.(state);
     this.#label();
-    this.changed();
+    this.page.changed(this);
   }
 
   #label() {
     const { active } = this.connection;
     this.toggle.textContent = active ? "Stop" : this.section.dataset.start ?? "Start";
-    this.toggle.setAttribute("aria-label", `${active ? "Stop" : "Start"} ${this.title}`);
+    this.toggle.setAttribute("aria-label", `${this.toggle.textContent}: ${this.title}`);
     this.toggle.toggleAttribute("data-running", active);
+  }
+
+  /** @param {Status} status */
+  #status(status) {
+    this.wire.status(status);
+    this.view.status?.(status);
   }
 
   /** @param {MessageEvent<string>} event */
@@ -146,7 +168,7 @@ export class Box {
     this.frames.add(event);
     this.wire.pulse();
     part(this.section, ".events").textContent = (++this.events).toLocaleString("en");
-    part(this.section, ".last-id").textContent = event.lastEventId || "none";
+    part(this.section, ".last-id").textContent = this.connection.lastEventId || "none";
     if (event.type === "grpc-reset") this.view.reset?.(JSON.parse(event.data));
     else if (!event.type.startsWith("grpc-")) this.view.show(JSON.parse(event.data), event.type);
   }

@@ -1,9 +1,10 @@
 // @ts-check
 
 /**
- * idle: never opened. interrupted: the bridge has lost the gRPC stream, and tries to reopen it. retrying: the browser lost the stream and comes back by itself. ended: the stream ended with OK.
- * failed: it ended with another code, for good. refused: the browser has given up. stopped: the reader has.
- * @typedef {"idle" | "connecting" | "open" | "interrupted" | "retrying" | "ended" | "failed" | "refused" | "stopped"} State
+ * idle: never opened. stale: the bridge has lost the gRPC stream, and tries to reopen it. retrying: the browser lost the
+ * stream and comes back by itself. ended: the stream ended with OK. failed: it ended with another code, for good. refused:
+ * the browser has given up. stopped: the reader has.
+ * @typedef {"idle" | "connecting" | "open" | "stale" | "retrying" | "ended" | "failed" | "refused" | "stopped"} State
  */
 
 /**
@@ -19,11 +20,12 @@
  */
 
 /** The names of the events that the bridge itself sends. */
-const bridgeEvents = ["grpc-status", "grpc-reset", "grpc-stale", "grpc-live"];
+const bridgeEvents = ["grpc-status", "grpc-end", "grpc-reset", "grpc-cursor", "grpc-stale", "grpc-live"];
 
 /** One plain EventSource that can be opened again and again, and what became of it. */
 export class Connection {
   /** @type {State} */ state = "idle";
+  /** Where the stream can resume. */
   lastEventId = "";
   /** How often the stream was opened, by the browser itself too. */
   opened = 0;
@@ -70,12 +72,13 @@ export class Connection {
 
   /** @param {MessageEvent<string>} event */
   #take(event) {
+    const { type } = event;
     // An end that is final has an id for the browser's own reconnect: it is no place to resume at.
-    if (event.type !== "grpc-status") this.lastEventId = event.lastEventId;
+    if (type !== "grpc-status" && type !== "grpc-end") this.lastEventId = event.lastEventId;
     this.listener.event(event);
-    if (event.type === "grpc-stale") this.#become("interrupted");
-    if (event.type === "grpc-live") this.#become("open");
-    if (event.type !== "grpc-status") return;
+    if (type === "grpc-stale") this.#become("stale");
+    if (type === "grpc-live") this.#become("open");
+    if (type !== "grpc-status") return;
     /** @type {Status} */
     const status = JSON.parse(event.data);
     this.listener.status(status);

@@ -1,9 +1,9 @@
 // @ts-check
 
-import { Backstage, patience } from "./backstage.js";
 import { Chart } from "./chart.js";
 import { House } from "./house.js";
 import { make, part } from "./part.js";
+import { patience, press } from "./server.js";
 import { count } from "./words.js";
 
 /**
@@ -25,8 +25,8 @@ import { count } from "./words.js";
 /** How many browsers come, unless the page's address says `?crowd=40`. */
 const size = Math.min(1000, Math.max(10, Number(new URLSearchParams(location.search).get("crowd")) || 500));
 
-/** How many speeds the chart shows: a minute of them. */
-const points = 120;
+/** How many speeds the chart shows: half a minute of them. */
+const points = 60;
 
 /** How long a reason stays, in milliseconds, before the figures have the word again. */
 const stays = 4000;
@@ -34,34 +34,75 @@ const stays = 4000;
 /**
  * A crowd of browsers on the other side of the bridge, and what they make of what they get.
  * @param {HTMLElement} section
+ * @param {import("./server.js").Server} server
  * @returns {import("./box.js").View}
  */
-export function crowdView(section) {
+export function crowdView(section, server) {
   const board = new Board(section);
-  const backstage = new Backstage(section, size, (reason) => board.say(reason, "wait", stays));
   /** @type {(value?: unknown) => void} */ let over = () => {};
+  let crowded = false;
   section.dataset.start = `Start ${size}`;
+
+  /** @param {string} refusal */
+  function refused(refusal) {
+    if (refusal) board.say(refusal, "wait", stays);
+  }
+
+  /**
+   * @param {string} name
+   * @param {() => Promise<string>} action returns why nothing has changed, or ""
+   */
+  function button(name, action) {
+    const found = part(section, `button.${name}`, HTMLButtonElement);
+    found.addEventListener("click", async () => refused(await action()));
+    return found;
+  }
+
+  const tenth = Math.max(1, Math.round(size / 10));
+  part(section, ".stall b").textContent = String(tenth);
+  const buttons = [
+    button("double", () => press("crowd/double")),
+    button("stall", () => press(`crowd/stall?browsers=${tenth}`)),
+  ];
+  // One button, whose meaning changes: a second one would lose the keyboard's focus with each press.
+  const kill = button("kill", () => server.toggle());
+
+  /** @param {boolean} present whether there is a crowd */
+  function crowd(present) {
+    crowded = present;
+    for (const each of buttons) each.disabled = !present;
+  }
+  crowd(false);
+
   return {
     async pressed(start) {
-      if (start) return backstage.start();
+      if (start) return refused(await press(`crowd/start?browsers=${size}`));
       // The stream ends by itself, with the last figures: when it has, there is nothing left to stop.
       const ended = new Promise((resolve) => { over = resolve; });
-      await backstage.stop();
+      await press("crowd/stop");
       await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, patience); })]);
     },
     start() {
       board.clear();
     },
     show(/** @type {Figures} */ figures) {
+      server.hear(figures.upstream.running, performance.now() - 1000); // they may have been on their way for a while
       board.show(figures);
-      backstage.enable(figures.browsers > 0, figures.upstream.running);
+      crowd(figures.browsers > 0);
     },
     status() {
       over();
     },
     state(state) {
-      if (state !== "open") backstage.enable(false);
+      if (state !== "open") crowd(false);
       if (state === "stopped" || state === "ended") board.say("The crowd has gone home.");
+    },
+    server(running) {
+      kill.textContent = running ? "Kill the gRPC server" : "Restart the gRPC server";
+      kill.classList.toggle("dead", !running);
+      if (crowded) return; // the figures say so
+      if (running) board.say("The gRPC server is back.", "good");
+      else board.say("The gRPC server is dead. The streams of this page wait for it.", "wait");
     },
   };
 }
@@ -131,10 +172,12 @@ class Board {
 function judge(f) {
   const wrong = Number(f.ledger.gaps) + Number(f.ledger.repeats) + Number(f.ledger.disorders);
   if (wrong > 0) return [`The ledger does not add up: ${count(wrong, "event")} went wrong.`, "bad"];
+  if (f.gone > 0) return [`${count(f.gone, "browser")} gave up.`, "bad"];
   if (!f.upstream.running) return [`The gRPC server is dead. ${count(f.connected, "browser")} stay connected, and wait.`, "wait"];
   if (f.stalled > 0) {
-    const others = f.current >= f.browsers - f.stalled ? "The others do not notice." : "Others catch up.";
-    return [`${count(f.stalled, "browser")} read nothing. ${others}`, "wait"];
+    const others = f.browsers - f.stalled;
+    return [`${count(f.stalled, "browser")} read nothing for now. ` +
+      (f.current >= others ? `The other ${others.toLocaleString("en")} have every event.` : "Others catch up."), "wait"];
   }
   if (f.current < f.browsers) return [`${count(f.browsers - f.current, "browser")} catch up.`, "wait"];
   if (Number(f.ledger.resets) > 0) return ["Every browser has the newest event, and was told what it had to leave out.", "wait"];

@@ -3,11 +3,8 @@
 import { clock } from "./words.js";
 import { make, part } from "./part.js";
 
-/** How many notifications are kept. */
-const kept = 8;
-
 /**
- * The newest notifications.
+ * The newest notifications, as many as there is room for.
  * @param {HTMLElement} section
  * @returns {import("./box.js").View}
  */
@@ -18,7 +15,7 @@ export function notificationsView(section) {
       const item = make("li");
       item.append(make("time", "", clock(notification.timestamp)), make("span", "", notification.message));
       list.prepend(item);
-      while (list.childElementCount > kept) list.lastElementChild?.remove();
+      while (list.childElementCount > 1 && list.scrollHeight > list.clientHeight) list.lastElementChild?.remove();
     },
   };
 }

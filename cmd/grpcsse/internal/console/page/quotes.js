@@ -2,6 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { make, part } from "./part.js";
+import { percent } from "./words.js";
 
 /** @typedef {{sequence: string, symbol: string, price: number, change: number, volume: number, time: string}} Quote */
 
@@ -36,11 +37,10 @@ class Row {
 
   render() {
     const price = this.prices[this.prices.length - 1] ?? 0;
-    const sign = this.change < 0 ? "−" : "+";
-    const percent = (100 * Math.abs(this.change)) / (price - this.change);
-    this.element.className = this.change < 0 ? "falling" : "rising";
+    const change = percent(this.change, price - this.change);
+    this.element.className = change.startsWith("−") ? "falling" : change.startsWith("+") ? "rising" : "";
     this.cells.price.textContent = price.toFixed(2);
-    this.cells.change.textContent = `${sign}${percent.toFixed(2)} %`;
+    this.cells.change.textContent = change;
     this.cells.volume.textContent = String(this.volume);
     this.chart.draw(this.prices, Math.min(...this.prices), Math.max(...this.prices));
   }

@@ -4,21 +4,26 @@ import { seconds, count } from "./words.js";
 import { make, part } from "./part.js";
 
 /** @typedef {import("./connection.js").State} State */
+/** @typedef {import("./connection.js").Status} Status */
 /** @typedef {import("./activity.js").Activity} Activity */
 
 /** @type {Record<State, "off" | "wait" | "live">} */
 const nearStates = {
-  idle: "off", connecting: "wait", open: "live", interrupted: "live", retrying: "wait",
+  idle: "off", connecting: "wait", open: "live", stale: "live", retrying: "wait",
   ended: "off", failed: "off", refused: "off", stopped: "off",
 };
 
 /**
  * The line from the browser over the bridge to the gRPC server. Its near half is what the browser knows; its far half
- * is what the gRPC server said about it.
+ * is what is known about the gRPC server.
  */
 export class Wire {
   /** The gRPC server's number of the stream behind this box, 0 for none. */
   #stream = 0;
+  /** That stream is gone, and the box waits for another. */
+  #lost = false;
+  /** The gRPC server is known to be dead. */
+  #dead = false;
   /** When the reader pressed stop, for as long as nothing else happened. */
   #pressedAt = 0;
 
@@ -29,29 +34,64 @@ export class Wire {
     this.said = part(section, ".said");
     /** The log of what happens upstream is not in the log itself. */
     this.unwatched = "instrument" in section.dataset;
+    /** The box gets its events from the bridge's own process. */
+    this.outlives = "outlives" in section.dataset;
+    /** The bridge reopens the gRPC stream behind the browser's back. */
+    this.resumes = "resumes" in section.dataset;
   }
 
   /** @param {State} state */
   state(state) {
-    this.wire.dataset.near = nearStates[state];
+    const near = nearStates[state];
+    this.wire.dataset.near = near;
     if (state === "connecting") {
       this.#pressedAt = 0;
       this.#stream = 0;
-      this.wire.dataset.far = "wait";
       this.number.textContent = "gRPC";
       this.say("");
     }
-    if (state === "interrupted") {
+    if (state === "stale") return this.lose();
+    if (near === "wait") {
+      this.#lost = state === "retrying";
       this.wire.dataset.far = "wait";
-      this.say("gRPC stream ", "lost.", " The bridge tries to reopen it; this page need not.");
-      return;
-    }
-    if (this.unwatched || state === "idle") {
+    } else if (this.unwatched || state === "idle") {
       if (state === "open") this.say("");
-      this.wire.dataset.far = nearStates[state];
-      return;
+      this.wire.dataset.far = near;
+    } else if (near === "live") {
+      // The far half is live with the first event, or when the gRPC server says so.
+      if (this.#lost) this.say(this.resumes ? "gRPC stream reopened." : "");
+    } else if (this.#stream === 0) {
+      this.wire.dataset.far = near;
     }
-    if (this.#stream === 0 && nearStates[state] === "off") this.wire.dataset.far = "off";
+  }
+
+  /** The gRPC stream is gone, and the bridge looks for another. */
+  lose() {
+    if (!this.#lost || !this.said.textContent) {
+      this.say("gRPC stream ", "lost.", " The bridge reopens it as soon as it can; this page does nothing.");
+    }
+    this.#lost = true;
+    this.wire.dataset.far = "wait";
+  }
+
+  /** @param {boolean} running the gRPC server was killed, or started again */
+  server(running) {
+    this.#dead = !running;
+    if (this.outlives || !this.resumes || this.wire.dataset.near !== "live") return;
+    if (!running) this.lose();
+    else if (this.#lost) this.say("The gRPC server is back. ", "The bridge reopens the stream.");
+  }
+
+  /** @param {Status} status what the bridge says about the end */
+  status(status) {
+    if (this.outlives) return;
+    this.wire.dataset.far = "off";
+    this.#lost = true;
+    if (status.reason !== "upstream") {
+      this.say("The bridge ended the stream with ", `${status.status}.`, ` ${status.message}`);
+    } else {
+      this.say("gRPC stream ended with ", `${status.status}.`);
+    }
   }
 
   /** The reader pressed stop. */
@@ -61,7 +101,13 @@ export class Wire {
 
   /** A dot travels from the gRPC server to the browser. */
   pulse() {
-    if (this.#stream === 0) this.wire.dataset.far = "live";
+    if (!this.#dead && !this.outlives && this.wire.dataset.near === "live") {
+      this.wire.dataset.far = "live";
+      if (this.unwatched && this.#lost) {
+        this.#lost = false;
+        this.say("");
+      }
+    }
     if (document.hidden) return;
     for (const [selector, delay] of /** @type {const} */ ([[".far", 0], [".near", 220]])) {
       if (selector === ".far" && this.wire.dataset.far !== "live") continue;
@@ -84,25 +130,29 @@ export class Wire {
   upstream(activity, active) {
     if (activity.opened) {
       // Another tab may watch the same method: a stream that is open here keeps its number.
-      if (!active || (this.#stream !== 0 && this.wire.dataset.far === "live")) return;
+      if (!active || (this.#stream !== 0 && !this.#lost)) return;
       this.#stream = activity.stream;
+      this.#lost = false;
       this.wire.dataset.far = "live";
       this.number.textContent = `gRPC #${activity.stream}`;
       this.say("gRPC stream ", `#${activity.stream}`, " is open.");
       return;
     }
-    if (!this.owns(activity)) return;
-    if (activity.cancelled) {
-      this.wire.dataset.far = "off";
-      const sent = ` It had sent ${count(activity.cancelled.messages, "message")} in ${seconds(activity.cancelled.after)}.`;
-      if (this.#pressedAt === 0) return this.say("gRPC stream ", "cancelled.", sent);
-      const took = Math.max(1, Math.round(performance.now() - this.#pressedAt));
-      this.say("gRPC stream cancelled ", `${took}\u00a0ms after you pressed stop.`, sent);
-    } else if (activity.ended) {
-      this.wire.dataset.far = "off";
-      this.say("gRPC stream ended with ", `${activity.ended.code}.`,
-        ` It had sent ${count(activity.ended.messages, "message")} in ${seconds(activity.ended.after)}.`);
+    const end = activity.cancelled ?? activity.ended;
+    if (!end || !this.owns(activity)) return;
+    const sent = ` It had sent ${count(end.messages, "message")} in ${seconds(end.after)}.`;
+    if (activity.ended) {
+      // The browser may know nothing of this end: what it holds goes on as soon as the bridge has another stream.
+      if (this.resumes && this.wire.dataset.near === "live") return this.lose();
     }
+    this.#lost = true;
+    this.wire.dataset.far = "off";
+    if (activity.ended) {
+      return this.say("gRPC stream ended with ", `${activity.ended.code}.`, sent);
+    }
+    if (this.#pressedAt === 0) return this.say("gRPC stream ", "cancelled.", sent);
+    const took = Math.max(1, Math.round(performance.now() - this.#pressedAt));
+    this.say("gRPC stream cancelled ", `${took}\u00a0ms after you pressed stop.`, sent);
   }
 
   /**

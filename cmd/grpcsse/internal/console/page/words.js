@@ -19,3 +19,14 @@ export function seconds(duration) {
 export function count(n, noun) {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 }
+
+/**
+ * A change as a percentage with its sign, which one that rounds to nothing has not.
+ * @param {number} change
+ * @param {number} base what has changed
+ */
+export function percent(change, base) {
+  const text = Math.abs((100 * change) / base).toFixed(2);
+  const sign = Number(text) === 0 ? "" : change < 0 ? "−" : "+";
+  return `${sign}${text}%`;
+}
