@@ -27,6 +27,9 @@
 //     keeps empty segments, but does not begin with one: "path variables must not capture the leading '/' character".
 //   - The last colon of a path introduces a verb where a template has that verb, and is text otherwise: with the
 //     templates /jobs/{id} and /jobs/{id}:watch, the path /jobs/a:b has the id "a:b".
+//   - A value of several segments keeps %2F and nothing else encoded. That is the text about path templates; the comment on
+//     Http.fully_decode_reserved_expansion speaks of a default that keeps every reserved character, with which a%40b and
+//     a%2540b would be one value. Of this rule, only a segment that itself has the text "%2F" is like one with a slash.
 //   - A path with a segment "." or ".." (also as %2e) fits nothing. Clients and proxies resolve such segments, so one
 //     that arrives is meant to make two hops see two paths.
 //

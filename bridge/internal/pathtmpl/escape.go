@@ -23,23 +23,23 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// unescape returns text decoded. Where keepReserved is true, the escapes of reserved characters stay as they are. The
-// escapes of text are known to be well-formed. It allocates only where something is decoded.
-func unescape(text string, keepReserved bool) string {
+// unescape returns text decoded. Where keepSlashes is true, %2F and %2f stay as they are. The escapes of text are known to
+// be well-formed. It allocates only where something is decoded.
+func unescape(text string, keepSlashes bool) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text
 	}
-	return string(appendUnescaped(make([]byte, 0, len(text)), text, keepReserved))
+	return string(appendUnescaped(make([]byte, 0, len(text)), text, keepSlashes))
 }
 
-func appendUnescaped(dst []byte, text string, keepReserved bool) []byte {
+func appendUnescaped(dst []byte, text string, keepSlashes bool) []byte {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' {
 			dst = append(dst, text[i])
 			continue
 		}
 		c := unhex(text[i+1])<<4 | unhex(text[i+2])
-		if keepReserved && isReserved(c) {
+		if keepSlashes && c == '/' {
 			dst = append(dst, text[i:i+3]...)
 		} else {
 			dst = append(dst, c)
@@ -47,11 +47,6 @@ func appendUnescaped(dst []byte, text string, keepReserved bool) []byte {
 		i += 2
 	}
 	return dst
-}
-
-// isReserved reports whether c is one of the reserved characters of RFC 3986, 2.2 (and RFC 6570, 1.5).
-func isReserved(c byte) bool {
-	return strings.IndexByte(":/?#[]@!$&'()*+,;=", c) >= 0
 }
 
 // writeEscaped writes text with all but the unreserved characters of RFC 3986, 2.3 percent-encoded.

@@ -40,8 +40,8 @@ type Match[T any] struct {
 // verb before one without, then, from left to right, a literal before "*" before "**".
 //
 // Values are percent-decoded as google/api/http.proto has it: whole where the variable is a single segment (so %2F is a
-// slash in a value, and never splits a path), and without the escapes of reserved characters (RFC 6570, 1.5) where it may
-// be several, since a decoded %2F could not be told from a slash.
+// slash in a value, and never splits a path), and all but %2F and %2f where it may be several, since a decoded slash could
+// not be told from one that stands between segments.
 //
 // Nothing is allocated but for values that have escapes, and for Allowed.
 func (r *Router[T]) Match(method, path string, variables []string) Match[T] {

@@ -43,9 +43,15 @@ func TestMatchSpecificationExamples(t *testing.T) {
 		{"/v1/users/me/messages/123456", "/v1/users/{user_id}/messages/{message_id}", []string{"me", "123456"}},
 		// One segment: decoded whole, an escaped slash does not split.
 		{"/v1/messages/a%2Fb/%E2%82%AC%20%3A%2b", "/v1/messages/{message_id}/{sub.subfield}", []string{"a/b", "€ :+"}},
-		// Several: reserved characters stay encoded as they came.
+		// Several: an encoded slash stays as it came, and nothing else does.
 		{"/v1/messages/a%2fb%41", "/v1/{name=messages/*}", []string{"messages/a%2fbA"}},
-		{"/files/a/b%2Fc%20%3F%c3%a9", "/files/{path=**}", []string{"a/b%2Fc %3Fé"}},
+		{"/v1/messages/alice%40example.com", "/v1/{name=messages/*}", []string{"messages/alice@example.com"}},
+		{"/files/a/b%2Fc%20%3F%c3%a9", "/files/{path=**}", []string{"a/b%2Fc ?é"}},
+		{"/files/%3A%2f%3F%23%5B%5D%40%21%24%26%27%28%29%2A%2B%2C%3B%3D%25", "/files/{path=**}", []string{":%2f?#[]@!$&'()*+,;=%"}},
+		{"/files/%23", "/files/{path=**}", []string{"#"}},
+		{"/files/%2523", "/files/{path=**}", []string{"%23"}},
+		{"/files/%2525", "/files/{path=**}", []string{"%25"}},
+		{"/files/100%25/%252F", "/files/{path=**}", []string{"100%/%2F"}},
 		{"/files/one", "/files/{path=**}", []string{"one"}},
 		{"/files/%2F", "/files/{path=**}", []string{"%2F"}},
 	} {

@@ -16,8 +16,8 @@ type Template struct {
 type Variable struct {
 	// Path is the field path that the variable names, for example "filter.venue".
 	Path string
-	// Multi says that the variable is written with several segments or "**", so that what it captures keeps reserved
-	// characters percent-encoded (see [Router.Match]).
+	// Multi says that the variable is written with several segments or "**", so that what it captures keeps an encoded slash
+	// as it is (see [Router.Match]).
 	Multi bool
 
 	first, end int // its segments are segments[first:end]
