@@ -102,16 +102,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 	for _, v := range template.Variables() {
 		spec.Variables = append(spec.Variables, v.Path)
 	}
-	for _, s := range r.Request.Set {
-		set := bind.Setting{Field: s.Field, Value: bindValue(s.Value)}
-		if s.List != nil {
-			set.List = make([]bind.Value, len(s.List))
-			for i, element := range s.List {
-				set.List[i] = bindValue(element)
-			}
-		}
-		spec.Set = append(spec.Set, set)
-	}
+	spec.Set = bindSettings(r.Request.Set)
 	for _, m := range r.Metadata.Set {
 		spec.Metadata = append(spec.Metadata, bind.MetadataSetting{Name: m.Name, Value: bindValue(m.Value)})
 	}
@@ -126,6 +117,20 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 	for _, w := range binder.Warnings() {
 		c.warn(w.Key, w.Message, w.Hint)
 	}
+}
+
+// bindSettings keeps nil apart from empty: one is no list or mapping, the other an empty one.
+func bindSettings(settings []config.Setting) []bind.Setting {
+	if settings == nil {
+		return nil
+	}
+	out := make([]bind.Setting, len(settings))
+	for i, s := range settings {
+		out[i] = bind.Setting{
+			Field: s.Field, Value: bindValue(s.Value), List: bindSettings(s.List), Members: bindSettings(s.Members), Bare: s.Bare,
+		}
+	}
+	return out
 }
 
 func bindValue(t config.Template) bind.Value {

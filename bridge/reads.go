@@ -25,8 +25,7 @@ func headersRead(r *config.Route) []string {
 		}
 	}
 	for _, s := range r.Request.Set {
-		refer(s.Value)
-		refer(s.List...)
+		refer(s.Templates()...)
 	}
 	for _, m := range r.Metadata.Set {
 		refer(m.Value)

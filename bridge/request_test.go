@@ -98,6 +98,25 @@ func ask(t *testing.T, c *http.Client, url string) (event, *http.Response, answe
 	return got[0], other, answer
 }
 
+func TestSettingsGiveMessagesListsAndMaps(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", echo)
+	f := startFront(t, s, routeFile(`request:
+      set:
+        filter: {venue: XNAS, inner: {venue: "${header.x-user}", open: true}}
+        filters: [{venue: "${query.q:-all}"}, {}]
+        labels: {a.b: "7", user: "u-${header.x-user}"}
+        tags: [a, 7]`))
+	r := eventSource(t.Context(), t, f.url+"/watch/a", "X-User", "me")
+	events := newReader(do(t, clients(t)["HTTP1"], r)).all(t)
+	require.NotEmpty(t, events)
+	assert.JSONEq(t, `{"topic":"a","tags":["a","7"],"filter":{"venue":"XNAS","inner":{"venue":"me","open":true}},"filters":[{"venue":"all"},{}],
+		"labels":{"a.b":"7","user":"u-me"}}`, echoed(t, events[0]))
+
+	_, resp, answer := ask(t, clients(t)["HTTP1"], f.url+"/watch/a")
+	assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
+	assert.Contains(t, answer.Message, "header.x-user")
+}
+
 // Libraries for browsers send the parameter by themselves.
 func TestACursorParameterIsNoMistakeWhereTheRouteHasNoCursor(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)

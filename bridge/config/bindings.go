@@ -30,7 +30,7 @@ func (s *sections) checkBindings(r *mappedRoute) {
 	request := r.node.child("request")
 	if set := request.child("set"); set != nil && set.kind == mapping {
 		for _, n := range set.children {
-			if !isFieldPath(n.name) {
+			if !isFieldName(n.name) {
 				continue
 			}
 			if other, ok := bound.collision(n.name); ok {
@@ -77,15 +77,7 @@ func (s *sections) checkPathReferences(r *mappedRoute) {
 		}
 	}
 	for _, set := range []*node{r.node.child("request").child("set"), r.node.child("metadata").child("set")} {
-		if set == nil {
-			continue
-		}
-		for _, c := range set.children {
-			check(c)
-			for _, element := range c.children {
-				check(element)
-			}
-		}
+		set.each(check)
 	}
 }
 

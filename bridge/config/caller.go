@@ -14,7 +14,11 @@ const (
 // only, of the header and of what takes its value: no one else can know what a value means.
 func (d *decoder) warnOfPlainCallers(n *node, target string) {
 	for _, c := range n.children {
-		d.warnOfPlainCallers(c, target)
+		if n.kind == mapping {
+			d.warnOfPlainCallers(c, c.name)
+		} else {
+			d.warnOfPlainCallers(c, target)
+		}
 	}
 	for _, part := range n.value {
 		header, ok := strings.CutPrefix(part.Ref, "header.")

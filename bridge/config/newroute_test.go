@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,8 +100,36 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 		"variable":    {set("a", config.Reference("path.x")), ".request.set.a: ${path.x} names no variable"},
 		"bound twice": {set("symbol", config.Literal("x")), ".request.set.symbol: \"symbol\" is bound twice"},
 		"element": {func(r *config.Route) {
-			r.Request.Set = []config.Setting{{Field: "a", List: []config.Template{config.Literal("x"), config.Reference("x")}}}
+			r.Request.Set = []config.Setting{{Field: "a", List: []config.Setting{{Value: config.Literal("x")}, {Value: config.Reference("x")}}}}
 		}, ".request.set.a[1]: unknown reference"},
+		"member": {func(r *config.Route) {
+			r.Request.Set = []config.Setting{{Field: "a", Members: []config.Setting{{Field: "b", List: []config.Setting{{Value: config.Reference("x")}}}}}}
+		}, ".request.set.a.b[0]: unknown reference"},
+		"member twice": {func(r *config.Route) {
+			r.Request.Set = []config.Setting{{Field: "a", Members: []config.Setting{{Field: "b"}, {Field: "b"}}}}
+		}, `.request.set.a.b: "b" is set twice`},
+		"two forms": {func(r *config.Route) {
+			r.Request.Set = []config.Setting{{Field: "a", Value: config.Literal("x"), Members: []config.Setting{}}}
+		}, ".request.set.a: expected one of a value, a list and a mapping, found several"},
+		"no value": {func(r *config.Route) {
+			r.Request.Set = []config.Setting{{Field: "a", Value: config.Literal("null"), Bare: true}}
+		}, ".request.set.a: expected text, a number"},
+		"too deep": {func(r *config.Route) {
+			s := config.Setting{Field: "a", List: []config.Setting{}}
+			for range 100 {
+				s = config.Setting{Field: "a", List: []config.Setting{s}}
+			}
+			r.Request.Set = []config.Setting{s}
+		}, "expected lists and mappings nested at most 32 deep"},
+		"cursor mixed": {func(r *config.Route) {
+			r.Share = config.NewShare(config.LateJoin{Mode: "latest"})
+			r.Request.Set = []config.Setting{{Field: "a", Members: []config.Setting{
+				{Field: "b", Value: config.Reference("last_event_id")}, {Field: "c", Value: config.Reference("cookie.s")}}}}
+		}, ".request.set.a.c: ${cookie.s} can't stand in one setting with ${last_event_id}"},
+		"cursor mixed in metadata": {func(r *config.Route) {
+			r.Share = config.NewShare(config.LateJoin{Mode: "latest"})
+			r.Metadata.Set = []config.MetadataSetting{{Name: "x-a", Value: slices.Concat(config.Reference("last_event_id"), config.Reference("header.x-u"))}}
+		}, ".metadata.set.x-a: ${header.x-u} can't stand in one setting with ${last_event_id}"},
 		"timeout":        {func(r *config.Route) { r.Request.Timeout = -1 }, ".request.timeout: expected a duration"},
 		"forwarded":      {func(r *config.Route) { r.Metadata.Forward = []string{"host"} }, ".metadata.forward[0]: "},
 		"metadata twice": {func(r *config.Route) { r.Metadata.Set = []config.MetadataSetting{{Name: "a"}, {Name: "a"}} }, ".metadata.set.a: the metadata \"a\" is set twice"},

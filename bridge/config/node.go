@@ -53,6 +53,17 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
+// each calls visit for the node, which may be nil, and all below it.
+func (n *node) each(visit func(*node)) {
+	if n == nil {
+		return
+	}
+	visit(n)
+	for _, c := range n.children {
+		c.each(visit)
+	}
+}
+
 // element returns the first text of a list that is the given one, in whatever case, or nil.
 func (n *node) element(text string) *node {
 	if n == nil || n.kind != list {

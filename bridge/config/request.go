@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-const fieldPathText = "a field path such as `symbol` or `page.token`"
-
 // request decodes how an HTTP request becomes the request message.
 func (d *decoder) request(n *node, m *RequestMapping) {
 	d.fields(n, "route.request", []field{
@@ -40,7 +38,7 @@ func (d *decoder) body(n *node) (string, bool) {
 		return "", false
 	}
 	text := n.text()
-	if text != "*" && text != "" && !isFieldPath(text) {
+	if text != "*" && text != "" && (!isFieldName(text) || strings.Contains(text, "[")) {
 		d.expected(n, what, "")
 		return "", false
 	}
@@ -70,7 +68,7 @@ func (d *decoder) query(n *node, m *RequestMapping) {
 			}
 			continue
 		}
-		name, ok := d.fieldPath(c)
+		name, ok := d.fieldName(c)
 		switch {
 		case !ok:
 		case listed[name]:
@@ -84,40 +82,17 @@ func (d *decoder) query(n *node, m *RequestMapping) {
 	}
 }
 
-// settings decodes fixed values and references, and sorts them by field path.
-func (d *decoder) settings(n *node) []Setting {
-	if !d.isMapping(n, "route.request.set") {
-		return nil
+// fieldName reads the path of a request field.
+func (d *decoder) fieldName(n *node) (string, bool) {
+	if !d.isScalar(n, fieldPathText) {
+		return "", false
 	}
-	var settings []Setting
-	for _, c := range n.children {
-		if !isFieldPath(c.name) {
-			d.add(c.key.problem(c.path, "expected "+fieldPathText+" as key, found "+quote(c.name), ""))
-			continue
-		}
-		s := Setting{Field: c.name}
-		var ok bool
-		if c.kind == list {
-			s.List, ok = listOf(d, "", d.setValue)(c)
-		} else {
-			s.Value, ok = d.setValue(c)
-		}
-		d.warnOfPlainCallers(c, c.name)
-		if ok {
-			settings = append(settings, s)
-		}
+	text := n.text()
+	if !isFieldName(text) {
+		d.expected(n, fieldPathText, "")
+		return "", false
 	}
-	slices.SortFunc(settings, func(a, b Setting) int { return strings.Compare(a.Field, b.Field) })
-	return settings
-}
-
-// setValue reads a value for one field, or for one element of a repeated one.
-func (d *decoder) setValue(n *node) (Template, bool) {
-	if n.kind != scalar {
-		d.expected(n, "text, a number, true, false, a reference such as ${last_event_id}, or a list of such", "")
-		return nil, false
-	}
-	return n.value, d.canRefer(n)
+	return text, true
 }
 
 // canRefer sees that all references in a scalar are served.

@@ -70,7 +70,7 @@ func (r *mappedRoute) bindsCursor() bool {
 	refers := func(t Template) bool {
 		return slices.ContainsFunc(t, func(p Part) bool { return p.Ref == lastEventID })
 	}
-	return slices.ContainsFunc(r.Request.Set, func(s Setting) bool { return refers(s.Value) || slices.ContainsFunc(s.List, refers) }) ||
+	return slices.ContainsFunc(r.Request.Set, func(s Setting) bool { return slices.ContainsFunc(s.Templates(), refers) }) ||
 		slices.ContainsFunc(r.Metadata.Set, func(s MetadataSetting) bool { return refers(s.Value) })
 }
 

@@ -83,6 +83,7 @@ func (s *sections) mapRoute(n *node) *mappedRoute {
 	s.checkBody(r)
 	s.checkCORS(r)
 	s.checkShare(r)
+	s.checkMixedCursor(r)
 	s.checkBindings(r)
 	s.checkPathReferences(r)
 	if r.Name == "" {
@@ -101,7 +102,9 @@ func (s *sections) check(cfg *Config) {
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkFixedMetadata()
 	if s.annotated() {
-		s.checkShare(&mappedRoute{Route: cfg.Defaults}) // annotations make routes of nothing else
+		derived := &mappedRoute{Route: cfg.Defaults} // annotations make routes of nothing else
+		s.checkShare(derived)
+		s.checkMixedCursor(derived)
 	}
 	if len(s.allRoutes) == 0 && s.reports == 0 && !s.annotated() {
 		p := s.root.pos.problem("routes", "there are no routes: nothing is served", "")

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is one configuration file with everything that it includes: resolved, validated, defaults filled in.
 // It is immutable by convention: whoever holds one only reads it.
@@ -245,15 +248,37 @@ type RequestMapping struct {
 	Timeout time.Duration
 }
 
-// Setting is one entry of `request.set`.
+// Setting is one entry of `request.set`: what a field of the request message is given, in the form of ProtoJSON. It is one
+// value, a list for a repeated field, or a mapping for a message or a map.
+//
+// A mapping gives the message whole, an empty one an empty message. A cursor that the request does not have is left out of
+// it, as an element is of a list and an entry of a map.
 type Setting struct {
-	// Field is the path of the request field.
+	// Field is the path of the request field. In Members it is one name, of a field of the message, or the key of an entry of
+	// a map; in List it is empty.
 	Field string
 	// Value is a literal, or exactly one reference, or text with references in it. It is empty for empty text, and
-	// where List is not nil.
+	// where List or Members is not nil.
 	Value Template
-	// List are the elements for a repeated field, where the file gives a list. An empty list is not nil.
-	List []Template
+	// List are the elements where the file gives a list. An empty list is not nil.
+	List []Setting
+	// Members are the entries, sorted, where the file gives a mapping. An empty mapping is not nil.
+	Members []Setting
+	// Bare says that Value is a number, true, false or null that stands without quotes. Struct, Value, ListValue and Any tell
+	// it from text that reads like it; for all other types it is the same, but that null is no value of them.
+	Bare bool
+}
+
+// Templates returns the values of the setting: its own, or those of its elements and members, and so on.
+func (s Setting) Templates() []Template {
+	if s.List == nil && s.Members == nil {
+		return []Template{s.Value}
+	}
+	var all []Template
+	for _, inner := range slices.Concat(s.List, s.Members) {
+		all = append(all, inner.Templates()...)
+	}
+	return all
 }
 
 // MetadataMapping says which metadata passes between browser and upstream. All names are in lower case, and a value whose

@@ -84,15 +84,7 @@ func (w treeWriter) request(n *node, m RequestMapping) {
 	n.set("query", listNode(query))
 	set := n.section("set")
 	for _, s := range m.Set {
-		path := keyPath(set.path, s.Field)
-		value := w.template(path, s.Value)
-		if s.List != nil {
-			value = listNode(nil)
-			for i, element := range s.List {
-				value.children = append(value.children, w.template(fmt.Sprintf("%s[%d]", path, i), element))
-			}
-		}
-		set.set(s.Field, value)
+		set.set(s.Field, w.setting(keyPath(set.path, s.Field), s, 0))
 	}
 	n.set("timeout", durationNode(m.Timeout))
 }
@@ -218,7 +210,9 @@ func (n *node) set(key string, value *node) {
 	value.name, value.key = key, nowhere()
 	value.path = keyPath(n.path, key)
 	for i, element := range value.children {
-		element.path = fmt.Sprintf("%s[%d]", value.path, i)
+		if value.kind == list {
+			element.path = fmt.Sprintf("%s[%d]", value.path, i)
+		}
 	}
 	n.children = append(n.children, value)
 }

@@ -36,10 +36,21 @@ type variable struct {
 	field *field
 }
 
-// setting is a value with references, or an element of a list that has some.
+// setting is what a field is given that has references.
 type setting struct {
 	field field
-	value Value
+	slot  slot
+}
+
+// put gives the field its value. The messages around it are made only where there is one.
+func (s setting) put(r *binding) error {
+	return s.slot.put(r, func() protoreflect.Message {
+		var m protoreflect.Message = r.message
+		for _, fd := range s.field.path[:len(s.field.path)-1] {
+			m = m.Mutable(fd).Message()
+		}
+		return m
+	})
 }
 
 // boundField is a field that a variable or a setting binds.
@@ -126,35 +137,11 @@ func (r *binding) bindVariables() error {
 // that is right without it.
 func (r *binding) bindSettings() error {
 	for _, s := range r.settings {
-		text, ok, err := r.expand(s.value)
-		if err != nil {
+		if err := s.put(r); err != nil {
 			return err
 		}
-		if !ok {
-			continue // no cursor: the field stays unset
-		}
-		parsed, ok := r.parse(s, text)
-		if !ok {
-			return s.mismatch(text)
-		}
-		s.field.put(r.message, parsed)
 	}
 	return nil
-}
-
-func (r *binding) parse(s setting, text string) (protoreflect.Value, bool) {
-	if ref, ok := s.value.alone(); ok {
-		return parseReference(s.field, ref, text, r.types)
-	}
-	return s.field.parse(text, r.types)
-}
-
-// mismatch returns the error that what a setting's references stand for does not fit its field.
-func (s setting) mismatch(text string) error {
-	if s.value.refersTo(cursorReference) {
-		return &CursorError{Field: s.field.name, Expected: expected(s.field.leaf()), Value: shown(text)}
-	}
-	return mismatch(FromReference, s.value.references(), expected(s.field.leaf()), text)
 }
 
 // plainReason returns what an error of the protobuf library says behind its prefix, whose spelling varies on purpose.

@@ -2,16 +2,11 @@ package bind
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
@@ -88,7 +83,7 @@ func (b bodyReader) members(m protoreflect.Message, f field, bound []boundField,
 			return unreadable(err)
 		}
 		here := at.member(key)
-		fd := b.lookUp(m.Descriptor(), key)
+		fd := lookUpKey(m.Descriptor(), key, b.types)
 		if fd == nil {
 			if err := b.unknown(m, key, here); err != nil {
 				return err
@@ -113,30 +108,6 @@ func (b bodyReader) unknown(m protoreflect.Message, key string, at place) error 
 		return refused(FromBody, at.path, "%s has no field %q", m.Descriptor().FullName(), shown(key))
 	}
 	return b.dec.Decode(new(json.RawMessage))
-}
-
-// lookUp returns the field that a key means, an extension's among them, or nil.
-func (b bodyReader) lookUp(md protoreflect.MessageDescriptor, key string) protoreflect.FieldDescriptor {
-	if strings.HasPrefix(key, "[") && strings.HasSuffix(key, "]") {
-		return b.extension(md, protoreflect.FullName(key[1:len(key)-1]))
-	}
-	return lookUp(md, key)
-}
-
-func (b bodyReader) extension(md protoreflect.MessageDescriptor, name protoreflect.FullName) protoreflect.FieldDescriptor {
-	types := b.types
-	if types == nil {
-		types = protoregistry.GlobalTypes
-	}
-	found, err := types.FindExtensionByName(name)
-	if err != nil {
-		return nil
-	}
-	fd := found.TypeDescriptor()
-	if fd.ContainingMessage().FullName() != md.FullName() || !md.ExtensionRanges().Has(fd.Number()) {
-		return nil
-	}
-	return fd
 }
 
 // value reads the value of f, a field of m.
@@ -259,7 +230,7 @@ func (b bodyReader) leaf(m protoreflect.Message, fd protoreflect.FieldDescriptor
 		return unreadable(err)
 	}
 	scratch := dynamicpb.NewMessage(m.Descriptor())
-	err = b.unmarshal(slices.Concat([]byte("{"), key, []byte(":"), raw, []byte("}")), scratch)
+	err = unmarshalJSON(slices.Concat([]byte("{"), key, []byte(":"), raw, []byte("}")), scratch, !b.rejectUnknown, b.types)
 	switch md := fd.Message(); {
 	case err != nil && (fd.IsMap() || md != nil && isOpaque(md)):
 		return refused(FromBody, at.path, "expected %s: %s", describe(fd), jsonReason(err))
@@ -271,17 +242,6 @@ func (b bodyReader) leaf(m protoreflect.Message, fd protoreflect.FieldDescriptor
 		return true
 	})
 	return nil
-}
-
-// unmarshal is protojson's. That knows the types of google.protobuf by their names alone, and panics where a schema has a
-// type of such a name that has other fields.
-func (b bodyReader) unmarshal(text []byte, m proto.Message) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("the schema has a type of google.protobuf with fields of its own")
-		}
-	}()
-	return protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: !b.rejectUnknown, Resolver: b.types}.Unmarshal(text, m)
 }
 
 // holdsUnknownEnum reports whether an enum, or a list or map of such, has a value that is none. protojson leaves out names

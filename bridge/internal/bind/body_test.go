@@ -134,7 +134,7 @@ func TestABodyMayNotTouchWhatIsBound(t *testing.T) {
 		Body: "*", Variables: []string{"topic", "filter.inner.venue", "name"},
 		Set: []bind.Setting{
 			{Field: "after_sequence", Value: ref("last_event_id")}, {Field: "filter.open", Value: text("true")}, {Field: "since", Value: text("1970-01-01T00:00:01Z")},
-			{Field: "levels", List: []bind.Value{}},
+			{Field: "levels", List: list()},
 		},
 	})
 	in := func(text string) bind.Input {

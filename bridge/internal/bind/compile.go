@@ -50,6 +50,7 @@ type compiler struct {
 	spec     Spec
 	binder   *Binder
 	problems []Problem
+	values   int // of settings, so far
 }
 
 func (c *compiler) problem(key, hint, format string, args ...any) {
@@ -79,9 +80,7 @@ func (c *compiler) variable(name string) {
 
 // refersTo reports whether a setting has this reference.
 func (c *compiler) refersTo(ref string) bool {
-	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool {
-		return s.Value.refersTo(ref) || slices.ContainsFunc(s.List, func(v Value) bool { return v.refersTo(ref) })
-	}) || slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
+	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool { return s.refersTo(ref) }) || slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
 }
 
 // claim makes f a field that nobody else may bind, and reports where somebody has already.
@@ -93,67 +92,6 @@ func (c *compiler) claim(key string, f field, by string) {
 		}
 	}
 	c.binder.bound = append(c.binder.bound, boundField{field: f, by: by})
-}
-
-// setting adds a setting. A literal goes into the message that every request begins with.
-func (c *compiler) setting(s Setting) {
-	key := "request.set." + s.Field
-	f, err := resolve(c.message(), s.Field)
-	switch {
-	case err != nil:
-		c.problem(key, fieldsHint(err.parent), "no value can be set here: %s", err)
-		return
-	case f.leaf().IsList() && s.List == nil:
-		c.problem(key, "a list with one element is written [x]", "expected a list: %s is a repeated field", f.name)
-		return
-	case !f.leaf().IsList() && s.List != nil:
-		c.problem(key, "", "expected one value, found a list: %s is no repeated field", f.name)
-		return
-	}
-	c.claim(key, f, "request.set")
-	values := s.List
-	if values == nil {
-		values = []Value{s.Value}
-	}
-	literal := true
-	for _, v := range values {
-		literal = c.value(key, f, v) && literal
-	}
-	for _, v := range values {
-		if !literal {
-			c.binder.settings = append(c.binder.settings, setting{field: f, value: v})
-			continue
-		}
-		text, _ := v.literal()
-		if parsed, ok := f.parse(text, c.spec.Resolver); ok {
-			f.put(c.binder.literals, parsed)
-		}
-	}
-}
-
-// value checks one value of a setting, and reports whether it is a literal.
-func (c *compiler) value(key string, f field, v Value) bool {
-	if text, ok := v.literal(); ok {
-		if _, ok := f.parse(text, c.spec.Resolver); !ok {
-			c.problem(key, "", "expected %s, found %q", expected(f.leaf()), shown(text))
-		}
-		return true
-	}
-	if len(v) > 1 && f.leaf().Kind() != protoreflect.StringKind {
-		c.problem(key, "", "expected one value or one reference: only a string field takes text with references in it, "+
-			"and %s takes %s", f.name, expected(f.leaf()))
-	}
-	for _, p := range v {
-		if p.Ref != "" {
-			c.reference(key, p)
-		}
-	}
-	if ref, ok := v.alone(); ok && v[0].HasDefault {
-		if _, ok := parseReference(f, ref, v[0].Default, c.spec.Resolver); !ok {
-			c.problem(key, "", "the default of ${%s}: expected %s, found %q", ref, expected(f.leaf()), shown(v[0].Default))
-		}
-	}
-	return false
 }
 
 // reference checks a reference, and remembers what it is to.

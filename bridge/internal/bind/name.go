@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // lookUp returns the field of md that a name means, wherever a request or a configuration names one, or nil. As in
@@ -21,6 +22,25 @@ func lookUp(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDe
 		return nil
 	}
 	return fields.ByName(protoreflect.Name(name))
+}
+
+// lookUpKey returns the field that a key of a JSON object means, an extension's name in brackets among them, or nil.
+func lookUpKey(md protoreflect.MessageDescriptor, key string, types Resolver) protoreflect.FieldDescriptor {
+	if !strings.HasPrefix(key, "[") || !strings.HasSuffix(key, "]") {
+		return lookUp(md, key)
+	}
+	if types == nil {
+		types = protoregistry.GlobalTypes
+	}
+	found, err := types.FindExtensionByName(protoreflect.FullName(key[1 : len(key)-1]))
+	if err != nil {
+		return nil
+	}
+	fd := found.TypeDescriptor()
+	if fd.ContainingMessage().FullName() != md.FullName() || !md.ExtensionRanges().Has(fd.Number()) {
+		return nil
+	}
+	return fd
 }
 
 // maxSeparators is how many dots and brackets of a name are looked at for where the name of a field ends: a client chooses

@@ -17,6 +17,14 @@ func refOr(name, fallback string) bind.Value {
 	return bind.Value{{Ref: name, Default: fallback, HasDefault: true}}
 }
 
+func list(values ...bind.Value) []bind.Setting {
+	out := make([]bind.Setting, len(values))
+	for i, v := range values {
+		out[i].Value = v
+	}
+	return out
+}
+
 func cursor(id string) bind.Input { return bind.Input{LastEventID: id, HasLastEventID: true} }
 
 func TestLiterals(t *testing.T) {
@@ -28,8 +36,8 @@ func TestLiterals(t *testing.T) {
 		{Field: "window", Value: text("1.5s")},
 		{Field: "token", Value: text("YQ")},
 		{Field: "name", Value: nil}, // empty
-		{Field: "tags", List: []bind.Value{text("x"), text("y")}},
-		{Field: "levels", List: []bind.Value{}},
+		{Field: "tags", List: list(text("x"), text("y"))},
+		{Field: "levels", List: list()},
 	}})
 	const want = `{"topic":"ab","filter":{"open":true},"level":"LEVEL_LOW","pageSize":10,"window":"1.500s","token":"YQ==","name":"","tags":["x","y"]}`
 	for range 2 { // a request must not change what the next one begins with
@@ -86,7 +94,7 @@ func TestCursorInTextAndWithDefault(t *testing.T) {
 	binder := compile[*streamv1.WatchRequest](t, bind.Spec{Set: []bind.Setting{
 		{Field: "topic", Value: bind.Value{{Text: "after-"}, {Ref: "last_event_id"}, {Text: "!"}}},
 		{Field: "after_sequence", Value: refOr("last_event_id", "-1")},
-		{Field: "tags", List: []bind.Value{text("a"), ref("last_event_id"), refOr("last_event_id", "c")}},
+		{Field: "tags", List: list(text("a"), ref("last_event_id"), refOr("last_event_id", "c"))},
 	}})
 	requireJSON(t, `{"topic":"after-5!","afterSequence":"5","tags":["a","5","5"]}`, read[*streamv1.WatchRequest](t, binder, cursor("5")))
 	requireJSON(t, `{"afterSequence":"-1","tags":["a","c"]}`, read[*streamv1.WatchRequest](t, binder, bind.Input{}))

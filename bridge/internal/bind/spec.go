@@ -47,13 +47,57 @@ type Resolver interface {
 	protoregistry.ExtensionTypeResolver
 }
 
-// Setting gives one field a value.
+// Setting gives one field a value: one value, a list for a repeated field, or a mapping for a message or a map, in the form
+// of ProtoJSON. Where Members is not nil it is a mapping, where List is not nil a list.
+//
+// A mapping gives the message whole: an empty one gives an empty message. What is a cursor that the request does not have
+// is left out of it, as an element is of a list and an entry of a map.
 type Setting struct {
-	// Field is the path of the field.
-	Field string
-	// Value is for a singular field. List is for a repeated one, an element each; it is nil otherwise.
-	Value Value
-	List  []Value
+	// Field is the path of the field. In Members it is one name, of a field of the message, or the key of an entry of a map;
+	// in List it is empty.
+	Field   string
+	Value   Value
+	List    []Setting
+	Members []Setting
+	// Bare says that Value is written without quotes. Struct, Value, ListValue and Any tell 7, true and null from the text
+	// "7", "true" and "null"; for all other types it is the same, but that they have no null.
+	Bare bool
+}
+
+// isNull reports whether the setting gives null.
+func (s Setting) isNull() bool {
+	text, literal := s.Value.literal()
+	return s.Bare && literal && text == "null" && s.List == nil && s.Members == nil
+}
+
+// parts returns all values in the setting.
+func (s Setting) parts() []Value {
+	out := []Value{s.Value}
+	for _, inner := range [][]Setting{s.List, s.Members} {
+		for _, i := range inner {
+			out = append(out, i.parts()...)
+		}
+	}
+	return out
+}
+
+// refers reports whether the setting has a reference.
+func (s Setting) refers() bool {
+	return slices.ContainsFunc(s.parts(), func(v Value) bool { _, literal := v.literal(); return !literal })
+}
+
+// refersTo reports whether the setting has this reference.
+func (s Setting) refersTo(ref string) bool {
+	return slices.ContainsFunc(s.parts(), func(v Value) bool { return v.refersTo(ref) })
+}
+
+// references returns what the setting refers to, as errors show it.
+func (s Setting) references() string {
+	var all Value
+	for _, v := range s.parts() {
+		all = append(all, v...)
+	}
+	return all.references()
 }
 
 // MetadataSetting gives one metadata name a value.

@@ -2,9 +2,11 @@ package bind
 
 import (
 	"encoding/json"
+	"errors"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -81,4 +83,15 @@ func (k *wellKnownType) parse(m protoreflect.Message, text string, types Resolve
 	}
 	quoted, err := json.Marshal(text)
 	return err == nil && protojson.UnmarshalOptions{Resolver: types}.Unmarshal(quoted, m.Interface()) == nil
+}
+
+// unmarshalJSON is protojson's. That knows the types of google.protobuf by their names alone, and panics where a schema has
+// a type of such a name that has other fields.
+func unmarshalJSON(text []byte, m proto.Message, discardUnknown bool, types Resolver) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the schema has a type of google.protobuf with fields of its own")
+		}
+	}()
+	return protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: discardUnknown, Resolver: types}.Unmarshal(text, m)
 }

@@ -1,0 +1,39 @@
+package config
+
+// checkMixedCursor sees that on a shared route no setting has the cursor beside something else of the caller. Those who
+// share a stream agree in all that is sent on their behalf, but for what the cursor sets; such a setting is absent while
+// there is no cursor, and so is what the other callers are told apart by.
+func (s *sections) checkMixedCursor(r *mappedRoute) {
+	if r.Share == nil {
+		return
+	}
+	for _, section := range []string{"request", "metadata"} {
+		set := r.node.child(section).child("set")
+		if set == nil {
+			continue
+		}
+		for _, c := range set.children {
+			s.mixedCursor(c)
+		}
+	}
+}
+
+func (s *sections) mixedCursor(setting *node) {
+	hasCursor := false
+	var other *node
+	var ref string
+	setting.each(func(n *node) {
+		for _, part := range n.value {
+			switch {
+			case part.Ref == lastEventID:
+				hasCursor = true
+			case part.Ref != "" && other == nil:
+				other, ref = n, part.Ref
+			}
+		}
+	})
+	if hasCursor && other != nil {
+		s.problem(other, "give each of the two a setting of its own", "${%s} can't stand in one setting with ${%s} on a shared route: "+
+			"callers who differ in it would get one stream", ref, lastEventID)
+	}
+}
