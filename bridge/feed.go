@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -22,7 +23,8 @@ type feed struct {
 	source source
 	out    output
 
-	events int // how many the newest stream has brought
+	events int       // how many the newest stream has brought
+	since  time.Time // of its first word, zero where there was none
 }
 
 // output is where a feed's events go. Its methods are called by one goroutine.
@@ -35,7 +37,7 @@ type output interface {
 
 // stream opens a stream for request, and hands on its events until it is over. The ending is what the browser is told.
 func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *ending {
-	f.events = 0
+	f.events, f.since = 0, time.Time{}
 	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
 	if err != nil {
 		return f.rt.notOpened(err)
@@ -43,6 +45,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
 		f.rt.health.opened()
+		f.since = time.Now()
 		f.out.accepted(header)
 	}
 	for {
@@ -64,6 +67,14 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		f.events++
 		f.rest()
 	}
+}
+
+// stood is how long the newest stream has stood. A source that brings events without having accepted does not exist.
+func (f *feed) stood() time.Duration {
+	if f.since.IsZero() {
+		return 0
+	}
+	return time.Since(f.since)
 }
 
 // refusesCursor reports whether an upstream's status can mean that it does not take a cursor.

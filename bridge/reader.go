@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -50,8 +51,9 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	wait := backoff.Backoff{Policy: r.rt.reopening()}
 	for r.mayReopen(end) {
 		r.notice.interrupted(end)
-		next, ok := r.nextRequest()
-		if !ok || !wait.Next(ctx, r.events > 0) {
+		next, ok := r.nextRequest(ctx)
+		wait.Stood(r.stood())
+		if !ok || !wait.Next(ctx) {
 			break
 		}
 		r.bridge.observer.Reopened(r.rt.cfg.Name)
@@ -105,20 +107,30 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 	if !r.in.HasLastEventID || !r.resumes() || r.events > 0 || !refusesCursor(end) {
 		return end
 	}
-	lost := r.in.LastEventID
-	r.in.LastEventID, r.in.HasLastEventID = "", false
-	request, ok := r.rebind()
+	r.dropCursor(ctx)
+	request, ok := r.rebind(ctx)
 	if !ok {
 		return end
 	}
-	r.lost = lostCursor{asSent(lost), "invalid"}
-	r.tellReset(ctx)
 	return r.stream(ctx, request, r.metadata)
 }
 
-// rebind binds the request and the metadata of the next stream. It reports false where they do not fit any more.
-func (r *reader) rebind() (request []byte, ok bool) {
+// dropCursor has the next stream begin without a cursor, and tells the page that it does.
+func (r *reader) dropCursor(ctx context.Context) {
+	r.lost = lostCursor{asSent(r.in.LastEventID), "invalid"}
+	r.in.LastEventID, r.in.HasLastEventID = "", false
+	r.cursor = r.cursor[:0]
+	r.tellReset(ctx)
+}
+
+// rebind binds the request and the metadata of the next stream, without the cursor where that alone does not fit. It reports
+// false where they do not fit any more.
+func (r *reader) rebind(ctx context.Context) (request []byte, ok bool) {
 	request, md, err := r.rt.bind(r.caller, r.in)
+	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
+		r.dropCursor(ctx)
+		request, md, err = r.rt.bind(r.caller, r.in)
+	}
 	if err != nil {
 		return nil, false
 	}
@@ -143,11 +155,10 @@ func (rt *route) hides(end *ending) bool {
 	return end.retry && end.reason == byUpstream
 }
 
-// nextRequest binds the request that goes on after the last event that was sent. It reports false where the upstream's own
-// id does not fit what it is bound to.
-func (r *reader) nextRequest() (request []byte, ok bool) {
+// nextRequest binds the request that goes on after the last event that was sent.
+func (r *reader) nextRequest(ctx context.Context) (request []byte, ok bool) {
 	if len(r.cursor) > 0 {
 		r.in.LastEventID, r.in.HasLastEventID = string(r.cursor), true
 	}
-	return r.rebind()
+	return r.rebind(ctx)
 }

@@ -9,10 +9,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -69,4 +74,93 @@ func TestLogsHoldNothingOfAMessage(t *testing.T) {
 
 	tooLarge := &eventTooLargeError{size: 2, limit: 1}
 	assert.Equal(t, error(tooLarge), withoutValues(tooLarge))
+}
+
+// feeble is a source whose streams begin, bring one event and fail.
+type feeble struct {
+	stood  time.Duration // before each fails
+	opened []time.Time
+}
+
+func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (messageStream, error) {
+	f.opened = append(f.opened, time.Now())
+	return &feebleStream{ctx: ctx, stood: f.stood}, nil
+}
+
+type feebleStream struct {
+	ctx   context.Context
+	stood time.Duration
+	sent  bool
+}
+
+func (s *feebleStream) Header() (metadata.MD, bool) { return metadata.MD{}, true }
+func (s *feebleStream) Close()                      {}
+
+func (s *feebleStream) Recv() ([]byte, error) {
+	if !s.sent {
+		s.sent = true
+		return proto.Marshal(&streamv1.Event{Sequence: 1})
+	}
+	select {
+	case <-time.After(s.stood):
+	case <-s.ctx.Done():
+	}
+	return nil, status.Error(codes.Unavailable, "")
+}
+
+// TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften holds for shared streams by a test of package fanout.
+func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stood    time.Duration
+		attempts int
+		waits    []time.Duration // the last one for all that follow
+		opens    int
+	}{
+		"at once":             {0, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100},
+		"before it has stood": {4 * time.Second, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100},
+		"after it has stood":  {5 * time.Second, 0, []time.Duration{1, 1, 1, 1, 1, 1}, 100},
+		"with few attempts":   {time.Second, 3, []time.Duration{1, 2, 4}, 4},
+		"few, but it stands":  {time.Minute, 1, []time.Duration{1, 1, 1, 1}, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := &feeble{stood: tt.stood}
+				b, rt := resumableRoute(t, src)
+				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
+				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+				require.Nil(t, end)
+				for range 10_000 {
+					time.Sleep(time.Second)
+					sub.cursor().Advance(len(first(sub.cursor().Peek(nil, 1<<20))))
+					if len(src.opened) >= tt.opens {
+						break
+					}
+				}
+				sub.close()
+				require.Len(t, src.opened, tt.opens)
+				for i, seconds := range tt.waits {
+					wait := seconds * time.Second
+					assert.InDelta(t, wait, src.opened[i+1].Sub(src.opened[i])-tt.stood, float64(wait)/5, "attempt %d", i)
+				}
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// resumableRoute returns a bridge with one route, GET /watch, whose streams src opens and which can resume.
+func resumableRoute(t *testing.T, src source, opts ...Option) (*Bridge, *route) {
+	t.Helper()
+	cfg := config.NewRoute("/watch")
+	cfg.Event.ID = "sequence"
+	cfg.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Template{{Ref: "last_event_id"}}}}
+	events := Func(func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] { return nil })
+	b, err := New(t.Context(), nil, append(opts, WithRoute(cfg, events))...)
+	require.NoError(t, err)
+	rt := b.table.Load().routes[0]
+	require.NotNil(t, rt.plan, "%v", rt.problems)
+	rt.plan.source = src
+	return b, rt
 }

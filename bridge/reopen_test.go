@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -151,6 +152,83 @@ func TestACursorRefusedOnReopeningIsAReset(t *testing.T) {
 	assert.Equal(t, "7", got[0].id)
 	assert.Equal(t, event{"grpc-reset", `{"reason":"invalid","last_event_id":"7"}`, ""}, got[1])
 	assert.Equal(t, "1", got[2].id)
+}
+
+// TestACursorIsNeverTheEndOfAStream: whatever it is that does not fit or that the upstream does not take, and whenever.
+func TestACursorIsNeverTheEndOfAStream(t *testing.T) {
+	const invalid = `{"reason":"invalid","last_event_id":"`
+	bound := func(what string) []string { return []string{"event: {id: text}", what, "open_wait: 10s"} }
+	inField, inMetadata := bound(`request: {set: {after_sequence: "${last_event_id}"}}`), bound(`metadata: {set: {x-cursor: "${last_event_id}"}}`)
+	for name, tt := range map[string]struct {
+		header string
+		id     string // of the first stream's event, behind which it breaks
+		file   []string
+		want   []string // names and data of what is no event
+	}{
+		"that does not fit a field":           {"abc", "1", inField, []string{invalid + `abc"}`}},
+		"that does not fit metadata":          {"~Cg", "1", inMetadata, []string{invalid + `~Cg"}`}},
+		"that is none":                        {"~?", "1", inField, []string{invalid + `~?"}`}},
+		"that is too long":                    {strings.Repeat("1", 300), "1", inField, []string{invalid + strings.Repeat("1", 128) + `"}`}},
+		"that the upstream gave, for a field": {"", "abc", inField, []string{invalid + `abc"}`}},
+		"that the upstream gave, in metadata": {"", "\n", inMetadata, []string{invalid + `~Cg"}`}},
+	} {
+		for kind, share := range map[string][]string{"private": nil, "shared": {"share: {late_join: all}"}} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				var streams atomic.Int64
+				s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+					n := streams.Add(1)
+					if err := stream.Send(&streamv1.Event{Text: tt.id, Sequence: n}); err != nil {
+						return err
+					}
+					if tt.header == "" && n == 1 {
+						return status.Error(codes.Unavailable, "")
+					}
+					return status.Error(codes.NotFound, "the end")
+				})
+				var header []string
+				if tt.header != "" {
+					header = []string{"Last-Event-ID", tt.header}
+				}
+				f := startFront(t, s, routeFile(append(share, tt.file...)...))
+				var told []string
+				got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", header...))).all(t)
+				for _, e := range got[:len(got)-1] {
+					if e.name == "grpc-reset" {
+						told = append(told, e.data)
+					}
+				}
+				assert.Contains(t, got[len(got)-1].data, "the end")
+				if share == nil || tt.header != "" { // a shared stream that cannot go on is a new epoch
+					assert.Equal(t, tt.want, told)
+				} else {
+					assert.Len(t, told, 1)
+				}
+			})
+		}
+	}
+}
+
+func TestARefusedCursorIsToldOnce(t *testing.T) {
+	var streams atomic.Int64
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		switch n := streams.Add(1); {
+		case n == 1:
+			if err := stream.Send(&streamv1.Event{Sequence: 7}); err != nil {
+				return err
+			}
+		case r.GetAfterSequence() > 0:
+			return status.Error(codes.OutOfRange, "it is gone")
+		case n == 6:
+			return status.Error(codes.NotFound, "the end")
+		}
+		return status.Error(codes.Unavailable, "restarting")
+	})
+	f := startFront(t, s, resumable("reopen: {backoff: {base: 1ms, max: 2ms}}"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.Len(t, got, 3, "%v", got)
+	assert.Equal(t, "7", got[0].id)
+	assert.Equal(t, "grpc-reset", got[1].name)
+	assert.Contains(t, got[2].data, "the end")
 }
 
 func TestAnUpstreamThatRestartsIsReopened(t *testing.T) {

@@ -164,9 +164,10 @@ type Route struct {
 // nothing of a failure. A stream that belongs to one browser is reopened only where the route has `event.id` and binds
 // ${last_event_id}, a shared one in any case; the values are filled in for every route.
 type Reopen struct {
-	// MaxAttempts is how many attempts may fail in a row; 0, the default, is without limit.
+	// MaxAttempts is how many attempts there may be in a row; 0, the default, is without limit. A row is over when a stream has
+	// stood for as long as Max, or for 10 s where Max is longer. That it has brought events is not enough.
 	MaxAttempts int
-	// Base is the delay before the first attempt, 200 ms by default. It doubles up to Max, 10 s by default, and is
+	// Base is the delay before the first attempt of a row, 200 ms by default. It doubles up to Max, 10 s by default, and is
 	// jittered. Base is over 0, and Max is at least Base.
 	Base, Max time.Duration
 }

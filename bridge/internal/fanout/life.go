@@ -33,6 +33,7 @@ func (l *life) run(ctx context.Context) pump.End {
 		a := l.recorder.begin(ctx, l.accepted)
 		ending, aged := l.attempt(ctx, a)
 		l.accepted = l.accepted || l.recorder.accepted
+		l.wait.Stood(l.recorder.stood())
 		switch {
 		case ctx.Err() != nil:
 			return ending.End
@@ -60,7 +61,7 @@ func (l *life) mayReopen(ctx context.Context, aged bool) bool {
 	if l.stream.registry.abandon(l.stream) {
 		return false
 	}
-	return aged || l.wait.Next(ctx, l.recorder.events > 0) && !l.stream.registry.abandon(l.stream)
+	return aged || l.wait.Next(ctx) && !l.stream.registry.abandon(l.stream)
 }
 
 // errAged ends an upstream stream that is old enough.

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -17,10 +18,11 @@ type recorder struct {
 	ctx    context.Context // of the stream
 
 	// Of the attempt that is made now.
-	cursorSent bool  // it goes on after the cursor
-	accepted   bool  // the upstream has
-	events     int   // how many it has brought
-	err        error // of the log, where it could not begin an epoch
+	cursorSent bool      // it goes on after the cursor
+	accepted   bool      // the upstream has
+	since      time.Time // when it did
+	events     int       // how many it has brought
+	err        error     // of the log, where it could not begin an epoch
 }
 
 var _ Sink = (*recorder)(nil)
@@ -63,6 +65,14 @@ func (c cursor) decoded() (value string, ok bool) {
 	return value, err == nil
 }
 
+// stood is how long the upstream stream of the attempt has stood.
+func (r *recorder) stood() time.Duration {
+	if !r.accepted {
+		return 0
+	}
+	return time.Since(r.since)
+}
+
 // refused drops the cursor, which the upstream does not take.
 func (r *recorder) refused() {
 	r.stream.refuse(r.cursor.id)
@@ -74,7 +84,7 @@ func (r *recorder) Accepted(header any) {
 	if r.accepted {
 		return
 	}
-	r.accepted = true
+	r.accepted, r.since = true, time.Now()
 	if r.next.Epoch == "" || !r.cursorSent { // else it goes on where the log ends
 		next := replay.Position{Epoch: newEpoch()}
 		if r.err = r.stream.log.Begin(r.ctx, next.Epoch, r.cursor.id); r.err == nil {

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -182,6 +183,56 @@ func TestAttemptsAreSpacedAndCounted(t *testing.T) {
 	})
 }
 
+// TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften: one that was asked every Base for ever would not recover.
+func TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stood time.Duration
+		waits []time.Duration
+	}{
+		"at once":                 {0, []time.Duration{1, 2, 4, 5, 5, 5}},
+		"before it has stood":     {5*time.Second - time.Millisecond, []time.Duration{1, 2, 4, 5, 5, 5}},
+		"after it has stood":      {5 * time.Second, []time.Duration{1, 1, 1, 1}},
+		"after it has long stood": {time.Hour, []time.Duration{1, 1, 1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fanout.Settings{HasID: true, Resumes: true, Backoff: backoff.Policy{Base: time.Second, Max: 5 * time.Second}}
+			inWorld(t, s, func(w *world) {
+				_, up := w.live()
+				for i, seconds := range tt.waits {
+					require.NoError(t, up.send(fmt.Sprintf("a#%d", i)))
+					after(tt.stood)
+					up.end(fanout.Broken, "unavailable")
+					began := time.Now()
+					up = w.newest()
+					wait := seconds * time.Second
+					assert.InDelta(t, wait, time.Since(began), float64(wait)/5+float64(100*time.Millisecond), "attempt %d", i)
+				}
+			})
+		})
+	}
+}
+
+func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
+	s := fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 2}}
+	inWorld(t, s, func(w *world) {
+		_, up := w.live()
+		for range 2 {
+			require.NoError(t, up.send("a#1"))
+			up.end(fanout.Broken, "unavailable")
+			up = w.newest()
+		}
+		require.NoError(t, up.send("b#2"))
+		after(time.Hour)
+		up = w.upstream.next()
+		require.NotNil(t, up, "it was old")
+		require.NoError(t, up.send("c#3"))
+		up.end(fanout.Broken, "unavailable")
+		began := time.Now()
+		require.NotNil(t, w.newest(), "the attempts before are none of this row")
+		assert.Less(t, time.Since(began), 2*time.Second)
+	})
+}
+
 func TestAnUpstreamStreamIsReopenedWhenItIsOld(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour}, func(w *world) {
 		c, up := w.live()
@@ -244,7 +295,8 @@ func TestSubscribersAreToldThatTheUpstreamIsGone(t *testing.T) {
 }
 
 func TestAShortGapIsNotWorthAWord(t *testing.T) {
-	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
+	s := fanout.Settings{HasID: true, Resumes: true, Backoff: backoff.Policy{Base: 100 * time.Millisecond, Max: 800 * time.Millisecond}}
+	inWorld(t, s, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
 		for range 100 {
