@@ -16,12 +16,7 @@ import (
 // status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
 // rt is nil where no route matched.
 func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending) {
-	name := ""
-	if rt != nil {
-		name = rt.cfg.Name
-	}
-	b.observer.Refused(name, string(end.reason), end.code)
-	b.log.Debug("request refused", "route", name, "code", ruleOf(end.code).name, "reason", end.reason)
+	b.tellRefused(rt, end)
 	if end.turnsAway() && c.r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
 	}
@@ -40,7 +35,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 // then.
 func (e *ending) turnsAway() bool {
 	switch e.reason {
-	case byLimit, byDrain, byRoute:
+	case ReasonLimit, ReasonDrain, ReasonRoute:
 		return true
 	}
 	return false
@@ -49,9 +44,19 @@ func (e *ending) turnsAway() bool {
 // clientLeft is the answer for a client whose side of the connection has ended before its stream opened. One that only closed
 // what it sends with reads it: from here that looks the same.
 func clientLeft() *ending {
-	end := refuse(codes.Canceled, byRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
+	end := refuse(codes.Canceled, ReasonRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
 	end.retry = false
 	return end
+}
+
+// tellRefused tells the operator of a request that got no stream. rt is nil where no route matched.
+func (b *Bridge) tellRefused(rt *route, end *ending) {
+	name := ""
+	if rt != nil {
+		name = rt.cfg.Name
+	}
+	b.observer.Refused(name, end.reason, end.code)
+	b.log.Debug("request refused", "route", name, "code", ruleOf(end.code).name, "reason", end.reason)
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {

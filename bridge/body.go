@@ -43,7 +43,7 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duratio
 	deadline := http.NewResponseController(w)
 	if err := deadline.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		b.log.Warn("a body cannot be read within a time", "error", err)
-		return nil, refuse(codes.Internal, byRequest, "the server cannot read bodies")
+		return nil, refuse(codes.Internal, ReasonRequest, "the server cannot read bodies")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, int64(b.cfg.Server.RequestBytes)))
 	var tooLarge *http.MaxBytesError
@@ -54,7 +54,7 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duratio
 		return nil, notAStream(http.StatusBadRequest, codes.InvalidArgument, "the body did not arrive whole, or not in time")
 	}
 	if err := deadline.SetReadDeadline(time.Time{}); err != nil {
-		return nil, refuse(codes.Unavailable, byRequest, "the connection broke")
+		return nil, refuse(codes.Unavailable, ReasonRequest, "the connection broke")
 	}
 	return body, nil
 }

@@ -65,6 +65,9 @@ event: grpc-status
 data: {"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}
 id: grpc-end
 
+event: grpc-end
+data: {}
+
 `, text)
 }
 

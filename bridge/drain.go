@@ -35,7 +35,7 @@ func (d *drain) enter(limit int) *ending {
 	case d.shut || !d.by.IsZero():
 		return shuttingDown()
 	case limit > 0 && d.open >= limit:
-		return refuse(codes.ResourceExhausted, byLimit, "too many streams are open")
+		return refuse(codes.ResourceExhausted, ReasonLimit, "too many streams are open")
 	}
 	d.open++
 	d.arriving.Add(1)

@@ -17,26 +17,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// reason says who ended a stream.
-type reason string
-
-const (
-	byUpstream reason = "upstream" // the server's own status
-	byRequest  reason = "request"  // the request does not fit the route
-	byRoute    reason = "route"    // the route is out of order
-	byDrain    reason = "drain"    // the bridge shuts down
-	byMaxAge   reason = "max_age"  // the connection is old enough
-	byLimit    reason = "limit"    // there is no room
-	byMessage  reason = "message"  // a message that the bridge cannot pass on
-	bySlow     reason = "slow"     // the client is too far behind
-)
-
 // ending is why a stream is over, or why there is none: what grpc-status tells the browser.
 type ending struct {
 	code    codes.Code
 	message string
 	details []*anypb.Any
-	reason  reason
+	reason  Reason
 	retry   bool
 	http    int // the status for who can still get one
 	// cause is what the operator should read in the log, nil where there is nothing to do.
@@ -46,14 +32,14 @@ type ending struct {
 }
 
 // refuse returns the ending of a stream that the bridge itself ends, by the table.
-func refuse(code codes.Code, by reason, message string) *ending {
+func refuse(code codes.Code, by Reason, message string) *ending {
 	r := ruleOf(code)
 	return &ending{code: code, message: message, reason: by, retry: r.retry, http: r.http}
 }
 
 // notAStream returns the answer for an address or a method that has no stream.
 func notAStream(httpStatus int, code codes.Code, message string) *ending {
-	return &ending{code: code, message: message, reason: byRequest, http: httpStatus, noStream: true}
+	return &ending{code: code, message: message, reason: ReasonRequest, http: httpStatus, noStream: true}
 }
 
 // unbound returns the ending for a request that cannot be bound.
@@ -62,12 +48,12 @@ func unbound(err error) *ending {
 	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingCredential {
 		code = codes.Unauthenticated
 	}
-	return refuse(code, byRequest, err.Error())
+	return refuse(code, ReasonRequest, err.Error())
 }
 
 // shuttingDown returns the ending of every stream that the end of the bridge itself cuts short.
 func shuttingDown() *ending {
-	return refuse(codes.Unavailable, byDrain, "the bridge is shutting down")
+	return refuse(codes.Unavailable, ReasonDrain, "the bridge is shutting down")
 }
 
 // upstreamEnded returns the ending that the upstream's status means on this route.
@@ -81,7 +67,7 @@ func (rt *route) upstreamEnded(st *status.Status) *ending {
 		code:    code,
 		message: cutMessage(st.Message()),
 		details: cutDetails(st.Proto().GetDetails()),
-		reason:  byUpstream,
+		reason:  ReasonUpstream,
 		retry:   r.retry,
 		http:    r.http,
 	}
@@ -148,7 +134,7 @@ func unfit(err error) *ending {
 	case errors.Is(err, errMessageTooLarge):
 		message = errMessageTooLarge.Error()
 	}
-	end := refuse(codes.DataLoss, byMessage, message)
+	end := refuse(codes.DataLoss, ReasonMessage, message)
 	end.cause = err
 	return end
 }
@@ -166,7 +152,7 @@ type statusJSON struct {
 	Message string            `json:"message"`
 	Details []json.RawMessage `json:"details,omitempty"`
 	Retry   bool              `json:"retry"`
-	Reason  reason            `json:"reason"`
+	Reason  Reason            `json:"reason"`
 }
 
 // json renders the ending on one line. Details whose type the resolver does not know keep their bytes, base64-encoded.
@@ -211,14 +197,16 @@ func detailJSON(detail *anypb.Any, types transcode.Resolver) (out []byte, err er
 	return protojson.MarshalOptions{Resolver: types}.Marshal(detail)
 }
 
-// frame renders the ending as the last event of a stream. Where the browser should stop, its id makes the reconnect that
-// follows by itself answerable with 204, which closes an EventSource for good.
+// frame renders the ending as the last event of a stream. Where the browser should stop, the event's id makes the reconnect
+// that follows by itself answerable with 204, which closes an EventSource for good. An event grpc-end follows there, for pages
+// that close by the name of an event: grpc-status comes at every end.
 func (e *ending) frame(types transcode.Resolver) []byte {
 	ev := sse.Event{Name: sse.StatusName(), Data: e.json(types)}
-	if !e.retry {
-		ev.ID = sse.End()
+	if e.retry {
+		return sse.AppendFrame(nil, ev)
 	}
-	return sse.AppendFrame(nil, ev)
+	ev.ID = sse.End()
+	return sse.AppendFrame(sse.AppendFrame(nil, ev), sse.Event{Name: sse.EndName(), Data: []byte("{}")})
 }
 
 // statusOf returns the gRPC status that err stands for.

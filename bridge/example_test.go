@@ -92,6 +92,8 @@ func ExampleFunc() {
 	// event: grpc-status
 	// data: {"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}
 	// id: grpc-end
+	// event: grpc-end
+	// data: {}
 }
 
 // Plain Go values become JSON; the route names their fields as the JSON does.
@@ -119,6 +121,8 @@ func ExampleFunc_json() {
 	// event: grpc-status
 	// data: {"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}
 	// id: grpc-end
+	// event: grpc-end
+	// data: {}
 }
 
 func ExampleRPC() {
@@ -147,6 +151,8 @@ func ExampleRPC() {
 	// event: grpc-status
 	// data: {"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}
 	// id: grpc-end
+	// event: grpc-end
+	// data: {}
 }
 
 func ExampleWithService() {
@@ -161,6 +167,8 @@ func ExampleWithService() {
 	// event: grpc-status
 	// data: {"code":0,"status":"OK","message":"","retry":false,"reason":"upstream"}
 	// id: grpc-end
+	// event: grpc-end
+	// data: {}
 }
 
 // What is wrong with a route is said at start, all at once.

@@ -81,7 +81,7 @@ func (f *feed) stood() time.Duration {
 func refusesCursor(e *ending) bool {
 	switch e.code {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return e.reason == byUpstream
+		return e.reason == ReasonUpstream
 	}
 	return false
 }

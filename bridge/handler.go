@@ -68,18 +68,22 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()
 	rt := s.rt
 	opened, end := opening(c.r.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
 	switch {
-	case !opened:
+	case !opened, end != nil && end.reason == ReasonGone:
 		s.leave()
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
 		answerHTTP(w, rt, c, clientLeft())
 		return
-	case end != nil && end.code != codes.OK && rt.wantsHTTPStatus(c):
+	case end == nil || end.code == codes.OK:
+		b.observer.StreamOpened(rt.cfg.Name)
+	case rt.wantsHTTPStatus(c):
 		s.leave()
 		b.answer(w, rt, c, end)
 		return
+	default: // the event says the same, behind what the stream has told before
+		s.refused = true
+		b.tellRefused(rt, end)
 	}
 	rt.expose(w.Header(), s.sub.header())
-	b.observer.StreamOpened(rt.cfg.Name)
 	writeStreamHeader(w, c, end)
 	settings := rt.settings(b, c)
 	if c.form.Chunked {
@@ -126,13 +130,12 @@ func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// writeTrailer says how a stream ended to whoever reads a format that has no room for it. last is nil where it was the bridge
-// that ended it.
+// writeTrailer says how a stream ended, in a format that has no room for it. last is nil where the connection broke.
 func writeTrailer(w http.ResponseWriter, last *pump.End) {
-	end := refuse(codes.Unavailable, byDrain, "the bridge ended the connection")
-	if last != nil {
-		end = endingOf(last)
+	if last == nil {
+		return
 	}
+	end := endingOf(last)
 	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.code)))
 	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
 }

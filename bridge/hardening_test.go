@@ -55,7 +55,7 @@ func TestNothingInAMessageInjectsALine(t *testing.T) {
 	assert.NotContains(t, string(body), "\r")
 	assert.NotContains(t, string(body), "\x00")
 	blocks := strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n")
-	require.Len(t, blocks, len(texts)+1, "one block for each message, and the end")
+	require.Len(t, blocks, len(texts)+2, "one block for each message, and two at the end")
 	for i, block := range blocks[:len(texts)] {
 		var data struct{ Text string }
 		fields := map[string]string{}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -193,18 +194,36 @@ type event struct{ name, data, id string }
 
 // reader reads the events of a response, and keeps its text.
 type reader struct {
+	body  io.Closer
 	lines *bufio.Reader
 	text  strings.Builder
 }
 
-func newReader(resp *http.Response) *reader { return &reader{lines: bufio.NewReader(resp.Body)} }
+func newReader(resp *http.Response) *reader {
+	return &reader{body: resp.Body, lines: bufio.NewReader(resp.Body)}
+}
 
-// next returns the next event, or the error that ended the stream.
+// silence is how long a reader waits for an event, before it takes the stream for one that hangs.
+const silence = 2 * patience
+
+// next returns the next event, or the error that ended the stream: io.EOF only behind a whole block.
 func (r *reader) next() (event, error) {
+	timer := time.AfterFunc(silence, func() { _ = r.body.Close() })
+	e, err := r.block()
+	if !timer.Stop() {
+		return event{}, fmt.Errorf("no event within %s", silence)
+	}
+	return e, err
+}
+
+func (r *reader) block() (event, error) {
 	var e event
 	for {
 		line, err := r.lines.ReadString('\n')
 		r.text.WriteString(line)
+		if err == io.EOF && (line != "" || e != event{}) {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			return e, err
 		}
@@ -223,16 +242,26 @@ func (r *reader) next() (event, error) {
 	}
 }
 
-// all returns every event up to the end of the stream.
+// all returns every event up to the end of the stream, which is in good order. The event grpc-end is none of them: it stands
+// behind each grpc-status that says that the stream is over, and nowhere else.
 func (r *reader) all(t *testing.T) []event {
 	t.Helper()
 	var out []event
+	over, told := false, false
 	for {
 		e, err := r.next()
 		if err != nil {
-			require.ErrorContains(t, err, "EOF")
+			require.Equal(t, io.EOF, err, "after %q", out)
+			require.Equal(t, over, told, "grpc-end stands behind a final grpc-status: %q", out)
 			return out
 		}
+		require.False(t, told, "nothing stands behind grpc-end: %v", e)
+		if told = e.name == "grpc-end"; told {
+			require.Equal(t, event{name: "grpc-end", data: "{}"}, e)
+			require.True(t, over, "grpc-end stands behind a final grpc-status: %q", out)
+			continue
+		}
+		over = e.name == "grpc-status" && e.id == "grpc-end"
 		out = append(out, e)
 	}
 }

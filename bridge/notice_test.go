@@ -38,9 +38,9 @@ func TestNoticeTellsOfAGapThatLasts(t *testing.T) {
 				n := &notice{queue: q}
 				n.flowing()
 				for _, gap := range tt.gaps {
-					n.interrupted(refuse(codes.Unavailable, byUpstream, ""))
+					n.interrupted(refuse(codes.Unavailable, ReasonUpstream, ""))
 					time.Sleep(gap / 2)
-					n.interrupted(refuse(codes.Internal, byUpstream, "")) // another attempt fails: the same gap
+					n.interrupted(refuse(codes.Internal, ReasonUpstream, "")) // another attempt fails: the same gap
 					time.Sleep(gap / 2)
 					n.flowing()
 				}
@@ -54,7 +54,7 @@ func TestNoticeIsSilentOnceStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := pump.NewQueue(1)
 		n := &notice{queue: q}
-		n.interrupted(refuse(codes.Unavailable, byUpstream, ""))
+		n.interrupted(refuse(codes.Unavailable, ReasonUpstream, ""))
 		n.stop()
 		time.Sleep(time.Minute)
 		assert.Empty(t, taken(q))

@@ -11,13 +11,16 @@ import (
 // nothing that a browser sends is among the arguments. Embed [NopObserver], so that a method which is added later does
 // nothing.
 type Observer interface {
-	// StreamOpened is called when a caller's response begins.
+	// StreamOpened is called when a caller's stream begins: with the upstream's first word, or when the route's `open_wait`
+	// has passed without one. A stream that ends with OK and without events has begun too.
 	StreamOpened(route string)
 	// StreamEnded is called once for each StreamOpened.
 	StreamEnded(route string, s StreamStats)
-	// Refused is called for a request that got no stream of its own. The route is "" where none matched; the reason is the
-	// one that the status tells: "request", "route", "drain", "limit" or "upstream".
-	Refused(route, reason string, code codes.Code)
+	// Refused is called for a request that got no stream: the bridge turned it away, or the upstream's first word was an error.
+	// It makes no difference whether the caller learns it as an HTTP status or, as an EventSource does, as an event. The route
+	// is "" where none matched. A caller that leaves before it has an answer is neither refused nor opened, nor is a HEAD request
+	// that is answered as a stream would be.
+	Refused(route string, reason Reason, code codes.Code)
 	// IDLeftOut is called for an event whose id cannot travel: it is over 128 bytes as sent.
 	IDLeftOut(route string)
 	// Reopened is called when the bridge opens an upstream stream again behind the backs of those who listen to it.
@@ -31,12 +34,17 @@ type Observer interface {
 
 // StreamStats is what a stream was.
 type StreamStats struct {
-	// Reason is who ended it: that of the status, or "gone" where the client left, or "slow" where it took nothing for
-	// `write_timeout` or its connection broke.
-	Reason string
+	// Reason is who ended it: that of the status, or [ReasonGone] where the client left, or [ReasonSlow] where it took nothing
+	// for `write_timeout` or its connection broke.
+	Reason Reason
+	// Code is that of the status, OK where the upstream ended in good order; CANCELLED with [ReasonGone], and RESOURCE_EXHAUSTED
+	// with [ReasonSlow].
+	Code   codes.Code
 	Events int
-	Bytes  int64 // of the body as it was written, compressed where it is
-	// Duration is measured from the request to the last write.
+	// Bytes are those of the body as it was written: compressed where it is, and on a parked connection with the framing of its
+	// chunks.
+	Bytes int64
+	// Duration is measured from the request to the end of the last write.
 	Duration time.Duration
 }
 
@@ -52,7 +60,7 @@ func (NopObserver) StreamOpened(string) {}
 func (NopObserver) StreamEnded(string, StreamStats) {}
 
 // Refused implements [Observer].
-func (NopObserver) Refused(string, string, codes.Code) {}
+func (NopObserver) Refused(string, Reason, codes.Code) {}
 
 // IDLeftOut implements [Observer].
 func (NopObserver) IDLeftOut(string) {}

@@ -33,13 +33,13 @@ func (l *ledger) note(words ...string) {
 
 func (l *ledger) StreamOpened(route string) { l.note("opened", route) }
 func (l *ledger) StreamEnded(route string, s bridge.StreamStats) {
-	l.note("ended", route, s.Reason)
+	l.note("ended", route, string(s.Reason), s.Code.String())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = append(l.ended, s)
 }
-func (l *ledger) Refused(route, reason string, code codes.Code) {
-	l.note("refused", route, reason, code.String())
+func (l *ledger) Refused(route string, reason bridge.Reason, code codes.Code) {
+	l.note("refused", route, string(reason), code.String())
 }
 func (l *ledger) IDLeftOut(route string) { l.note("id left out", route) }
 func (l *ledger) Reopened(route string)  { l.note("reopened", route) }
@@ -83,11 +83,11 @@ func TestTheObserverIsTold(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	assert.ElementsMatch(t, []string{ // streams that follow each other, and the reader and the writer of one, do not wait
-		"opened news", "reopened news", "ended news upstream",
-		"opened news", "ended news upstream", "refused news upstream NotFound",
+		"opened news", "reopened news", "ended news upstream OK",
+		"refused news upstream NotFound", "refused news upstream NotFound", // the same for an EventSource and for curl
 		"refused  request NotFound",
-		"id left out long", "opened long", "ended long upstream",
-		"id left out shared", "opened shared", "ended shared upstream",
+		"id left out long", "opened long", "ended long upstream OK",
+		"id left out shared", "opened shared", "ended shared upstream OK",
 	}, l.lines)
 	assert.True(t, slices.ContainsFunc(l.ended, func(s bridge.StreamStats) bool {
 		return s.Events == 2 && s.Bytes > 0 && s.Duration > 0

@@ -62,6 +62,8 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	switch {
 	case end.code == codes.Canceled && r.bridge.ctx.Err() != nil:
 		return shuttingDown()
+	case errors.Is(ctx.Err(), context.Canceled):
+		return refuse(codes.Canceled, ReasonGone, "the client has left")
 	case r.begun || ctx.Err() != nil: // a client that leaves a silent upstream has not seen it fail
 	default:
 		r.judge(end)
@@ -150,9 +152,9 @@ func (r *reader) mayReopen(end *ending) bool {
 // hides reports whether an end is one that the bridge may hide by opening the upstream again.
 func (rt *route) hides(end *ending) bool {
 	if end.code == codes.OK {
-		return rt.cfg.OnEnd == onEndReopen && end.reason == byUpstream
+		return rt.cfg.OnEnd == onEndReopen && end.reason == ReasonUpstream
 	}
-	return end.retry && end.reason == byUpstream
+	return end.retry && end.reason == ReasonUpstream
 }
 
 // nextRequest binds the request that goes on after the last event that was sent.

@@ -51,7 +51,7 @@ func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
 		SendBuffer:   int(rt.cfg.SendBuffer),
 
 		MaxAge:   rt.cfg.MaxAge,
-		AgeEnd:   rt.last(c.final(), refuse(codes.Unavailable, byMaxAge, "the connection reached its maximum age")),
+		AgeEnd:   rt.last(c.final(), refuse(codes.Unavailable, ReasonMaxAge, "the connection reached its maximum age")),
 		Drain:    b.drain.begun,
 		DrainBy:  b.drain.deadline,
 		DrainEnd: rt.last(c.final(), shuttingDown()),

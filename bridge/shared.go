@@ -31,7 +31,7 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
-		return nil, refuse(codes.ResourceExhausted, byLimit, "too many different streams are shared")
+		return nil, refuse(codes.ResourceExhausted, ReasonLimit, "too many different streams are shared")
 	case err != nil:
 		return nil, shuttingDown()
 	}
@@ -89,7 +89,7 @@ func (rt *route) sharing() fanout.Settings {
 		HasID:    rt.plan.id != nil,
 		Resumes:  rt.plan.binder.UsesCursor(),
 		Notices:  notices{},
-		Slow:     rt.render(refuse(codes.ResourceExhausted, bySlow, "the client is too slow")),
+		Slow:     rt.render(refuse(codes.ResourceExhausted, ReasonSlow, "the client is too slow")),
 	}
 }
 
@@ -195,9 +195,9 @@ func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *endi
 		end = shuttingDown()
 	case a.HasCursor && u.events == 0 && refusesCursor(end):
 		fate = fanout.Refused
-	case u.rt.hides(end), end.retry && end.reason == byLimit:
+	case u.rt.hides(end), end.retry && end.reason == ReasonLimit:
 		fate = fanout.Broken
-	case a.Reopening && u.events == 0 && end.reason == byUpstream && end.code != codes.OK:
+	case a.Reopening && u.events == 0 && end.reason == ReasonUpstream && end.code != codes.OK:
 		end = end.comeBack()
 	}
 	return fanout.Ending{Fate: fate, End: u.rt.render(end)}

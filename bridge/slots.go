@@ -31,7 +31,7 @@ func (b *Bridge) slots(u *config.Upstream) upstream.Observe {
 // notOpened returns the ending for a stream that could not be opened.
 func (rt *route) notOpened(err error) *ending {
 	if errors.Is(err, upstream.ErrNoSlot) {
-		end := refuse(codes.Unavailable, byLimit, "the upstream has no room for another stream")
+		end := refuse(codes.Unavailable, ReasonLimit, "the upstream has no room for another stream")
 		end.cause = err
 		return end
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -15,6 +17,8 @@ type stay struct {
 	rt     *route
 	sub    subscription
 	began  time.Time
+	// refused says that the observer was told that the caller has no stream: its end is all that it gets.
+	refused bool
 }
 
 // leave gives up the place without a word.
@@ -25,6 +29,7 @@ func (s *stay) leave() {
 
 // over ends the stay, once, and says how it went. A drain is over when the last one was told of.
 func (s *stay) over(out pump.Outcome) {
+	duration := time.Since(s.began) // closing may wait
 	s.sub.close()
 	defer s.bridge.drain.leave()
 	b, route := s.bridge, s.rt.cfg.Name
@@ -32,8 +37,28 @@ func (s *stay) over(out pump.Outcome) {
 		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
 			"route", route)
 	}
-	duration := time.Since(s.began)
-	b.observer.StreamEnded(route, StreamStats{Reason: out.Reason, Events: out.Events, Bytes: out.Bytes, Duration: duration})
-	b.log.Debug("stream ended", "route", route, "reason", out.Reason, "events", out.Events, "bytes", out.Bytes,
-		"duration", duration, "error", out.Err)
+	if s.refused {
+		return
+	}
+	code := codeOf(out)
+	b.observer.StreamEnded(route, StreamStats{
+		Reason: Reason(out.Reason), Code: code, Events: out.Events, Bytes: out.Bytes, Duration: duration,
+	})
+	about := []any{"route", route, "reason", out.Reason, "code", ruleOf(code).name, "events", out.Events, "bytes", out.Bytes,
+		"duration", duration}
+	if out.Err != nil {
+		about = append(about, "error", out.Err)
+	}
+	b.log.Debug("stream ended", about...)
+}
+
+// codeOf returns the code that a stream ended with. A caller that was told none had left, or took nothing.
+func codeOf(out pump.Outcome) codes.Code {
+	switch {
+	case out.End != nil:
+		return endingOf(out.End).code
+	case out.Reason == pump.Gone:
+		return codes.Canceled
+	}
+	return codes.ResourceExhausted
 }

@@ -22,6 +22,9 @@ type Name struct{ text string }
 // StatusName returns "grpc-status", the name of the event that ends a stream.
 func StatusName() Name { return Name{"grpc-status"} }
 
+// EndName returns "grpc-end", the name of the event behind a grpc-status after which the browser should not come back.
+func EndName() Name { return Name{"grpc-end"} }
+
 // ResetName returns "grpc-reset", the name of the event that says that a stream did not resume where the browser was.
 func ResetName() Name { return Name{"grpc-reset"} }
 

@@ -249,7 +249,7 @@ func TestAStreamEndsInGoodOrder(t *testing.T) {
 				c := start(t, newClient(), &head{tape: new(tape)}, s)
 				out := c.outcome()
 				assert.Equal(t, tt.reason, out.Reason)
-				assert.Nil(t, out.End, "it is not the cursor's")
+				assert.NotNil(t, out.End)
 				last := c.seen()[len(c.seen())-1]
 				assert.GreaterOrEqual(t, last.at, tt.from)
 				assert.LessOrEqual(t, last.at, tt.to)

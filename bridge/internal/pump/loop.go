@@ -259,9 +259,7 @@ func (l *loop) write(p *parked) bool {
 	l.batch.settle(p, n)
 	if p.stage == last && p.rest == nil {
 		out := p.outcome(p.end.Reason, nil)
-		if p.end != &p.s.AgeEnd && p.end != &p.s.DrainEnd {
-			out.End = p.end
-		}
+		out.End = p.end
 		l.finish(p, out, gracefully)
 		return false
 	}

@@ -9,7 +9,7 @@ import (
 // Outcome is how a subscriber's stream went.
 type Outcome struct {
 	Reason string // the end's reason, or [Gone], or [Slow]
-	End    *End   // the cursor's end, nil where something else ended the stream
+	End    *End   // the one that the subscriber was told, nil where it was told none
 	Events int    // how many events were written
 	Bytes  int64  // of the body, as they were written
 	Err    error  // of the write that failed, nil where none did
@@ -122,10 +122,7 @@ func (p *pump) finish(e *End, alone bool) (over bool) {
 	p.pieces = append(p.pieces, p.s.closing(nil, *e, alone))
 	p.own++
 	if p.write() {
-		p.out.Reason = e.Reason
-		if e == p.end {
-			p.out.End = e
-		}
+		p.out.Reason, p.out.End = e.Reason, e
 	}
 	return true
 }
