@@ -84,17 +84,41 @@ func TestBodiesThatAreRefused(t *testing.T) {
 }
 
 func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {
-	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		return untilCancelled(nil, stream)
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	overEveryTransport(t, func(t *testing.T) *front {
+		return startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 50ms"))
+	}, func(t *testing.T, _ *front, client *http.Client, url string) {
+		resp := do(t, client, post(t, url+"/watch/x", `{"count":1}`))
+		beats := make([]byte, len(":\n:\n:\n"))
+		_, err := io.ReadFull(resp.Body, beats)
+		require.NoError(t, err)
+		assert.Equal(t, ":\n:\n:\n", string(beats))
+		require.NoError(t, resp.Body.Close())
+		s.requireStreams(t, 0)
 	})
-	f := startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 50ms"))
-	resp := do(t, clients(t)["HTTP1"], post(t, f.url+"/watch/x", `{"count":1}`))
-	beats := make([]byte, len(":\n:\n:\n"))
-	_, err := io.ReadFull(resp.Body, beats)
-	require.NoError(t, err)
-	assert.Equal(t, ":\n:\n:\n", string(beats))
-	require.NoError(t, resp.Body.Close())
-	s.requireStreams(t, 0)
+}
+
+func TestARefusedBodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel() // it waits
+	s := startServer(t, "127.0.0.1:0", echo)
+	f := startFront(t, s, routeFile(`methods: [GET, POST]`, `body: "*"`))
+	for name, head := range map[string]string{
+		"a wrong type":      "POST /watch/x HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100",
+		"a foreign origin":  "POST /watch/x HTTP/1.1\r\nHost: x\r\nOrigin: http://y\r\nContent-Length: 100",
+		"an encoded length": "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits until the time for a refused body is over
+			conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			_, err = io.WriteString(conn, head+"\r\n\r\n")
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(3*patience)))
+			_, err = io.ReadAll(conn)
+			require.NoError(t, err, "the connection is closed, not held for a body that never comes")
+		})
+	}
 }
 
 func TestAPostWhoseBodyNeverEnds(t *testing.T) {

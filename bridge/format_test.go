@@ -62,3 +62,39 @@ func TestAStreamThatEndsWithoutEvents(t *testing.T) {
 	require.Len(t, got, 1, "who is no EventSource gets the same events")
 	assert.Equal(t, "grpc-status", got[0].name)
 }
+
+func TestWhoIsNoEventSourceGetsPlainText(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(3, nil))
+	overEveryTransport(t, func(t *testing.T) *front { return startFront(t, s, routeFile()) },
+		func(t *testing.T, _ *front, client *http.Client, url string) {
+			for name, tt := range map[string]struct{ accept, offered, want string }{
+				"curl --compressed":   {"*/*", "deflate, gzip, br, zstd", ""},
+				"ndjson":              {"application/x-ndjson", "gzip, deflate, br, zstd", ""},
+				"a browser":           {"text/event-stream", "gzip, deflate, br, zstd", "gzip"},
+				"Go":                  {"text/event-stream", "gzip", ""},
+				"one that takes zstd": {"text/event-stream", "zstd", "zstd"},
+				"one without":         {"text/event-stream", "", ""},
+			} {
+				resp := do(t, client, eventSource(t.Context(), t, url+"/watch/x", "Accept", tt.accept, "Accept-Encoding", tt.offered))
+				assert.Equal(t, tt.want, resp.Header.Get("Content-Encoding"), name)
+				body, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err, name)
+				if tt.want == "" {
+					assert.Contains(t, string(body), "event 3", name)
+				}
+			}
+		})
+}
+
+// TestGosOwnClientReadsToACleanEnd leaves the client as Go makes it: it offers gzip by itself, and decodes it.
+func TestGosOwnClientReadsToACleanEnd(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(3, nil))
+	f := startFront(t, s, routeFile())
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	resp := do(t, &http.Client{Transport: transport}, eventSource(t.Context(), t, f.url+"/watch/x"))
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(body), "event 3")
+	assert.Contains(t, string(body), "grpc-end")
+}

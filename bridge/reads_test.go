@@ -78,3 +78,21 @@ func TestAStreamThatIsOpenedAgainKeepsTheHeadersThatItNeeds(t *testing.T) {
 		})
 	}
 }
+
+func TestTheTraceContextIsSentOnce(t *testing.T) {
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	got := make(chan []string, 1)
+	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		md := incoming(stream.Context())
+		got <- append(md.Get("traceparent"), md.Get("tracestate")...)
+		return nil
+	})
+	for name, file := range map[string]string{
+		"by itself": "", "forwarded too": "metadata: {forward: [traceparent, tracestate]}",
+	} {
+		f := startFront(t, s, routeFile(file))
+		r := eventSource(t.Context(), t, f.url+"/watch/x", "Traceparent", parent, "Tracestate", "a=b")
+		require.Len(t, newReader(do(t, clients(t)["HTTP1"], r)).all(t), 1)
+		assert.Equal(t, []string{parent, "a=b"}, <-got, name)
+	}
+}

@@ -9,21 +9,28 @@ import (
 )
 
 // overEveryTransport runs a test over every kind of connection that the program serves: HTTP/1.1 that the bridge parks where the
-// system can, HTTP/1.1 that it does not park, HTTP/1.1 and HTTP/2 over TLS, and h2c. The URL is that of the kind's listener.
-func overEveryTransport(t *testing.T, f *front, test func(t *testing.T, client *http.Client, url string)) {
+// system can, HTTP/1.1 that it does not park, HTTP/1.1 and HTTP/2 over TLS, and h2c. Each has a bridge of its own, which start
+// starts; the URL is that of the kind's listener.
+func overEveryTransport(t *testing.T, start func(*testing.T) *front, test func(t *testing.T, f *front, client *http.Client, url string)) {
 	t.Helper()
-	secure := httptest.NewUnstartedServer(f.bridge)
-	secure.Config.ConnContext = bridge.ConnContext
-	secure.EnableHTTP2 = true
-	secure.StartTLS()
-	t.Cleanup(func() {
-		secure.CloseClientConnections()
-		secure.Close()
-	})
-	for name, client := range clients(t) {
-		t.Run(name, func(t *testing.T) { test(t, client, f.url) })
+	for name := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			f := start(t)
+			test(t, f, clients(t)[name], f.url)
+		})
 	}
-	for name, client := range tlsClients(t, &site{url: secure.URL, client: secure.Client()}) {
-		t.Run("TLS "+name, func(t *testing.T) { test(t, client, secure.URL) })
+	for _, name := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run("TLS, "+name, func(t *testing.T) {
+			f := start(t)
+			web := httptest.NewUnstartedServer(f.bridge)
+			web.Config.ConnContext = bridge.ConnContext
+			web.EnableHTTP2 = true
+			web.StartTLS()
+			t.Cleanup(func() {
+				web.CloseClientConnections()
+				web.Close()
+			})
+			test(t, f, tlsClients(t, &site{url: web.URL, client: web.Client()})[name], web.URL)
+		})
 	}
 }

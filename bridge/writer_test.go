@@ -1,12 +1,16 @@
 package bridge_test
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcsse/grpcsse/bridge"
 )
 
 // unflushable hides what a ResponseWriter can do beside the interface itself, as middleware often does.
@@ -63,4 +67,35 @@ func TestMiddlewareThroughWhichNoStreamCanGo(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, resp.StatusCode, "what is no stream needs nothing")
 		})
 	}
+}
+
+// noHijack fails a test whose connection is taken over behind its back.
+type noHijack struct {
+	http.ResponseWriter
+	t *testing.T
+}
+
+func (w noHijack) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w noHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.t.Error("a ResponseWriter that something wraps was parked")
+	return nil, nil, http.ErrNotSupported
+}
+
+func TestAWrappedResponseWriterIsNotParked(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", echo)
+	f := startFront(t, s, routeFile())
+	returned := make(chan struct{}, 1)
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.bridge.ServeHTTP(noHijack{w, t}, r)
+		returned <- struct{}{}
+	}))
+	web.Config.ConnContext = bridge.ConnContext
+	web.Start()
+	t.Cleanup(web.Close)
+	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, web.URL+"/watch/x"))
+	assert.Empty(t, resp.Header.Get("Connection"), "the connection stays net/http's")
+	assert.False(t, resp.Close)
+	assert.Len(t, newReader(resp).all(t), 2)
+	<-returned
 }

@@ -1,0 +1,104 @@
+package bridge_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// emptyPost is a POST without a body, for a route that takes both methods.
+func emptyPost(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("Accept", "text/event-stream")
+	return r
+}
+
+func TestADrainTellsAGETToComeBackAndAPOSTNotTo(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	overEveryTransport(t, func(t *testing.T) *front {
+		return startFront(t, s, routeFile("methods: [GET, POST]", "open_wait: 1ms"))
+	}, func(t *testing.T, f *front, client *http.Client, url string) {
+		// The kinds take turns, so that none is served with what was made for the other.
+		streams := []*http.Response{
+			do(t, client, eventSource(t.Context(), t, url+"/watch/x")), do(t, client, emptyPost(t, url+"/watch/x")),
+			do(t, client, eventSource(t.Context(), t, url+"/watch/x")), do(t, client, emptyPost(t, url+"/watch/x")),
+		}
+		s.requireStreams(t, 4)
+		require.NoError(t, f.bridge.Shutdown(t.Context()))
+		for i, resp := range streams {
+			text := bodyOf(t, resp)
+			isGET := i%2 == 0
+			assert.Equal(t, isGET, strings.Contains(text, `"retry":true,"reason":"drain"`), text)
+			assert.Equal(t, isGET, strings.Contains(text, "retry: "), text)
+			assert.Equal(t, !isGET, strings.Contains(text, "id: grpc-end"), text)
+		}
+		s.requireStreams(t, 0)
+
+		late := do(t, client, emptyPost(t, url+"/watch/x"))
+		assert.Equal(t, http.StatusServiceUnavailable, late.StatusCode)
+		assert.Empty(t, late.Header.Get("Retry-After"))
+		assert.Contains(t, bodyOf(t, late), `"retry":false,"reason":"drain"`)
+	})
+}
+
+// spreadOf returns the time between the first and the last end of n streams, from the moment that end is called.
+func spreadOf(t *testing.T, client *http.Client, url string, n int, end func()) time.Duration {
+	t.Helper()
+	ended := make(chan time.Time, n)
+	for range n {
+		resp := do(t, client, eventSource(t.Context(), t, url))
+		go func() {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			ended <- time.Now()
+		}()
+	}
+	end()
+	var first, last time.Time
+	for i := range n {
+		select {
+		case at := <-ended:
+			if i == 0 {
+				first = at
+			}
+			last = at
+		case <-time.After(patience):
+			require.Fail(t, "a stream did not end")
+		}
+	}
+	return last.Sub(first)
+}
+
+func TestADrainIsSpreadOnEveryTransport(t *testing.T) {
+	t.Parallel() // it waits
+	const during = time.Second
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	overEveryTransport(t, func(t *testing.T) *front {
+		return startFront(t, s, routeFile("open_wait: 1ms"))
+	}, func(t *testing.T, f *front, client *http.Client, url string) {
+		spread := spreadOf(t, client, url+"/watch/x", 20, func() {
+			ctx, cancel := context.WithTimeout(t.Context(), during)
+			defer cancel()
+			require.NoError(t, f.bridge.Shutdown(ctx))
+		})
+		assert.Greater(t, spread, during/4, "browsers that are sent away together come back together")
+	})
+}
+
+func TestMaxAgeIsSpreadOnEveryTransport(t *testing.T) {
+	t.Parallel() // it waits
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	overEveryTransport(t, func(t *testing.T) *front {
+		return startFront(t, s, routeFile("open_wait: 1ms", "max_age: 2s"))
+	}, func(t *testing.T, _ *front, client *http.Client, url string) {
+		spread := spreadOf(t, client, url+"/watch/x", 20, func() {})
+		assert.Greater(t, spread, 150*time.Millisecond, "up to 20 % at random: 400 ms")
+	})
+}
