@@ -145,6 +145,22 @@ func TestAClientThatTakesALittleInTimeStays(t *testing.T) {
 	assert.Empty(t, g.outcomes)
 }
 
+func TestNothingIsDueWhileAClientTakesNothing(t *testing.T) {
+	events, r := new(tape), newRig()
+	g := r.join(events, &Settings{Comment: []byte(":\n"), Heartbeat: time.Second}) // and no write timeout
+	events.put("xxxx")
+	g.room = 2
+	r.settle()
+	for range 3 {
+		r.at += 10 * time.Second // heartbeats would have been due
+		assert.Equal(t, never, r.settle(), "it is not looked at again and again")
+	}
+	g.setRoom(-1)
+	r.settle()
+	assert.Equal(t, "xxxx", g.text(), "nor does a heartbeat cut into its event")
+	assert.Equal(t, r.at+time.Second, r.settle().Truncate(time.Second), "then heartbeats are due again")
+}
+
 func TestAnEventWithoutRoomGivesNoTime(t *testing.T) {
 	r := newRig()
 	g := r.join(new(tape), &Settings{Comment: []byte(":\n"), WriteTimeout: 10 * time.Second})

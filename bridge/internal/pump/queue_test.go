@@ -41,6 +41,20 @@ func TestQueueHoldsNoMoreThanItsLimit(t *testing.T) {
 	})
 }
 
+func TestWhatTheConsumerWorksOnCountsForWhoPushesAnew(t *testing.T) {
+	q := pump.NewQueue(10)
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("four")))
+	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("four")))
+	pieces, _ := q.Peek(nil, 0)
+	require.Len(t, pieces, 1, "the consumer has it, and has not passed it")
+	left, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, q.Push(left, frame.Form{}, []byte("four")), context.Canceled, "8 of 10 bytes are in memory")
+	q.Advance(1)
+	assert.Empty(t, take(q).text)
+	assert.NoError(t, q.Push(left, frame.Form{}, []byte("four")), "there is room at once: nothing is waited for")
+}
+
 func TestQueueTakesOneFrameOfAnySize(t *testing.T) {
 	q := pump.NewQueue(10)
 	big := bytes.Repeat([]byte("x"), 1000)
