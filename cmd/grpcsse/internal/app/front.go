@@ -102,7 +102,7 @@ func (f *front) server(ctx context.Context) (*http.Server, error) {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    int(f.settings.RequestBytes),
-		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelWarn),
+		ErrorLog:          newServerLog(f.log),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       bridge.ConnContext,
 		Protocols:         new(http.Protocols),
