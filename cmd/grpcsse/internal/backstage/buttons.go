@@ -2,7 +2,9 @@ package backstage
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -51,7 +53,7 @@ func (s *Show) Buttons(next http.Handler) http.Handler {
 		_, _ = fmt.Fprintf(w, "{\"running\":%t}\n", s.upstream.Running()) // the browser has left
 	})
 
-	guarded := http.NewCrossOriginProtection().Handler(mux)
+	guarded := localNames(http.NewCrossOriginProtection().Handler(mux))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			guarded.ServeHTTP(w, r)
@@ -59,6 +61,33 @@ func (s *Show) Buttons(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// localNames refuses requests that came over loopback for a name that is not this machine's own. A page from elsewhere sends them
+// once its name resolves to a loopback address, and is of the same origin then (DNS rebinding).
+func localNames(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if ok && local.IP.IsLoopback() && !localName(r.Host) {
+			http.Error(w, fmt.Sprintf("expected localhost or a loopback address in the header Host, found %.100q", r.Host),
+				http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// localName reports whether a Host, with or without a port, can only mean this machine.
+func localName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func answer(w http.ResponseWriter, err error) {

@@ -1,6 +1,8 @@
 package backstage
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -50,4 +52,34 @@ func TestButtons(t *testing.T) {
 	assert.True(t, s.upstream.Running(), "a page of another origin has no say")
 	assert.Equal(t, http.StatusNoContent, press(http.MethodPost, kill, "Sec-Fetch-Site", "same-origin"))
 	assert.False(t, s.upstream.Running())
+}
+
+// A page whose name resolves to a loopback address is of the same origin as the demo, and presses no button all the same.
+func TestButtonsAreNotForNamesFromElsewhere(t *testing.T) {
+	s, _ := startShow(t, t.Context())
+	handler := s.Buttons(http.NotFoundHandler())
+	ask := func(method, local, host string) int {
+		r := httptest.NewRequestWithContext(t.Context(), method, "/backstage/upstream", http.NoBody)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(local)}))
+		r.Host = host
+		r.Header.Set("Origin", "http://"+host)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, host := range []string{
+		"localhost", "localhost:8080", "LOCALHOST.:8080", "demo.localhost", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080", "[::1]",
+		"[::ffff:127.0.0.1]:80",
+	} {
+		assert.Equal(t, http.StatusOK, ask(http.MethodGet, "127.0.0.1", host), host)
+	}
+	for _, host := range []string{
+		"", "evil.example", "evil.example:8080", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "10.0.0.1:8080",
+		"localhost:8080:8080", "0.0.0.0",
+	} {
+		for _, local := range []string{"127.0.0.1", "::1"} {
+			assert.Equal(t, http.StatusMisdirectedRequest, ask(http.MethodGet, local, host), host)
+		}
+		assert.Equal(t, http.StatusOK, ask(http.MethodGet, "10.0.0.1", host), "%s: another machine may come by any name", host)
+	}
 }
