@@ -19,6 +19,7 @@ export function jobView(section) {
       verdict.replaceChildren();
     },
     show(/** @type {{progress: number, step: string}} */ job) {
+      verdict.replaceChildren(); // the browser may have come back after an end
       part(section, ".unit").hidden = false;
       percent.textContent = String(job.progress);
       step.textContent = job.step;
