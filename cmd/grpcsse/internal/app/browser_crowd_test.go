@@ -28,7 +28,7 @@ func figure(t *testing.T, tab context.Context, name string) int {
 	return found
 }
 
-func TestACrowdOutlivesItsUpstream(t *testing.T) {
+func TestABrowserShowsACrowdThatOutlivesItsUpstream(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=40")

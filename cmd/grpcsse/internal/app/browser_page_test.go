@@ -24,7 +24,7 @@ func eventuallySays(t *testing.T, tab context.Context, selector, text string) {
 	eventually(t, tab, fmt.Sprintf(`document.querySelector(%q).textContent.includes(%q)`, selector, text))
 }
 
-func TestKillShowsWithoutACrowd(t *testing.T) {
+func TestABrowserShowsAKillWithoutACrowd(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -63,7 +63,7 @@ func TestKillShowsWithoutACrowd(t *testing.T) {
 		"the log is in the order of time, though the end of the stream is told last")
 }
 
-func TestAnotherPageSeesThatTheServerIsDead(t *testing.T) {
+func TestAnotherTabOfTheBrowserSeesThatTheServerIsDead(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	one, closeOne := openTab(t, browser, d.page)
@@ -82,7 +82,7 @@ func TestAnotherPageSeesThatTheServerIsDead(t *testing.T) {
 	eventually(t, one, `document.querySelector("#quotes .state").dataset.state === "open"`)
 }
 
-func TestTheButtonsHaveAConnectionOfTheirOwn(t *testing.T) {
+func TestTheButtonsHaveAConnectionOfTheBrowserForThemselves(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=10")
@@ -108,7 +108,7 @@ func TestTheButtonsHaveAConnectionOfTheirOwn(t *testing.T) {
 	assertConnections(t, tab, 5)
 }
 
-func TestAFinalEndIsNoPlaceToResumeAt(t *testing.T) {
+func TestABrowserShowsNoPlaceToResumeAtAfterAFinalEnd(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -127,7 +127,7 @@ func TestAFinalEndIsNoPlaceToResumeAt(t *testing.T) {
 	eventuallySays(t, tab, "#fault .said", "gRPC stream ended with NOT_FOUND.")
 }
 
-func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
+func TestABrowserShowsNoSignOfAChangeThatRoundsToNothing(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -149,7 +149,7 @@ func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
 	}
 }
 
-func TestThePageFitsANarrowScreen(t *testing.T) {
+func TestThePageFitsANarrowBrowser(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, "about:blank")
@@ -219,7 +219,7 @@ const faint = `(() => {
 	return [...new Set(faults)];
 })()`
 
-func TestEverythingCanBeSeenInTheLightAndInTheDark(t *testing.T) {
+func TestEverythingCanBeSeenInABrowserInTheLightAndInTheDark(t *testing.T) {
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=40")
