@@ -54,6 +54,7 @@ func (b *Bridge) tellRefused(rt *route, end *ending) {
 	name := ""
 	if rt != nil {
 		name = rt.cfg.Name
+		b.tellFailed(rt, end.reason, end.code)
 	}
 	b.observer.Refused(name, end.reason, end.code)
 	b.log.Debug("request refused", "route", name, "code", ruleOf(end.code).name, "reason", end.reason)

@@ -28,6 +28,7 @@ type Bridge struct {
 	loops    *pump.Loops // nil where connections are not parked
 	drain    *drain
 	limit    int // of open streams; 0 is none
+	faults   *faults
 	hosts    hosts
 	warn     warnings
 
@@ -66,6 +67,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	b.warn.log = o.log
 	b.hosts = newHosts(cfg.Server.Hosts)
+	b.faults = newFaults(b.log)
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)
 	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})
@@ -155,6 +157,7 @@ func (b *Bridge) Close() error {
 		b.loops.Close()
 	}
 	b.stays.Wait()
+	b.faults.close()
 	b.program.close()
 	return b.closed()
 }

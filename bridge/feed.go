@@ -25,6 +25,7 @@ type feed struct {
 
 	events int       // how many the newest stream has brought
 	since  time.Time // of its first word, zero where there was none
+	outage outage
 }
 
 // output is where a feed's events go. Its methods are called by one goroutine.
@@ -40,12 +41,14 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 	f.events, f.since = 0, time.Time{}
 	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
 	if err != nil {
+		f.tellWords(ctx, statusOf(err))
 		return f.rt.notOpened(err)
 	}
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
 		f.rt.health.opened()
 		f.since = time.Now()
+		f.back()
 		f.out.accepted(header)
 	}
 	for {
@@ -56,6 +59,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		case errors.Is(err, errMessageTooLarge):
 			return unfit(err)
 		case err != nil:
+			f.tellWords(ctx, statusOf(err))
 			return f.rt.upstreamEnded(statusOf(err))
 		}
 		if err := f.render(message); err != nil {
@@ -99,8 +103,19 @@ func (f *feed) judge(end *ending) {
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
 func (f *feed) report(end *ending) {
 	if end.cause != nil {
-		f.bridge.log.Warn("a stream was ended by the bridge", "reason", end.reason, "route", f.rt.cfg.Name,
-			"rpc", f.rt.plan.method, "error", withoutValues(end.cause))
+		f.bridge.faults.tell(f.rt.fault(endedByTheBridge, end.code), episode{},
+			"reason", end.reason, "error", withoutValues(end.cause))
+	}
+}
+
+// maxWords bounds what of an upstream's message stands in a line of the log.
+const maxWords = 1 << 10
+
+// tellWords tells how the upstream itself puts it, which may name what is not meant for every log.
+func (f *feed) tellWords(ctx context.Context, st *status.Status) {
+	if ctx.Err() == nil {
+		f.bridge.log.Debug("an upstream stream ended", "route", f.rt.cfg.Name, "rpc", f.rt.plan.method,
+			"code", ruleOf(st.Code()).name, "message", st.Message()[:min(len(st.Message()), maxWords)])
 	}
 }
 

@@ -51,6 +51,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	wait := backoff.Backoff{Policy: r.rt.reopening()}
 	for r.mayReopen(end) {
 		r.notice.interrupted(end)
+		r.broke(end)
 		next, ok := r.nextRequest(ctx)
 		wait.Stood(r.stood())
 		if !ok || !wait.Next(ctx) {

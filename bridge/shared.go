@@ -196,7 +196,9 @@ func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *endi
 	case a.HasCursor && u.events == 0 && refusesCursor(end):
 		fate = fanout.Refused
 	case u.rt.hides(end), end.retry && end.reason == ReasonLimit:
-		fate = fanout.Broken
+		if fate = fanout.Broken; a.Reopening || u.began {
+			u.broke(end)
+		}
 	case a.Reopening && u.events == 0 && end.reason == ReasonUpstream && end.code != codes.OK:
 		end = end.comeBack()
 	}

@@ -41,6 +41,7 @@ func (s *stay) over(out pump.Outcome) {
 		return
 	}
 	code := codeOf(out)
+	b.tellFailed(s.rt, Reason(out.Reason), code)
 	b.observer.StreamEnded(route, StreamStats{
 		Reason: Reason(out.Reason), Code: code, Events: out.Events, Bytes: out.Bytes, Duration: duration,
 	})

@@ -1,0 +1,173 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// logged is a handler that remembers lines, without their times.
+type logged struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	level slog.Level
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: l.level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+// lines returns those that hold a text.
+func (l *logged) lines(with string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, with) {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+func TestFaultsOfAKindAreOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &logged{}
+		f := newFaults(l.logger())
+		what := fault{upstreamBroke, "/watch", "a.B/C", codes.Unavailable}
+		for i := range 10_000 {
+			f.tell(what, episode{1 + i%7, time.Duration(i) * time.Millisecond})
+		}
+		f.tell(fault{upstreamBroke, "/watch", "a.B/C", codes.Internal}, episode{1, 0})
+		f.tell(fault{upstreamIsBack, "/watch", "a.B/C", codes.Unavailable}, episode{3, time.Second})
+		about := `msg="an upstream stream broke, and is opened again" route=/watch rpc=a.B/C `
+		want := []string{
+			"level=WARN " + about + "code=UNAVAILABLE attempt=1 lasted=0s",
+			"level=WARN " + about + "code=INTERNAL attempt=1 lasted=0s",
+			`level=INFO msg="an upstream stream is back" route=/watch rpc=a.B/C code=UNAVAILABLE attempt=3 lasted=1s`,
+		}
+		assert.Equal(t, want, l.lines(""), "the first of each kind, at once")
+		time.Sleep(faultsEvery + 1)
+		want = append(want, "level=WARN "+about+"code=UNAVAILABLE attempt=7 lasted=9.999s more=9999")
+		assert.Equal(t, want, l.lines(""))
+		time.Sleep(time.Hour)
+		assert.Equal(t, want, l.lines(""), "nothing more was there to tell")
+		assert.Empty(t, f.recent, "nor is anything kept of it")
+
+		f.tell(what, episode{2, time.Second})
+		f.tell(what, episode{2, time.Second})
+		f.close()
+		f.tell(what, episode{2, time.Second})
+		time.Sleep(time.Hour)
+		assert.Equal(t, append(want, "level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s",
+			"level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s more=1"), l.lines(""), "the rest is told at the end")
+	})
+}
+
+// TestABreakItsAttemptsAndTheRecoveryAreLogged counts the lines of many streams in one outage, for both kinds of streams.
+func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
+	for kind, share := range map[string]*config.Share{
+		"private": nil,
+		"shared":  {LateJoin: config.LateJoin{Mode: "latest"}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const streams = 200
+				l := &logged{}
+				b, rt := resumableRoute(t, &feeble{stood: time.Second}, WithLogger(l.logger()))
+				rt.cfg.Share = share
+				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
+				var subs []subscription
+				for range streams {
+					sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+					require.Nil(t, end)
+					subs = append(subs, sub)
+				}
+				time.Sleep(1500 * time.Millisecond)
+				broke, back := l.lines("broke"), l.lines("is back")
+				require.Len(t, broke, 1)
+				assert.Equal(t, `level=WARN msg="an upstream stream broke, and is opened again" route=/watch rpc=`+rt.plan.method+
+					` code=UNAVAILABLE attempt=1 lasted=0s`, broke[0])
+				assert.Empty(t, back)
+				time.Sleep(time.Minute)
+				assert.LessOrEqual(t, len(l.lines("")), 20, "two kinds, one line each 10 s, whatever the number of streams")
+				require.NotEmpty(t, l.lines("is back"))
+				assert.Regexp(t, `level=INFO msg="an upstream stream is back" route=/watch rpc=\S+ code=UNAVAILABLE attempt=1 lasted=\d`, l.lines("is back")[0])
+				assert.NotEmpty(t, l.lines("more="), "and the others are counted")
+				for _, sub := range subs {
+					sub.close()
+				}
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
+	for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
+		l := &logged{level: level}
+		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
+		b, rt := resumableRoute(t, src, WithLogger(l.logger()))
+		f := feed{renderer: renderer{rt: rt}, bridge: b, source: src}
+		end := f.stream(t.Context(), nil, nil)
+		assert.NotContains(t, end.message, "10.1.2.3")
+		b.tellFailed(rt, end.reason, end.code)
+		require.NoError(t, b.Close())
+		require.Len(t, l.lines("10.1.2.3"), want)
+		assert.Less(t, l.text.Len(), 4<<10)
+		failed := l.lines("a stream ended with an error of the upstream")
+		require.Len(t, failed, 1)
+		assert.Contains(t, failed[0], "level=WARN")
+		assert.Contains(t, failed[0], "code=UNAVAILABLE")
+	}
+}
+
+func TestWhatTheRequestIsTheReasonForIsNoFault(t *testing.T) {
+	for code := codes.OK; code <= codes.Unauthenticated; code++ {
+		l := &logged{}
+		b, rt := resumableRoute(t, &feeble{}, WithLogger(l.logger()))
+		b.tellFailed(rt, ReasonUpstream, code)
+		b.tellFailed(rt, ReasonDrain, code)
+		require.NoError(t, b.Close())
+		want := 0
+		switch code {
+		case codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted, codes.Unimplemented,
+			codes.Internal, codes.Unavailable, codes.DataLoss:
+			want = 1
+		}
+		assert.Len(t, l.lines("error of the upstream"), want, fmt.Sprint(code))
+	}
+}
+
+// unopened is a source that cannot be opened.
+type unopened struct{ message string }
+
+func (f unopened) Open(context.Context, string, []byte, metadata.MD) (messageStream, error) {
+	return nil, status.Error(codes.Unavailable, f.message)
+}
