@@ -153,7 +153,7 @@ routes:
 `)
 	r := eventSource(t.Context(), t, f.url+"/t/acme/x", "Cookie", "session=s1; other=o")
 	require.Len(t, newReader(do(t, clients(t)["HTTP1"], r)).all(t), 1)
-	md := <-got
+	md := receive(t, got)
 	assert.Equal(t, []string{"acme"}, md["x-tenant"])
 	assert.Equal(t, []string{"s1"}, md["x-session"])
 	assert.Equal(t, []string{"\x00\xff"}, md["x-raw-bin"])

@@ -24,7 +24,7 @@ func TestBrowserSendsTheCookieOfAnotherOrigin(t *testing.T) {
 	page.do(t, `watch(%s, [], {withCredentials: true})`, other.url+"/watch/x")
 	page.until(t, "told.filter((e) => e.type === 'open').length >= 2")
 	for range 2 {
-		assert.Equal(t, []string{"session=s3cret"}, (<-got).Get("cookie"))
+		assert.Equal(t, []string{"session=s3cret"}, receive(t, got).Get("cookie"))
 	}
 	assert.Equal(t, "1", other.seen()[1].lastEventID, "without a preflight")
 	assert.Empty(t, own.seen())
@@ -41,7 +41,7 @@ func TestBrowserKeepsTheCookieFromAnyOrigin(t *testing.T) {
 	page.watch(t, other.url+"/watch/x")
 	all := page.requireSequence(t, 1)
 	assert.Equal(t, []string{"open", "message"}, types(all)[:2])
-	assert.Empty(t, (<-got).Get("cookie"))
+	assert.Empty(t, receive(t, got).Get("cookie"))
 }
 
 func TestBrowserIsRefusedForAForeignPage(t *testing.T) {

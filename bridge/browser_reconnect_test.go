@@ -68,7 +68,7 @@ func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 	assert.Equal(t, []int64{1, 2, 3, 1, 2, 3}, sequences(t, all), "a route without a cursor begins anew")
 	assert.Equal(t, []string{"open", "message", "message", "message", "grpc-status", "error"}, types(all)[:6])
 	end := statusTold(t, all[4])
-	assert.Equal(t, answerOf{Code: 14, Status: "UNAVAILABLE", Message: "the upstream answered unavailable", Retry: true, Reason: "upstream"}, end)
+	assert.Equal(t, answerOf{Code: 14, Status: "UNAVAILABLE", Message: "the upstream is unavailable", Retry: true, Reason: "upstream"}, end)
 	assert.Equal(t, "3", all[4].ID, "the status leaves the cursor alone")
 	lost := all[5]
 	assert.False(t, lost.Message)

@@ -206,14 +206,14 @@ func TestAPOSTIsNeverToldToComeBack(t *testing.T) {
 		status int
 		file   string
 	}{
-		"an error before the first event": {count(0, unavailable), 503, ""},
-		"an error after events":           {count(1, unavailable), 200, ""},
+		"an error before the first event": {count(0, unavailable), 503, "open_wait: 10s"},
+		"an error after events":           {count(1, unavailable), 200, "open_wait: 10s"},
 		"an end":                          {count(1, nil), 200, "on_end: reconnect"},
-		"an age":                          {untilCancelled, 200, "max_age: 20ms"},
+		"an age":                          {untilCancelled, 200, "max_age: 20ms\n    open_wait: 10ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", tt.watch)
-			f := startFront(t, s, resumable("methods: [GET, POST]", "open_wait: 10ms", tt.file))
+			f := startFront(t, s, resumable("methods: [GET, POST]", tt.file))
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+"/watch/x", http.NoBody)
 			require.NoError(t, err)
 			r.Header.Set("Accept", "text/event-stream")
@@ -311,8 +311,9 @@ func TestEndsInGoodOrderBringTheBrowserBackWithItsCursor(t *testing.T) {
 func TestADrainIsSpreadOverItsTime(t *testing.T) {
 	const (
 		streams = 20
-		during  = time.Second
+		during  = 4 * time.Second // a tenth of it is for writing the last frames
 	)
+	t.Parallel()
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	f := startFront(t, s, routeFile("open_wait: 1ms"))
 	client := clients(t)["h2c"]
@@ -331,7 +332,7 @@ func TestADrainIsSpreadOverItsTime(t *testing.T) {
 	require.NoError(t, f.bridge.Shutdown(ctx))
 	var first, last time.Duration
 	for i := range streams {
-		at := (<-ended).Sub(began)
+		at := receive(t, ended).Sub(began)
 		if i == 0 {
 			first = at
 		}

@@ -35,7 +35,7 @@ func TestCodesThatGRPCDoesNotHave(t *testing.T) {
 		_, resp, answer := ask(t, clients(t)["HTTP1"], startFront(t, s, routeFile()).url+"/watch/x")
 		assert.Equal(t, http.StatusInternalServerError, resp.StatusCode)
 		assert.Equal(t, "2", resp.Header.Get("Grpc-Status"))
-		assert.Equal(t, answerOf{Code: 2, Status: "UNKNOWN", Message: "the upstream answered unknown", Retry: true, Reason: "upstream"}, answer)
+		assert.Equal(t, answerOf{Code: 2, Status: "UNKNOWN", Message: "the upstream failed with an unknown error", Retry: true, Reason: "upstream"}, answer)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestWhatAProxyAnswersIsNotShown(t *testing.T) {
 		t.Cleanup(web.Close)
 		f := startFront(t, &server{addr: web.Listener.Addr().String()}, withDescriptorSet(t, "test.stream.v1.StreamService/Watch"))
 		told, _, answer := ask(t, clients(t)["HTTP1"], f.url+"/watch/x")
-		assert.Contains(t, answer.Message, "the upstream answered ")
+		assert.Contains(t, answer.Message, "the upstream ")
 		assert.NotContains(t, told.data, "10.1.2.3")
 	}
 }

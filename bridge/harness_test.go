@@ -266,6 +266,18 @@ func (r *reader) all(t *testing.T) []event {
 	}
 }
 
+// receive returns the next value of a channel, which comes soon.
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(silence):
+		require.FailNow(t, "nothing was received", "within %s", silence)
+		panic("unreachable")
+	}
+}
+
 // do sends a request, and closes the response when the test ends.
 func do(t *testing.T, c *http.Client, r *http.Request) *http.Response {
 	t.Helper()

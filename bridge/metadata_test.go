@@ -45,7 +45,7 @@ func TestOnlyListedMetadataPasses(t *testing.T) {
 	assert.Empty(t, resp.Header.Get("X-Secret"))
 	require.Len(t, newReader(resp).all(t), 2)
 
-	md := <-got
+	md := receive(t, got)
 	assert.Equal(t, []string{"Bearer t"}, md.Get("authorization"))
 	assert.Equal(t, []string{"\x00\xff"}, md.Get("x-trace-bin"))
 	assert.Equal(t, []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, md.Get("traceparent"))

@@ -161,7 +161,7 @@ func TestOnlyEqualRequestsShare(t *testing.T) {
 			}
 			assert.EqualValues(t, want, s.opened.Load(), "streams opened at the server")
 			for range want {
-				assert.Empty(t, (<-got).Get("traceparent"), "a shared stream is part of no trace")
+				assert.Empty(t, receive(t, got).Get("traceparent"), "a shared stream is part of no trace")
 			}
 		})
 	}

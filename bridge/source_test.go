@@ -98,7 +98,7 @@ func TestEverySourceEndsAsItSays(t *testing.T) {
 	}{
 		"well":             {nil, `"status":"OK"`},
 		"with a status":    {status.Error(codes.ResourceExhausted, "too many"), `"status":"RESOURCE_EXHAUSTED","message":"too many"`},
-		"with a plain":     {errors.New("secret"), `"status":"UNKNOWN","message":"the upstream answered unknown"`},
+		"with a plain":     {errors.New("secret"), `"status":"UNKNOWN","message":"the upstream failed with an unknown error"`},
 		"with a context":   {fmt.Errorf("db: %w", context.DeadlineExceeded), `"status":"DEADLINE_EXCEEDED"`},
 		"with end of file": {fmt.Errorf("file: %w", errors.New("EOF")), `"status":"UNKNOWN"`},
 	} {

@@ -62,5 +62,15 @@ const statusClientClosedRequest = 499
 
 // neutral is what a browser reads in place of a message that describes the server.
 func (r rule) neutral() string {
+	switch r.name {
+	case "UNAVAILABLE":
+		return "the upstream is unavailable"
+	case "DEADLINE_EXCEEDED":
+		return "the upstream did not finish in time"
+	case "INTERNAL":
+		return "the upstream had an internal error"
+	case "UNKNOWN":
+		return "the upstream failed with an unknown error"
+	}
 	return "the upstream answered " + strings.ToLower(strings.ReplaceAll(r.name, "_", " "))
 }

@@ -114,7 +114,7 @@ func TestAnUpstreamThatDiesEndsTheStream(t *testing.T) {
 	s.grpc.Stop()
 	rest := r.all(t)
 	require.Len(t, rest, 1)
-	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream answered unavailable",
+	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream is unavailable",
 		"retry":true,"reason":"upstream"}`, rest[0].data)
 	assert.Empty(t, rest[0].id, "the browser keeps its cursor: it should come back")
 }
