@@ -151,3 +151,11 @@ func TestReferenceThatDoesNotFit(t *testing.T) {
 	_, err := binder.Bind(bind.Input{RawQuery: "n=x"})
 	require.EqualError(t, err, `reference "${query.n}": expected an unsigned 32-bit integer, found "x"`)
 }
+
+func TestADefaultStandsInForWhatIsEmptyToo(t *testing.T) {
+	for _, name := range []string{"header.x", "cookie.x", "claim.x", "query.x", "path.filter.venue", "last_event_id"} {
+		binder := compile[*streamv1.WatchRequest](t, bind.Spec{Variables: []string{"filter.venue"}, Set: []bind.Setting{{Field: "topic", Value: refOr(name, "d")}, {Field: "name", Value: refOr(name, "")}}})
+		in := bind.Input{Variables: []string{""}, RawQuery: "x=", HasLastEventID: true, Reference: func(string) (string, bool) { return "", true }}
+		requireJSON(t, `{"topic":"d","name":"","filter":{}}`, read[*streamv1.WatchRequest](t, binder, in))
+	}
+}
