@@ -108,6 +108,7 @@ func TestOddNamesInside(t *testing.T) {
 		"a.b.x=1":           `dotted is no message and has no fields`,
 		"search[field].x=1": `search_field is no message and has no fields`,
 		"search[field][]=1": `search_field is no repeated field`,
+		"a[tags][]=1":       `a.tags is a repeated field`,
 		"a[user-id]=1":      `expected dots between the names of fields, as in a.user_id, found brackets`,
 	} {
 		_, err := binder.Bind(bind.Input{RawQuery: query})

@@ -180,6 +180,19 @@ func TestACursorInsideASetting(t *testing.T) {
 	requireJSON(t, `{"any":{"@type":"x/test.stream.v1.WatchRequest"}}`, read[*bindv1.Kinds](t, inAny, bind.Input{}))
 }
 
+func TestAReferenceInADocumentIsTextWhateverTheCallerSends(t *testing.T) {
+	binder := compile[*bindv1.Kinds](t, only("value", bind.Setting{Value: ref("query.q"), Bare: true}))
+	requireJSON(t, `{"value":"true"}`, read[*bindv1.Kinds](t, binder, bind.Input{RawQuery: "q=true"}))
+}
+
+func TestADocumentThatIsWrongWithoutCursorIsNoFaultOfIt(t *testing.T) {
+	binder := compile[*bindv1.Kinds](t, only("any", mapping(member("@type", one("x/test.stream.v1.WatchRequest")), member("count", to("query.n")), member("topic", to("last_event_id")))))
+	_, err := binder.Bind(bind.Input{RawQuery: "n=x"})
+	var bad *bind.Error
+	require.ErrorAs(t, err, &bad)
+	assert.Equal(t, bind.FromReference, bad.Source)
+}
+
 func ptr(s bind.Setting) *bind.Setting { return &s }
 
 func TestACursorIsTheTextOfAnIDWhateverTheType(t *testing.T) {
