@@ -84,9 +84,13 @@ routes:
 	assert.Equal(t, 404, resp.StatusCode, "whoever lists a method decides where it is served")
 
 	problems := f.bridge.Problems()
-	require.Len(t, problems, 1)
+	require.Len(t, problems, 3)
 	assert.True(t, problems[0].Warning, "an annotation whose path is taken takes out nothing")
 	assert.Contains(t, problems[0].Message, "/v2/{")
+	for i, path := range []string{"/mine/{topic}", "/v2/{name}"} {
+		assert.True(t, problems[i+1].Warning)
+		assert.Contains(t, problems[i+1].Message, `events of the route "`+path+`" have ids`, "those of the annotations count")
+	}
 }
 
 func TestAnnotationsCountOnlyWhereTheUpstreamSaysSo(t *testing.T) {

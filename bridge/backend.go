@@ -42,20 +42,27 @@ func dial(ctx context.Context, cfg *config.Upstream, observe upstream.Observe) (
 		return nil, cfg.Problem("", err.Error(), "")
 	}
 	u := &backend{cfg: cfg, client: client, source: grpcSource{client}, tried: make(chan struct{})}
-	switch {
-	case cfg.Schema.DescriptorSet != "":
-		u.snapshot, err = schema.FromDescriptorSet(cfg.Schema.DescriptorSet)
-	case cfg.Schema.Proto != nil:
-		u.snapshot, err = schema.FromProto(ctx, cfg.Schema.Proto.Files, cfg.Schema.Proto.ImportPaths)
-	default:
+	if u.reflects() {
 		return u, nil
 	}
+	u.snapshot, err = localSchema(ctx, cfg)
 	u.markTried()
 	if err != nil {
 		_ = client.Close() // never used: the schema's error is the one to tell
 		return nil, cfg.Problem("schema", err.Error(), "")
 	}
 	return u, nil
+}
+
+// localSchema reads a schema that lies in files. It returns nil for one that the running server has.
+func localSchema(ctx context.Context, cfg *config.Upstream) (*schema.Snapshot, error) {
+	switch {
+	case cfg.Schema.DescriptorSet != "":
+		return schema.FromDescriptorSet(cfg.Schema.DescriptorSet)
+	case cfg.Schema.Proto != nil:
+		return schema.FromProto(ctx, cfg.Schema.Proto.Files, cfg.Schema.Proto.ImportPaths)
+	}
+	return nil, nil
 }
 
 func tlsFiles(t *config.UpstreamTLS) *upstream.TLS {

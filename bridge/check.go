@@ -23,12 +23,70 @@ func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Probl
 		out = append(out, b.Problems()...)
 		_ = b.Close() // nothing was served
 	}
+	return settled(out)
+}
+
+// settled sorts problems, and leaves out warnings of what is an error anyway.
+func settled(problems config.Problems) config.Problems {
+	out := slices.DeleteFunc(slices.Clone(problems), func(p *config.Problem) bool {
+		return p.Warning && slices.ContainsFunc(problems, func(q *config.Problem) bool {
+			return !q.Warning && p.File == q.File && p.Path == q.Path
+		})
+	})
 	out.Sort()
 	return out
 }
 
+// CheckOffline is [Check] without a connection: it checks the routes of those upstreams whose schema lies in files. Routes
+// whose upstream must be asked for its schema are left unchecked.
+func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
+	if cfg == nil {
+		cfg = config.New()
+	}
+	var o options
+	for _, opt := range opts {
+		opt.apply(&o)
+	}
+	out := slices.Clone(cfg.Warnings)
+	p, problems := newProgram(&o, cfg)
+	if problems != nil {
+		return append(out, problems...)
+	}
+	var backends []*backend
+	unknown := false
+	for _, u := range cfg.Upstreams {
+		snap, err := localSchema(ctx, u)
+		if err != nil {
+			out = append(out, u.Problem("schema", err.Error(), ""))
+		}
+		unknown = unknown || snap == nil
+		backends = append(backends, &backend{cfg: u, snapshot: snap})
+	}
+	t, problem := newTable(cfg, backends, p, nil)
+	if problem != nil {
+		return append(out, problem)
+	}
+	out = append(out, t.problems...)
+	for _, rt := range t.routes {
+		switch {
+		case rt.waiting, rt.backend == nil && unknown: // its upstream may have what is missed
+		default:
+			out = append(out, rt.problems...)
+			out = append(out, without(rt.warnings, cfg.Warnings)...)
+		}
+	}
+	return settled(out)
+}
+
+// without returns the problems that are not said already.
+func without(problems, said config.Problems) config.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p *config.Problem) bool {
+		return slices.ContainsFunc(said, func(q *config.Problem) bool { return p.Error() == q.Error() })
+	})
+}
+
 // Problems returns what is wrong now, sorted by position: upstreams whose schema cannot be read, routes that are out of order
-// for another reason, and, as warnings, what is likely to surprise. A schema that cannot be read is told once, and not of
+// for another reason, and, as warnings, what is likely to surprise beside the configuration's own Warnings. A schema that cannot be read is told once, and not of
 // each route that waits for it.
 func (b *Bridge) Problems() config.Problems {
 	var out config.Problems
@@ -47,7 +105,7 @@ func (b *Bridge) Problems() config.Problems {
 		if !rt.waiting {
 			out = append(out, rt.problems...)
 		}
-		out = append(out, rt.warnings...)
+		out = append(out, without(rt.warnings, b.cfg.Warnings)...)
 	}
 	out.Sort()
 	return out

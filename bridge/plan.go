@@ -53,6 +53,7 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
 	}}
 	c.request(method.Input())
 	c.event(method.Output())
+	c.cursor(method.Input())
 	return c.done()
 }
 
@@ -209,7 +210,7 @@ func (c *planner) path(key string, md protoreflect.MessageDescriptor, path strin
 	}
 	p, err := transcode.CompilePath(md, path)
 	if bad := (*transcode.PathError)(nil); errors.As(err, &bad) {
-		c.problems = append(c.problems, c.route.Problem(key, err.Error(), didYouMean(config.Nearest(bad.Element, bad.Have))))
+		c.problems = append(c.problems, c.route.Problem(key, err.Error(), fieldHint(bad.Element, bad.Have)))
 		return nil
 	}
 	if !slices.Contains(kinds, p.Kind()) {
@@ -225,13 +226,6 @@ func anyOf(kinds []transcode.PathKind) string {
 		names[i] = k.String()
 	}
 	return strings.Join(names, " or a ")
-}
-
-func didYouMean(near string) string {
-	if near == "" {
-		return ""
-	}
-	return "did you mean `" + near + "`?"
 }
 
 // warnReserved says which members of a oneof will be renamed on their way to the browser.
@@ -256,9 +250,7 @@ func methodProblem(r *config.Route, snap *schema.Snapshot, err error) *config.Pr
 	)
 	switch {
 	case errors.As(err, &service):
-		if near := config.Nearest(r.Service, service.Have); near != "" {
-			hint = didYouMean(near + "/" + r.Method)
-		}
+		hint = serviceHint(r, service.Have)
 	case errors.As(err, &method):
 		hint = didYouMean(config.Nearest(r.Method, method.Have))
 		if names := streamingNames(snap, r.Service); hint == "" && names != "" {

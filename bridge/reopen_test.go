@@ -43,7 +43,7 @@ func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
 	}{
 		"that broke":              {status.Error(codes.Unavailable, "restarting"), nil},
 		"that ended, on_end says": {nil, []string{"on_end: reopen"}},
-		"that is to be retried":   {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: retry}"}},
+		"that is to be retried":   {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: reconnect}"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, streams := breaking(10, 3, tt.err)

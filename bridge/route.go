@@ -37,6 +37,9 @@ func (rt *route) compile(snap *schema.Snapshot) {
 	}
 	rt.plan = plan
 	rt.found(problems)
+	if plan != nil {
+		rt.found(rt.cfg.Warnings())
+	}
 }
 
 // found sorts problems into what takes the route out and what does not.

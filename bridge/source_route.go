@@ -86,6 +86,7 @@ func newSourcePlan(r *config.Route, src Source, p *program) (*plan, config.Probl
 	} else {
 		encode = c.values(src.value)
 	}
+	c.cursor(src.input)
 	c.plan.source = src.open(p, encode)
 	return c.done()
 }

@@ -151,7 +151,7 @@ func (c *planner) valuePath(key string, t reflect.Type, path string) *valuePath 
 		field, have := jsonField(inside, element)
 		if field == nil {
 			c.problems = append(c.problems, c.route.Problem(key,
-				fmt.Sprintf("unknown field %q: the JSON of %v does not have it", element, inside), didYouMean(config.Nearest(element, have))))
+				fmt.Sprintf("unknown field %q: the JSON of %v does not have it", element, inside), fieldHint(element, have)))
 			return nil
 		}
 		p.steps, p.leaf = append(p.steps, field.Index), field.Type

@@ -38,8 +38,13 @@ func namesCaller(name string) bool {
 	if name == "user-agent" {
 		return false
 	}
+	return hasWord(name, callerWords())
+}
+
+// hasWord reports whether one of the words stands in a name, between its hyphens, underscores and dots.
+func hasWord(name string, words []string) bool {
 	for word := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("-_.", r) }) {
-		if slices.Contains(callerWords(), word) {
+		if slices.Contains(words, word) {
 			return true
 		}
 	}

@@ -39,21 +39,33 @@ func Load(path string, opts ...Option) (*Config, error) {
 // Parse reads a configuration from data. The file name is what problems say, and the directory of it is where relative
 // paths and include patterns begin; the file need not exist. The error is [Problems].
 func Parse(file string, data []byte, opts ...Option) (*Config, error) {
-	l := &loader{env: os.LookupEnv}
-	for _, opt := range opts {
-		opt.apply(l)
-	}
-	var cfg *Config
-	if root := l.document(file, data); root != nil {
-		cfg = l.assemble(root)
-	}
-	l.problems.Sort()
+	l := newLoader(opts)
+	cfg, _ := l.parse(file, data)
 	errs, warnings := l.problems.split()
 	if len(errs) > 0 {
 		return nil, l.problems
 	}
 	cfg.Warnings = warnings
 	return cfg, nil
+}
+
+func newLoader(opts []Option) *loader {
+	l := &loader{env: os.LookupEnv}
+	for _, opt := range opts {
+		opt.apply(l)
+	}
+	return l
+}
+
+// parse reads a configuration, and sorts the problems. It returns nil where the file is no YAML.
+func (l *loader) parse(file string, data []byte) (*Config, *sections) {
+	var cfg *Config
+	var s *sections
+	if root := l.document(file, data); root != nil {
+		cfg, s = l.assemble(root)
+	}
+	l.problems.Sort()
+	return cfg, s
 }
 
 // ForUpstream returns the configuration without a file: every server-streaming method that the server at target shows by
@@ -78,11 +90,11 @@ type loader struct {
 }
 
 // assemble builds the configuration out of the tree of the main file, and the trees of what it includes.
-func (l *loader) assemble(root *node) *Config {
+func (l *loader) assemble(root *node) (*Config, *sections) {
 	d := &decoder{collector: &l.collector}
 	cfg := &Config{Server: defaultServer()}
 	if !d.isMapping(root, "") {
-		return cfg
+		return cfg, nil
 	}
 	var defaults, include *node
 	files := []*node{root}
@@ -101,7 +113,7 @@ func (l *loader) assemble(root *node) *Config {
 		files = append(files, included...)
 	}
 	cfg.Defaults = d.defaults(root, defaults)
-	s := sections{
+	s := &sections{
 		decoder: d, root: root, defaults: cfg.Defaults.source.node, unread: unread,
 		byName: make(map[string]*Upstream),
 	}
@@ -116,7 +128,7 @@ func (l *loader) assemble(root *node) *Config {
 	for _, r := range s.allRoutes {
 		cfg.Routes = append(cfg.Routes, r.Route)
 	}
-	return cfg
+	return cfg, s
 }
 
 // later is for keys that are known here and decoded afterwards.

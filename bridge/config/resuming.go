@@ -79,5 +79,8 @@ func (r *mappedRoute) shownPath() string {
 	if n := r.node.child("path"); n != nil && n.kind == scalar {
 		return n.shown()
 	}
+	if r.Path != "" {
+		return quote(r.Path) // of a method's annotation
+	}
 	return "without a path"
 }

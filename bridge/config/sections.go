@@ -42,6 +42,7 @@ type sections struct {
 	byName       map[string]*Upstream
 	empty        []string // upstreams with nothing below their names, which count as left out
 	allRoutes    []*mappedRoute
+	conflicting  map[*mappedRoute]bool // routes whose path another one has
 }
 
 func (s *sections) upstreams(n *node) {
@@ -99,6 +100,8 @@ func (s *sections) check(cfg *Config) {
 	s.checkPaths()
 	s.checkResuming()
 	s.checkSharedIDs()
+	s.checkCursors()
+	s.checkSharedCallers()
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkFixedMetadata()
 	if s.annotated() {
@@ -196,6 +199,10 @@ func (s *sections) checkPaths() {
 				continue
 			}
 			s.pathConflict(n, err)
+			if s.conflicting == nil {
+				s.conflicting = make(map[*mappedRoute]bool)
+			}
+			s.conflicting[r] = true
 			break
 		}
 	}

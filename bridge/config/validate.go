@@ -19,6 +19,8 @@ func (r *Route) Validate() Problems {
 	s.allRoutes = []*mappedRoute{s.mapRoute(w.route(r))}
 	s.checkResuming()
 	s.checkSharedIDs()
+	s.checkCursors()
+	s.checkSharedCallers()
 	out := make(Problems, len(c.problems))
 	for i, p := range c.problems {
 		out[i] = r.Problem(p.Path, p.Message, p.Hint)

@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"answers": answers, "expand": expand, "hold": hold,
+				"answers": answers, "asks": asks, "expand": expand, "hold": hold,
 			},
 		})
 	})
@@ -85,6 +85,24 @@ func answers(ts *testscript.TestScript, negated bool, args []string) {
 		}
 	}
 	ts.Fatalf("expected %s from %s, found %s", args[1], args[0], last)
+}
+
+// asks is the script command `asks STATUS URL HEADER VALUE`: a request with this header is answered with STATUS.
+func asks(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 4 {
+		ts.Fatalf("usage: asks STATUS URL HEADER VALUE")
+	}
+	request, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	if request.Header.Set(args[2], args[3]); args[2] == "Host" {
+		request.Host = args[3]
+	}
+	response, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	_ = response.Body.Close()
+	if response.Status[:3] != args[0] {
+		ts.Fatalf("expected %s from %s with %s: %s, found %s", args[0], args[1], args[2], args[3], response.Status)
+	}
 }
 
 // expand is the script command `expand FILE…`: it replaces $VARIABLES in files.

@@ -99,6 +99,9 @@ func demoFront(
 	if err != nil {
 		return nil, err
 	}
+	if isLoopback(listener.Addr().String()) {
+		cfg.Server.Hosts = loopbackNames()
+	}
 	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(quiet(t.log)), bridge.WithParking(),
 		bridge.WithService(show.Service(), show))
 	if err != nil {

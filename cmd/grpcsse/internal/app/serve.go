@@ -26,6 +26,9 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if s.Listen != "" {
 		cfg.Server.Listen = s.Listen
 	}
+	if s.Upstream != "" && isLoopback(cfg.Server.Listen) {
+		cfg.Server.Hosts = loopbackNames()
+	}
 	// The end of ctx is the beginning of the drain: streams must outlive it.
 	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log), bridge.WithParking())
 	if err != nil {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
@@ -13,19 +17,27 @@ import (
 // source is where the configuration comes from: a file, or one gRPC server and no file.
 type source struct {
 	Config   string `short:"c" placeholder:"FILE" xor:"source" help:"The configuration file."`
-	Upstream string `short:"u" placeholder:"HOST:PORT" xor:"source" help:"Instead of a file: serve every server-streaming method of this gRPC server, by reflection, at /<package.Service>/<Method>."`
+	Upstream string `short:"u" placeholder:"HOST:PORT" xor:"source" help:"Instead of a file: serve every server-streaming method of this gRPC server at /<package.Service>/<Method>, with the schema that it shows by reflection."`
+
+	DescriptorSet string   `placeholder:"FILE" xor:"schema" help:"With --upstream: take the schema from this FileDescriptorSet, as buf build -o writes it."`
+	Proto         []string `placeholder:"FILE" xor:"schema" sep:"none" help:"With --upstream: take the schema from this .proto file. May be given several times."`
+	ImportPath    []string `placeholder:"DIR" sep:"none" help:"With --proto: look for it, and for what it imports, in this directory; the default is the current one. May be given several times."`
+	CORS          []string `name:"cors" placeholder:"ORIGIN" sep:"none" help:"With --upstream: let pages of this origin read the streams, such as http://localhost:5173; '*' is any. May be given several times."`
 }
 
 // load reads the configuration. Its warnings go to the log.
 func (s source) load(t *terminal) (*config.Config, error) {
-	switch {
-	case s.Upstream != "":
-		return config.ForUpstream(s.Upstream), nil
-	case s.Config == "":
+	if s.Upstream != "" {
+		return s.forUpstream()
+	}
+	if s.Config == "" {
 		return nil, &usageError{
 			err:  errors.New("expected --config with a file, or --upstream with the address of a gRPC server"),
 			hint: "to see one at work without either: " + programName + " demo",
 		}
+	}
+	if err := s.onlyWithUpstream(); err != nil {
+		return nil, err
 	}
 	cfg, err := config.Load(s.Config)
 	if err != nil {
@@ -35,6 +47,88 @@ func (s source) load(t *terminal) (*config.Config, error) {
 		t.log.Warn(p.Error(), "hint", p.Hint)
 	}
 	return cfg, nil
+}
+
+// onlyWithUpstream refuses the flags that say for one server what the file says for all.
+func (s source) onlyWithUpstream() error {
+	for _, flag := range []struct {
+		given     bool
+		name, key string
+	}{
+		{s.DescriptorSet != "", "--descriptor-set", "`schema: {descriptor_set: FILE}` of the upstream"},
+		{len(s.Proto) > 0, "--proto", "`schema: {proto: {files: [FILE]}}` of the upstream"},
+		{len(s.ImportPath) > 0, "--import-path", "`schema: {proto: {import_paths: [DIR]}}` of the upstream"},
+		{len(s.CORS) > 0, "--cors", "`cors: {origins: [ORIGIN]}` of the route"},
+	} {
+		if flag.given {
+			return &usageError{err: errors.New(flag.name + " goes with --upstream"), hint: "in a file, say " + flag.key}
+		}
+	}
+	return nil
+}
+
+// forUpstream makes a configuration of the flags.
+func (s source) forUpstream() (*config.Config, error) {
+	cfg := config.ForUpstream(s.Upstream)
+	switch {
+	case s.DescriptorSet != "":
+		cfg.Upstreams[0].Schema = config.Schema{DescriptorSet: s.DescriptorSet}
+	case len(s.Proto) > 0:
+		cfg.Upstreams[0].Schema = config.Schema{Proto: protoSources(s.Proto, s.ImportPath)}
+	case len(s.ImportPath) > 0:
+		return nil, &usageError{err: errors.New("--import-path goes with --proto"), hint: "name the .proto file that describes the service"}
+	}
+	if len(s.CORS) == 0 {
+		return cfg, nil
+	}
+	cfg.Defaults.CORS = &config.CORS{Origins: s.CORS}
+	probe := config.NewRoute("/")
+	probe.CORS = cfg.Defaults.CORS
+	for _, p := range probe.Validate() {
+		return nil, &usageError{err: errors.New("--cors: " + p.Message), hint: p.Hint}
+	}
+	return cfg, nil
+}
+
+// protoSources names .proto files as imports name them: below the import path that they are in. Without import paths, each
+// file's own directory is one, after the current one.
+func protoSources(files, paths []string) *config.ProtoSources {
+	sources := &config.ProtoSources{ImportPaths: slices.Clone(paths)}
+	if len(paths) == 0 {
+		sources.ImportPaths = []string{"."}
+		for _, file := range files {
+			if dir := filepath.Dir(file); !filepath.IsLocal(dir) && !slices.Contains(sources.ImportPaths, dir) {
+				sources.ImportPaths = append(sources.ImportPaths, dir)
+			}
+		}
+	}
+	for _, file := range files {
+		name := file
+		for _, path := range sources.ImportPaths {
+			if below, err := filepath.Rel(path, file); err == nil && filepath.IsLocal(below) {
+				name = below
+				break
+			}
+		}
+		sources.Files = append(sources.Files, filepath.ToSlash(name))
+	}
+	return sources
+}
+
+// loopbackNames are the names of this machine that no other one can claim. A page of the web that makes a name of its own
+// resolve to this machine's address comes for that name, and is turned away.
+func loopbackNames() []string {
+	return []string{"localhost", "*.localhost", "127.0.0.0/8", "::1"}
+}
+
+// isLoopback reports whether only this machine can reach what listens on an address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // waitReady waits until the schema of every upstream was loaded or could not be loaded once, at most for the given time.
