@@ -44,7 +44,7 @@ func (r *Ring) evict() {
 	e := r.window.shift()
 	e.Frame.Release(&r.held)
 	r.held.Add(-overhead(e))
-	if r.ids[e.ID] == e.Offset {
+	if at, known := r.ids[e.ID]; known && at.newest == e.Offset {
 		delete(r.ids, e.ID)
 	}
 }
@@ -54,7 +54,7 @@ func (r *Ring) drop() {
 	for r.window.len() > 0 {
 		r.evict()
 	}
-	r.window, r.ids = window{}, map[string]uint64{}
+	r.window, r.ids = window{}, map[string]places{}
 }
 
 // overhead is what an event takes besides its frame's bytes.

@@ -43,6 +43,10 @@ type Log interface {
 	// event at offset 0 has not been evicted. The id is as it stands on the wire.
 	Find(id string) (Position, bool)
 
+	// FindUnique is Find for an id that tells one event from the others: it is not found where events that are held have the id
+	// and another event stands between them, since nobody can say which of them a subscriber saw. Nor is the id given to Begin.
+	FindUnique(id string) (Position, bool)
+
 	// State returns what the log holds.
 	State() State
 

@@ -25,7 +25,13 @@ type Ring struct {
 	epoch  string
 	after  string // the id that precedes offset 0
 	window window
-	ids    map[string]uint64 // the offset of the newest held event with an id
+	ids    map[string]places // of the held events with an id
+}
+
+// places says which held events have one id.
+type places struct {
+	newest uint64 // the offset of the newest one
+	apart  uint64 // one more than the offset of the newest one that others stand between and the newest; 0 where there was none
 }
 
 var _ Log = (*Ring)(nil)
@@ -35,7 +41,7 @@ var _ Log = (*Ring)(nil)
 const eventBytes = 256
 
 // NewRing returns an empty log. Its first epoch is yet to begin.
-func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]uint64{}} }
+func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]places{}} }
 
 // Begin is [Log.Begin]. Of the former epochs it knows only the last.
 func (r *Ring) Begin(_ context.Context, epoch, after string) error {
@@ -86,11 +92,22 @@ func (r *Ring) append(e *Event) error {
 	r.window.push(e)
 	r.held.Add(overhead(e))
 	e.Frame.Hold(&r.held)
-	if e.ID != "" {
-		r.ids[e.ID] = e.Offset
-	}
+	r.note(e)
 	r.evictDue()
 	return nil
+}
+
+// note notes where the newest event has its id.
+func (r *Ring) note(e *Event) {
+	if e.ID == "" {
+		return
+	}
+	at, known := r.ids[e.ID]
+	if known && at.newest+1 != e.Offset {
+		at.apart = at.newest + 1
+	}
+	at.newest = e.Offset
+	r.ids[e.ID] = at
 }
 
 // Watch is [Log.Watch]. notify is called by whoever appends.
@@ -117,10 +134,20 @@ func (r *Ring) Find(id string) (Position, bool) {
 	if id == "" || r.epoch == "" || r.closed {
 		return Position{}, false
 	}
-	if offset, ok := r.ids[id]; ok {
-		return Position{r.epoch, offset + 1}, true
+	if at, ok := r.ids[id]; ok {
+		return Position{r.epoch, at.newest + 1}, true
 	}
 	return Position{r.epoch, 0}, id == r.after && r.window.first() == 0
+}
+
+// FindUnique is [Log.FindUnique].
+func (r *Ring) FindUnique(id string) (Position, bool) {
+	defer r.view(0).RUnlock()
+	at, ok := r.ids[id]
+	if !ok || at.apart > r.window.first() || r.closed {
+		return Position{}, false
+	}
+	return Position{r.epoch, at.newest + 1}, true
 }
 
 // State is [Log.State].

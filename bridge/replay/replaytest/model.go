@@ -95,6 +95,11 @@ func (m *model) check(t *rapid.T, log *subject, bounds replay.Bounds) {
 		if known {
 			require.Equal(t, want, at, "id %q", id)
 		}
+		at, found = log.FindUnique(id)
+		require.Equal(t, m.unique(id, s.First), found, "id %q, where it stands once", id)
+		if found {
+			require.Equal(t, want, at, "id %q, where it stands once", id)
+		}
 	}
 }
 
@@ -125,6 +130,19 @@ func (m *model) checkEvents(t *rapid.T, log *subject, s replay.State, bounds rep
 }
 
 func held(s replay.State) uint64 { return s.Next - s.First }
+
+// unique reports whether the held events with an id follow directly on each other, and whether there are any.
+func (m *model) unique(id string, first uint64) bool {
+	runs, within := 0, false
+	for _, other := range m.ids[first:] {
+		if same := id != "" && other == id; same != within {
+			if within = same; within {
+				runs++
+			}
+		}
+	}
+	return runs == 1
+}
 
 // find is [replay.Log.Find] by looking at everything.
 func (m *model) find(id string, first uint64) (replay.Position, bool) {
