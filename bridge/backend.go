@@ -15,6 +15,8 @@ type backend struct {
 	cfg    *config.Upstream
 	client *upstream.Client // nil for a service of this process
 	source source
+	// registration tells a service of this process from all other ones, "" for a server.
+	registration string
 
 	tried     chan struct{} // closed once a schema was loaded, or could not be
 	triedOnce sync.Once
@@ -92,6 +94,14 @@ func (u *backend) watch(ctx context.Context, changed func()) {
 }
 
 func (u *backend) markTried() { u.triedOnce.Do(func() { close(u.tried) }) }
+
+// origin is what the messages of the backend's routes are known to come from.
+func (u *backend) origin() origin {
+	if u.registration != "" {
+		return origin{registration: u.registration}
+	}
+	return origin{upstream: u.cfg}
+}
 
 // schema returns the newest snapshot, and the error of the newest attempt to read one.
 func (u *backend) schema() (*schema.Snapshot, error) {

@@ -22,6 +22,7 @@ type plan struct {
 	types    transcode.Resolver // of what stands in a google.protobuf.Any, and of extensions
 	method   string             // as gRPC calls it: /package.Service/Method
 	source   source             // of the messages
+	digest   shareDigest        // of all of it, and of the route
 	binder   *bind.Binder
 	json     jsonAppender
 
@@ -188,6 +189,7 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 	if share == nil {
 		return
 	}
+	c.mixed()
 	switch share.LateJoin.Mode {
 	case lateJoinLatestBy:
 		c.plan.key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
@@ -196,6 +198,30 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 			transcode.PathScalar, transcode.PathMessage, transcode.PathOneof)
 	}
 }
+
+// mixed refuses settings that put the cursor together with something else of a caller. What such a setting gives is not in the
+// key of a shared stream, which is made without the cursor, and would be sent on behalf of everybody. A file says so already.
+func (c *planner) mixed() {
+	refuse := func(key string, values ...config.Template) {
+		cursor, other := false, false
+		for _, part := range slices.Concat(values...) {
+			cursor = cursor || part.Ref == cursorReference
+			other = other || part.Ref != "" && part.Ref != cursorReference
+		}
+		if cursor && other {
+			c.problem(key, errors.New("expected ${last_event_id} in a setting of its own on a shared route, found another reference beside it"))
+		}
+	}
+	for _, s := range c.route.Request.Set {
+		refuse("request.set", s.Templates()...)
+	}
+	for _, m := range c.route.Metadata.Set {
+		refuse("metadata.set", m.Value)
+	}
+}
+
+// cursorReference is what refers to the cursor.
+const cursorReference = "last_event_id"
 
 // The values of `share.late_join` that go by a field.
 const (

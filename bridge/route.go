@@ -34,6 +34,7 @@ func (rt *route) compile(snap *schema.Snapshot) {
 	plan, problems := newPlan(rt.cfg, snap)
 	if plan != nil {
 		plan.source = rt.backend.source
+		plan.digest = newShareDigest(rt.cfg, snap.Hash(), rt.backend.origin())
 	}
 	rt.plan = plan
 	rt.found(problems)

@@ -3,12 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -26,7 +21,7 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 	if err != nil {
 		return nil, unbound(err)
 	}
-	sub, err := b.shared.Join(rt.shareKey(request, md), c.newcomer(), func() (fanout.Settings, fanout.Upstream) {
+	sub, err := b.shared.Join(shareKey(rt.plan.digest, request, md), c.newcomer(), func() (fanout.Settings, fanout.Upstream) {
 		return rt.sharing(), newSharedUpstream(b, rt, c, in)
 	})
 	switch {
@@ -36,28 +31,6 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 		return nil, shuttingDown()
 	}
 	return shared{sub}, nil
-}
-
-// shareKey identifies what callers share: the route, as it was compiled for one schema, the request message without the
-// cursor, and all metadata that is sent on their behalf. What is not in it is not sent.
-func (rt *route) shareKey(request []byte, md metadata.MD) string {
-	var key strings.Builder
-	add := func(text string) {
-		key.WriteString(strconv.Itoa(len(text)))
-		key.WriteByte(':')
-		key.WriteString(text)
-	}
-	fmt.Fprintf(&key, "%p", rt.plan.snapshot) // which the stream keeps, so that no other one comes to have its address
-	add(rt.cfg.Name)
-	add(string(request))
-	for _, name := range slices.Sorted(maps.Keys(md)) {
-		add(name)
-		key.WriteString(strconv.Itoa(len(md[name])))
-		for _, value := range md[name] {
-			add(value)
-		}
-	}
-	return key.String()
 }
 
 // newcomer is the caller as a shared stream sees it.

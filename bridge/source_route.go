@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"crypto/rand"
 	"reflect"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -88,5 +89,6 @@ func newSourcePlan(r *config.Route, src Source, p *program) (*plan, config.Probl
 	}
 	c.cursor(src.input)
 	c.plan.source = src.open(p, encode)
+	c.plan.digest = newShareDigest(r, snap.Hash(), origin{registration: rand.Text()})
 	return c.done()
 }

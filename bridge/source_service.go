@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"reflect"
@@ -72,10 +73,12 @@ func (s service) backend(p *program) (*backend, *config.Problem) {
 		return nil, s.problem(err.Error())
 	}
 	u := &backend{
-		cfg:      &config.Upstream{Name: inProcess},
-		source:   s.source(p),
-		tried:    make(chan struct{}),
-		snapshot: snap,
+		cfg:    &config.Upstream{Name: inProcess},
+		source: s.source(p),
+
+		registration: rand.Text(),
+		tried:        make(chan struct{}),
+		snapshot:     snap,
 	}
 	u.markTried()
 	return u, nil

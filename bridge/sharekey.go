@@ -1,0 +1,114 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// shareKey identifies what callers share: the compiled route, the request message without the cursor, and all metadata that is
+// sent on their behalf. What is not in it is not sent. Each part has its length or its count before it, so two keys are the same
+// only where all parts are.
+func shareKey(route shareDigest, request []byte, md metadata.MD) string {
+	key := appendText(route[:], request)
+	key = binary.AppendUvarint(key, uint64(len(md)))
+	for _, name := range slices.Sorted(maps.Keys(md)) {
+		key = appendText(key, []byte(name))
+		key = binary.AppendUvarint(key, uint64(len(md[name])))
+		for _, value := range md[name] {
+			key = appendText(key, []byte(value))
+		}
+	}
+	return string(key)
+}
+
+func appendText(dst, text []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// shareDigest stands for a compiled route by its content: for all that can change a byte that its callers get, or how they are
+// served. It means the same in every process of the same version. The route's name is no part of it, since two routes may have
+// the same one.
+type shareDigest [sha256.Size]byte
+
+// newShareDigest returns the digest of a route that is compiled for the schema with this hash, and whose messages come from
+// origin.
+func newShareDigest(r *config.Route, schemaHash string, from origin) shareDigest {
+	nameless := *r
+	nameless.Name = ""
+	content := appendValue(nil, reflect.ValueOf(nameless))
+	content = appendText(content, []byte(schemaHash))
+	content = appendText(content, []byte(from.registration))
+	if from.upstream != nil {
+		content = appendValue(content, reflect.ValueOf(*from.upstream))
+	}
+	return sha256.Sum256(content)
+}
+
+// origin is where a route's messages come from: one of its fields is set.
+type origin struct {
+	upstream *config.Upstream
+	// registration is a random text for code of this process, of which no other process has the like.
+	registration string
+}
+
+// appendValue appends what a value of the configuration holds, so that different ones are different bytes. What a struct does not
+// export is where it stands in a file, and changes nothing.
+func appendValue(dst []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.Bool:
+		if v.Bool() {
+			return append(dst, 1)
+		}
+		return append(dst, 0)
+	case reflect.Int, reflect.Int64:
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int()))
+	case reflect.String:
+		return appendText(dst, []byte(v.String()))
+	case reflect.Struct:
+		return appendFields(dst, v)
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if v.IsNil() {
+			return append(dst, 0)
+		}
+		return appendElements(append(dst, 1), v)
+	}
+	panic("a configuration holds a " + v.Kind().String() + ", which no digest knows") // a test walks all of it
+}
+
+func appendFields(dst []byte, v reflect.Value) []byte {
+	for i := range v.NumField() {
+		if field := v.Type().Field(i); field.IsExported() {
+			dst = appendValue(appendText(dst, []byte(field.Name)), v.Field(i))
+		}
+	}
+	return dst
+}
+
+// appendElements appends what is behind a pointer, or in a slice or a map.
+func appendElements(dst []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.Slice:
+		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		for _, element := range v.Seq2() {
+			dst = appendValue(dst, element)
+		}
+		return dst
+	case reflect.Map:
+		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, key := range keys {
+			dst = appendValue(appendValue(dst, key), v.MapIndex(key))
+		}
+		return dst
+	}
+	return appendValue(dst, v.Elem())
+}

@@ -1,0 +1,220 @@
+package bridge
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// unshareKey reads a key back, as far as it is one: a key that can be read back in one way only is injective.
+func unshareKey(t require.TestingT, key string) (route shareDigest, request string, md metadata.MD) {
+	rest := []byte(key[copy(route[:], key):])
+	number := func() (n int) {
+		for shift := 0; ; shift += 7 {
+			require.NotEmpty(t, rest)
+			b := rest[0]
+			rest = rest[1:]
+			n |= int(b&0x7f) << shift
+			if b < 0x80 {
+				return n
+			}
+		}
+	}
+	text := func() string {
+		n := number()
+		require.GreaterOrEqual(t, len(rest), n)
+		out := string(rest[:n])
+		rest = rest[n:]
+		return out
+	}
+	request, md = text(), metadata.MD{}
+	for range number() {
+		name := text()
+		md[name] = []string{}
+		for range number() {
+			md[name] = append(md[name], text())
+		}
+	}
+	require.Empty(t, rest)
+	return route, request, md
+}
+
+func TestAShareKeyCanBeReadBackInOneWayOnly(t *testing.T) {
+	text := rapid.OneOf(rapid.StringN(0, 300, 300), rapid.SampledFrom([]string{"", "1", "1:", "11:1", "2:a", "\x01", "\x80\x01", "\x00\x00"}))
+	rapid.Check(t, func(t *rapid.T) {
+		var route shareDigest
+		copy(route[:], rapid.SliceOfN(rapid.Byte(), len(route), len(route)).Draw(t, "route"))
+		request := text.Draw(t, "request")
+		md := metadata.MD(rapid.MapOfN(text, rapid.SliceOfN(text, 0, 12), 0, 5).Draw(t, "metadata"))
+		gotRoute, gotRequest, gotMD := unshareKey(t, shareKey(route, []byte(request), md))
+		require.Equal(t, route, gotRoute)
+		require.Equal(t, request, gotRequest)
+		require.Len(t, gotMD, len(md))
+		for name, values := range md {
+			require.True(t, slices.Equal(values, gotMD[name]), "%q", name)
+		}
+	})
+}
+
+// Counts without an end were read as part of the length that follows: 1 value of 11 bytes, and 11 values of 1 byte.
+func FuzzShareKey(f *testing.F) {
+	f.Add("request", "x-a", "1:a", "b", "x-b", "")
+	f.Add("", "x", "1", "11:", "x", "1:1")
+	f.Add("12:x", "x-a", "", "", "x-a1", "\x00")
+	f.Fuzz(func(t *testing.T, request, name, first, second, other, value string) {
+		md := metadata.MD{name: {first, second}, other: {value}}
+		_, gotRequest, gotMD := unshareKey(t, shareKey(shareDigest{}, []byte(request), md))
+		require.Equal(t, request, gotRequest)
+		require.Equal(t, md, gotMD)
+		for _, forged := range []metadata.MD{{name: {first + second}, other: {value}}, {name: {first}, other: {second, value}}} {
+			if !reflect.DeepEqual(forged, md) {
+				require.NotEqual(t, shareKey(shareDigest{}, []byte(request), md), shareKey(shareDigest{}, []byte(request), forged))
+			}
+		}
+	})
+}
+
+// wholeRoute is a route in which every pointer, slice and map has something.
+func wholeRoute() config.Route {
+	r := *config.NewRoute("/watch/{topic}")
+	fill(reflect.ValueOf(&r).Elem(), deep)
+	return r
+}
+
+// fill puts one element into whatever is empty, so deep: a setting may hold settings.
+func fill(v reflect.Value, depth int) {
+	if depth == 0 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		fill(v.Elem(), depth-1)
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		}
+		fill(v.Index(0), depth-1)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), depth)
+			}
+		}
+	}
+}
+
+// deep is how many slices and pointers within each other a configuration is filled.
+const deep = 5
+
+// changes calls change with each way to make one thing of v another one, by the path of the field. v is as it was afterwards.
+func changes(path string, v reflect.Value, changed func(path string)) {
+	set := func(what string, to reflect.Value) {
+		was := reflect.New(v.Type()).Elem()
+		was.Set(v)
+		v.Set(to)
+		changed(path + what)
+		v.Set(was)
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		set("", reflect.ValueOf(!v.Bool()).Convert(v.Type()))
+	case reflect.Int, reflect.Int64:
+		set("", reflect.ValueOf(v.Int()+1).Convert(v.Type()))
+	case reflect.String:
+		set("", reflect.ValueOf(v.String()+"x").Convert(v.Type()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			set(" is there", reflect.Zero(v.Type()))
+			changes(path, v.Elem(), changed)
+		}
+	case reflect.Slice:
+		set(" has more", reflect.Append(v, reflect.New(v.Type().Elem()).Elem()))
+		if v.Len() > 0 {
+			set(" is there", reflect.Zero(v.Type()))
+			set(" is empty", reflect.MakeSlice(v.Type(), 0, 0))
+			changes(path+"[0]", v.Index(0), changed)
+		}
+	case reflect.Map:
+		set(" is empty", reflect.MakeMap(v.Type()))
+		for _, key := range v.MapKeys() {
+			other := reflect.MakeMap(v.Type())
+			other.SetMapIndex(key, reflect.ValueOf("another").Convert(v.Type().Elem()))
+			set(" has another value", other)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				changes(path+"."+f.Name, v.Field(i), changed)
+			}
+		}
+	default:
+		panic(fmt.Sprint(path, " is a ", v.Kind()))
+	}
+}
+
+// A field that is added to the configuration is found here without anybody's doing.
+func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
+	r := wholeRoute()
+	upstream := config.Upstream{Name: "a", Target: "b"}
+	fill(reflect.ValueOf(&upstream).Elem(), deep)
+	digest := func() shareDigest { return newShareDigest(&r, "schema", origin{upstream: &upstream}) }
+	whole := digest()
+	seen := map[shareDigest]string{}
+	for _, v := range []reflect.Value{reflect.ValueOf(&r).Elem(), reflect.ValueOf(&upstream).Elem()} {
+		changes(v.Type().Name(), v, func(path string) {
+			got := digest()
+			if path == "Route.Name" {
+				assert.Equal(t, whole, got, "two routes may have one name")
+				return
+			}
+			assert.NotEqual(t, whole, got, path)
+			if same, ok := seen[got]; ok && same != path {
+				assert.Fail(t, "two changes are one", "%s and %s", same, path)
+			}
+			seen[got] = path
+		})
+	}
+	assert.Greater(t, len(seen), 60)
+	assert.Equal(t, whole, digest(), "as it was")
+	assert.NotEqual(t, whole, newShareDigest(&r, "another schema", origin{upstream: &upstream}))
+	assert.NotEqual(t, whole, newShareDigest(&r, "schema", origin{registration: "x"}))
+	assert.NotEqual(t, newShareDigest(&r, "schema", origin{registration: "y"}), newShareDigest(&r, "schema", origin{registration: "x"}))
+}
+
+// Sizes are written in round figures, which is no way to compare them.
+func TestTheDigestTellsSizesApart(t *testing.T) {
+	a, b := wholeRoute(), wholeRoute()
+	a.MaxEventBytes, b.MaxEventBytes = 4*config.MiB, 4*config.MiB+1
+	a.Heartbeat, b.Heartbeat = time.Second, time.Second
+	assert.NotEqual(t, newShareDigest(&a, "", origin{}), newShareDigest(&b, "", origin{}))
+}
+
+// Two replicas have the same key for the same route, wherever it stands in their files.
+func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
+	const route = "{path: /x, rpc: a.v1.B/C, status: {NOT_FOUND: stop, ABORTED: stop, INTERNAL: reconnect}, share: {late_join: latest}"
+	digest := func(file string) shareDigest {
+		cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {m: {target: \"a:1\", metadata: {b: c, d: e, f: g}}}\n"+file))
+		require.NoError(t, err)
+		return newShareDigest(cfg.Routes[0], "schema", origin{upstream: cfg.Upstreams[0]})
+	}
+	want := digest("routes: [" + route + "}]")
+	for range 20 { // maps have no order
+		assert.Equal(t, want, digest("# elsewhere\n\nroutes:\n  - "+route+", name: other}"))
+	}
+	assert.NotEqual(t, want, digest("routes: ["+route+", json: {enums: numbers}}]"))
+}
