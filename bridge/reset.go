@@ -44,6 +44,11 @@ func resetBlock(reason, id string) []byte {
 	return sse.AppendFrame(nil, sse.Event{Name: sse.ResetName(), Data: data})
 }
 
+// cursorBlock renders the event that gives a page an id to come back with that has had no event yet.
+func cursorBlock(id sse.ID) []byte {
+	return sse.AppendFrame(nil, sse.Event{Name: sse.CursorName(), Data: []byte("{}"), ID: id})
+}
+
 // lostOn returns the caller's cursor where it is already clear that the route cannot resume from it. A route that neither
 // gives ids nor takes them has sent none, and loses none.
 func (c *caller) lostOn(rt *route) lostCursor {

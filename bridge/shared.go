@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
@@ -35,7 +36,7 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 
 // newcomer is the caller as a shared stream sees it.
 func (c *caller) newcomer() fanout.Newcomer {
-	n := fanout.Newcomer{Form: c.form, Lines: c.format == lines, Cursor: c.cursor, HasCursor: c.hasCursor}
+	n := fanout.Newcomer{Form: c.form, Lines: c.format == lines}
 	switch {
 	case c.badCursor != "":
 		n.LastEventID, n.Malformed = c.badCursor, true
@@ -57,7 +58,7 @@ func (rt *route) sharing() fanout.Settings {
 		Skip:     share.SlowClient == slowSkip,
 		Linger:   share.Linger,
 		MaxAge:   share.ReopenAfter,
-		OpenWait: rt.cfg.OpenWait,
+		Retry:    rt.cfg.Event.Retry,
 		Backoff:  rt.reopening(),
 		HasID:    rt.plan.id != nil,
 		Resumes:  rt.plan.binder.UsesCursor(),
@@ -79,6 +80,7 @@ func lateJoins() map[string]fanout.LateJoinMode {
 // notices renders what the bridge itself tells the subscribers of a shared stream.
 type notices struct{}
 
+func (notices) Cursor(id sse.ID) []byte                 { return cursorBlock(id) }
 func (notices) Reset(reason, lastEventID string) []byte { return resetBlock(reason, lastEventID) }
 func (notices) Live() []byte                            { return liveBlock() }
 func (notices) Stale(by fanout.Ending) []byte           { return staleBlock(endingOf(&by.End)) }

@@ -28,6 +28,10 @@ func EndName() Name { return Name{"grpc-end"} }
 // ResetName returns "grpc-reset", the name of the event that says that a stream did not resume where the browser was.
 func ResetName() Name { return Name{"grpc-reset"} }
 
+// CursorName returns "grpc-cursor", the name of the event that only brings an id: a browser that has had no event yet comes back
+// with it, and misses nothing that was sent meanwhile.
+func CursorName() Name { return Name{"grpc-cursor"} }
+
 // StaleName returns "grpc-stale", the name of the event that says that the upstream has been gone for a while.
 func StaleName() Name { return Name{"grpc-stale"} }
 

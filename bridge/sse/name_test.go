@@ -96,9 +96,9 @@ func TestBridgeNames(t *testing.T) {
 		_, err := sse.ParseName(n.String())
 		require.Error(t, err, "nobody else may use %s", n)
 	}
-	assert.Equal(t, []string{"grpc-status", "grpc-end", "grpc-reset", "grpc-stale", "grpc-live"}, got)
+	assert.Equal(t, []string{"grpc-status", "grpc-end", "grpc-reset", "grpc-cursor", "grpc-stale", "grpc-live"}, got)
 }
 
 func bridgeNames() []sse.Name {
-	return []sse.Name{sse.StatusName(), sse.EndName(), sse.ResetName(), sse.StaleName(), sse.LiveName()}
+	return []sse.Name{sse.StatusName(), sse.EndName(), sse.ResetName(), sse.CursorName(), sse.StaleName(), sse.LiveName()}
 }

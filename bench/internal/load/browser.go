@@ -161,7 +161,7 @@ func (c *Crowd) see(e block) {
 		c.tally.resets++
 		b.ledger = ledger{}
 		return
-	case "grpc-status", "grpc-end", "grpc-stale", "grpc-live":
+	case "grpc-status", "grpc-end", "grpc-cursor", "grpc-stale", "grpc-live":
 		c.tally.notices++
 		return
 	}

@@ -9,8 +9,12 @@ import (
 
 // batch is what a subscriber was given last, in this order. It lasts until the subscriber has passed part of it.
 type batch struct {
-	live   *frame.Frame // nil where there is none, as the other two
+	live   *frame.Frame // nil where there is none, as all that follow
 	reset  *frame.Frame
+	cursor *frame.Frame
+	id     string       // what cursor tells of
+	retry  *frame.Frame // in front of events
+	halved uint8        // what retry tells of
 	events []*replay.Event
 	prev   *frame.Frame // what the first event can refer to, nil where there is nothing
 	size   int          // of their blocks
@@ -22,7 +26,7 @@ type batch struct {
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func (b *batch) empty() bool {
-	return b.live == nil && b.reset == nil && len(b.events) == 0 && b.stale == nil
+	return b.live == nil && b.reset == nil && b.cursor == nil && len(b.events) == 0 && b.stale == nil
 }
 
 // recycle gives back a batch that nobody uses any more.
@@ -65,6 +69,8 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 	}
 	notice(b.live)
 	notice(b.reset)
+	notice(b.cursor)
+	notice(b.retry)
 	prev := b.prev
 	for i, e := range b.events {
 		if i > 0 {

@@ -58,6 +58,10 @@ func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 		}
 		rest = rest[1:]
 	}
+	rest, err := c.checkCursor(rest)
+	if err != nil {
+		return err
+	}
 	rest, atEnd, err := c.checkEvents(rest)
 	if err != nil {
 		return err
@@ -73,6 +77,21 @@ func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 		return fmt.Errorf("found %v, which is too much", rest)
 	}
 	return c.checkEnd(atEnd && over && len(c.stream.log.taken) == 0, end)
+}
+
+// checkCursor takes the cursor off what the client was given, which is there exactly where no event is.
+func (c *clientModel) checkCursor(rest []given) ([]given, error) {
+	id := ""
+	if e, number := c.stream.log.newest(); c.epoch >= 0 && c.epoch == number && len(c.expected(e.events)) == 0 {
+		id, _ = c.anchor()
+	}
+	if id == "" {
+		return rest, nil
+	}
+	if len(rest) == 0 || rest[0].name != "grpc-cursor" || rest[0].id != id {
+		return nil, fmt.Errorf("expected the cursor %s, found %v", id, rest)
+	}
+	return rest[1:], nil
 }
 
 func (c *clientModel) checkEnd(expected bool, end *pump.End) error {
@@ -140,6 +159,7 @@ func superseded(events []*replay.Event, index int) bool {
 // advance passes the first n pieces that the client was given.
 func (c *clientModel) advance(n int) error {
 	events, log := 0, false
+	epoch, _ := c.stream.log.newest()
 	for _, g := range c.given[:n] {
 		switch g.name {
 		case "grpc-live":
@@ -148,9 +168,14 @@ func (c *clientModel) advance(n int) error {
 			c.told = c.stream.told()
 		case "grpc-reset":
 			c.reset, c.follows = "", false
+		case "grpc-cursor":
+			_, at := c.anchor()
+			c.anchored, c.lastID, c.idAt = true, g.id, at
+			c.last, c.follows, c.values = had{epoch: epoch.name, index: c.index - 1}, true, false
 		default:
 			events++
-			if err := c.note(g, g.index < c.index); err != nil {
+			c.anchored = true
+			if err := c.note(g, epoch.name, g.index < c.index); err != nil {
 				return err
 			}
 			if g.index < c.index {
@@ -171,18 +196,22 @@ func (c *clientModel) advance(n int) error {
 	return nil
 }
 
-// note enters an event into what the page knows: without a word, no message is missing, comes again or comes too early. A last
-// value may follow any that is older, and so may the first event after them.
-func (l *ledger) note(g given, lastValue bool) error {
+// note enters an event into what the page knows: without a word, no message is missing, comes again or comes too early, but what
+// the upstream itself had in its stream like that. A last value may follow any that is older, and so may the first event after them.
+func (l *ledger) note(g given, epoch string, lastValue bool) error {
+	now := had{g.seq, epoch, g.index}
+	here := l.last.epoch == epoch
+	leaps := l.values || lastValue
 	switch {
-	case l.follows && g.seq <= l.lastSeq:
-		return fmt.Errorf("message %d comes after %d", g.seq, l.lastSeq)
-	case l.follows && g.seq != l.lastSeq+1 && !l.values && !lastValue:
-		return fmt.Errorf("message %d follows on %d, and nobody was told", g.seq, l.lastSeq)
+	case !l.follows, here && now.index == l.last.index+1, here && leaps && now.index > l.last.index:
+	case g.seq <= l.last.seq:
+		return fmt.Errorf("message %d comes after %d", g.seq, l.last.seq)
+	case g.seq != l.last.seq+1 && !leaps:
+		return fmt.Errorf("message %d follows on %d, and nobody was told", g.seq, l.last.seq)
 	}
-	l.lastSeq, l.follows, l.values = g.seq, true, lastValue
+	l.last, l.follows, l.values = now, true, lastValue
 	if g.id != "" {
-		l.lastID, l.idSeq = g.id, g.seq
+		l.lastID, l.idAt = g.id, now
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // testLimit is about how many bytes a peek gets, many events.
@@ -116,6 +117,10 @@ func (notices) Reset(reason, id string) []byte {
 	return fmt.Appendf(nil, "event: grpc-reset\ndata: %s %s\n\n", reason, data)
 }
 
+func (notices) Cursor(id sse.ID) []byte {
+	return fmt.Appendf(nil, "event: grpc-cursor\ndata: {}\nid: %s\n\n", id)
+}
+
 func (notices) Stale(by fanout.Ending) []byte {
 	return fmt.Appendf(nil, "event: grpc-stale\ndata: %s\n\n", by.End.Reason)
 }
@@ -170,9 +175,6 @@ func withDefaults(s fanout.Settings) fanout.Settings {
 	if s.Linger == 0 {
 		s.Linger = 10 * time.Second
 	}
-	if s.OpenWait == 0 {
-		s.OpenWait = 300 * time.Millisecond
-	}
 	return s
 }
 
@@ -220,7 +222,7 @@ func after(d time.Duration) {
 
 // from is a newcomer with an id to go on after.
 func from(id string) fanout.Newcomer {
-	return fanout.Newcomer{LastEventID: id, Cursor: id, HasCursor: true}
+	return fanout.Newcomer{LastEventID: id}
 }
 
 // client reads what a subscriber gets.

@@ -21,15 +21,27 @@ func positionID(at replay.Position) sse.ID {
 	return id
 }
 
-// parsePosition returns the position of the event that has this id of [positionID], and whether it is one.
-func parsePosition(id string) (at replay.Position, ok bool) {
+// startID returns the id of the place before the first event of an epoch: "epoch-start".
+func startID(epoch string) sse.ID {
+	id, _ := sse.ParseID(epoch + startSuffix)
+	return id
+}
+
+const startSuffix = "-start"
+
+// parsePosition returns the place that an id of the bridge's own stands for: the one behind the event with this id of
+// [positionID], or the one of [startID]. It reports whether it is such an id.
+func parsePosition(id string) (behind replay.Position, ok bool) {
 	epoch, digits, _ := strings.Cut(id, "-")
 	if len(epoch) != epochLength || strings.Trim(epoch, "abcdefghijklmnopqrstuvwxyz234567") != "" {
 		return replay.Position{}, false
+	}
+	if id == epoch+startSuffix {
+		return replay.Position{Epoch: epoch}, true
 	}
 	offset, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || digits[0] == '0' && digits != "0" {
 		return replay.Position{}, false
 	}
-	return replay.Position{Epoch: epoch, Offset: offset}, true
+	return replay.Position{Epoch: epoch, Offset: offset + 1}, true
 }

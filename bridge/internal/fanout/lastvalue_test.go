@@ -64,6 +64,10 @@ func TestPositionsAsIDs(t *testing.T) {
 		at := replay.Position{Epoch: newEpoch(), Offset: 1234567890123}
 		back, ok := parsePosition(positionID(at).String())
 		require.True(t, ok)
-		require.Equal(t, at, back)
+		at.Offset++
+		require.Equal(t, at, back, "the place behind")
+		back, ok = parsePosition(startID(at.Epoch).String())
+		require.True(t, ok)
+		require.Equal(t, replay.Position{Epoch: at.Epoch}, back)
 	}
 }

@@ -3,8 +3,6 @@ package fanout_test
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/replay"
 )
@@ -17,10 +15,11 @@ type lateLog struct {
 	bounds replay.Bounds
 	late   bool // whether what it takes waits for show
 	next   replay.Position
-	after  string   // what the epoch goes on after that it has taken
-	cursor string   // the id of the newest event that it has taken, or what its epoch goes on after
-	taken  []func() // what it has not shown
-	epochs []epoch  // what it has, evicted events included
+	after  string            // what the epoch goes on after that it has taken
+	cursor string            // the id of the newest event that it has taken, or what its epoch goes on after
+	taken  []func()          // what it has not shown
+	epochs []epoch           // what it has, evicted events included
+	past   map[string]string // why nobody resumes from an id: it was one of an earlier epoch, or the upstream refused it
 }
 
 // epoch is what one epoch of a log has shown.
@@ -30,10 +29,17 @@ type epoch struct {
 }
 
 func newLateLog(b replay.Bounds, late bool) *lateLog {
-	return &lateLog{Ring: replay.NewRing(b), bounds: b, late: late}
+	return &lateLog{Ring: replay.NewRing(b), bounds: b, late: late, past: map[string]string{}}
 }
 
 func (l *lateLog) Begin(ctx context.Context, name, after string) error {
+	if e, number := l.newest(); number >= 0 {
+		for _, event := range e.events[l.first():] {
+			if l.past[event.ID] == "" {
+				l.past[event.ID] = "epoch"
+			}
+		}
+	}
 	l.next, l.after, l.cursor = replay.Position{Epoch: name}, after, after
 	l.take(func() {
 		l.epochs = append(l.epochs, epoch{name: name, after: after})
@@ -85,20 +91,20 @@ func (l *lateLog) first() int {
 	return max(0, len(e.events)-l.bounds.Events)
 }
 
-// find returns the index behind the event with an id, as far as the newest epoch still has what follows.
+// find returns the index behind the one event with an id, as far as the newest epoch still has what follows.
 func (l *lateLog) find(id string, ownIDs bool) (index int, ok bool) {
 	e, _ := l.newest()
 	if ownIDs {
-		name, digits, _ := strings.Cut(id, "-")
-		if n, err := strconv.Atoi(digits); err == nil && name == e.name {
-			return n + 1, n+1 >= l.first() && n < len(e.events)
-		}
-	} else {
-		for i, event := range slices.Backward(e.events[l.first():]) {
-			if event.ID == id {
-				return l.first() + i + 1, true
-			}
+		name, behind, isOwn := positionOf(id)
+		return behind, isOwn && name == e.name && behind >= l.first() && behind <= len(e.events)
+	}
+	for i, event := range slices.Backward(e.events[l.first():]) {
+		switch same := event.ID == id && id != ""; {
+		case same && ok && e.events[l.first()+i+1].ID != id:
+			return 0, false
+		case same && !ok:
+			index, ok = l.first()+i+1, true
 		}
 	}
-	return 0, id != "" && id == e.after && l.first() == 0
+	return index, ok
 }

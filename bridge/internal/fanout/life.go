@@ -19,10 +19,10 @@ type life struct {
 	wait     backoff.Backoff
 }
 
-func newLife(st *stream, upstream Upstream, opener Newcomer) *life {
+func newLife(st *stream, upstream Upstream) *life {
 	return &life{
 		stream: st, upstream: upstream,
-		recorder: recorder{stream: st, cursor: openerCursor(&st.settings, opener)},
+		recorder: recorder{stream: st},
 		wait:     backoff.Backoff{Policy: st.settings.Backoff},
 	}
 }

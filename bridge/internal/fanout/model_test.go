@@ -12,10 +12,17 @@ import (
 // ledger is what a page knows of its stream, whatever that is made of.
 type ledger struct {
 	lastID  string // the newest id that it has
-	idSeq   int    // the message that had it
-	lastSeq int    // the newest message that it has
-	follows bool   // whether the next message must follow that one
+	idAt    had    // what had it, or what it stands behind
+	last    had    // the newest event that it has
+	follows bool   // whether the next event must follow that one
 	values  bool   // whether that was one of the last values
+}
+
+// had is an event that a page had.
+type had struct {
+	seq   int    // its message
+	epoch string // where it stands
+	index int
 }
 
 // streamModel is what a test knows of a shared stream: what the upstream did, and what the log has shown.
@@ -25,11 +32,9 @@ type streamModel struct {
 	log        *lateLog
 	current    *attempt // nil while there is none
 	sent       int      // the newest message that the current upstream stream has brought
-	opener     string   // the cursor that it was opened with
-	dropped    bool     // whether the upstream has refused it, or the one after it
+	dropped    bool     // whether the upstream has refused the cursor
 	accepted   bool
 	acceptedAt time.Time
-	refused    string
 	evicted    bool   // whether it had to make room
 	aged       bool   // whether an upstream stream was ended for its age, or for want of subscribers
 	over       string // why it is over, "" while it is not
@@ -46,8 +51,9 @@ func (st *streamModel) told() int {
 	return 0
 }
 
-func (st *streamModel) fresh() bool {
-	return st.over == "" && (!st.accepted || time.Since(st.acceptedAt) < st.settings.OpenWait)
+// settled reports whether subscribers without an event are told a cursor.
+func (st *streamModel) settled() bool {
+	return st.over == "" && st.accepted && time.Since(st.acceptedAt) >= 20*time.Millisecond
 }
 
 func (st *streamModel) accept() {
@@ -67,16 +73,17 @@ type clientModel struct {
 	*fanout.Subscriber
 	stream *streamModel
 
-	id                     string // that it came with
-	early, cursor, started bool
-	epoch                  int  // the number of the one that its place is in, negative while it has none
-	index                  int  // of its next event
-	walks                  bool // through the last values, before it goes on at index
-	walk                   int  // its next index in them
-	reset                  string
-	told                   int
-	near, behind           bool
-	closed                 bool
+	id             string // that it came with
+	early, started bool
+	anchored       bool // it has an id of its place
+	epoch          int  // the number of the one that its place is in, negative while it has none
+	index          int  // of its next event
+	walks          bool // through the last values, before it goes on at index
+	walk           int  // its next index in them
+	reset          string
+	told           int
+	near, behind   bool
+	closed         bool
 
 	given []given // by the last peek
 	stop  func()
@@ -134,33 +141,33 @@ func (c *clientModel) joinLate() {
 	}
 }
 
-// place gives the client a place if it can have one.
-func (c *clientModel) place() bool {
+// resume gives the client the place behind its id, or says why not.
+func (c *clientModel) resume() {
 	log := c.stream.log
 	e, number := log.newest()
-	if number < 0 {
-		return false
+	own := !c.stream.settings.HasID
+	at, ok := log.find(c.id, own)
+	name, behind, isOwn := positionOf(c.id)
+	switch {
+	case !own && log.past[c.id] != "":
+		c.reset = log.past[c.id]
+	case number >= 0 && ok:
+		c.put(at)
+		c.anchored = true
+	case !own, isOwn && number >= 0 && name == e.name && behind <= len(e.events):
+		c.reset = "expired"
+	case isOwn && (number < 0 || name != e.name):
+		c.reset = "epoch"
+	default:
+		c.reset = "invalid"
 	}
-	if c.cursor {
-		own := !c.stream.settings.HasID
-		if at, ok := log.find(c.id, own); ok {
-			c.put(at)
-			return true
-		}
-		name, offset, isOwn := positionOf(c.id)
-		switch {
-		case c.id == c.stream.refused:
-			c.reset = "invalid"
-		case !own && c.stream.fresh():
-			return false
-		case !own, isOwn && name == e.name && offset < len(e.events):
-			c.reset = "expired"
-		case isOwn && name != e.name:
-			c.reset = "epoch"
-		default:
-			c.reset = "invalid"
-		}
-		c.cursor = false
+}
+
+// place gives the client the place of a newcomer if there is one.
+func (c *clientModel) place() bool {
+	log := c.stream.log
+	if _, number := log.newest(); number < 0 {
+		return false
 	}
 	if c.early && log.first() == 0 {
 		c.put(0)
@@ -170,16 +177,45 @@ func (c *clientModel) place() bool {
 	return true
 }
 
-func positionOf(id string) (name string, offset int, ok bool) {
+// positionOf returns the place that an id of the bridge's own stands for.
+func positionOf(id string) (name string, behind int, ok bool) {
 	if len(id) < 10 || id[8] != '-' {
 		return "", 0, false
 	}
-	_, err := fmt.Sscanf(id[9:], "%d", &offset)
-	return id[:8], offset, err == nil
+	if id[9:] == "start" {
+		return id[:8], 0, true
+	}
+	_, err := fmt.Sscanf(id[9:], "%d", &behind)
+	return id[:8], behind + 1, err == nil
+}
+
+// anchor is the cursor that the client is to be told, "" for none, and what it stands behind.
+func (c *clientModel) anchor() (id string, at had) {
+	e, number := c.stream.log.newest()
+	if c.anchored || number < 0 || c.epoch != number || !c.stream.settled() {
+		return "", had{}
+	}
+	if !c.stream.settings.HasID {
+		if c.index == 0 {
+			return e.name + "-start", had{epoch: e.name, index: -1}
+		}
+		return fmt.Sprint(e.name, "-", c.index-1), had{seqOf(e.events[c.index-1]), e.name, c.index - 1}
+	}
+	for i := c.index - 1; i >= c.stream.log.first(); i-- {
+		id := e.events[i].ID
+		if id == "" {
+			continue
+		}
+		if at, ok := c.stream.log.find(id, false); ok && c.stream.log.past[id] == "" {
+			return id, had{seqOf(e.events[at-1]), e.name, at - 1}
+		}
+		break
+	}
+	return "", had{}
 }
 
 func (c *clientModel) displace(reason string, early bool) {
-	c.epoch, c.reset, c.early, c.cursor, c.started = -1, reason, early, false, false
+	c.epoch, c.reset, c.early, c.anchored, c.started = -1, reason, early, false, false
 }
 
 // settle finds the client the place from which it reads now. It reports false where it has lost its place by its own fault.
@@ -202,7 +238,9 @@ func (c *clientModel) settle() (ok bool) {
 			c.started = true
 			return true
 		case !c.started:
-			c.epoch = -1
+			if c.epoch = -1; c.anchored {
+				c.anchored, c.reset = false, "expired"
+			}
 		case c.stream.settings.Skip:
 			c.displace("slow", false)
 		default:

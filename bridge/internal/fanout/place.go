@@ -2,25 +2,60 @@ package fanout
 
 import "github.com/grpcsse/grpcsse/bridge/replay"
 
-// place gives the subscriber a place in the log, and reports false where there is none yet: the upstream has not accepted, or
-// the id may still come. The stream's lock is held.
+// resume puts the subscriber behind the event whose id it came with. Where the log does not show that event, or cannot tell
+// which one it is, the subscriber is to be told why, and is a newcomer. What comes later is no answer: an event that brings the
+// id then is another one, or follows others that the subscriber has not had. The stream's lock is held.
+func (s *Subscriber) resume() {
+	state := s.stream.log.State()
+	at, ok := s.stream.behind(s.lastID, state)
+	if !ok {
+		s.reset = s.stream.lost(s.lastID, state)
+		return
+	}
+	s.put(at)
+	s.anchored = true
+}
+
+// behind returns the place behind the event with an id.
+func (st *stream) behind(id string, state replay.State) (at replay.Position, ok bool) {
+	if st.settings.HasID {
+		if st.past.reason(id) != noReset {
+			return replay.Position{}, false
+		}
+		return st.log.FindUnique(id)
+	}
+	at, ok = parsePosition(id)
+	return at, ok && at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next
+}
+
+// lost returns why nobody can be put behind the event with an id.
+func (st *stream) lost(id string, state replay.State) resetReason {
+	if st.settings.HasID {
+		if why := st.past.reason(id); why != noReset {
+			return why
+		}
+		return expired
+	}
+	at, own := parsePosition(id)
+	switch {
+	case own && at.Epoch != state.Epoch:
+		return lostEpoch
+	case own && at.Offset <= state.Next:
+		return expired
+	}
+	return invalid
+}
+
+// place gives the subscriber the place of a newcomer in the log, and reports false where there is none yet. The stream's lock
+// is held.
 func (s *Subscriber) place() bool {
 	state := s.stream.log.State()
-	if state.Epoch == "" {
+	switch {
+	case state.Epoch == "":
 		return false
-	}
-	if s.cursor {
-		if s.resume(state) {
-			return true
-		}
-		if s.reset = s.lost(state); s.reset == noReset {
-			return false
-		}
-		s.cursor = false
-	}
-	if s.early && state.First == 0 {
+	case s.early && state.First == 0:
 		s.put(state.Start())
-	} else {
+	default:
 		s.joinLate()
 	}
 	return true
@@ -41,43 +76,14 @@ func (s *Subscriber) settle() {
 
 // displace takes the place from a subscriber that is to be told why. early says that it is to get all of the epoch, if it can.
 func (s *Subscriber) displace(reason resetReason, early bool) {
-	s.pos, s.reset, s.early, s.cursor, s.started = replay.Position{}, reason, early, false, false
-	s.linked = false
+	s.pos, s.reset, s.early, s.started = replay.Position{}, reason, early, false
+	s.anchored, s.linked = false, false
 }
 
-// resume puts the subscriber behind the event whose id it came with, and reports false where the log does not have that.
-func (s *Subscriber) resume(state replay.State) bool {
-	at, ok := s.stream.log.Find(s.lastID)
-	if !ok && !s.stream.settings.HasID { // the event may be gone that the next one, which is there, follows
-		if at, ok = parsePosition(s.lastID); ok {
-			at.Offset++
-			ok = at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next
-		}
+// overtaken gives up a place that the subscriber has not read from: the log no longer has what follows it.
+func (s *Subscriber) overtaken() {
+	s.pos = replay.Position{}
+	if s.anchored { // it was to go on behind an event
+		s.anchored, s.reset = false, expired
 	}
-	if ok {
-		s.put(at)
-	}
-	return ok
-}
-
-// lost returns why the log does not have the id that the subscriber came with, or noReset where it may still come.
-func (s *Subscriber) lost(state replay.State) resetReason {
-	st := s.stream
-	if s.lastID == st.refused {
-		return invalid
-	}
-	if st.settings.HasID {
-		if st.fresh.is {
-			return noReset
-		}
-		return expired
-	}
-	at, own := parsePosition(s.lastID)
-	switch {
-	case own && at.Epoch != state.Epoch:
-		return lostEpoch
-	case own && at.Offset < state.Next:
-		return expired
-	}
-	return invalid
 }

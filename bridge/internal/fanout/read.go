@@ -21,7 +21,7 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	}
 	atEnd, ok := s.read(b, limit)
 	if !ok {
-		return &st.settings.Slow
+		return st.slowEnd()
 	}
 	s.addNotices(b, atEnd && st.end == nil)
 	s.link(b)
@@ -47,7 +47,7 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		case s.stream.log.State().Epoch != s.pos.Epoch:
 			s.displace(lostEpoch, true)
 		case !s.started: // the place was overtaken before it was used
-			s.pos = replay.Position{}
+			s.overtaken()
 		case s.stream.settings.Skip:
 			s.skip()
 		default:
@@ -150,7 +150,7 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 // link finds what the first event of a batch can refer to: the one before it, if the subscriber's connection has had that last,
 // and a coding that makes use of it.
 func (s *Subscriber) link(b *batch) {
-	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.live != nil || b.reset != nil {
+	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.live != nil || b.reset != nil || b.retry != nil {
 		return
 	}
 	before := b.events[0].Position
@@ -168,17 +168,24 @@ func (s *Subscriber) link(b *batch) {
 
 // addNotices adds to a batch what the subscriber is told beside its events; atEnd says that those are all that there are.
 func (s *Subscriber) addNotices(b *batch, atEnd bool) {
-	gap := &s.stream.gap
+	st := s.stream
+	gap := &st.gap
 	if s.lines {
 		s.reset, s.told = noReset, gap.told
 		return
 	}
 	told := s.told
 	if told != 0 && told != gap.told {
-		b.live, told = s.stream.liveFrame(), 0
+		b.live, told = st.liveFrame(), 0
 	}
 	if s.reset != noReset {
-		b.reset = s.stream.resetFrame(s.reset, s.lastID)
+		b.reset = st.resetFrame(s.reset, s.lastID)
+	}
+	switch {
+	case len(b.events) > 0 && s.halved < st.halvings:
+		b.retry, b.halved = st.retryFrame(), st.halvings
+	case len(b.events) == 0 && atEnd && !s.anchored && s.pos.Epoch != "" && !st.settling.is:
+		b.cursor, b.id = st.cursorAt(s.pos)
 	}
 	if atEnd && told != gap.told {
 		b.stale, b.gap = gap.begin, gap.told

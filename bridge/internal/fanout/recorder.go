@@ -13,8 +13,9 @@ import (
 type recorder struct {
 	stream *stream
 	next   replay.Position // where the next event belongs; zero before the first epoch
-	cursor cursor          // what goes on where the log ends; none where nothing does
+	cursor string          // the id of the newest event; "" where it has no id that the upstream takes
 	block  []byte          // scratch
+	oldest []*replay.Event // likewise
 	ctx    context.Context // of the stream
 
 	// Of the attempt that is made now.
@@ -27,42 +28,16 @@ type recorder struct {
 
 var _ Sink = (*recorder)(nil)
 
-// cursor is an id that the upstream can go on after. The zero cursor is none.
-type cursor struct {
-	id    string // as it stands on the wire
-	value string // what it stands for; may be left empty where the id says it
-}
-
-// openerCursor returns the cursor that the first upstream stream is opened with. The bridge's own ids mean nothing to an
-// upstream. Where newcomers need what a stream begins with, it begins there: behind one browser's cursor nobody else would get a
-// snapshot, or the values of before.
-func openerCursor(s *Settings, n Newcomer) cursor {
-	if !s.Resumes || !n.HasCursor || n.Malformed || s.LateJoin.Mode == Since || s.LateJoin.Mode == LatestBy {
-		return cursor{}
-	}
-	if _, own := parsePosition(n.LastEventID); own && !s.HasID {
-		return cursor{}
-	}
-	return cursor{id: n.LastEventID, value: n.Cursor}
-}
-
 // begin prepares for another attempt, and says how it is to be made.
 func (r *recorder) begin(ctx context.Context, reopening bool) Attempt {
 	r.ctx = ctx
 	a := Attempt{Reopening: reopening}
-	if a.Cursor, a.HasCursor = r.cursor.decoded(); !a.HasCursor {
-		r.cursor = cursor{}
+	if r.cursor != "" {
+		value, err := sse.DecodeID(r.cursor)
+		a.Cursor, a.HasCursor = value, err == nil
 	}
 	r.cursorSent, r.accepted, r.events, r.err = a.HasCursor, false, 0, nil
 	return a
-}
-
-func (c cursor) decoded() (value string, ok bool) {
-	if c.id == "" || c.value != "" {
-		return c.value, c.id != ""
-	}
-	value, err := sse.DecodeID(c.id)
-	return value, err == nil
 }
 
 // stood is how long the upstream stream of the attempt has stood.
@@ -75,8 +50,8 @@ func (r *recorder) stood() time.Duration {
 
 // refused drops the cursor, which the upstream does not take.
 func (r *recorder) refused() {
-	r.stream.refuse(r.cursor.id)
-	r.cursor = cursor{}
+	r.stream.refuse(r.cursor)
+	r.cursor = ""
 }
 
 // Accepted implements [Sink].
@@ -86,8 +61,9 @@ func (r *recorder) Accepted(header any) {
 	}
 	r.accepted, r.since = true, time.Now()
 	if r.next.Epoch == "" || !r.cursorSent { // else it goes on where the log ends
+		r.stream.bury()
 		next := replay.Position{Epoch: newEpoch()}
-		if r.err = r.stream.log.Begin(r.ctx, next.Epoch, r.cursor.id); r.err == nil {
+		if r.err = r.stream.log.Begin(r.ctx, next.Epoch, ""); r.err == nil {
 			r.grow(next)
 		}
 	}
@@ -114,18 +90,19 @@ func (r *recorder) Event(ctx context.Context, e Event) error {
 	}
 	if err := r.stream.log.Append(ctx, event); err != nil {
 		if conflict := (*replay.ConflictError)(nil); errors.As(err, &conflict) { // what somebody else appended is not known here
-			r.cursor = cursor{}
+			r.cursor = ""
 			r.grow(conflict.Next)
 		}
 		return err
 	}
 	r.events++
-	r.cursor = cursor{}
+	r.cursor = ""
 	if s := &r.stream.settings; s.HasID && s.Resumes {
-		r.cursor.id = event.ID
+		r.cursor = event.ID
 	}
 	r.grow(replay.Position{Epoch: r.next.Epoch, Offset: r.next.Offset + 1})
 	r.stream.registry.makeRoom(r.stream)
+	r.fitRetry()
 	return nil
 }
 

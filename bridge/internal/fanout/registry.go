@@ -50,7 +50,7 @@ func NewRegistry(ctx context.Context, limits Limits) *Registry {
 // it must neither wait nor call the registry. It does not wait for the upstream. The caller closes the subscriber. The error
 // is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)) (*Subscriber, error) {
-	st, made, evicted, err := r.find(key, n, open)
+	st, made, evicted, err := r.find(key, open)
 	if evicted != nil {
 		r.Hooks.evicted(evicted)
 	}
@@ -64,7 +64,7 @@ func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)
 }
 
 // find returns the stream of a key, with one subscriber more, and which one had to end for it.
-func (r *Registry) find(key string, n Newcomer, open func() (Settings, Upstream)) (st *stream, made bool, evicted *stream, err error) {
+func (r *Registry) find(key string, open func() (Settings, Upstream)) (st *stream, made bool, evicted *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.ctx.Err() != nil {
@@ -78,7 +78,7 @@ func (r *Registry) find(key string, n Newcomer, open func() (Settings, Upstream)
 			r.forget(evicted)
 		}
 		settings, upstream := open()
-		st, made = r.begin(key, settings, upstream, n), true
+		st, made = r.begin(key, settings, upstream), true
 	}
 	st.subscribers++
 	r.keep(st)
@@ -86,11 +86,11 @@ func (r *Registry) find(key string, n Newcomer, open func() (Settings, Upstream)
 }
 
 // begin adds a stream, which runs in the registry's context. The lock is held.
-func (r *Registry) begin(key string, settings Settings, upstream Upstream, opener Newcomer) *stream {
+func (r *Registry) begin(key string, settings Settings, upstream Upstream) *stream {
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := r.newLog(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
-	life := newLife(st, upstream, opener)
+	life := newLife(st, upstream)
 	r.streams[key] = st
 	r.running.Go(func() {
 		defer cancel()

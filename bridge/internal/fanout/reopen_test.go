@@ -98,37 +98,20 @@ func TestANewEpochWhoseBeginningIsGoneIsJoinedLate(t *testing.T) {
 	})
 }
 
-func TestACursorThatIsRefusedIsDropped(t *testing.T) {
-	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
-		c := w.join(from("41"))
-		same, other := w.join(from("41")), w.join(from("40"))
-		fresh := w.join(fanout.Newcomer{})
-		up := w.upstream.next()
-		assert.Equal(t, fanout.Attempt{Cursor: "41", HasCursor: true}, up.Attempt)
-		up.end(fanout.Refused, "out of range")
-		up = w.upstream.next()
-		require.NotNil(t, up, "at once")
-		assert.Equal(t, fanout.Attempt{}, up.Attempt)
-		require.NoError(t, up.send("x#7"))
-		assert.Equal(t, []string{`reset: invalid "41"`, "x"}, c.read())
-		assert.Equal(t, []string{`reset: invalid "41"`, "x"}, same.read())
-		assert.Equal(t, []string{"x"}, fresh.read())
-		assert.Empty(t, other.read(), "its id may still come")
-		after(time.Second)
-		assert.Equal(t, []string{`reset: expired "40"`, "x"}, other.read())
-	})
-}
-
 func TestARefusalIsAnEndWithoutACursorOrAfterAnEvent(t *testing.T) {
-	for name, newcomer := range map[string]fanout.Newcomer{"no cursor": {}, "an event": from("41")} {
+	for name, events := range map[string][]string{"no cursor": nil, "an event": {"b#2"}} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
-				c := w.join(newcomer)
+				c := w.join(fanout.Newcomer{})
 				up := w.upstream.next()
 				want := []string{"end: out of range"}
-				if newcomer.HasCursor {
-					require.NoError(t, up.send("x#42"))
-					want = []string{"x", "end: out of range"}
+				if events != nil {
+					require.NoError(t, up.send("a#1"))
+					up.end(fanout.Broken, "unavailable")
+					up = w.newest()
+					require.True(t, up.HasCursor)
+					require.NoError(t, up.send(events...))
+					want = []string{"a", "b", "end: out of range"}
 				}
 				up.end(fanout.Refused, "out of range")
 				assert.Nil(t, w.upstream.next())

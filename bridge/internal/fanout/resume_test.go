@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 func TestIDsOfEvents(t *testing.T) {
@@ -40,43 +40,35 @@ func TestIDsOfEvents(t *testing.T) {
 	}
 }
 
-func TestTheOpenersCursorOpensTheUpstream(t *testing.T) {
-	for name, tc := range map[string]struct {
-		settings fanout.Settings
-		newcomer fanout.Newcomer
-		want     fanout.Attempt
-	}{
-		"its value":          {fanout.Settings{HasID: true, Resumes: true}, newcomer("~YSBi"), fanout.Attempt{Cursor: "a b", HasCursor: true}},
-		"without ids":        {fanout.Settings{Resumes: true}, newcomer("4711"), fanout.Attempt{Cursor: "4711", HasCursor: true}},
-		"the bridge's own":   {fanout.Settings{Resumes: true}, newcomer("k3v7aaaa-4"), fanout.Attempt{}},
-		"none that it takes": {fanout.Settings{HasID: true}, newcomer("4711"), fanout.Attempt{}},
-		"none":               {fanout.Settings{HasID: true, Resumes: true}, fanout.Newcomer{}, fanout.Attempt{}},
-		"a snapshot first": {
-			fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.Since}}, newcomer("4711"), fanout.Attempt{},
-		},
-		"all values first": {
-			fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}, newcomer("4711"), fanout.Attempt{},
-		},
-		"malformed": {
-			fanout.Settings{HasID: true, Resumes: true}, fanout.Newcomer{LastEventID: "a b", Malformed: true}, fanout.Attempt{},
-		},
+// What a caller came with decides nothing for the others: whatever its id is, and whatever the route, the upstream is not told.
+func TestNobodysCursorOpensTheUpstream(t *testing.T) {
+	for name, settings := range map[string]fanout.Settings{
+		"an upstream that takes cursors":    {HasID: true, Resumes: true},
+		"without ids":                       {Resumes: true},
+		"an upstream that takes no cursors": {HasID: true},
+		"neither":                           {},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, tc.settings, func(w *world) {
-				w.join(tc.newcomer)
-				assert.Equal(t, tc.want, w.upstream.next().Attempt)
+		for _, id := range []string{"4711", "~YSBi", "9223372036854775807", "abcdefgh-4", "abcdefgh-start", "foreign", "mal formed", ""} {
+			t.Run(name+", "+id, func(t *testing.T) {
+				inWorld(t, settings, func(w *world) {
+					w.join(fanout.Newcomer{LastEventID: id, Malformed: id == "mal formed"})
+					up := w.upstream.next()
+					assert.Equal(t, fanout.Attempt{}, up.Attempt)
+					innocent := w.join(fanout.Newcomer{})
+					require.NoError(t, up.send("a#1"))
+					assert.Equal(t, []string{"a"}, innocent.read())
+					innocent.Close()
+					up.end(fanout.Broken, "unavailable")
+					up = w.newest()
+					want := fanout.Attempt{Reopening: true}
+					if settings.HasID && settings.Resumes {
+						want.Cursor, want.HasCursor = "1", true
+					}
+					assert.Equal(t, want, up.Attempt, "reopened behind the newest event of its own log")
+				})
 			})
-		})
+		}
 	}
-}
-
-// newcomer is one with an id, as it comes on the wire.
-func newcomer(id string) fanout.Newcomer {
-	value, err := sse.DecodeID(id)
-	if err != nil {
-		panic(err)
-	}
-	return fanout.Newcomer{LastEventID: id, Cursor: value, HasCursor: true}
 }
 
 func TestResumingFromTheLog(t *testing.T) {
@@ -101,6 +93,8 @@ func TestResumingFromTheLog(t *testing.T) {
 		"its position: before the log":  {own, "%s-1", []string{"e3", "e4", "e5"}},
 		"its position: evicted":         {own, "%s-0", []string{`reset: expired "%s-0"`, "e5"}},
 		"its position: not yet":         {own, "%s-5", []string{`reset: invalid "%s-5"`, "e5"}},
+		"its position: the beginning":   {own, "%s-start", []string{`reset: expired "%s-start"`, "e5"}},
+		"its position: another's start": {own, "abcdefgh-start", []string{`reset: epoch "abcdefgh-start"`, "e5"}},
 		"its position: of another time": {own, "abcdefgh-3", []string{`reset: epoch "abcdefgh-3"`, "e5"}},
 		"no position":                   {own, "4711", []string{`reset: invalid "4711"`, "e5"}},
 		"no position: an epoch alone":   {own, "%s", []string{`reset: invalid "%s"`, "e5"}},
@@ -117,10 +111,8 @@ func TestResumingFromTheLog(t *testing.T) {
 				c.read()
 				epoch, _, _ := strings.Cut(c.lastID, "-")
 				fill := func(text string) string { return strings.ReplaceAll(text, "%s", epoch) }
-				n := fanout.Newcomer{LastEventID: fill(tc.id), Malformed: true}
-				if !strings.HasPrefix(name, "malformed") {
-					n = newcomer(fill(tc.id))
-				}
+				n := fanout.Newcomer{LastEventID: fill(tc.id)}
+				n.Malformed = strings.HasPrefix(name, "malformed")
 				var want []string
 				for _, text := range tc.want {
 					want = append(want, fill(text))
@@ -134,53 +126,126 @@ func TestResumingFromTheLog(t *testing.T) {
 	}
 }
 
-func TestAnIDIsWaitedForWhileTheStreamCatchesUp(t *testing.T) {
-	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
-		opener, waits, never := w.join(from("10")), w.join(from("12")), w.join(from("9"))
-		up := w.upstream.next()
-		changes := 0
-		defer never.Topic().Watch(func() { changes++ })()
-		after(time.Hour) // whatever the upstream takes to answer
-		assert.Empty(t, waits.read())
-		require.NoError(t, up.send("e11#11"))
-		assert.Equal(t, []string{"e11"}, opener.read(), "its cursor is what comes before the log")
-		assert.Empty(t, waits.read())
-		late := w.join(from("13"))
-		assert.Empty(t, late.read(), "it may wait too")
-		require.NoError(t, up.send("e12#12", "e13#13"))
-		assert.Equal(t, []string{"e13"}, waits.read())
-		require.NoError(t, up.send("e14#14"))
-		assert.Equal(t, []string{"e14"}, late.read())
-		assert.Empty(t, never.read())
-		assert.Equal(t, []string{"e11", "e12", "e13", "e14"}, w.join(from("10")).read())
-
-		before := changes
-		after(299 * time.Millisecond)
-		assert.Empty(t, never.read())
-		after(time.Millisecond)
-		assert.Greater(t, changes, before, "who watches is told")
-		assert.Equal(t, []string{`reset: expired "9"`, "e11", "e12", "e13", "e14"}, never.read())
-		assert.Equal(t, []string{`reset: expired "9"`}, w.join(from("9")).read(), "no longer")
-	})
+// An upstream that begins with all that it has may have the id of somebody who waits for it. What follows there need not be what
+// followed where the id comes from, so whoever came before the event is told.
+func TestAnIDThatComesLaterIsNotResumedFrom(t *testing.T) {
+	for name, settings := range map[string]fanout.Settings{
+		"an upstream that takes cursors":    {HasID: true, Resumes: true},
+		"an upstream that takes no cursors": {HasID: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, settings, func(w *world) {
+				opener, second := w.join(from("3")), w.join(from("4"))
+				up := w.upstream.next()
+				assert.Equal(t, []string{`reset: expired "3"`}, opener.read(), "at once: there is nothing to wait for")
+				require.NoError(t, up.send("e1#1", "e2#2"))
+				early := w.join(from("3"))
+				require.NoError(t, up.send("e3#3", "e4#4", "e5#5"))
+				assert.Equal(t, []string{"e1", "e2", "e3", "e4", "e5"}, opener.read())
+				assert.Equal(t, []string{`reset: expired "4"`, "e1", "e2", "e3", "e4", "e5"}, second.read())
+				assert.Equal(t, []string{`reset: expired "3"`, "e3", "e4", "e5"}, early.read(), "a newcomer")
+				assert.Equal(t, []string{"e4", "e5"}, w.join(from("3")).read(), "the log has it now")
+			})
+		})
+	}
 }
 
-func TestAnIDIsWaitedForWhileAReopenedStreamCatchesUp(t *testing.T) {
+func TestAnIDIsNotWaitedForWhileAStreamIsReopened(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
 		_, up := w.live()
 		require.NoError(t, up.send("e1#1"))
-		after(time.Second)
 		up.end(fanout.Broken, "unavailable")
-		assert.Equal(t, []string{`reset: expired "2"`}, w.join(from("2")).read(), "nobody knows when the upstream is back")
 		up = w.newest()
 		up.accept()
 		c := w.join(from("2")) // which it had from another process, say
-		assert.Empty(t, c.read())
+		after(time.Second)
+		assert.Equal(t, []string{`reset: expired "2"`, "cursor: {}"}, c.read())
 		require.NoError(t, up.send("e2#2", "e3#3"))
-		assert.Equal(t, []string{"e3"}, c.read())
+		assert.Equal(t, []string{"e2", "e3"}, c.read())
 	})
 }
 
-func TestWhoWaitsForAnIDLearnsTheEnd(t *testing.T) {
+// An upstream that counts anew after a restart refuses the id of the newest event. A page that was away meanwhile has an older
+// one, which the new epoch has too.
+func TestIDsOfAnEarlierEpochAreNotResumedFrom(t *testing.T) {
+	for name, tc := range map[string]struct {
+		settings fanout.Settings
+		refuses  bool
+		newest   string
+	}{
+		"an upstream that refuses":          {fanout.Settings{HasID: true, Resumes: true}, true, "invalid"},
+		"an upstream that takes no cursors": {fanout.Settings{HasID: true}, false, "epoch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, tc.settings, func(w *world) {
+				_, up := w.live()
+				require.NoError(t, up.send("a#1", "b#2", "c#3"))
+				up.end(fanout.Broken, "unavailable")
+				up = w.newest()
+				if tc.refuses {
+					require.Equal(t, "3", up.Cursor)
+					up.end(fanout.Refused, "out of range")
+					up = w.newest()
+				}
+				require.NoError(t, up.send("x#1", "y#2", "z#3", "new#4"))
+				told := func(c *client) []string {
+					got := c.read()
+					assert.NotContains(t, got, "x")
+					return got
+				}
+				assert.Equal(t, []string{`reset: epoch "2"`}, told(w.join(from("2")))[:1])
+				assert.Equal(t, []string{`reset: ` + tc.newest + ` "3"`}, told(w.join(from("3")))[:1])
+				assert.Equal(t, []string{`reset: expired "5"`}, told(w.join(from("5")))[:1])
+				assert.Empty(t, w.join(from("4")).read(), "an id of the new epoch alone")
+
+				up.end(fanout.Broken, "unavailable")
+				up = w.newest()
+				if tc.refuses {
+					require.NoError(t, up.send("again#3"))
+				} else {
+					require.NoError(t, up.send("w#0", "again#3"))
+				}
+				assert.Equal(t, []string{`reset: ` + tc.newest + ` "3"`}, told(w.join(from("3")))[:1], "however often it comes")
+			})
+		})
+	}
+}
+
+func TestTheIDsOfEarlierEpochsAreBounded(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Bounds: replay.Bounds{Events: 100}}, func(w *world) {
+		_, up := w.live()
+		for epoch := range 12 {
+			for i := range 100 {
+				require.NoError(t, up.send(fmt.Sprintf("x#%d-%d", epoch, i)))
+			}
+			up.end(fanout.Broken, "unavailable")
+			up = w.newest()
+			up.accept()
+			after(time.Minute) // long enough for the back-off to be over
+		}
+		assert.Equal(t, []string{`reset: epoch "11-99"`}, w.join(from("11-99")).read())
+		assert.Equal(t, []string{`reset: epoch "3-0"`}, w.join(from("3-0")).read())
+		assert.Equal(t, []string{`reset: expired "0-0"`}, w.join(from("0-0")).read(), "forgotten, and told all the same")
+	})
+}
+
+// An id that several events have does not say which of them a page had, unless they follow directly on each other, as those do
+// that an upstream brings again when it is asked to go on with that id.
+func TestAnIDOfSeveralEventsIsNotResumedFrom(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true, Bounds: replay.Bounds{Events: 5}}, func(w *world) {
+		_, up := w.live()
+		require.NoError(t, up.send("a1#AAPL", "b1#MSFT", "a2#AAPL", "c1#GOOG", "c2#GOOG"))
+		assert.Equal(t, []string{`reset: expired "AAPL"`}, w.join(from("AAPL")).read()[:1])
+		assert.Equal(t, []string{"a2", "c1", "c2"}, w.join(from("MSFT")).read())
+		c := w.join(from("GOOG"))
+		assert.Empty(t, c.read())
+		require.NoError(t, up.send("d1#IBM"))
+		assert.Equal(t, []string{"d1"}, c.read())
+		assert.Equal(t, []string{"c1", "c2", "d1"}, w.join(from("AAPL")).read(), "the other one is gone")
+	})
+}
+
+func TestWhoCameWithAnIDLearnsTheEnd(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true}, func(w *world) {
 		c := w.join(from("5"))
 		up := w.upstream.next()
@@ -203,7 +268,7 @@ func TestAMalformedIDIsAnsweredAtOnce(t *testing.T) {
 func TestAPlaceThatIsOvertakenBeforeItIsUsed(t *testing.T) {
 	for mode, want := range map[fanout.LateJoinMode][]string{
 		fanout.All:  {"e4", "e5", "e6"},
-		fanout.None: {},
+		fanout.None: {"cursor: {}"},
 	} {
 		s := fanout.Settings{HasID: true, Bounds: replay.Bounds{Events: 3}, LateJoin: fanout.LateJoin{Mode: mode}}
 		inWorld(t, s, func(w *world) {

@@ -7,6 +7,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // StaleAfter is how long an upstream may be gone before subscribers are told that what they show is old. A shorter gap is not
@@ -28,13 +29,15 @@ type Settings struct {
 	Linger time.Duration
 	// MaxAge is how long an upstream stream is read, minus up to 20 % at random, before another one is opened; 0 is for ever.
 	MaxAge time.Duration
-	// OpenWait is how long after the upstream has accepted an id that the log does not have is waited for.
-	OpenWait time.Duration
+	// Retry is the reconnection time that subscribers were told when they came, before jitter; 0 is none. Unless Skip is set, a
+	// shorter one is told them where the log reaches back too short a time for it.
+	Retry time.Duration
 	// Backoff spaces the attempts to reopen the upstream.
 	Backoff backoff.Policy
 	// HasID says that events bring ids of their own; otherwise an event's id is its position, "epoch-offset".
 	HasID bool
-	// Resumes says that the upstream takes a cursor.
+	// Resumes says that the upstream takes a cursor: the id of the newest event, where a stream that broke is opened again. It
+	// is never told what a subscriber came with.
 	Resumes bool
 	Notices Notices
 }
@@ -44,6 +47,8 @@ type Settings struct {
 type Notices interface {
 	// Reset says that the stream does not go on after the event with this id, "" where the subscriber had none.
 	Reset(reason, lastEventID string) []byte
+	// Cursor gives the subscriber an id to come back with that has had no event yet.
+	Cursor(id sse.ID) []byte
 	// Stale says that the upstream has been gone for [StaleAfter], since it ended so.
 	Stale(by Ending) []byte
 	// Live says that it is back.
@@ -54,8 +59,7 @@ type Notices interface {
 type Newcomer struct {
 	Form  frame.Form
 	Lines bool // events are lines of NDJSON, and notices are left out
-	// LastEventID is the cursor as the client sent it; Cursor is the value that it stands for.
-	LastEventID, Cursor string
-	HasCursor           bool
-	Malformed           bool // LastEventID is no id that was ever sent; Cursor and HasCursor say nothing
+	// LastEventID is the cursor as the client sent it, "" where it sent none.
+	LastEventID string
+	Malformed   bool // LastEventID is no id that was ever sent
 }

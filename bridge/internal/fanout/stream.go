@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -34,14 +33,16 @@ type stream struct {
 	end      *pump.End
 	endAt    replay.Position // where the log ends that comes before the end
 	next     replay.Position // where the next event will be, as the recorder knows; zero before the first epoch
-	refused  string          // the id that the upstream does not take as a cursor
-	fresh    freshness
+	past     past
+	settling settling
 	gap      gap
 	reset    struct { // the newest reset, which many are told at once
 		reason resetReason
 		id     string
 		frame  *frame.Frame
 	}
+	cursor   cursorNotice
+	halvings uint8 // how often the reconnection time is halved, so that it fits the log
 	follow   follower
 	values   lastValues
 	counted  int64 // what the registry's sum has of it
@@ -54,7 +55,7 @@ func newStream(r *Registry, key string, settings Settings, log replay.Log, cance
 		opened: make(chan struct{}),
 		values: lastValues{maxKeys: settings.LateJoin.Keys, maxBytes: settings.Bounds.Bytes},
 	}
-	st.fresh.is = settings.HasID
+	st.past = newPast(settings.Bounds)
 	st.stopWatching = log.Watch(st.changed)
 	return st
 }
@@ -77,16 +78,9 @@ func (st *stream) accept(header any) {
 	}
 	st.accepted = true
 	st.gap.close()
-	st.freshen()
+	st.settle()
 	st.mu.Unlock()
 	st.watchers.notify()
-}
-
-// refuse notes that the upstream does not take an id as a cursor.
-func (st *stream) refuse(id string) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.refused = id
 }
 
 // grow notes where the log ends.
@@ -107,43 +101,8 @@ func (st *stream) finish(e *pump.End) {
 	if !st.accepted {
 		close(st.opened)
 	}
-	st.fresh.end()
+	st.settling.end()
 	st.gap.stop()
 	st.mu.Unlock()
 	st.watchers.notify()
-}
-
-// freshness is the time in which a stream may still bring ids that its log does not have yet: until the upstream has accepted,
-// and a while after that, since what it sends first catches up.
-type freshness struct {
-	is    bool
-	count int // of the times that it began
-	timer *time.Timer
-}
-
-// freshen begins it anew. The lock is held.
-func (st *stream) freshen() {
-	f := &st.fresh
-	if f.end(); !st.settings.HasID || st.settings.OpenWait <= 0 {
-		return
-	}
-	f.is = true
-	f.count++
-	count := f.count
-	f.timer = time.AfterFunc(st.settings.OpenWait, func() {
-		st.mu.Lock()
-		if f.count == count {
-			f.is = false
-		}
-		st.mu.Unlock()
-		st.watchers.notify()
-	})
-}
-
-// end ends it. The lock is held.
-func (f *freshness) end() {
-	f.is = false
-	if f.timer != nil {
-		f.timer.Stop()
-	}
 }

@@ -23,8 +23,10 @@ type Subscriber struct {
 	reset  resetReason     // what it is to be told before anything that follows
 	form   frame.Form
 	lines  bool
-	early  bool // it came before the upstream had accepted: what that sends is all for it
-	cursor bool // it came with an id to go on after
+	halved uint8 // how often the reconnection time was halved that it was told last
+	early  bool  // it came before the upstream had accepted: what that sends is all for it
+	// Its client has an id of its place: the one that it came with, or that of an event or a cursor that it had since.
+	anchored bool
 	// It has read from its place. Until then it cannot be late: where the place is overtaken, it gets another one.
 	started bool
 	linked  bool // the event before pos is what its connection has had last, so that the next one can refer to it
@@ -40,16 +42,14 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines, early: !st.accepted}
-	if n.HasCursor || n.Malformed { // an id that is none may be of any length
-		s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)])
-	}
+	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // an id that is none may be of any length
 	switch {
 	case n.Malformed:
 		s.reset = invalid
-	case n.HasCursor:
-		s.cursor = true
+	case s.lastID != "":
+		s.resume()
 	}
-	if st.accepted {
+	if st.accepted && !s.anchored {
 		s.place()
 	}
 	return s
@@ -126,6 +126,14 @@ func (s *Subscriber) Advance(n int) (events int) {
 		s.reset, s.linked = noReset, false
 		n--
 	}
+	if n > 0 && b.cursor != nil {
+		s.lastID, s.anchored, s.linked = b.id, true, false
+		n--
+	}
+	if n > 0 && b.retry != nil {
+		s.halved, s.linked = b.halved, false
+		n--
+	}
 	if events = min(n, len(b.events)); events > 0 {
 		s.pass(b.events[:events])
 		n -= events
@@ -145,6 +153,7 @@ func (s *Subscriber) Interjected() {
 
 // pass moves the place behind events. The lock is held.
 func (s *Subscriber) pass(events []*replay.Event) {
+	s.anchored = true
 	last := events[len(events)-1]
 	for i := len(events) - 1; i >= 0; i-- {
 		if id := events[i].ID; id != "" {

@@ -1,0 +1,162 @@
+package bridge_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// A browser that has had no event yet has an id all the same: if its connection breaks, it misses nothing.
+func TestABrowserWithoutAnEventLosesNothingWhileItIsAway(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file   string
+		before []int64 // events that the stream had before the browser came
+		id     string  // a pattern
+	}{
+		"ids of the bridge's own, no event yet": {routeFile("share: {late_join: none, linger: 1m}"), nil, `^[a-z2-7]{8}-start$`},
+		"ids of the bridge's own":               {routeFile("share: {late_join: none, linger: 1m}"), []int64{1, 2}, `^[a-z2-7]{8}-1$`},
+		"latest of nothing":                     {routeFile("share: {late_join: latest, linger: 1m}"), nil, `^[a-z2-7]{8}-start$`},
+		"ids of the route":                      {resumable("share: {late_join: none, linger: 1m}"), []int64{1, 2}, `^2$`},
+		"open_wait: 0s":                         {resumable("share: {late_join: none, linger: 1m}", "open_wait: 0s"), []int64{1, 2}, `^2$`},
+		"since, without any":                    {resumable("share: {late_join: {since: note}, linger: 1m}"), []int64{1, 2}, `^2$`},
+	} {
+		for kind, client := range clients(t) {
+			for _, encoding := range []string{"identity", "gzip, deflate, br, zstd", "gzip, deflate, br"} {
+				t.Run(name+", "+kind+", "+encoding, func(t *testing.T) {
+					p := newTopic()
+					f := startFront(t, startServer(t, "127.0.0.1:0", p.watch), tt.file)
+					first := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+					p.send(t, tt.before...)
+					for range tt.before {
+						requireEvent(t, first, "")
+					}
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					resp := do(t, client, eventSource(ctx, t, f.url+"/watch/x", "Accept-Encoding", encoding))
+					cursor := requireEvent(t, decoded(t, resp), "grpc-cursor")
+					assert.Regexp(t, tt.id, cursor.id)
+					assert.Equal(t, "{}", cursor.data)
+					leave()
+					p.send(t, 4, 5)
+					back := decoded(t, do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", cursor.id, "Accept-Encoding", encoding)))
+					assert.Contains(t, requireEvent(t, back, "").data, `"sequence":"4"`)
+					assert.Contains(t, requireEvent(t, back, "").data, `"sequence":"5"`)
+					p.send(t, 7)
+					assert.Contains(t, requireEvent(t, back, "").data, `"sequence":"7"`)
+				})
+			}
+		}
+	}
+}
+
+// decoded reads the events of a response in whatever coding it has.
+func decoded(t *testing.T, resp *http.Response) *reader {
+	t.Helper()
+	switch resp.Header.Get("Content-Encoding") {
+	case "gzip":
+		plain, err := gzip.NewReader(resp.Body)
+		require.NoError(t, err)
+		return &reader{lines: bufio.NewReader(plain)}
+	case "zstd":
+		plain, err := zstd.NewReader(resp.Body)
+		require.NoError(t, err)
+		t.Cleanup(plain.Close)
+		return &reader{lines: bufio.NewReader(plain)}
+	}
+	return newReader(resp)
+}
+
+// requireEvent returns the next event, which has this name.
+func requireEvent(t *testing.T, r *reader, name string) event {
+	t.Helper()
+	e, err := r.next()
+	require.NoError(t, err)
+	require.Equal(t, name, e.name, "%+v", e)
+	return e
+}
+
+func TestACursorHasNoPlaceAmongLines(t *testing.T) {
+	p := newTopic()
+	f := startFront(t, startServer(t, "127.0.0.1:0", p.watch), routeFile("share: {late_join: none}", "open_wait: 1ms"))
+	events := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x")))
+	r := plain(t, f.url+"/watch/x")
+	r.Header.Set("Accept", "application/x-ndjson")
+	lines := newReader(do(t, clients(t)["HTTP1"], r))
+	requireEvent(t, events, "grpc-cursor")
+	p.send(t, 1)
+	line, err := lines.lines.ReadString('\n')
+	require.NoError(t, err)
+	assert.Contains(t, line, `"sequence":"1"`)
+}
+
+// An upstream that refuses a page's id, and then begins with a burst that has the same id: the page is told.
+func TestAnIDThatTheUpstreamRefusesNeverResumesSilently(t *testing.T) {
+	for _, code := range []codes.Code{codes.OutOfRange, codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound} {
+		for range 5 {
+			s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+				if r.GetAfterSequence() != 0 {
+					return status.Error(code, "no such event")
+				}
+				if err := count(5, nil)(r, stream); err != nil {
+					return err
+				}
+				return untilCancelled(r, stream)
+			})
+			f := startFront(t, s, sharedRoute("all"))
+			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "3")))
+			assert.JSONEq(t, `{"reason":"expired","last_event_id":"3"}`, requireEvent(t, got, "grpc-reset").data)
+			requireIDs(t, got, "1", "2", "3", "4", "5")
+			assert.EqualValues(t, 1, s.opened.Load(), "the upstream is not even asked")
+		}
+	}
+}
+
+// The upstream counts anew after a restart, and refuses the newest id. No id of before is taken for one of now.
+func TestIDsFromBeforeARefusalAreToldWhateverTheNewLogHas(t *testing.T) {
+	p := newTopic()
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		if r.GetAfterSequence() != 0 {
+			return status.Error(codes.OutOfRange, "no such event")
+		}
+		return p.watch(r, stream)
+	})
+	f := startFront(t, s, sharedRoute("none", "reopen: {backoff: {base: 1ms, max: 10ms}}"))
+	client := clients(t)["HTTP1"]
+	r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+	p.send(t, 1, 2, 3)
+	requireIDs(t, r, "1", "2", "3")
+	p.ends <- status.Error(codes.Unavailable, "restarting")
+	p.send(t, 1, 2, 3, 4)
+	assert.Contains(t, requireEvent(t, r, "grpc-reset").data, `"epoch"`)
+	requireIDs(t, r, "1", "2", "3", "4")
+	for id, reason := range map[string]string{"3": "invalid", "2": "epoch", "9": "expired"} {
+		back := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", id)))
+		assert.JSONEq(t, `{"reason":"`+reason+`","last_event_id":"`+id+`"}`, requireEvent(t, back, "grpc-reset").data)
+	}
+}
+
+// The time limit of a route is that of each upstream stream, and an end by it is one that may be reopened.
+func TestADeadlineOnASharedRoute(t *testing.T) {
+	deadline := make(chan bool, 10)
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		_, has := stream.Context().Deadline()
+		deadline <- has
+		return untilCancelled(r, stream)
+	})
+	f := startFront(t, s, routeFile("request: {timeout: 50ms}", "status: {DEADLINE_EXCEEDED: stop}", "share: {late_join: none}"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+	require.NotEmpty(t, got)
+	assert.Contains(t, got[0].data, `"status":"DEADLINE_EXCEEDED"`)
+	assert.True(t, <-deadline, "the upstream knows it too")
+}
