@@ -49,7 +49,7 @@ func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending {
 	case c.r.Method != http.MethodPost && c.hasBody():
 		return notAStream(http.StatusBadRequest, codes.InvalidArgument, "a GET request has no body")
 	case rt.plan == nil:
-		return refuse(codes.Unavailable, ReasonRoute, "the route is out of order")
+		return refuse(codes.Unavailable, ReasonRoute, rt.outOfOrder())
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Probl
 	b, err := New(ctx, cfg, opts...)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		out = append(out, problems...)
+	} else if err != nil {
+		out = append(out, &config.Problem{Message: err.Error()})
 	} else {
 		_ = b.Ready(ctx) // a schema that did not come in time is a problem of its own
 		out = append(out, b.Problems()...)
@@ -90,8 +92,12 @@ func without(problems, said config.Problems) config.Problems {
 // each route that waits for it.
 func (b *Bridge) Problems() config.Problems {
 	var out config.Problems
+	told := map[*config.Problem]bool{} // by several routes
 	t := b.table.Load()
-	out = append(out, t.problems...)
+	for _, p := range t.problems {
+		told[p] = true
+		out = append(out, p)
+	}
 	for _, u := range b.backends {
 		snap, err := u.schema()
 		switch {
@@ -103,7 +109,12 @@ func (b *Bridge) Problems() config.Problems {
 	}
 	for _, rt := range t.routes {
 		if !rt.waiting {
-			out = append(out, rt.problems...)
+			for _, p := range rt.problems {
+				if !told[p] {
+					told[p] = true
+					out = append(out, p)
+				}
+			}
 		}
 		out = append(out, without(rt.warnings, b.cfg.Warnings)...)
 	}

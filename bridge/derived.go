@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -26,6 +28,13 @@ func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
 		for _, binding := range schema.Bindings(m) {
 			b.derive(cfg.Defaults, u, m, binding, "annotation of "+string(m.FullName()))
 		}
+		for _, rule := range schema.PassedOver(m) {
+			b.table.problems = append(b.table.problems, &config.Problem{
+				Path:    placeOf(m),
+				Message: "the google.api.http rule `" + rule + "` is passed over: only GET rules are served; list the method under `routes` to serve it",
+				Warning: true,
+			})
+		}
 	}
 }
 
@@ -41,10 +50,31 @@ func (b *tableBuilder) derive(defaults *config.Route, u *backend, m protoreflect
 	marked := annotated(&r, u, snap)
 	rt := &route{cfg: marked, origin: origin, backend: u, health: b.healthOf(r.Name), cors: newCORS(marked)}
 	rt.compile(snap)
+	if !strings.HasPrefix(origin, "schema") {
+		place(rt.problems, m)
+		place(rt.warnings, m)
+	}
 	if problem := b.add(rt); problem != nil {
 		warning := u.cfg.Problem("annotations", origin+": "+problem.Message, "")
 		warning.Warning = true
 		b.table.problems = append(b.table.problems, warning)
+	}
+}
+
+// placeOf says where a method's annotations stand.
+func placeOf(m protoreflect.MethodDescriptor) string {
+	return m.ParentFile().Path() + ": annotation of " + string(m.FullName())
+}
+
+// place makes problems of a route that an annotation brings point there: the route stands in no file, and its keys are those
+// of `defaults`.
+func place(problems config.Problems, m protoreflect.MethodDescriptor) {
+	for i, p := range problems {
+		message := p.Message
+		if key := strings.TrimPrefix(strings.TrimPrefix(p.Path, "defaults"), "."); key != "" {
+			message = key + ": " + message
+		}
+		problems[i] = &config.Problem{Path: placeOf(m), Message: message, Hint: p.Hint, Warning: p.Warning}
 	}
 }
 

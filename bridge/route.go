@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,8 @@ type route struct {
 	backend  *backend
 	plan     *plan
 	problems config.Problems
-	waiting  bool // the schema is all that is missing, which is said of the upstream once, and not of each route
+	cause    string // why it is out of order, as callers are told
+	waiting  bool   // the schema is all that is missing, which is said of the upstream once, and not of each route
 	warnings config.Problems
 	cors     *cors.Cors // nil where only pages of the same origin are served
 	health   *health
@@ -32,6 +34,10 @@ type route struct {
 // compile makes the plan for a schema, while the route is being built.
 func (rt *route) compile(snap *schema.Snapshot) {
 	plan, problems := newPlan(rt.cfg, snap)
+	if plan == nil {
+		_, err := snap.Method(rt.cfg.Service, rt.cfg.Method)
+		rt.cause = causeOf(err)
+	}
 	if plan != nil {
 		plan.source = rt.backend.source
 		plan.digest = newShareDigest(rt.cfg, snap.Hash(), rt.backend.origin())
@@ -60,6 +66,11 @@ func (rt *route) problem() *config.Problem {
 		return nil
 	}
 	return rt.problems[0]
+}
+
+// outOfOrder is what the callers of a route without a plan are told.
+func (rt *route) outOfOrder() string {
+	return cmp.Or(rt.cause, "the schema of the route is not loaded yet")
 }
 
 // wantsHTTPStatus reports whether an error is to reach this caller as an HTTP status.

@@ -43,6 +43,7 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 		if cfg.ServeAll || u.cfg.Annotations {
 			b.derived(cfg, u)
 		}
+		b.broken(cfg, u)
 	}
 	return b.table, nil
 }
@@ -67,7 +68,8 @@ type tableBuilder struct {
 // listed adds a route of the file, in order or out of it.
 func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	rt := &route{cfg: r, origin: originOf(r), health: b.healthOf(r.Name), cors: newCORS(r)}
-	u, problem := b.backendOf(r)
+	u, waiting, problem := b.backendOf(r)
+	rt.waiting = waiting
 	if problem == nil {
 		rt.backend = u
 		snap, err := u.schema()
@@ -80,6 +82,9 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 		}
 	}
 	if problem != nil {
+		if !rt.waiting {
+			rt.cause = "no upstream is known to serve " + r.Service
+		}
 		rt.problems = config.Problems{problem}
 	}
 	return b.add(rt)
@@ -94,16 +99,16 @@ func originOf(r *config.Route) string {
 }
 
 // backendOf finds the upstream of a route: the one that it names, a service of this process, the only one, or the only one
-// that has the service.
-func (b *tableBuilder) backendOf(r *config.Route) (*backend, *config.Problem) {
+// that has the service. It reports true where schemas that are not loaded yet may tell.
+func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Problem) {
 	if u := b.program.serving(r); u != nil {
-		return u, nil
+		return u, false, nil
 	}
 	var have []*backend
 	var unknown []string
 	for _, u := range b.backends {
 		if r.Upstream == u.cfg.Name || len(b.backends) == 1 {
-			return u, nil
+			return u, false, nil
 		}
 		if r.Upstream != "" {
 			continue
@@ -117,14 +122,14 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, *config.Problem) {
 	}
 	switch {
 	case len(have) == 1:
-		return have[0], nil
+		return have[0], false, nil
 	case len(have) > 1:
-		return nil, r.Problem("rpc", fmt.Sprintf("upstreams %q and %q both have the service %s", have[0].cfg.Name,
+		return nil, false, r.Problem("rpc", fmt.Sprintf("upstreams %q and %q both have the service %s", have[0].cfg.Name,
 			have[1].cfg.Name, r.Service), "say which one: `upstream: "+have[0].cfg.Name+"`")
 	case len(unknown) > 0:
-		return nil, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
+		return nil, true, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
 	}
-	return nil, r.Problem("rpc", "no upstream has the service "+r.Service, "")
+	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, "")
 }
 
 func (b *tableBuilder) healthOf(name string) *health {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"regexp"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,6 +31,8 @@ type Watcher struct {
 
 	last     *Snapshot       // that was told
 	reported map[string]bool // errors that were told since then
+	losses   atomic.Int64    // how often the connection was ready and is not any more
+	arrived  chan struct{}   // of capacity 1: the connection has become ready
 	ports    *regexp.Regexp
 }
 
@@ -50,8 +54,8 @@ func NewWatcher(cc *grpc.ClientConn, onChange func(*Snapshot, error)) *Watcher {
 func newWatcher(conn connection, load func(context.Context) (*Snapshot, error), onChange func(*Snapshot, error)) *Watcher {
 	return &Watcher{
 		conn: conn, load: load, onChange: onChange,
-		reported: map[string]bool{},
-		ports:    regexp.MustCompile(`\S+->`),
+		reported: map[string]bool{}, arrived: make(chan struct{}, 1),
+		ports: regexp.MustCompile(`\S+->`),
 	}
 }
 
@@ -61,20 +65,46 @@ func newWatcher(conn connection, load func(context.Context) (*Snapshot, error), 
 // gRPC lets a connection lie idle after a loss until somebody calls. The watcher makes it connect: a method that only
 // the new server has would otherwise never be found, since nobody calls what is not known to exist.
 func (w *Watcher) Run(ctx context.Context) {
+	var observer sync.WaitGroup
+	state := w.state()
+	observer.Go(func() { w.observe(ctx, state) })
+	defer observer.Wait()
 	for w.read(ctx) {
 		w.pause(ctx, jitter(refreshInterval))
+	}
+}
+
+// observe follows the state of the connection until ctx ends: a server that is replaced while its schema is being read must
+// not be missed. It makes a connection that lies idle connect.
+func (w *Watcher) observe(ctx context.Context, state connectivity.State) {
+	for w.conn.WaitForStateChange(ctx, state) {
+		if state == connectivity.Ready {
+			w.losses.Add(1) // even if it is ready again by now
+		}
+		if state = w.state(); state == connectivity.Ready {
+			w.arrive()
+		}
+	}
+}
+
+func (w *Watcher) arrive() {
+	select {
+	case w.arrived <- struct{}{}:
+	default: // known already
 	}
 }
 
 // read tries until it has a snapshot or ctx ends, which false means.
 func (w *Watcher) read(ctx context.Context) bool {
 	for pause := backoffBase; ctx.Err() == nil; pause = min(2*pause, backoffMax) {
+		losses := w.losses.Load()
 		snapshot, err := w.load(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		if err == nil {
 			w.tell(snapshot)
+			w.settle(losses)
 			return true
 		}
 		w.tellError(err)
@@ -93,6 +123,17 @@ func (w *Watcher) tell(s *Snapshot) {
 	w.onChange(s, nil)
 }
 
+// settle forgets that the connection became ready, where that is the connection by which the schema was read.
+func (w *Watcher) settle(losses int64) {
+	select {
+	case <-w.arrived:
+		if w.losses.Load() != losses {
+			w.arrive()
+		}
+	default:
+	}
+}
+
 // tellError leaves out what was told already. The local port of a connection, which gRPC writes into some of its errors,
 // does not make them distinct.
 func (w *Watcher) tellError(err error) {
@@ -107,13 +148,12 @@ func (w *Watcher) tellError(err error) {
 // pause waits for at most so long until the connection becomes ready: for the first time, or again after it was lost.
 // Then it waits a little more, so that a server that comes and goes is not read at the speed at which it does so.
 func (w *Watcher) pause(ctx context.Context, limit time.Duration) {
-	timeout, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	state := w.state()
-	for w.conn.WaitForStateChange(timeout, state) {
-		if state = w.state(); state == connectivity.Ready {
-			break
-		}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-w.arrived:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 	sleep(ctx, jitter(backoffBase))
 }

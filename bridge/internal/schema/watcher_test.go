@@ -143,6 +143,80 @@ func TestWatcherReadsAgainAfterALoss(t *testing.T) {
 	})
 }
 
+// A server is replaced while its schema is being read, or while the snapshot is being told.
+func TestWatcherMissesNoServerThatIsReplacedMeanwhile(t *testing.T) {
+	for name, states := range map[string][]connectivity.State{
+		"back already": {connectivity.Idle, connectivity.Connecting, connectivity.Ready},
+		"away":         {connectivity.TransientFailure},
+	} {
+		for _, when := range []string{"reading", "telling"} {
+			t.Run(name+", "+when, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newScript()
+					s.serve("a", nil)
+					replaced := false
+					replace := func(at string) {
+						if at == when && !replaced {
+							replaced = true
+							s.serve("b", nil)
+							s.set(states...)
+							synctest.Wait()
+						}
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						load := func(ctx context.Context) (*Snapshot, error) {
+							synctest.Wait() // the connection is being observed
+							defer replace("reading")
+							return s.load(ctx)
+						}
+						tell := func(snapshot *Snapshot, err error) {
+							s.tell(snapshot, err)
+							replace("telling")
+						}
+						newWatcher(s, load, tell).Run(ctx)
+					}()
+					time.Sleep(10 * time.Second)
+					if name == "away" {
+						s.set(connectivity.Ready)
+						time.Sleep(time.Second)
+					}
+					told, _ := s.seen()
+					assert.Equal(t, []string{"a", "b"}, told)
+					cancel()
+					<-done
+				})
+			})
+		}
+	}
+}
+
+// The connection becomes ready by the first reading: that is no reason to read again.
+func TestWatcherReadsOnceAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		s.serve("a", nil)
+		s.set(connectivity.Connecting)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			newWatcher(s, func(ctx context.Context) (*Snapshot, error) {
+				s.set(connectivity.Ready)
+				synctest.Wait()
+				return s.load(ctx)
+			}, s.tell).Run(ctx)
+		}()
+		time.Sleep(time.Minute)
+		_, loads := s.seen()
+		assert.Equal(t, 1, loads)
+		cancel()
+		<-done
+	})
+}
+
 func TestWatcherReadsNowAndThenWithoutASign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
