@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
@@ -28,11 +29,13 @@ type backend struct {
 
 // dial connects to an upstream. A schema that lies in files is read here, and a file that cannot be read is a problem;
 // a server is not waited for.
-func dial(ctx context.Context, cfg *config.Upstream, observe upstream.Observe) (*backend, *config.Problem) {
+func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, observe upstream.Observe) (*backend, *config.Problem) {
 	client, err := upstream.Dial(upstream.Config{
 		Target:          cfg.Target,
 		Balance:         cfg.Balance,
 		TLS:             tlsFiles(cfg.TLS),
+		Authority:       cfg.Authority,
+		Reconnect:       reconnect,
 		Connections:     cfg.Connections,
 		MaxConnections:  cfg.MaxConnections,
 		Observe:         observe,
@@ -65,6 +68,26 @@ func localSchema(ctx context.Context, cfg *config.Upstream) (*schema.Snapshot, e
 		return schema.FromProto(ctx, cfg.Schema.Proto.Files, cfg.Schema.Proto.ImportPaths)
 	}
 	return nil, nil
+}
+
+// reconnectOf is the shortest `reopen.backoff.max` of the routes that an upstream may serve: the connection should not keep a
+// stream waiting for longer than the route does.
+func reconnectOf(cfg *config.Config, u *config.Upstream) time.Duration {
+	var shortest time.Duration
+	of := func(r *config.Route) {
+		if longest := r.Reopen.Max; shortest == 0 || longest > 0 && longest < shortest {
+			shortest = longest
+		}
+	}
+	for _, r := range cfg.Routes {
+		if r.Upstream == "" || r.Upstream == u.Name {
+			of(r)
+		}
+	}
+	if cfg.ServeAll || u.Annotations {
+		of(cfg.Defaults)
+	}
+	return shortest
 }
 
 func tlsFiles(t *config.UpstreamTLS) *upstream.TLS {

@@ -85,6 +85,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	for _, u := range b.backends {
 		if u.reflects() {
+			b.log.Info("reading the schema by reflection", "upstream", u.cfg.Name, "target", u.cfg.Target)
 			b.watchers.Go(func() { u.watch(b.ctx, func() { b.schemaChanged(u) }) })
 		}
 	}
@@ -101,7 +102,7 @@ func (b *Bridge) closing() pump.End {
 func (b *Bridge) dialAll() error {
 	var problems config.Problems
 	for _, u := range b.cfg.Upstreams {
-		backend, problem := dial(b.ctx, u, b.slots(u))
+		backend, problem := dial(b.ctx, u, reconnectOf(b.cfg, u), b.slots(u))
 		if problem != nil {
 			problems = append(problems, problem)
 			continue

@@ -52,6 +52,11 @@ type Config struct {
 	Target string
 	// Balance is [RoundRobin], the default, or [PickFirst].
 	Balance string
+	// Authority is the :authority of every call; "" is the target's. With TLS it is also the name that is expected in the
+	// server's certificate, unless that is given.
+	Authority string
+	// Reconnect is the longest pause before a server that cannot be reached is tried again. It counts between 1 s and 2 s; 0 is 2 s.
+	Reconnect time.Duration
 	// TLS is nil for plaintext. Its zero value means the system's roots and no client certificate.
 	TLS *TLS
 	// MaxMessageBytes bounds one received message, after decompression; 0 is 4 MiB.
@@ -172,11 +177,10 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 		grpc.WithStaticConnWindowSize(connectionWindow),
 		grpc.WithReadBufferSize(readBuffer),
 		grpc.WithIdleTimeout(0),
-		// gRPC's default waits up to two minutes before it tries a server again.
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
-			MinConnectTimeout: 10 * time.Second,
-		}),
+		grpc.WithConnectParams(cfg.connectParams()),
+	}
+	if cfg.Authority != "" {
+		options = append(options, grpc.WithAuthority(cfg.Authority))
 	}
 	if k := cfg.Keepalive; k.Time > 0 {
 		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: k.Time, Timeout: k.Timeout}))
@@ -189,6 +193,23 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 		options = append(options, grpc.WithChainStreamInterceptor(fixed.stream), grpc.WithChainUnaryInterceptor(fixed.unary))
 	}
 	return options, nil
+}
+
+// The bounds of the pause before a server is tried again.
+const (
+	reconnectBase  = 200 * time.Millisecond
+	reconnectLeast = time.Second
+	reconnectMost  = 2 * time.Second
+)
+
+// connectParams say when a server that cannot be reached is tried again. gRPC's default waits up to two minutes. A stream that
+// is opened meanwhile fails at once, so that this pause comes on top of that between the attempts to open it.
+func (cfg Config) connectParams() grpc.ConnectParams {
+	most := min(max(cmp.Or(cfg.Reconnect, reconnectMost), reconnectLeast), reconnectMost)
+	return grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: reconnectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: most},
+		MinConnectTimeout: 10 * time.Second,
+	}
 }
 
 func (cfg Config) credentials() (credentials.TransportCredentials, error) {
