@@ -87,7 +87,7 @@ func splitAuthority(text, defaultPort string) (authority, bool) {
 		return authority{}, false
 	}
 	u, err := url.Parse("//" + text)
-	if err != nil || u.Hostname() == "" || u.Host != text {
+	if err != nil || u.Hostname() == "" {
 		return authority{}, false
 	}
 	a := authority{canonicalHost(text), u.Port()}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -201,11 +202,13 @@ func TestWhoIsTurnedAwayKeepsNoConnection(t *testing.T) {
 				assert.Contains(t, string(answer), "Connection: close")
 				assert.Contains(t, string(answer), `"retry":true`)
 
-				client := clients(t)["h2c"]
-				for range 2 { // a GOAWAY would make the second a new connection
-					resp := do(t, client, request.Clone(t.Context()))
-					_ = bodyOf(t, resp)
-					assert.Empty(t, resp.Header.Get("Connection"))
+				client, reused := clients(t)["h2c"], false
+				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+					GotConn: func(got httptrace.GotConnInfo) { reused = got.Reused },
+				})
+				for i := range 3 {
+					_ = bodyOf(t, do(t, client, request.Clone(ctx)))
+					assert.Equal(t, i > 0, reused, "the other streams of an HTTP/2 connection go on")
 				}
 			})
 		}

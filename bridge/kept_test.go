@@ -1,0 +1,26 @@
+package bridge
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/watch/x", nil)
+	r.Header.Set("X-Tenant", "acme")
+	r.Header.Set("Traceparent", "00")
+	r.Header.Set("Cookie", strings.Repeat("x", 60_000))
+	r.Header.Set("X-Other", strings.Repeat("x", 60_000))
+	cfg := config.NewRoute("/watch/{topic}")
+	cfg.Metadata.Forward = []string{"x-tenant"}
+	kept := newCaller(r).kept(&route{cfg: cfg})
+	assert.Equal(t, http.Header{"X-Tenant": {"acme"}, "Traceparent": {"00"}}, kept.r.Header)
+	assert.Nil(t, kept.r.URL)
+	assert.Nil(t, kept.r.Body)
+}
