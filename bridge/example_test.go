@@ -96,24 +96,29 @@ func ExampleFunc() {
 	// data: {}
 }
 
-// Plain Go values become JSON; the route names their fields as the JSON does.
+// A request may be a plain struct, which path and query are bound to, and plain Go values become JSON. Fields have the names
+// that they have in JSON.
 func ExampleFunc_json() {
 	type progress struct {
 		Percent int    `json:"percent"`
 		Step    string `json:"step"`
 	}
-	job := bridge.Func(func(context.Context, struct{}) iter.Seq2[progress, error] {
+	type request struct {
+		ID    string `json:"id"`
+		First int    `json:"first"`
+	}
+	job := bridge.Func(func(_ context.Context, r request) iter.Seq2[progress, error] {
 		return func(yield func(progress, error) bool) {
-			_ = yield(progress{50, "compile"}, nil) && yield(progress{100, "link"}, nil)
+			_ = yield(progress{r.First, "compile " + r.ID}, nil) && yield(progress{100, "link"}, nil)
 		}
 	})
-	route := config.NewRoute("/job")
+	route := config.NewRoute("/jobs/{id}")
 	route.Event.ID, route.Event.Name = "percent", "step"
 	b, err := bridge.New(context.Background(), nil, bridge.WithRoute(route, job))
-	show(b, err, "/job", "")
+	show(b, err, "/jobs/7?first=50", "")
 	// Output:
-	// event: compile
-	// data: {"percent":50,"step":"compile"}
+	// event: compile 7
+	// data: {"percent":50,"step":"compile 7"}
 	// id: 50
 	// event: link
 	// data: {"percent":100,"step":"link"}

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
-	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // Func returns a source that is a Go iterator: each value that it yields becomes an event.
@@ -23,15 +22,18 @@ import (
 // ([google.golang.org/grpc/status.FromError]): CANCELLED and DEADLINE_EXCEEDED for those of a context, UNKNOWN for an
 // error without one. A panic is logged, and ends its stream with INTERNAL.
 //
-// The request is a generated protobuf message, which the route binds path and query to, or struct{} where there is nothing
-// to bind. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
+// The request is what the route binds path, query, body and Request.Set to: a generated protobuf message, or a struct, or a
+// pointer to one, whose fields have the names that encoding/json gives them. Such fields are text, numbers, bools, []byte,
+// time.Time, time.Duration, types with UnmarshalText, structs of such, and pointers to and slices of them; a pointer tells
+// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
 // `event.id`, `event.name` and `event.data` name its fields as the JSON does; the route's JSONOptions do not concern it.
 //
 // What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
 // value, or grpc.SendHeader, tells that the stream has begun.
 func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Source {
 	var src Source
-	src.input, src.mistake = requestOf[Req]()
+	input, mistake := requestOf[Req]()
+	src.input, src.mistake = input.md, mistake
 	if output, mistake := descriptorOf[Res](); output != nil {
 		src.output = output
 	} else {
@@ -43,7 +45,7 @@ func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, 
 	}
 	src.open = func(p *program, encode encoder) source {
 		return &callSource{program: p, encode: encode, serve: func(c *call) error {
-			request, err := decodeRequest[Req](c.request)
+			request, err := decodeRequest[Req](input, c.request)
 			if err != nil {
 				return err
 			}
@@ -61,16 +63,23 @@ func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, 
 	return src
 }
 
-// requestOf returns what the requests of a function look like.
-func requestOf[Req any]() (md protoreflect.MessageDescriptor, mistake string) {
-	if reflect.TypeFor[Req]() == reflect.TypeFor[struct{}]() {
-		return (*emptypb.Empty)(nil).ProtoReflect().Descriptor(), ""
+// requestOf returns what the requests of a function look like: of a generated message it knows no fields.
+func requestOf[Req any]() (r *structRequest, mistake string) {
+	md, mistake := descriptorOf[Req]()
+	if md != nil || mistake != "" {
+		return &structRequest{md: md}, mistake
 	}
-	md, mistake = descriptorOf[Req]()
-	if md == nil && mistake == "" {
-		mistake = "expected a pointer to a generated message, or struct{}, as request, found " + reflect.TypeFor[Req]().String()
+	t := reflect.TypeFor[Req]()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
-	return md, mistake
+	if t.Kind() != reflect.Struct {
+		return &structRequest{}, "expected a struct, or a pointer to a generated message, as request, found " + reflect.TypeFor[Req]().String()
+	}
+	if r, mistake = newStructRequest(t); r == nil {
+		return &structRequest{}, mistake
+	}
+	return r, ""
 }
 
 // descriptorOf returns the descriptor of a generated message, nil for any other type.
@@ -91,11 +100,16 @@ func descriptorOf[T any]() (md protoreflect.MessageDescriptor, mistake string) {
 	return nil, ""
 }
 
-// decodeRequest returns the request that wire holds. Req is known to be a message, or struct{}.
-func decodeRequest[Req any](wire []byte) (request Req, err error) {
+// decodeRequest returns the request that wire holds. Req is known to be a message, a struct, or a pointer to one.
+func decodeRequest[Req any](r *structRequest, wire []byte) (request Req, err error) {
 	m, ok := any(request).(proto.Message)
 	if !ok {
-		return request, nil
+		into := reflect.ValueOf(&request).Elem()
+		if into.Kind() == reflect.Pointer {
+			into.Set(reflect.New(into.Type().Elem()))
+			into = into.Elem()
+		}
+		return request, r.decode(wire, into)
 	}
 	decoded := m.ProtoReflect().New().Interface()
 	if err := unmarshal(wire, decoded); err != nil {

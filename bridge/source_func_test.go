@@ -193,7 +193,7 @@ func TestWhatIsWrongWithASourceIsSaidAtStart(t *testing.T) {
 		"none":               {bridge.Source{}, nil, "expected a source as RPC and Func make them"},
 		"nil":                {bridge.Func[struct{}, int](nil), nil, "expected a function, found nil"},
 		"nil RPC":            {bridge.RPC[streamv1.WatchRequest, streamv1.Event](nil), nil, "expected a method of a generated client, found nil"},
-		"request":            {bridge.Func(anyRequest), nil, "expected a pointer to a generated message, or struct{}, as request, found int"},
+		"request":            {bridge.Func(anyRequest), nil, "expected a struct, or a pointer to a generated message, as request, found int"},
 		"dynamic request":    {bridge.Func(dynamic), nil, "found *dynamicpb.Message"},
 		"interface":          {bridge.Func(messages), nil, "found the interface"},
 		"variable":           {yieldAll(1), func(r *config.Route) { r.Path = "/a/{b}" }, "the variable {b} binds to no field"},

@@ -81,6 +81,11 @@ func newSourcePlan(r *config.Route, src Source, p *program) (*plan, config.Probl
 	}
 	c := &planner{route: r, plan: &plan{snapshot: snap, types: snap.Types(""), method: r.Name}}
 	c.request(src.input)
+	if src.input.Fields().Len() == 0 && src.input.ParentFile().Path() == "request.proto" {
+		for _, p := range c.problems {
+			p.Hint = "declare the request as a struct with such a field, for example struct{ ID string `json:\"id\"` }"
+		}
+	}
 	encode := encodeMessage
 	if src.output != nil {
 		c.event(src.output)

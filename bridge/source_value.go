@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -161,6 +162,25 @@ func (c *planner) valuePath(key string, t reflect.Type, path string) *valuePath 
 
 // jsonField finds a field of a struct by its name in JSON; have are the names that there are.
 func jsonField(t reflect.Type, want string) (field *reflect.StructField, have []string) {
+	for _, f := range jsonFields(t) {
+		if f.name == want {
+			return &f.StructField, nil
+		}
+		have = append(have, f.name)
+	}
+	return nil, have
+}
+
+// namedField is a field of a struct with its name in JSON.
+type namedField struct {
+	reflect.StructField
+
+	name string
+}
+
+// jsonFields returns the fields of a struct that encoding/json knows, each name once.
+func jsonFields(t reflect.Type) []namedField {
+	var fields []namedField
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || f.Tag.Get("json") == "-" || f.Anonymous && name == "" || hiddenInJSON(t, f.Index) {
@@ -169,12 +189,15 @@ func jsonField(t reflect.Type, want string) (field *reflect.StructField, have []
 		if name == "" {
 			name = f.Name
 		}
-		if name == want {
-			return &f, nil
+		same := slices.IndexFunc(fields, func(other namedField) bool { return other.name == name })
+		switch {
+		case same < 0:
+			fields = append(fields, namedField{f, name})
+		case len(f.Index) < len(fields[same].Index):
+			fields[same] = namedField{f, name}
 		}
-		have = append(have, name)
 	}
-	return nil, have
+	return fields
 }
 
 // hiddenInJSON reports whether a field stands in an embedded struct that has a name of its own in JSON.
