@@ -78,7 +78,9 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 		assert.Equal(t, want, l.lines(""))
 		time.Sleep(time.Hour)
 		assert.Equal(t, want, l.lines(""), "nothing more was there to tell")
+		f.mu.Lock()
 		assert.Empty(t, f.recent, "nor is anything kept of it")
+		f.mu.Unlock()
 
 		f.tell(what, episode{2, time.Second})
 		f.tell(what, episode{2, time.Second})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,11 +79,22 @@ func TestLogsHoldNothingOfAMessage(t *testing.T) {
 
 // feeble is a source whose streams begin, bring one event and fail.
 type feeble struct {
-	stood  time.Duration // before each fails
+	stood time.Duration // before each fails
+
+	mu     sync.Mutex
 	opened []time.Time
 }
 
+// opens is how many streams were opened.
+func (f *feeble) opens() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.opened)
+}
+
 func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (messageStream, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.opened = append(f.opened, time.Now())
 	return &feebleStream{ctx: ctx, stood: f.stood}, nil
 }
@@ -132,7 +144,7 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 				for range 10_000 {
 					time.Sleep(time.Second)
 					sub.cursor().Advance(len(first(sub.cursor().Peek(nil, 1<<20))))
-					if len(src.opened) >= tt.opens {
+					if src.opens() >= tt.opens {
 						break
 					}
 				}
