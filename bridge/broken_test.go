@@ -168,8 +168,12 @@ func TestABrokenServiceIsToldAndTurnedAway(t *testing.T) {
 func TestAnnotationsThatArePassedOver(t *testing.T) {
 	cfg, err := config.Parse("grpcsse.yaml", fmt.Appendf(nil, "upstreams:\n  shop: {annotations: true, target: %q}\ndefaults: {event: {id: gone}}\n", startPartly(t, partly{})))
 	require.NoError(t, err)
+	b, err := bridge.New(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	require.NoError(t, b.Ready(t.Context()))
 	var post, id *config.Problem
-	for _, p := range bridge.Check(t.Context(), cfg) {
+	for _, p := range b.Problems() {
 		switch {
 		case strings.Contains(p.Message, "post /good/post"):
 			post = p
