@@ -41,6 +41,7 @@ func listed(names []string) string {
 func serviceHint(r *config.Route, have []string) string {
 	services := slices.Clone(have)
 	slices.Sort(services)
+	services = slices.Compact(services)
 	last := func(name string) string { return name[strings.LastIndex(name, ".")+1:] }
 	var same, lasts []string
 	for _, name := range services {

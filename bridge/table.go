@@ -1,12 +1,14 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
 // table is all routes of one moment: a pure function of the configuration and of the schemas. It is immutable, and
@@ -129,7 +131,20 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 	case len(unknown) > 0:
 		return nil, true, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
 	}
-	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, "")
+	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, serviceHint(r, b.services(r)))
+}
+
+// services lists what all upstreams have in place of the service that a route asks for.
+func (b *tableBuilder) services(r *config.Route) (names []string) {
+	for _, u := range b.backends {
+		if snap, _ := u.schema(); snap != nil {
+			_, err := snap.Method(r.Service, r.Method)
+			if unknown := (*schema.UnknownService)(nil); errors.As(err, &unknown) {
+				names = append(names, unknown.Have...)
+			}
+		}
+	}
+	return names
 }
 
 func (b *tableBuilder) healthOf(name string) *health {

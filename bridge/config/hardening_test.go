@@ -115,6 +115,49 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
+// A hint made of a value is as telling as the value: a secret that happens to be near a word gets none.
+func TestNoHintIsMadeOfASecret(t *testing.T) {
+	const routed = "upstreams: {a: {target: b}}\nroutes:\n  - {path: /a, rpc: b.C/D, %s}\n"
+	const called = "upstreams: {a: {target: b, annotations: true, %s}}\n"
+	for file, values := range map[string][]string{
+		fmt.Sprintf(called, "balance: '${env.S}'"):                                                                            {"round_robbin", "pick-first"},
+		fmt.Sprintf(called, "target: '${env.S}'"):                                                                             {"http://secret:1", "https://secret"},
+		fmt.Sprintf(called, "connections: '${env.S}'"):                                                                        {"0", "12x"},
+		fmt.Sprintf(called, "max_message_bytes: '${env.S}'"):                                                                  {"4MB", "7 kb"},
+		fmt.Sprintf(called, "annotations: '${env.S}'"):                                                                        {"yes", "off"},
+		fmt.Sprintf(called, "keepalive: {time: '${env.S}'}"):                                                                  {"15", "0s", "never"},
+		fmt.Sprintf(routed, "on_end: '${env.S}'"):                                                                             {"stopp", "reconect"},
+		fmt.Sprintf(routed, "status: {UNKNOWN: '${env.S}'}"):                                                                  {"retry", "stopp"},
+		fmt.Sprintf(routed, "compression: '${env.S}'"):                                                                        {"no", "aut"},
+		fmt.Sprintf(routed, "heartbeat: '${env.S}'"):                                                                          {"15"},
+		fmt.Sprintf(routed, "upstream: '${env.S}'"):                                                                           {"aa"},
+		fmt.Sprintf(routed, "share: '${env.S}'"):                                                                              {"latest", "no"},
+		fmt.Sprintf(routed, "share: {late_join: '${env.S}'}"):                                                                 {"since", "latestt"},
+		fmt.Sprintf(routed, "cors: {origins: ['${env.S}']}"):                                                                  {"https://A.example", "null", "https://*.a"},
+		fmt.Sprintf(routed, "request: {set: {a: '${env.S}', b: '${path.x}'}}"):                                                {"hunter2x"},
+		called + "server: {listen: '${env.S}'}\n":                                                                             {"8080"},
+		called + "server: {hosts: ['${env.S}']}\n":                                                                            {"https://secret.example", "*"},
+		called + "server: {limits: {streams: '${env.S}'}}\n":                                                                  {"0", "unlimited"},
+		"upstreams: {a: {target: b}}\nroutes: [{path: /a, rpc: '${env.S}'}]\n":                                                {"/a.B/C", "a.B.C"},
+		"upstreams: {a: {target: b}}\nroutes: [{path: '/${env.S}/{name}', rpc: a.B/C, request: {set: {a: '${path.nam}'}}}]\n": {"hunter2"},
+	} {
+		if strings.HasPrefix(file, called) {
+			file = strings.Replace(file, "%s", "balance: pick_first", 1)
+		}
+		for _, value := range values {
+			_, err := config.Parse("a.yaml", []byte(file), config.WithEnv(func(string) (string, bool) { return value, true }))
+			var problems config.Problems
+			require.ErrorAs(t, err, &problems, "%s with %s", file, value)
+			for _, p := range problems {
+				assert.NotContains(t, p.Hint, "did you mean", "%s with %s", file, value)
+				if strings.Contains(value, "secret") || strings.Contains(value, "hunter") {
+					assert.NotContains(t, p.Error()+p.Hint, value, file)
+				}
+			}
+		}
+	}
+}
+
 func TestProblemsOfDefaultsAreSaidOnce(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("upstreams: {a: {target: b}}\ndefaults: {heartbeat: x, retry: y}\nroutes:\n")
