@@ -1,0 +1,114 @@
+package fanout
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// A timer that has fired may find that what it was for is over, and that there is another time of the kind. These tests call
+// what the timers call.
+
+// quiet is an upstream that accepts, and brings nothing.
+type quiet struct{}
+
+func (quiet) Run(ctx context.Context, _ Attempt, sink Sink) Ending {
+	sink.Accepted(nil)
+	<-ctx.Done()
+	return Ending{Fate: Broken}
+}
+
+type plainNotices struct{}
+
+func (plainNotices) Reset(string, string) []byte { return []byte("event: grpc-reset\ndata: {}\n\n") }
+func (plainNotices) Cursor(sse.ID) []byte        { return []byte("event: grpc-cursor\ndata: {}\n\n") }
+func (plainNotices) Stale(Ending) []byte         { return []byte("event: grpc-stale\ndata: {}\n\n") }
+func (plainNotices) Live() []byte                { return []byte("event: grpc-live\ndata: {}\n\n") }
+
+func quietStream(t *testing.T, s Settings) (*Registry, *Subscriber) {
+	t.Helper()
+	r := NewRegistry(t.Context(), Limits{})
+	t.Cleanup(func() { r.Close(pump.End{}) })
+	s.Notices = plainNotices{}
+	sub, err := r.Join("key", Newcomer{Form: frame.Form{Encoding: frame.Gzip}}, func() (Settings, Upstream) { return s, quiet{} })
+	require.NoError(t, err)
+	<-sub.Opened()
+	return r, sub
+}
+
+func TestATimerOfAFormerLingeringHurtsNoLiveStream(t *testing.T) {
+	r, first := quietStream(t, Settings{Linger: time.Hour})
+	st := first.stream
+	first.Close()
+	former := st.lingering
+	require.NotNil(t, former)
+	second, err := r.Join("key", Newcomer{}, nil)
+	require.NoError(t, err)
+	r.expire(st, former)
+	assert.Equal(t, 1, r.Streams(), "somebody is there")
+	second.Close()
+	r.expire(st, former)
+	assert.Equal(t, 1, r.Streams(), "this lingering has just begun")
+	r.expire(st, st.lingering)
+	assert.Zero(t, r.Streams())
+}
+
+func TestATimerOfAFormerGapTellsNothing(t *testing.T) {
+	_, sub := quietStream(t, Settings{})
+	st := sub.stream
+	st.broken(Ending{})
+	former := st.gap.count
+	st.accept(nil)
+	st.stale(former)
+	assert.Zero(t, st.gap.told, "events flow")
+	st.broken(Ending{})
+	st.stale(former)
+	assert.Zero(t, st.gap.told, "this gap has just begun")
+	st.stale(st.gap.count)
+	assert.Equal(t, st.gap.count, st.gap.told)
+}
+
+func TestATimerOfAFormerAcceptanceSettlesNothing(t *testing.T) {
+	_, sub := quietStream(t, Settings{})
+	st := sub.stream
+	st.mu.Lock()
+	st.settle()
+	former := st.settling.count
+	st.settle()
+	st.mu.Unlock()
+	st.settled(former)
+	assert.True(t, st.settling.is, "the upstream has just accepted")
+	st.settled(former + 1)
+	assert.False(t, st.settling.is)
+}
+
+// After the last values comes what the log has next. The newest event may have no key, and then the connection has not had it.
+func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
+	_, sub := quietStream(t, Settings{LateJoin: LateJoin{Mode: LatestBy}, Bounds: replay.Bounds{Events: 100}})
+	st := sub.stream
+	rec := &recorder{stream: st, next: st.log.State().End(), accepted: true}
+	send := func(text, key string) {
+		require.NoError(t, rec.Event(t.Context(), Event{Block: []byte("data: " + text), Key: []byte(key)}))
+	}
+	send("a", "a")
+	send("b", "")
+	late := st.subscribe(Newcomer{Form: sub.form})
+	pieces, _ := late.Peek(nil, 1<<20)
+	require.Len(t, pieces, 1, "the value of a")
+	late.Advance(1)
+	send("c", "c")
+	pieces, _ = late.Peek(nil, 1<<20)
+	events, err := st.log.Read(nil, replay.Position{Epoch: st.log.State().Epoch, Offset: 1}, 2)
+	require.NoError(t, err)
+	require.Len(t, pieces, 1)
+	assert.Equal(t, events[1].Frame.Bytes(sub.form), pieces[0])
+	assert.NotEqual(t, events[1].Frame.After(events[0].Frame, sub.form), pieces[0])
+}
