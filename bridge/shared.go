@@ -17,12 +17,13 @@ import (
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
 func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *ending) {
+	fits := rt.fits(c, in)
 	in.LastEventID, in.HasLastEventID = "", false
 	request, md, err := rt.bind(c, in)
 	if err != nil {
 		return nil, unbound(err)
 	}
-	sub, err := b.shared.Join(shareKey(rt.plan.digest, request, md), c.newcomer(), func() (fanout.Settings, fanout.Upstream) {
+	sub, err := b.shared.Join(shareKey(rt.plan.digest, request, md), c.newcomer(fits), func() (fanout.Settings, fanout.Upstream) {
 		return rt.sharing(), newSharedUpstream(b, rt, c, in)
 	})
 	switch {
@@ -34,14 +35,25 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 	return shared{sub}, nil
 }
 
-// newcomer is the caller as a shared stream sees it.
-func (c *caller) newcomer() fanout.Newcomer {
+// fits reports whether the caller's cursor has the type of what the route binds it to. One that has not is no id of the route's
+// messages.
+func (rt *route) fits(c *caller, in bind.Input) bool {
+	if !in.HasLastEventID {
+		return true
+	}
+	_, _, err := rt.bind(c, in)
+	cursor := (*bind.CursorError)(nil)
+	return !errors.As(err, &cursor)
+}
+
+// newcomer is the caller as a shared stream sees it. fits says that its cursor, if it has one, can be an id of the route.
+func (c *caller) newcomer(fits bool) fanout.Newcomer {
 	n := fanout.Newcomer{Form: c.form, Lines: c.format == lines}
 	switch {
 	case c.badCursor != "":
 		n.LastEventID, n.Malformed = c.badCursor, true
 	case c.hasCursor:
-		n.LastEventID = asSent(c.cursor)
+		n.LastEventID, n.Malformed = asSent(c.cursor), !fits
 	}
 	return n
 }
@@ -177,7 +189,7 @@ func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *endi
 	case a.Reopening && u.events == 0 && end.reason == ReasonUpstream && end.code != codes.OK:
 		end = end.comeBack()
 	}
-	return fanout.Ending{Fate: fate, End: u.rt.render(end)}
+	return fanout.Ending{Fate: fate, End: u.rt.render(end), Orderly: end.code == codes.OK}
 }
 
 // comeBack returns the ending for those whose stream was refused on behalf of somebody else, who opened it: each may open it

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,44 @@ func TestABrowserWithoutAnEventLosesNothingWhileItIsAway(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// A server that sends no header before its first message accepts no stream before that, as far as its client can tell.
+func TestABrowserOfASilentServerLosesNothingWhileItIsAway(t *testing.T) {
+	for kind, client := range clients(t) {
+		t.Run(kind, func(t *testing.T) {
+			send := make(chan int64)
+			s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+				for {
+					select {
+					case n := <-send:
+						if err := stream.Send(&streamv1.Event{Sequence: n}); err != nil {
+							return err
+						}
+					case <-stream.Context().Done():
+						return stream.Context().Err()
+					}
+				}
+			})
+			f := startFront(t, s, routeFile("share: {late_join: none, linger: 1m}", "open_wait: 10ms"))
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			cursor := requireEvent(t, newReader(do(t, client, eventSource(ctx, t, f.url+"/watch/x"))), "grpc-cursor")
+			assert.Regexp(t, `^[a-z2-7]{8}-start$`, cursor.id)
+			leave()
+			for _, n := range []int64{1, 2, 3} {
+				select {
+				case send <- n:
+				case <-time.After(20 * time.Second):
+					require.Fail(t, "the upstream stream did not outlive its browser")
+				}
+			}
+			back := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", cursor.id)))
+			for _, n := range []string{"1", "2", "3"} {
+				assert.Contains(t, requireEvent(t, back, "").data, `"sequence":"`+n+`"`)
+			}
+		})
 	}
 }
 

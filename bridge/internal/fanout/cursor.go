@@ -11,10 +11,11 @@ import (
 // A subscriber that has had no event has no id to come back with: if its connection broke, it would miss what comes meanwhile
 // without being told. So one that gets no event at once is told an id that stands for its place.
 
-// cursorAfter is how long after the upstream has accepted its first events may take to come at once.
+// cursorAfter is how long after a stream has begun, or after the upstream has accepted, its first events may take to come at once.
 const cursorAfter = 20 * time.Millisecond
 
-// settling is the time after the upstream has accepted in which nobody is told a cursor, since an event will do.
+// settling is the time after a stream has begun, and after the upstream has accepted, in which no subscriber is told a cursor,
+// since an event will do.
 type settling struct {
 	is    bool
 	count int // of the times that it began
@@ -29,6 +30,13 @@ func (st *stream) settle() {
 	s.count++
 	count := s.count
 	s.timer = time.AfterFunc(cursorAfter, func() { st.settled(count) })
+}
+
+// quiet begins it before the upstream has accepted.
+func (st *stream) quiet() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.settle()
 }
 
 // settled ends it, and has those look who wait for that.

@@ -57,12 +57,48 @@ func TestWhoGetsNoEventAtOnceGetsACursor(t *testing.T) {
 	}
 }
 
+// Many servers send no header before their first message: a stream whose ids are the bridge's own has a place all the same.
+func TestACursorIsToldWhileTheUpstreamHasSaidNothing(t *testing.T) {
+	inWorld(t, fanout.Settings{}, func(w *world) {
+		c := w.join(fanout.Newcomer{})
+		up := w.upstream.next()
+		assert.Empty(t, c.read(), "an event may follow at once")
+		rang := 0
+		defer c.Topic().Watch(func() { rang++ })()
+		after(settled)
+		assert.Equal(t, 1, rang)
+		assert.Equal(t, []string{"cursor: {}"}, c.read())
+		assert.Regexp(t, `^[a-z2-7]{8}-start$`, c.lastID)
+		later := w.join(fanout.Newcomer{})
+		assert.Equal(t, []string{"cursor: {}"}, later.read())
+		c.Close()
+		up.accept()
+		require.NoError(t, up.send("a", "b"))
+		back := w.join(from(c.lastID))
+		assert.Equal(t, []string{"a", "b"}, back.read(), "the first upstream stream goes on in the epoch that the cursor names")
+		assert.Equal(t, []string{"a", "b"}, later.read())
+	})
+}
+
+// An upstream that fails before it has said anything ends its stream. The next one is another epoch, and is told.
+func TestACursorOfASilentUpstreamThatFailedIsTold(t *testing.T) {
+	inWorld(t, fanout.Settings{}, func(w *world) {
+		c := w.join(fanout.Newcomer{})
+		up := w.upstream.next()
+		after(settled)
+		assert.Equal(t, []string{"cursor: {}"}, c.read())
+		up.end(fanout.Broken, "unavailable")
+		assert.Equal(t, []string{"end: unavailable"}, c.read())
+		c.Close()
+		back := w.join(from(c.lastID))
+		assert.Equal(t, []string{"reset: epoch \"" + c.lastID + "\""}, back.read())
+	})
+}
+
 func TestACursorIsToldWhenTheUpstreamHasAcceptedAndIsQuiet(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c, lines := w.join(fanout.Newcomer{}), w.join(fanout.Newcomer{Lines: true})
 		up := w.upstream.next()
-		after(time.Hour)
-		assert.Empty(t, c.read(), "there is no place yet")
 		up.accept()
 		assert.Empty(t, c.read(), "an event may follow at once")
 		rang := 0

@@ -91,6 +91,11 @@ func (a *attempt) end(fate fanout.Fate, reason string) {
 	a.do(func() *fanout.Ending { e := ending(fate, reason); return &e })
 }
 
+// endInGoodOrder ends the stream without an error, on a stream that is opened again then.
+func (a *attempt) endInGoodOrder() {
+	a.do(func() *fanout.Ending { e := ending(fanout.Broken, "ok"); e.Orderly = true; return &e })
+}
+
 // send brings events, each written "text", "text#id", "text@key" or "text!" for one with a mark, in that order.
 func (a *attempt) send(events ...string) (err error) {
 	a.do(func() *fanout.Ending {

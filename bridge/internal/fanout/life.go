@@ -29,11 +29,14 @@ func newLife(st *stream, upstream Upstream) *life {
 
 // run returns the end that the stream's subscribers are told, those that there are.
 func (l *life) run(ctx context.Context) pump.End {
+	l.recorder.start(ctx)
 	for {
 		a := l.recorder.begin(ctx, l.accepted)
 		ending, aged := l.attempt(ctx, a)
 		l.accepted = l.accepted || l.recorder.accepted
-		l.wait.Stood(l.recorder.stood())
+		if l.wait.Stood(l.recorder.stood()); ending.Orderly && l.recorder.events > 0 {
+			l.wait.Reset()
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ending.End

@@ -35,6 +35,7 @@ type streamModel struct {
 	dropped    bool     // whether the upstream has refused the cursor
 	accepted   bool
 	acceptedAt time.Time
+	beganAt    time.Time
 	evicted    bool   // whether it had to make room
 	aged       bool   // whether an upstream stream was ended for its age, or for want of subscribers
 	over       string // why it is over, "" while it is not
@@ -53,7 +54,16 @@ func (st *streamModel) told() int {
 
 // settled reports whether subscribers without an event are told a cursor.
 func (st *streamModel) settled() bool {
-	return st.over == "" && st.accepted && time.Since(st.acceptedAt) >= 20*time.Millisecond
+	since := st.beganAt
+	switch {
+	case st.over != "":
+		return false
+	case st.accepted:
+		since = st.acceptedAt
+	case st.settings.HasID:
+		return false
+	}
+	return time.Since(since) >= 20*time.Millisecond
 }
 
 func (st *streamModel) accept() {

@@ -17,6 +17,7 @@ type recorder struct {
 	block  []byte          // scratch
 	oldest []*replay.Event // likewise
 	ctx    context.Context // of the stream
+	unused bool            // the epoch has begun, and no upstream stream has been accepted in it yet
 
 	// Of the attempt that is made now.
 	cursorSent bool      // it goes on after the cursor
@@ -27,6 +28,27 @@ type recorder struct {
 }
 
 var _ Sink = (*recorder)(nil)
+
+// start begins the first epoch before the upstream has said anything, where the ids are the bridge's own: many servers send no
+// header before their first message, and a subscriber of a silent upstream has an id to come back with all the same.
+func (r *recorder) start(ctx context.Context) {
+	if r.stream.settings.HasID {
+		return
+	}
+	r.ctx = ctx
+	if r.beginEpoch(); r.err == nil {
+		r.unused = true
+		r.stream.quiet()
+	}
+}
+
+// beginEpoch begins a new epoch of the log.
+func (r *recorder) beginEpoch() {
+	next := replay.Position{Epoch: newEpoch()}
+	if r.err = r.stream.log.Begin(r.ctx, next.Epoch, ""); r.err == nil {
+		r.grow(next)
+	}
+}
 
 // begin prepares for another attempt, and says how it is to be made.
 func (r *recorder) begin(ctx context.Context, reopening bool) Attempt {
@@ -60,13 +82,11 @@ func (r *recorder) Accepted(header any) {
 		return
 	}
 	r.accepted, r.since = true, time.Now()
-	if r.next.Epoch == "" || !r.cursorSent { // else it goes on where the log ends
+	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // else it goes on where the log ends
 		r.stream.bury()
-		next := replay.Position{Epoch: newEpoch()}
-		if r.err = r.stream.log.Begin(r.ctx, next.Epoch, ""); r.err == nil {
-			r.grow(next)
-		}
+		r.beginEpoch()
 	}
+	r.unused = false
 	r.stream.accept(header)
 }
 
@@ -89,9 +109,13 @@ func (r *recorder) Event(ctx context.Context, e Event) error {
 		return err
 	}
 	if err := r.stream.log.Append(ctx, event); err != nil {
-		if conflict := (*replay.ConflictError)(nil); errors.As(err, &conflict) { // what somebody else appended is not known here
+		conflict := (*replay.ConflictError)(nil)
+		switch {
+		case errors.As(err, &conflict): // what somebody else appended is not known here
 			r.cursor = ""
 			r.grow(conflict.Next)
+		case errors.Is(err, replay.ErrClosed): // no subscriber can read up to where it ended
+			r.grow(replay.Position{})
 		}
 		return err
 	}

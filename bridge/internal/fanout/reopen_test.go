@@ -195,6 +195,21 @@ func TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.
 	}
 }
 
+// An upstream that ends in good order has not failed: `on_end: reopen` asks for the next stream, however short each is.
+func TestAnUpstreamThatEndsInGoodOrderIsOpenedAsOftenAsItEnds(t *testing.T) {
+	s := fanout.Settings{HasID: true, Resumes: true, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 1}}
+	inWorld(t, s, func(w *world) {
+		_, up := w.live()
+		for i := range 10 {
+			require.NoError(t, up.send(fmt.Sprintf("a#%d", i)))
+			up.endInGoodOrder()
+			began := time.Now()
+			up = w.newest()
+			assert.InDelta(t, time.Second, time.Since(began), float64(300*time.Millisecond), "attempt %d", i)
+		}
+	})
+}
+
 func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
 	s := fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 2}}
 	inWorld(t, s, func(w *world) {

@@ -26,7 +26,7 @@ func (m *machine) join(s step) error {
 	made := false
 	subscriber, err := m.registry.Join("key", n, func() (fanout.Settings, fanout.Upstream) {
 		made = true
-		m.stream = &streamModel{settings: &m.settings, upstream: newFakeUpstream()}
+		m.stream = &streamModel{settings: &m.settings, upstream: newFakeUpstream(), beganAt: time.Now()}
 		return m.settings, m.stream.upstream
 	})
 	if err != nil {

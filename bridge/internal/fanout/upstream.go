@@ -55,4 +55,6 @@ const (
 type Ending struct {
 	Fate Fate
 	End  pump.End // what subscribers are told, where they are
+	// Orderly says that the upstream ended the stream without an error: where it is opened again, that is no failure.
+	Orderly bool
 }
