@@ -162,6 +162,11 @@ func TestAClientThatLeavesCountsAsGone(t *testing.T) {
 			do(t, c, asked.request(ctx, t, f.url+"/watch/x"))
 			leave()
 			s.requireStreams(t, 0)
+			require.Eventually(t, func() bool { // before the drain, which is an end of its own
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return len(l.ended) == 1
+			}, 20*time.Second, time.Millisecond, "%s over %s", as, client)
 			require.NoError(t, f.bridge.Shutdown(t.Context()))
 			l.mu.Lock()
 			require.Len(t, l.ended, 1, "%s over %s", as, client)

@@ -172,7 +172,7 @@ func TestAFalseWellKnownTypeTakesItsRouteOut(t *testing.T) {
 	f := startFront(t, s, withDescriptorSet(t, "google.protobuf.Wrong/Watch", wrongFieldMask()))
 	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
 	require.Len(t, got, 1)
-	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the route is out of order","retry":true,"reason":"route"}`,
+	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the route does not fit the schema of its method","retry":true,"reason":"route"}`,
 		got[0].data, "its messages have no JSON form, which is known before the first one")
 }
 

@@ -53,7 +53,9 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		r.notice.interrupted(end)
 		r.broke(end)
 		next, ok := r.nextRequest(ctx)
-		wait.Stood(r.stood())
+		if wait.Stood(r.stood()); end.code == codes.OK && r.events > 0 {
+			wait.Reset()
+		}
 		if !ok || !wait.Next(ctx) {
 			break
 		}

@@ -79,7 +79,8 @@ func TestLogsHoldNothingOfAMessage(t *testing.T) {
 
 // feeble is a source whose streams begin, bring one event and fail.
 type feeble struct {
-	stood time.Duration // before each fails
+	stood time.Duration // before each ends
+	end   error         // what each ends with; UNAVAILABLE where it is nil
 
 	mu     sync.Mutex
 	opened []time.Time
@@ -96,12 +97,13 @@ func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (m
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opened = append(f.opened, time.Now())
-	return &feebleStream{ctx: ctx, stood: f.stood}, nil
+	return &feebleStream{ctx: ctx, stood: f.stood, end: f.end}, nil
 }
 
 type feebleStream struct {
 	ctx   context.Context
 	stood time.Duration
+	end   error
 	sent  bool
 }
 
@@ -117,6 +119,9 @@ func (s *feebleStream) Recv() ([]byte, error) {
 	case <-time.After(s.stood):
 	case <-s.ctx.Done():
 	}
+	if s.end != nil {
+		return nil, s.end
+	}
 	return nil, status.Error(codes.Unavailable, "")
 }
 
@@ -127,18 +132,21 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 		attempts int
 		waits    []time.Duration // the last one for all that follow
 		opens    int
+		end      error
 	}{
-		"at once":             {0, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100},
-		"before it has stood": {4 * time.Second, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100},
-		"after it has stood":  {5 * time.Second, 0, []time.Duration{1, 1, 1, 1, 1, 1}, 100},
-		"with few attempts":   {time.Second, 3, []time.Duration{1, 2, 4}, 4},
-		"few, but it stands":  {time.Minute, 1, []time.Duration{1, 1, 1, 1}, 100},
+		"at once":             {0, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100, nil},
+		"before it has stood": {4 * time.Second, 0, []time.Duration{1, 2, 4, 5, 5, 5}, 100, nil},
+		"after it has stood":  {5 * time.Second, 0, []time.Duration{1, 1, 1, 1, 1, 1}, 100, nil},
+		"with few attempts":   {time.Second, 3, []time.Duration{1, 2, 4}, 4, nil},
+		"few, but it stands":  {time.Minute, 1, []time.Duration{1, 1, 1, 1}, 100, nil},
+		"in good order":       {0, 1, []time.Duration{1, 1, 1, 1}, 100, io.EOF},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				src := &feeble{stood: tt.stood}
+				src := &feeble{stood: tt.stood, end: tt.end}
 				b, rt := resumableRoute(t, src)
 				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
+				rt.cfg.OnEnd = onEndReopen
 				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
 				require.Nil(t, end)
 				for range 10_000 {

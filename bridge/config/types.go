@@ -165,7 +165,8 @@ type Route struct {
 // ${last_event_id}, a shared one in any case; the values are filled in for every route.
 type Reopen struct {
 	// MaxAttempts is how many attempts there may be in a row; 0, the default, is without limit. A row is over when a stream has
-	// stood for as long as Max, or for 10 s where Max is longer. That it has brought events is not enough.
+	// stood for as long as Max, or for 10 s where Max is longer, or has brought an event and ended with OK. That it has brought
+	// events before it failed is not enough.
 	MaxAttempts int
 	// Base is the delay before the first attempt of a row, 200 ms by default. It doubles up to Max, 10 s by default, and is
 	// jittered. Base is over 0, and Max is at least Base.

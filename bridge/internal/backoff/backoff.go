@@ -38,6 +38,9 @@ func (b *Backoff) Stood(d time.Duration) {
 	}
 }
 
+// Reset begins a new row: the newest attempt's stream has ended in good order, which is no failure.
+func (b *Backoff) Reset() { b.failed = 0 }
+
 // Attempt is the number of the attempt that the last Next was for, counted from 1 in each row.
 func (b *Backoff) Attempt() int { return b.failed }
 
