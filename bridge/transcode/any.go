@@ -29,15 +29,12 @@ func (w *walk) any(b, wire []byte) []byte {
 			return w.fail(errDuplicate, at)
 		}
 	}
-	if len(url) == 0 {
-		if len(value) > 0 {
-			return w.failDetail(ErrUnrepresentable, 0, "google.protobuf.Any without a type URL")
-		}
+	if len(url) == 0 && len(value) == 0 {
 		return append(b, '{', '}')
 	}
-	p, err := w.t.anyPlan(url)
-	if err != nil {
-		return w.failDetail(ErrUnresolved, 0, err.Error())
+	p := w.t.anyPlan(url)
+	if p == nil {
+		return w.unknownAny(b, url, value)
 	}
 	if b = w.anyContent(p, b, url, value); b == nil {
 		w.failure.offset += offset
@@ -53,7 +50,7 @@ func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
 	outer := w.partial
 	w.partial = true
 	start := len(b)
-	b, ok := appendString(append(b, `,"@type":`...), url)
+	b, ok := w.appendString(append(b, `,"@type":`...), url)
 	switch {
 	case !ok:
 		return w.fail(ErrInvalidUTF8, 0)
@@ -72,22 +69,45 @@ func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
 		return nil
 	}
 	w.partial = outer
-	return braced(b, start)
+	return w.braced(b, start)
 }
 
-// anyPlan returns the plan for a type URL. What the resolver finds is remembered.
-func (t *Transcoder) anyPlan(url []byte) (*plan, error) {
+// unknownAny appends an Any whose type has no schema here: its type URL, and its bytes in base64.
+func (w *walk) unknownAny(b, url, value []byte) []byte {
+	if w.t.plans.opts.TypeUnknown != nil {
+		w.unknowns.add(url)
+	}
+	start := len(b)
+	b, ok := w.appendString(append(b, `,"@type":`...), url)
+	if !ok {
+		return w.fail(ErrInvalidUTF8, 0)
+	}
+	if b = w.appendBase64(append(b, `,"value":`...), value); b == nil {
+		return nil
+	}
+	return w.braced(b, start)
+}
+
+// maxTypeURL is how long a type URL may be to be looked up. No compiler takes a name of such length.
+const maxTypeURL = 1 << 10
+
+// anyPlan returns the plan for a type URL; nil if no schema has the type, or none that is usable. What the resolver finds is
+// remembered, and what it does not find is not: it may know it the next time.
+func (t *Transcoder) anyPlan(url []byte) *plan {
 	if p := t.anyTypes.load()[string(url)]; p != nil {
-		return p, nil
+		return p
+	}
+	if len(url) == 0 || len(url) > maxTypeURL || t.anyTypes.full() {
+		return nil
 	}
 	mt, err := t.plans.opts.Resolver.FindMessageByURL(string(url))
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	p, err := t.plans.message(mt.Descriptor())
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	t.anyTypes.put(string(url), p)
-	return p, nil
+	return p
 }

@@ -3,6 +3,7 @@ package transcode
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -19,6 +20,8 @@ type plans struct {
 	mu   sync.Mutex
 	done map[planKey]*plan // complete
 	open map[planKey]*plan // being compiled: recursive types meet themselves there
+	// longest is the most room that a field needs for its key and value, but for texts and messages.
+	longest int
 }
 
 // planKey tells plans apart. A message that is encoded as a group needs one per field number, since that ends it.
@@ -180,6 +183,8 @@ func (c *plans) single(fd protoreflect.FieldDescriptor) (*field, error) {
 			f.kind = protoreflect.Int32Kind
 		default:
 			f.names = newEnumText(fd.Enum())
+			f.room += f.names.longest
+			c.longest = max(c.longest, f.room)
 		}
 	case protoreflect.BoolKind, protoreflect.Int64Kind, protoreflect.Uint64Kind, protoreflect.Sint64Kind:
 		f.shape = shapeVarint
@@ -212,14 +217,15 @@ func (c *plans) nameField(f *field, fd protoreflect.FieldDescriptor) error {
 	if !utf8.ValidString(name) {
 		return fmt.Errorf("field %s: its JSON name %q is not valid UTF-8", fd.FullName(), name)
 	}
-	key, _ := appendString([]byte{','}, []byte(name))
+	w := walk{budget: budget{limit: math.MaxInt}}
+	key, _ := w.appendString([]byte{','}, []byte(name))
 	key = append(key, ':')
 	f.keySize = copy(f.key[:], key)
-	f.room = valueRoom
 	if len(key) > keyBlock {
 		f.keySize, f.longKey = 0, string(key)
 		f.room += len(key)
 	}
+	c.longest = max(c.longest, f.room)
 	return nil
 }
 

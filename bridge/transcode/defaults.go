@@ -47,13 +47,18 @@ func (p *plan) addDefault(member string) {
 	}
 }
 
-// appendDefaults writes the members of all slots of one word of the set that are not in seen.
-func (p *plan) appendDefaults(b []byte, word int, seen uint64) []byte {
+// defaults writes the members of all slots of one word of the set that are not in seen.
+func (w *walk) defaults(p *plan, b []byte, word int, seen uint64) []byte {
 	missing := p.defaulted[word] &^ seen
 	for missing != 0 {
 		first := bits.TrailingZeros64(missing)
 		run := bits.TrailingZeros64(^(missing >> first))
 		from, to := p.defaultAt[64*word+first], p.defaultAt[64*word+first+run]
+		if room := int(to-from) + 24; cap(b)-len(b) < room {
+			if b = w.grow(b, room); b == nil {
+				return nil
+			}
+		}
 		b = append(b, p.defaults[from:to]...)
 		missing &^= (1<<run - 1) << first
 	}

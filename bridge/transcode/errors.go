@@ -16,17 +16,17 @@ var (
 	ErrInvalidUTF8 = errors.New("string is not valid UTF-8")
 	// ErrUnrepresentable: JSON has no form for the value, for example a Timestamp in the year 10000 or an empty google.protobuf.Value.
 	ErrUnrepresentable = errors.New("value has no JSON form")
-	// ErrUnresolved: the Resolver does not know the type of a google.protobuf.Any value, or failed to look up an extension.
-	ErrUnresolved = errors.New("type cannot be resolved")
 	// ErrRequiredMissing: a required field is not set.
 	ErrRequiredMissing = errors.New("required field is not set")
+	// ErrTooLarge: the JSON is larger than [Options.MaxBytes].
+	ErrTooLarge = errors.New("JSON is too large")
 	// ErrTooDeep: messages are nested more than 10,000 levels deep.
 	ErrTooDeep = errors.New("messages are nested too deeply")
 )
 
 // An Error says why a message could not be turned into JSON.
 type Error struct {
-	// Kind is one of the Err… values of this package.
+	// Kind is one of the Err… values of this package, or the error of the context that ended before the work was done.
 	Kind error
 	// Message is the type of the whole message.
 	Message protoreflect.FullName

@@ -1,11 +1,8 @@
 package transcode
 
 import (
-	"errors"
-
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // extensionKey is a tag in a message that can be extended.
@@ -20,39 +17,34 @@ type extensionAnswer struct {
 	known bool
 }
 
-// extension returns the field of an extension, or nil if the tag is none that the resolver knows; false after a failure.
-func (w *walk) extension(p *plan, tag uint32, at int) (*field, bool) {
+// extension returns the field of an extension, or nil if the tag is none that the resolver knows.
+func (w *walk) extension(p *plan, tag uint32) *field {
 	if !p.extensible {
-		return nil, true
+		return nil
 	}
 	num, typ := protowire.DecodeTag(uint64(tag))
 	if typ == protowire.EndGroupType || !p.desc.ExtensionRanges().Has(num) {
-		return nil, true
+		return nil
 	}
-	f, err := w.t.extension(p.desc.FullName(), num, tag)
-	if err != nil {
-		w.failDetail(ErrUnresolved, at, err.Error())
-		return nil, false
-	}
-	return f, true
+	return w.t.extension(p.desc.FullName(), num, tag)
 }
 
-// extension finds an extension by its tag. The resolver is asked until it knows it.
-func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Number, tag uint32) (*field, error) {
+// extension finds an extension by its tag; nil if there is none that is usable. The resolver is asked until it knows it.
+func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Number, tag uint32) *field {
 	k := extensionKey{message, tag}
 	if answer := t.extensions.load()[k]; answer.known {
-		return answer.field, nil
+		return answer.field
+	}
+	if t.extensions.full() {
+		return nil
 	}
 	xt, err := t.plans.opts.Resolver.FindExtensionByNumber(message, num)
 	if err != nil {
-		if errors.Is(err, protoregistry.NotFound) {
-			return nil, nil
-		}
-		return nil, err
+		return nil
 	}
 	fields, err := t.plans.extension(xt.TypeDescriptor())
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	answer := extensionAnswer{known: true}
 	for _, f := range fields {
@@ -61,5 +53,5 @@ func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Numb
 		}
 	}
 	t.extensions.put(k, answer)
-	return answer.field, nil
+	return answer.field
 }

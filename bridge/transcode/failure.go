@@ -18,20 +18,21 @@ type failure struct {
 	detail string
 }
 
-// fail notes a reason and returns nil, the output of those who fail.
+// fail notes a reason and returns nil, the output of those who fail. The budget's reason stays.
 func (w *walk) fail(kind error, offset int) []byte {
-	w.failure = failure{kind: kind, offset: offset}
-	return nil
+	return w.failDetail(kind, offset, "")
 }
 
 func (w *walk) failDetail(kind error, offset int, detail string) []byte {
-	w.failure = failure{kind: kind, offset: offset, detail: detail}
+	if !w.spent {
+		w.failure = failure{kind: kind, offset: offset, detail: detail}
+	}
 	return nil
 }
 
 // inside adds that the failure lies in a field.
 func (w *walk) inside(f *field) []byte {
-	if w.failure.kind == errDuplicate {
+	if w.failure.kind == errDuplicate || w.spent {
 		return nil
 	}
 	return w.within(f.desc)
@@ -49,5 +50,8 @@ func (w *walk) within(fd protoreflect.FieldDescriptor) []byte {
 // err makes an Error of the failure.
 func (w *walk) err() *Error {
 	f := &w.failure
+	if w.spent {
+		f.offset, f.path = -1, ""
+	}
 	return &Error{Kind: f.kind, Message: w.t.md.FullName(), Path: f.path, Offset: f.offset, Detail: f.detail}
 }

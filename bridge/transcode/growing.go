@@ -23,6 +23,9 @@ func (g *growingMap[K, V]) load() map[K]V {
 	return nil
 }
 
+// full reports whether nothing can be added.
+func (g *growingMap[K, V]) full() bool { return len(g.load()) >= growingMapBound }
+
 func (g *growingMap[K, V]) put(k K, v V) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

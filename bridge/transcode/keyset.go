@@ -65,7 +65,16 @@ func (s *keySet) dropLast() {
 	s.n--
 }
 
+// maxMarks is how many keys of one map a walk tells apart.
+const maxMarks = 1 << 15
+
 func (w *walk) addMany(s *keySet, mark uint64) bool {
+	if w.merged {
+		return true
+	}
+	if s.table != nil && len(s.table.order) == maxMarks {
+		return false // a merge needs less memory for more keys
+	}
 	if s.table == nil {
 		s.table = w.takeTable()
 		for _, m := range s.few {

@@ -65,8 +65,10 @@ func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 
 // element appends a value of a list or a map, which is written even if it is zero.
 func (w *walk) element(f *field, s shape, b, wire []byte, i int) ([]byte, int) {
-	if cap(b)-len(b) < valueRoom {
-		b = grow(b, valueRoom)
+	if cap(b)-len(b) < f.room {
+		if b = w.grow(b, f.room); b == nil {
+			return nil, i
+		}
 	}
 	switch s {
 	case shapeSub, shapeText:
@@ -114,8 +116,10 @@ func (w *walk) packed(f *field, b, block []byte) []byte {
 				return w.fail(ErrMalformed, i)
 			}
 			i = next
-			if cap(b)-len(b) < valueRoom {
-				b = grow(b, valueRoom)
+			if cap(b)-len(b) < f.room {
+				if b = w.grow(b, f.room); b == nil {
+					return nil
+				}
 			}
 			b = append(appendVarint(b, f, v), ',')
 		}
@@ -124,8 +128,10 @@ func (w *walk) packed(f *field, b, block []byte) []byte {
 			return w.fail(ErrMalformed, len(block))
 		}
 		for ; len(block) >= 8; block = block[8:] {
-			if cap(b)-len(b) < valueRoom {
-				b = grow(b, valueRoom)
+			if cap(b)-len(b) < f.room {
+				if b = w.grow(b, f.room); b == nil {
+					return nil
+				}
 			}
 			if f.kind == protoreflect.DoubleKind {
 				b = append(appendDouble(b, math.Float64frombits(binary.LittleEndian.Uint64(block))), ',')
@@ -138,8 +144,10 @@ func (w *walk) packed(f *field, b, block []byte) []byte {
 			return w.fail(ErrMalformed, len(block))
 		}
 		for ; len(block) >= 4; block = block[4:] {
-			if cap(b)-len(b) < valueRoom {
-				b = grow(b, valueRoom)
+			if cap(b)-len(b) < f.room {
+				if b = w.grow(b, f.room); b == nil {
+					return nil
+				}
 			}
 			b = append(appendFixed32(b, f.kind, binary.LittleEndian.Uint32(block)), ',')
 		}

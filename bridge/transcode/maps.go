@@ -43,7 +43,9 @@ func (w *walk) mapRun(f *field, b, wire []byte, i int) ([]byte, int) {
 func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 	start := len(b)
 	if cap(b)-start < valueRoom {
-		b = grow(b, valueRoom)
+		if b = w.grow(b, valueRoom); b == nil {
+			return nil
+		}
 	}
 	// The usual entry: a key, then a value, and nothing else.
 	if len(wire) < 2 || uint32(wire[0]) != f.keyField.tag {
@@ -55,7 +57,7 @@ func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 		if !w.addText(keys, wire[2:i]) {
 			return w.fail(errDuplicate, 0)
 		}
-		if b, ok = appendString(b, wire[2:i]); !ok {
+		if b, ok = w.appendString(b, wire[2:i]); !ok {
 			return w.fail(ErrInvalidUTF8, 2)
 		}
 	} else if b, i = w.mapKey(f.keyField, keys, b, wire, 1); b == nil {
@@ -64,7 +66,7 @@ func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 	b = append(b, ':')
 	if i+2 <= len(wire) && uint32(wire[i]) == f.value.tag {
 		if n := int(wire[i+1]); f.value.kind == kindString && n < 0x80 && n == len(wire)-i-2 {
-			if b, ok = appendString(b, wire[i+2:]); !ok {
+			if b, ok = w.appendString(b, wire[i+2:]); !ok {
 				return w.fail(ErrInvalidUTF8, i+2)
 			}
 			return b
@@ -130,7 +132,7 @@ func (w *walk) mapKey(f *field, keys *keySet, b, wire []byte, i int) ([]byte, in
 		if !w.addText(keys, key) {
 			return w.fail(errDuplicate, i), i
 		}
-		b, ok := appendString(b, key)
+		b, ok := w.appendString(b, key)
 		if !ok {
 			return w.fail(ErrInvalidUTF8, next), i
 		}

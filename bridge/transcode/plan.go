@@ -136,6 +136,8 @@ func tagOf(num protowire.Number, typ protowire.Type) uint32 {
 type enumText struct {
 	near []string // quoted names of 0, 1, 2, …; "" where there is none
 	far  map[int32]string
+	// longest is the length of the longest of them.
+	longest int
 }
 
 func newEnumText(ed protoreflect.EnumDescriptor) *enumText {
@@ -144,6 +146,7 @@ func newEnumText(ed protoreflect.EnumDescriptor) *enumText {
 	for i := range values.Len() {
 		n := values.Get(i).Number()
 		text := `"` + string(values.ByNumber(n).Name()) + `"`
+		t.longest = max(t.longest, len(text))
 		if n < 0 || n >= 256 {
 			t.far[int32(n)] = text
 			continue

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -16,11 +15,6 @@ const (
 )
 
 // The appenders of this file write into room that the caller has made: valueRoom behind the key.
-
-// grow makes room for n more bytes.
-//
-//go:noinline
-func grow(b []byte, n int) []byte { return slices.Grow(b, n) }
 
 // appendKey appends `,"name":`. It needs the field's room.
 func appendKey(b []byte, f *field) []byte {

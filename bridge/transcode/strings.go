@@ -23,11 +23,13 @@ func needsEscape(x uint64) uint64 {
 	return ^(control & quote & backslash) &^ x & highBits
 }
 
-// appendString appends s as a JSON string, and false if it is not valid UTF-8. It makes the room it needs.
-func appendString(b, s []byte) ([]byte, bool) {
+// appendString appends s as a JSON string, and returns false if it is not valid UTF-8, or if there is no room for it.
+func (w *walk) appendString(b, s []byte) ([]byte, bool) {
 	// Whole words are stored, even if fewer bytes remain; two quotes, and an escape before room is looked for again.
 	if room := len(s) + 24; cap(b)-len(b) < room {
-		b = grow(b, room)
+		if b = w.grow(b, room); b == nil {
+			return nil, false
+		}
 	}
 	n := len(b)
 	out := b[:cap(b)]
@@ -35,7 +37,7 @@ func appendString(b, s []byte) ([]byte, bool) {
 	n++
 	stops := uint64(highBits) // 0 when the rest of s was checked
 	if hasCopyPlain && len(s) >= 32 {
-		if out, s, stops = appendBlocks(out[:n], s); s == nil {
+		if out, s, stops = w.appendBlocks(out[:n], s); s == nil {
 			return b, false
 		}
 		n = len(out)
@@ -57,7 +59,9 @@ func appendString(b, s []byte) ([]byte, bool) {
 			continue
 		}
 		clean := bits.TrailingZeros64(stop) >> 3
-		out, n = appendEscape(out[:n+clean], s[clean], len(s))
+		if out, n = w.appendEscape(out[:n+clean], s[clean], len(s)); out == nil {
+			return nil, false
+		}
 		s = s[clean+1:]
 	}
 	out[n] = '"'
@@ -65,8 +69,8 @@ func appendString(b, s []byte) ([]byte, bool) {
 }
 
 // appendBlocks does the most of a long string in blocks. It returns the output, the rest of s, of fewer than sixteen bytes, and where
-// that still has to be checked; nil in the place of s if that is not valid UTF-8.
-func appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
+// that still has to be checked; nil in the place of s if that is not valid UTF-8, or if there is no room.
+func (w *walk) appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
 	stops = highBits
 	for len(s) >= 16 {
 		n := len(b)
@@ -83,7 +87,9 @@ func appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
 			continue
 		}
 		for len(s) > 0 && (s[0] < ' ' || s[0] == '"' || s[0] == '\\') {
-			b, n = appendEscape(b, s[0], len(s))
+			if b, n = w.appendEscape(b, s[0], len(s)); b == nil {
+				return nil, nil, stops
+			}
 			b, s = b[:n], s[1:]
 		}
 	}
@@ -115,8 +121,8 @@ func shortWord(s []byte) uint64 {
 }
 
 // appendEscape appends the escape of one byte. It returns the output as far as it may be written, and its length; rest is how many
-// bytes of the string remain, for which there is room again.
-func appendEscape(b []byte, c byte, rest int) ([]byte, int) {
+// bytes of the string remain, for which there is room again. The output is nil if there is none.
+func (w *walk) appendEscape(b []byte, c byte, rest int) ([]byte, int) {
 	switch c {
 	case '"', '\\':
 		b = append(b, '\\', c)
@@ -135,15 +141,19 @@ func appendEscape(b []byte, c byte, rest int) ([]byte, int) {
 		b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 	}
 	if cap(b)-len(b) < rest+24 {
-		b = grow(b, rest+rest/8+24)
+		if b = w.grow(b, rest+24); b == nil {
+			return nil, 0
+		}
 	}
 	return b[:cap(b)], len(b)
 }
 
 // appendBase64 appends bytes as a JSON string in base64.
-func appendBase64(b, value []byte) []byte {
-	if room := base64.StdEncoding.EncodedLen(len(value)) + 2; cap(b)-len(b) < room {
-		b = grow(b, room)
+func (w *walk) appendBase64(b, value []byte) []byte {
+	if room := base64.StdEncoding.EncodedLen(len(value)) + 24; cap(b)-len(b) < room {
+		if b = w.grow(b, room); b == nil {
+			return nil
+		}
 	}
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, value)

@@ -3,6 +3,7 @@ package transcode
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func requireString(t testing.TB, s string) {
 	t.Helper()
 	for _, room := range []int{0, len(s), 8 * len(s), 64 + 8*len(s)} {
 		for _, behind := range []string{"", "\"\x00\xff\"\x00\xff\"\x00\xff"} {
-			got, ok := appendString(append(make([]byte, 0, room+1), 'x'), []byte(s + behind)[:len(s)])
+			got, ok := unlimited().appendString(append(make([]byte, 0, room+1), 'x'), []byte(s + behind)[:len(s)])
 			require.Equal(t, utf8.ValidString(s), ok, "%q", s)
 			if !ok {
 				continue
@@ -70,7 +71,7 @@ func FuzzAppendString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s []byte) {
 		requireString(t, string(s))
-		got, ok := appendString(nil, s)
+		got, ok := unlimited().appendString(nil, s)
 		if !ok {
 			return
 		}
@@ -97,3 +98,5 @@ func TestNeedsEscape(t *testing.T) {
 		require.Equal(t, want, needsEscape(x), "%016x", x)
 	}
 }
+
+func unlimited() *walk { return &walk{budget: budget{limit: math.MaxInt}} }

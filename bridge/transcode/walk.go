@@ -16,17 +16,25 @@ type walk struct {
 	t       *Transcoder
 	depth   int  // how many more levels of messages may follow
 	partial bool // required fields are not checked: inside google.protobuf.Any
+	merged  bool // nothing comes twice any more: the bytes are those of a merge
+	budget
 
-	end     int      // where the last group ended, behind its end tag
-	marks   []uint64 // which slots were seen of the innermost message that has more than 64
-	scratch *scratch // taken from the Transcoder when it is first needed
-	failure failure
+	unknowns unknowns
+	end      int      // where the last group ended, behind its end tag
+	marks    []uint64 // which slots were seen of the innermost message that has more than 64
+	scratch  *scratch // taken from the Transcoder when it is first needed
+	failure  failure
 }
 
 // value appends the JSON of a whole message, whatever its form.
 func (w *walk) value(p *plan, b, wire []byte) []byte {
 	if w.depth == 0 {
 		return w.fail(ErrTooDeep, 0)
+	}
+	if w.steps++; cap(b)-len(b) < valueRoom || w.steps%stepsToStop == 0 {
+		if b = w.grow(b, valueRoom); b == nil {
+			return nil
+		}
 	}
 	w.depth--
 	switch p.form {
@@ -37,9 +45,7 @@ func (w *walk) value(p *plan, b, wire []byte) []byte {
 		} else {
 			b = w.members(p, b, wire)
 		}
-		if b != nil {
-			b = braced(b, start)
-		}
+		b = w.braced(b, start)
 	case formTimestamp:
 		b = w.timestamp(b, wire)
 	case formValue:
@@ -81,8 +87,16 @@ func (w *walk) wideMembers(p *plan, b, wire []byte) []byte {
 	return b
 }
 
-// braced makes an object of the members that begin at start, each with a comma in front.
-func braced(b []byte, start int) []byte {
+// braced makes an object of the members that begin at start, each with a comma in front. There is room for a comma then.
+func (w *walk) braced(b []byte, start int) []byte {
+	if b == nil {
+		return nil
+	}
+	if cap(b)-len(b) < 3 {
+		if b = w.grow(b, 3); b == nil {
+			return nil
+		}
+	}
 	if len(b) == start {
 		return append(b, '{', '}')
 	}
@@ -109,10 +123,10 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 				w.end = i
 				return w.finish(p, b, seen)
 			}
-			if f, i = w.unknown(p, wire, i, tag, at); i < 0 {
-				return nil
-			}
-			if f == nil {
+			if f = w.extension(p, tag); f == nil {
+				if i = w.skip(wire, i, tag, at); i < 0 {
+					return nil
+				}
 				continue
 			}
 		}
@@ -121,7 +135,9 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 		}
 		seen |= f.bit
 		if cap(b)-len(b) < f.room {
-			b = grow(b, f.room)
+			if b = w.grow(b, f.room); b == nil {
+				return nil
+			}
 		}
 		if f.shape <= shapeFixed64 {
 			b, i = w.number(f, b, wire, i)
@@ -136,19 +152,6 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 		return w.fail(ErrMalformed, len(wire))
 	}
 	return w.finish(p, b, seen)
-}
-
-// unknown deals with a tag that the plan does not have: it returns the field of an extension, or passes over the field.
-// The position is -1 after a failure.
-func (w *walk) unknown(p *plan, wire []byte, i int, tag uint32, at int) (*field, int) {
-	f, ok := w.extension(p, tag, at)
-	if !ok {
-		return nil, -1
-	}
-	if f != nil {
-		return f, i
-	}
-	return nil, w.skip(wire, i, tag, at)
 }
 
 // number appends a field that is a number, bool or enum value.
@@ -214,7 +217,7 @@ func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 	case n == 0 && f.dropZero:
 	case f.kind == kindString:
 		var ok bool
-		if b, ok = appendString(appendKey(b, f), wire[next:end]); !ok {
+		if b, ok = w.appendString(appendKey(b, f), wire[next:end]); !ok {
 			b = w.fail(ErrInvalidUTF8, 0)
 		}
 	default:
@@ -229,9 +232,9 @@ func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 // text appends a string or bytes value.
 func (w *walk) text(f *field, b, value []byte) []byte {
 	if f.kind == kindBytes {
-		return appendBase64(b, value)
+		return w.appendBase64(b, value)
 	}
-	b, ok := appendString(b, value)
+	b, ok := w.appendString(b, value)
 	if !ok {
 		return w.fail(ErrInvalidUTF8, 0)
 	}
@@ -274,7 +277,9 @@ func (w *walk) finish(p *plan, b []byte, seen uint64) []byte {
 			}
 		}
 		if word < len(p.defaulted) {
-			b = p.appendDefaults(b, word, seen)
+			if b = w.defaults(p, b, word, seen); b == nil {
+				return nil
+			}
 		}
 	}
 	return b

@@ -30,6 +30,11 @@ func (w *walk) fieldMask(b, wire []byte) []byte {
 			// Invalid UTF-8 is no valid path either.
 			return w.failDetail(ErrUnrepresentable, at, fmt.Sprintf("field mask path %q has no JSON form", path))
 		}
+		if cap(b)-len(b) < len(path)+24 {
+			if b = w.grow(b, len(path)+24); b == nil {
+				return nil
+			}
+		}
 		if len(b) > empty {
 			b = append(b, ',')
 		}

@@ -86,7 +86,9 @@ func (w *walk) structValue(p *plan, b, wire []byte) []byte {
 	// The usual forms: one number or text, and nothing else.
 	if len(wire) == 9 && wire[0] == valueNumberTag {
 		if cap(b)-len(b) < valueRoom {
-			b = grow(b, valueRoom)
+			if b = w.grow(b, valueRoom); b == nil {
+				return nil
+			}
 		}
 		v := math.Float64frombits(binary.LittleEndian.Uint64(wire[1:]))
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -95,7 +97,7 @@ func (w *walk) structValue(p *plan, b, wire []byte) []byte {
 		return appendDouble(b, v)
 	}
 	if len(wire) >= 2 && wire[0] == valueStringTag && wire[1] < 0x80 && int(wire[1]) == len(wire)-2 {
-		b, ok := appendString(b, wire[2:])
+		b, ok := w.appendString(b, wire[2:])
 		if !ok {
 			return w.fail(ErrInvalidUTF8, 2)
 		}

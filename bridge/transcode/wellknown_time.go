@@ -67,7 +67,9 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 		return w.failDetail(ErrUnrepresentable, 0, fmt.Sprintf("timestamp of %d s and %d ns is out of range", seconds, nanos))
 	}
 	if cap(b)-len(b) < valueRoom {
-		b = grow(b, valueRoom)
+		if b = w.grow(b, valueRoom); b == nil {
+			return nil
+		}
 	}
 	since := uint64(seconds - minTimestamp) // since the beginning of the year 1
 	days, second := uint32(since/86400), uint32(since%86400)
@@ -154,7 +156,9 @@ func (w *walk) duration(b, wire []byte) []byte {
 			fmt.Sprintf("duration of %d s and %d ns is out of range or of two signs", seconds, nanos))
 	}
 	if cap(b)-len(b) < valueRoom {
-		b = grow(b, valueRoom)
+		if b = w.grow(b, valueRoom); b == nil {
+			return nil
+		}
 	}
 	b = append(b, '"')
 	if seconds < 0 || nanos < 0 {
