@@ -3,12 +3,11 @@ package bridge
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -173,28 +172,40 @@ func (e *ending) json(types transcode.Resolver) []byte {
 	return out
 }
 
+// maxDetailJSON bounds all details of a status together, as JSON.
+const maxDetailJSON = 4 * maxDetailBytes
+
+// detailsJSON renders details up to the first one that is too much.
 func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessage {
+	if len(details) == 0 {
+		return nil
+	}
+	t, err := transcode.New(details[0].ProtoReflect().Descriptor(), transcode.Options{Resolver: types, MaxBytes: maxDetailJSON})
+	if err != nil {
+		return nil // not of the type that we are compiled with
+	}
 	var out []json.RawMessage
+	size := 0
 	for _, detail := range details {
-		rendered, err := detailJSON(detail, types)
-		if err != nil {
-			rendered, err = json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
+		rendered, err := detailJSON(t, detail)
+		if size += len(rendered); err != nil || size > maxDetailJSON {
+			return out
 		}
-		if err == nil {
-			out = append(out, rendered)
-		}
+		out = append(out, rendered)
 	}
 	return out
 }
 
-// detailJSON renders one detail. A schema that gives a well-known type other fields makes protojson panic.
-func detailJSON(detail *anypb.Any, types transcode.Resolver) (out []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+// detailJSON renders one detail; one that does not parse as what it says that it is keeps its bytes.
+func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
+	wire, err := proto.Marshal(detail)
+	if err == nil {
+		var out []byte
+		if out, err = t.AppendJSON(nil, wire); err == nil || errors.Is(err, transcode.ErrTooLarge) {
+			return out, err
 		}
-	}()
-	return protojson.MarshalOptions{Resolver: types}.Marshal(detail)
+	}
+	return json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
 }
 
 // frame renders the ending as the last event of a stream. Where the browser should stop, the event's id makes the reconnect

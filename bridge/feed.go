@@ -62,7 +62,12 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 			f.tellWords(ctx, statusOf(err))
 			return f.rt.upstreamEnded(statusOf(err))
 		}
-		if err := f.render(message); err != nil {
+		err = f.render(ctx, message)
+		f.tellUnknown()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return f.rt.upstreamEnded(statusOf(ctx.Err()))
+		case err != nil:
 			return unfit(err)
 		}
 		if err := f.out.event(ctx, &f.block); err != nil {

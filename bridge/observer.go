@@ -25,6 +25,10 @@ type Observer interface {
 	IDLeftOut(route string)
 	// Reopened is called when the bridge opens an upstream stream again behind the backs of those who listen to it.
 	Reopened(route string)
+	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has, which is sent as its
+	// bytes in base64. The name is that of the type. It comes from the upstream: of a route there are at most 100 different
+	// ones for each schema that it is served with, "other" stands for all further ones, and "malformed" for what is no name.
+	TypeUnknown(route, name string)
 	// StreamWaits is called for a stream that waits since the upstream grants no more on its connections. waiting is how
 	// many wait now.
 	StreamWaits(upstream string, waiting int)
@@ -67,6 +71,9 @@ func (NopObserver) IDLeftOut(string) {}
 
 // Reopened implements [Observer].
 func (NopObserver) Reopened(string) {}
+
+// TypeUnknown implements [Observer].
+func (NopObserver) TypeUnknown(string, string) {}
 
 // StreamWaits implements [Observer].
 func (NopObserver) StreamWaits(string, int) {}

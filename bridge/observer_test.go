@@ -43,6 +43,9 @@ func (l *ledger) Refused(route string, reason bridge.Reason, code codes.Code) {
 }
 func (l *ledger) IDLeftOut(route string) { l.note("id left out", route) }
 func (l *ledger) Reopened(route string)  { l.note("reopened", route) }
+func (l *ledger) TypeUnknown(route, name string) {
+	l.note("type unknown", route, name)
+}
 
 func TestTheObserverIsTold(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {

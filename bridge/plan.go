@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,7 @@ type plan struct {
 	digest   shareDigest        // of all of it, and of the route
 	binder   *bind.Binder
 	json     jsonAppender
+	unknown  unknownTypes // that messages held
 
 	id        *transcode.Path // nil: events have no id
 	name      *transcode.Path // nil: every event has the name constName, which may be none
@@ -35,9 +37,10 @@ type plan struct {
 	mark *transcode.Path // shared, since: late joiners begin with the newest event that has it
 }
 
-// jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently.
+// jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently. It may give up when
+// the context has ended.
 type jsonAppender interface {
-	AppendJSON(dst, wire []byte) ([]byte, error)
+	AppendJSONContext(ctx context.Context, dst, wire []byte) ([]byte, error)
 }
 
 // newPlan compiles a route against a schema. All that is wrong is reported at once; the plan is nil then. Warnings alone
@@ -157,6 +160,8 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 		EnumNumbers:  c.route.JSON.EnumNumbers,
 		EmitDefaults: c.route.JSON.EmitDefaults,
 		Resolver:     c.plan.types,
+		MaxBytes:     int(c.route.MaxEventBytes),
+		TypeUnknown:  c.plan.unknown.add,
 	})
 	if err != nil {
 		c.problem("rpc", err)
@@ -239,11 +244,19 @@ func (c *planner) path(key string, md protoreflect.MessageDescriptor, path strin
 		c.problems = append(c.problems, c.route.Problem(key, err.Error(), fieldHint(bad.Element, bad.Have)))
 		return nil
 	}
-	if !slices.Contains(kinds, p.Kind()) {
-		c.problem(key, fmt.Errorf("%q leads to a %s, which cannot serve here: expected a %s", path, p.Kind(), anyOf(kinds)))
+	if !slices.Contains(kinds, p.Kind()) && !(p.Kind() == transcode.PathMessage && p.HasText() && slices.Contains(kinds, transcode.PathScalar)) {
+		c.problem(key, fmt.Errorf("%q leads to a %s, which cannot serve here: expected a %s", path, kindOf(p), anyOf(kinds)))
 		return nil
 	}
 	return p
+}
+
+// kindOf says what a path leads to: a message by its name.
+func kindOf(p *transcode.Path) string {
+	if p.Kind() == transcode.PathMessage {
+		return "message, " + string(p.Descriptor().Message().FullName())
+	}
+	return p.Kind().String()
 }
 
 func anyOf(kinds []transcode.PathKind) string {

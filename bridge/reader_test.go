@@ -73,7 +73,7 @@ func TestLogsHoldNothingOfAMessage(t *testing.T) {
 	assert.Contains(t, err.Error(), "mask", "where it is, an operator must know")
 	assert.NotContains(t, err.Error(), "secret")
 
-	tooLarge := &eventTooLargeError{size: 2, limit: 1}
+	tooLarge := &eventTooLargeError{limit: 1}
 	assert.Equal(t, error(tooLarge), withoutValues(tooLarge))
 }
 

@@ -1,9 +1,12 @@
 package bridge
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/grpcsse/grpcsse/bridge/sse"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // renderer renders the messages of one stream. One goroutine uses it.
@@ -25,8 +28,8 @@ type block struct {
 	mark  bool   // whether late joiners of a shared stream may begin here
 }
 
-// render renders one message as r.block.
-func (r *renderer) render(message []byte) error {
+// render renders one message as r.block, unless ctx ends before: then the error matches that of ctx.
+func (r *renderer) render(ctx context.Context, message []byte) error {
 	b := &r.block
 	b.bytes = b.bytes[:0]
 	if r.format == eventStream {
@@ -37,11 +40,12 @@ func (r *renderer) render(message []byte) error {
 		b.bytes = sse.AppendHead(b.bytes, name)
 	}
 	head := len(b.bytes)
-	if err := r.appendData(message); err != nil {
+	limit := int(r.rt.cfg.MaxEventBytes)
+	switch err := r.appendData(ctx, message); {
+	case errors.Is(err, transcode.ErrTooLarge), err == nil && len(b.bytes)-head > limit:
+		return &eventTooLargeError{limit}
+	case err != nil:
 		return err
-	}
-	if size, limit := len(b.bytes)-head, int(r.rt.cfg.MaxEventBytes); size > limit {
-		return &eventTooLargeError{size: size, limit: limit}
 	}
 	b.data = max(0, head-len("data: "))
 	return r.read(message)
@@ -62,14 +66,14 @@ func (r *renderer) nameOf(message []byte) (sse.Name, error) {
 	return name, nil
 }
 
-func (r *renderer) appendData(message []byte) (err error) {
+func (r *renderer) appendData(ctx context.Context, message []byte) (err error) {
 	p := r.rt.plan
 	if p.data != nil {
 		if message, err = p.data.Message(message); err != nil {
 			return err
 		}
 	}
-	r.block.bytes, err = p.json.AppendJSON(r.block.bytes, message)
+	r.block.bytes, err = p.json.AppendJSONContext(ctx, r.block.bytes, message)
 	return err
 }
 
@@ -96,14 +100,14 @@ func (r *renderer) read(message []byte) (err error) {
 
 // rest forgets what one large message needed: it must not keep that memory for the life of the stream.
 func (r *renderer) rest() {
-	if cap(r.block.bytes) > queueBytes {
+	if cap(r.block.bytes)+cap(r.block.id)+cap(r.block.key)+cap(r.text) > queueBytes {
 		r.block, r.text = block{}, nil
 	}
 }
 
 // eventTooLargeError is an event over the route's max_event_bytes.
-type eventTooLargeError struct{ size, limit int }
+type eventTooLargeError struct{ limit int }
 
 func (e *eventTooLargeError) Error() string {
-	return fmt.Sprintf("an event of %d bytes is larger than max_event_bytes, %d", e.size, e.limit)
+	return fmt.Sprintf("an event is larger than max_event_bytes, which is %d", e.limit)
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -52,7 +53,8 @@ func newValueDescriptor() (protoreflect.MessageDescriptor, error) {
 // valueJSON takes the data of a value as it is.
 type valueJSON struct{ data *transcode.Path }
 
-func (j valueJSON) AppendJSON(dst, wire []byte) ([]byte, error) {
+// AppendJSONContext implements [jsonAppender].
+func (j valueJSON) AppendJSONContext(_ context.Context, dst, wire []byte) ([]byte, error) {
 	out, _, err := j.data.AppendText(dst, wire)
 	return out, err
 }

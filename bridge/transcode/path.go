@@ -35,11 +35,13 @@ func (k PathKind) String() string {
 // parser would: the last value of a scalar wins, the parts of a sub-message are merged, and the last member of a oneof unsets the
 // others. A Path may be used concurrently.
 type Path struct {
-	text  string
+	path  string
 	root  protoreflect.FullName
 	kind  PathKind
 	steps []step
 	field protoreflect.FieldDescriptor // nil for a oneof
+	// text makes the text of a message that has one; nil where there is none.
+	text *messageText
 }
 
 // step leads from a message to one of its fields.
@@ -74,7 +76,7 @@ func (e *PathError) Error() string {
 // All but the last must be fields that hold one message; the last may also be a scalar or the name of a oneof.
 // Repeated fields and maps cannot be part of a path. An error is a [*PathError].
 func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) {
-	p := &Path{text: path, root: md.FullName()}
+	p := &Path{path: path, root: md.FullName()}
 	elements := strings.Split(path, ".")
 	for i, element := range elements {
 		last := i == len(elements)-1
@@ -108,15 +110,20 @@ func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) 
 	p.kind = PathScalar
 	if md != nil {
 		p.kind = PathMessage
+		p.text = newMessageText(md)
 	}
 	return p, nil
 }
 
 // String returns the path as it was compiled.
-func (p *Path) String() string { return p.text }
+func (p *Path) String() string { return p.path }
 
 // Kind tells what the path leads to.
 func (p *Path) Kind() PathKind { return p.kind }
+
+// HasText reports whether AppendText can give a text: of a scalar, a oneof, or a message that has one, which are
+// google.protobuf.Timestamp, Duration and the wrappers of scalars.
+func (p *Path) HasText() bool { return p.kind != PathMessage || p.text != nil }
 
 // Descriptor returns the field that the path leads to; nil for a oneof.
 func (p *Path) Descriptor() protoreflect.FieldDescriptor { return p.field }

@@ -13,17 +13,26 @@ import (
 // AppendText appends the text of the value that the path leads to: integers and floats in decimal, true or false, an enum value's
 // name (its number if it has none), strings and bytes as they are, and for a oneof the name of the field that is set.
 // It reports false and appends nothing if nothing is there: the field is not set or, in a field without presence, holds its
-// default (0, false, ""), which the wire cannot tell apart. A path to a message always reports false; see [Path.Message].
+// default (0, false, ""), which the wire cannot tell apart. Of a google.protobuf.Timestamp or Duration it appends what stands between
+// the quotes in JSON ("2006-01-02T15:04:05Z", "1.500s"), of a wrapper such as Int64Value its value. Such a field is there if it is set,
+// though it be zero: the epoch, 0s, 0. A path to any other message always reports false; see [Path.HasText] and [Path.Message].
 //
-// Strings may hold any bytes, line breaks too: the caller has to look. An error is an [*Error] that matches ErrMalformed.
+// Strings may hold any bytes, line breaks too: the caller has to look. An error is an [*Error] that matches ErrMalformed, or
+// ErrUnrepresentable for a Timestamp or Duration that is out of its range.
 func (p *Path) AppendText(dst, wire []byte) (out []byte, ok bool, err error) {
 	var m match
 	if err := p.find(&m, wire); err != nil {
 		return dst, false, err
 	}
 	switch {
-	case !m.set || p.kind == PathMessage:
+	case !m.set || !p.HasText():
 		return dst, false, nil
+	case p.text != nil:
+		if out, err = p.text.append(dst, m.value); err != nil {
+			err.(*Error).Message, err.(*Error).Path = p.root, p.path
+			return dst, false, err
+		}
+		return out, true, nil
 	case p.kind == PathOneof:
 		return append(dst, m.member...), true, nil
 	}
@@ -74,7 +83,7 @@ type match struct {
 func (p *Path) find(m *match, wire []byte) error {
 	offset, ok := p.walk(m, p.steps, wire)
 	if !ok {
-		return &Error{Kind: ErrMalformed, Message: p.root, Path: p.text, Offset: offset}
+		return &Error{Kind: ErrMalformed, Message: p.root, Path: p.path, Offset: offset}
 	}
 	return nil
 }

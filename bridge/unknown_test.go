@@ -1,0 +1,41 @@
+package bridge
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The names of unknown types come from the upstream: there are never more than so many of them.
+func TestUnknownTypesAreBounded(t *testing.T) {
+	var u unknownTypes
+	assert.Nil(t, u.take())
+	names, firsts := map[string]bool{}, 0
+	for i := range 1000 {
+		u.add(fmt.Sprintf("x/a.Type%d", i))
+		if i%2 == 0 {
+			continue
+		}
+		for _, news := range u.take() {
+			names[news.name] = true
+			if news.first {
+				firsts++
+			}
+		}
+	}
+	assert.Len(t, names, maxUnknownTypes+1)
+	assert.Equal(t, len(names), firsts, "the log is told of each once")
+	assert.True(t, names[otherTypes])
+	for range 1000 {
+		u.add("x/a.Type1")
+	}
+	assert.LessOrEqual(t, len(u.take()), maxUnknownPending, "what is not taken does not pile up")
+	for _, url := range []string{"", "/", "x/", "x/a b", "x/a\nb", "x/" + strings.Repeat("a", 300)} {
+		u.add(url)
+		for _, news := range u.take() {
+			assert.Contains(t, []string{malformedType, otherTypes}, news.name)
+		}
+	}
+}
