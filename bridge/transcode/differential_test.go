@@ -85,7 +85,7 @@ func assertSame(t assert.TestingT, tc *transcode.Transcoder, opts transcode.Opti
 // knowsNoType reports whether protojson's error is about a google.protobuf.Any whose type nobody knows.
 func knowsNoType(err error) bool {
 	text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
-	return strings.Contains(text, "google.protobuf.Any: unable to resolve") || strings.Contains(text, "Any.type_url is not set")
+	return strings.Contains(text, "google.protobuf.Any: unable to resolve") || strings.Contains(text, "google.protobuf.Any: type_url is not set")
 }
 
 // assertSameVerdict is assertSame for messages that are too deep to be compared.

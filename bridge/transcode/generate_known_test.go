@@ -1,6 +1,8 @@
 package transcode_test
 
 import (
+	"math"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -28,12 +30,16 @@ func (d *wireDrawer) wellKnown(md protoreflect.MessageDescriptor) ([]byte, bool)
 		if seconds < 0 || seconds == 0 && rapid.Bool().Draw(d.t, "negative") {
 			nanos = -nanos
 		}
+		if d.odd {
+			seconds = rapid.SampledFrom([]int64{seconds, seconds, 0, 1, -1, 315576000000, 315576000001, -315576000000, -315576000001}).Draw(d.t, "odd duration")
+			nanos *= rapid.SampledFrom([]int32{1, 1, -1}).Draw(d.t, "sign")
+		}
 		// The same two fields as a Timestamp.
 		m = &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}
 	case "google.protobuf.FieldMask":
 		paths := []string{"a", "a_b", "a.b_c.d", "_a", "foo_bar", "a1"}
 		if d.odd {
-			paths = append(paths, "aB", "a__b", "a_", "a_1", "", ".", "a..b", "\xff")
+			paths = append(paths, "aB", "A", "Z_a", "a.Zb", "a_B", "a_z", "a_Z", "a__b", "a_", "a_1", "", ".", "a..b", "\xff")
 		}
 		m = &fieldmaskpb.FieldMask{Paths: rapid.SliceOfN(rapid.SampledFrom(paths), 0, 3).Draw(d.t, "paths")}
 		wire := []byte{}
@@ -56,6 +62,9 @@ func (d *wireDrawer) wellKnown(md protoreflect.MessageDescriptor) ([]byte, bool)
 }
 
 func (d *wireDrawer) nanos() int32 {
+	if d.odd && rapid.IntRange(0, 4).Draw(d.t, "odd nanos") == 0 {
+		return rapid.SampledFrom([]int32{-1, 1, 999999999, 1000000000, -999999999, -1000000000, math.MaxInt32, math.MinInt32}).Draw(d.t, "edge of nanos")
+	}
 	n := rapid.Int32Range(0, 999).Draw(d.t, "nanos")
 	return n * rapid.SampledFrom([]int32{0, 1, 1000, 1000000, 1001001}).Draw(d.t, "unit") % 1e9
 }
@@ -67,6 +76,9 @@ func (d *wireDrawer) timestamp() *timestamppb.Timestamp {
 	}
 	if d.rarely() {
 		seconds *= 1000
+	}
+	if d.odd && rapid.IntRange(0, 4).Draw(d.t, "odd seconds") == 0 {
+		seconds = rapid.SampledFrom([]int64{-62135596801, -62135596800, -1, 253402300799, 253402300800}).Draw(d.t, "edge of time")
 	}
 	return &timestamppb.Timestamp{Seconds: seconds, Nanos: d.nanos()}
 }
