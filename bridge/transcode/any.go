@@ -38,6 +38,7 @@ func (w *walk) any(b, wire []byte) []byte {
 	}
 	if b = w.anyContent(p, b, url, value); b == nil {
 		w.failure.offset += offset
+		w.inAny = true
 	}
 	return b
 }

@@ -151,12 +151,12 @@ func (w *walk) run(dst, wire []byte) []byte {
 	return b
 }
 
-// slowWay does what a walk could not: it merges what comes twice, and walks again. What is malformed or too deep stays so. Other
-// failures may lie in a value that a later one replaces or completes, so the second walk has the last word on them; where it agrees,
+// slowWay does what a walk could not: it merges what comes twice, and walks again. What is malformed or too deep stays so, unless it
+// lies in an Any, which a parser does not look into. Other failures may lie in a value that a later one replaces or completes, so the second walk has the last word on them; where it agrees,
 // the first one knows better where it was.
 func (t *Transcoder) slowWay(first walk, dst, wire []byte) ([]byte, error) {
 	reason := first.failure.kind
-	if reason == ErrMalformed || reason == ErrTooDeep || first.spent {
+	if first.spent || (reason == ErrMalformed || reason == ErrTooDeep) && !first.inAny {
 		return dst, first.err()
 	}
 	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: first.budget, merged: true}

@@ -24,6 +24,7 @@ type walk struct {
 	marks    []uint64 // which slots were seen of the innermost message that has more than 64
 	scratch  *scratch // taken from the Transcoder when it is first needed
 	failure  failure
+	inAny    bool // the failure lies in the value of a google.protobuf.Any
 }
 
 // value appends the JSON of a whole message, whatever its form.
