@@ -146,6 +146,7 @@ func TestRunningOutOfDescriptorsHurtsNobodyWhoIsConnected(t *testing.T) {
 		require.NoError(t, conn.Close())
 	}
 	late := newReader(do(t, client, eventSource(t.Context(), t, "http://"+addr+"/watch/x")))
+	requireEvent(t, late, "grpc-cursor")
 	p.send(t, 3)
 	requireIDs(t, late, "3")
 	requireIDs(t, connected[0], "3")
