@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"testing"
 
@@ -65,4 +66,20 @@ func TestRenderingIsBoundedAndStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, rendering(t, 1<<20, "", "", "").render(ctx, wire), context.Canceled)
+}
+
+// The budget of a route is that of its transcoder, which counts while it writes.
+func TestARouteGivesItsBudgetToItsTranscoder(t *testing.T) {
+	cfg := config.NewRoute("/watch")
+	cfg.MaxEventBytes = 100
+	source := Func(func(context.Context, struct{}) iter.Seq2[*streamv1.Event, error] {
+		return func(func(*streamv1.Event, error) bool) {}
+	})
+	b, err := New(t.Context(), nil, WithRoute(cfg, source))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	wire, err := proto.Marshal(&streamv1.Event{Text: strings.Repeat("x", 1000)})
+	require.NoError(t, err)
+	_, err = b.table.Load().routes[0].plan.json.AppendJSONContext(t.Context(), nil, wire)
+	require.ErrorIs(t, err, transcode.ErrTooLarge)
 }
