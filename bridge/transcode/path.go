@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fieldname"
 )
 
 // PathKind is what a [Path] leads to.
@@ -72,8 +74,8 @@ func (e *PathError) Error() string {
 	return fmt.Sprintf("field path %q: %q in %s %s", e.Path, e.Element, e.Message, e.Reason)
 }
 
-// CompilePath compiles a path of field names, as the .proto file spells them, separated by dots: "sequence", "quote.symbol".
-// All but the last must be fields that hold one message; the last may also be a scalar or the name of a oneof.
+// CompilePath compiles a path of field names separated by dots: "sequence", "quote.symbol". A name is the field's JSON name or
+// its name in the .proto file, the JSON name first; a name with a dot in it cannot stand in a path. All but the last must be fields that hold one message; the last may also be a scalar or the name of a oneof.
 // Repeated fields and maps cannot be part of a path. An error is a [*PathError].
 func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) {
 	p := &Path{path: path, root: md.FullName()}
@@ -84,7 +86,7 @@ func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) 
 			return nil, &PathError{Path: path, Element: element, Message: md.FullName(), Reason: reason, Have: have}
 		}
 		name := protoreflect.Name(element)
-		fd := md.Fields().ByName(name)
+		fd := fieldname.LookUp(md, element)
 		if od := md.Oneofs().ByName(name); fd == nil && od != nil && !od.IsSynthetic() {
 			if !last {
 				return fail("is a oneof, which has no fields of its own: name the member", nil)

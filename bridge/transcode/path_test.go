@@ -5,7 +5,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -155,5 +159,35 @@ func TestCompilePathErrors(t *testing.T) {
 			assert.Equal(t, tt.path, e.Path)
 			assert.Equal(t, tt.reason == "does not exist", len(e.Have) > 0)
 		})
+	}
+}
+
+// A name in a path means the field that it means in a request: the JSON name comes first.
+func TestAPathNamesFieldsAsRequestsDo(t *testing.T) {
+	field := func(number int32, name, jsonName string) *descriptorpb.FieldDescriptorProto {
+		return &descriptorpb.FieldDescriptorProto{
+			Name: proto.String(name), JsonName: proto.String(jsonName), Number: proto.Int32(number),
+			Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		}
+	}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("names.proto"), Syntax: proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Names"), Field: []*descriptorpb.FieldDescriptorProto{
+			field(1, "alpha", "beta"), field(2, "beta", "alpha"), field(3, "event_time", "eventTime"), field(4, "user_id", "user-id"),
+		}}},
+	}, nil)
+	require.NoError(t, err)
+	md := file.Messages().Get(0)
+	for name, number := range map[string]protoreflect.FieldNumber{
+		"alpha": 2, "beta": 1, "event_time": 3, "eventTime": 3, "user_id": 4, "user-id": 4,
+	} {
+		p, err := transcode.CompilePath(md, name)
+		require.NoError(t, err, name)
+		assert.Equal(t, number, p.Descriptor().Number(), name)
+		text, ok, err := p.AppendText(nil, protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), "x"))
+		require.NoError(t, err)
+		assert.True(t, ok)
+		assert.Equal(t, "x", string(text))
 	}
 }

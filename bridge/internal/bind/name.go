@@ -6,28 +6,14 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-)
 
-// lookUp returns the field of md that a name means, wherever a request or a configuration names one, or nil. As in
-// ProtoJSON, a JSON name comes before the names in the .proto file, and of two fields with one JSON name the first counts.
-func lookUp(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
-	fields := md.Fields()
-	if fd := fields.ByJSONName(name); fd != nil {
-		return fd
-	}
-	if fd := fields.ByTextName(name); fd != nil { // a group's is the name of its type
-		return fd
-	}
-	if !protoreflect.Name(name).IsValid() {
-		return nil
-	}
-	return fields.ByName(protoreflect.Name(name))
-}
+	"github.com/grpcsse/grpcsse/bridge/internal/fieldname"
+)
 
 // lookUpKey returns the field that a key of a JSON object means, an extension's name in brackets among them, or nil.
 func lookUpKey(md protoreflect.MessageDescriptor, key string, types Resolver) protoreflect.FieldDescriptor {
 	if !strings.HasPrefix(key, "[") || !strings.HasSuffix(key, "]") {
-		return lookUp(md, key)
+		return fieldname.LookUp(md, key)
 	}
 	if types == nil {
 		types = protoregistry.GlobalTypes
@@ -60,7 +46,7 @@ func cutName(md protoreflect.MessageDescriptor, path string) (fd protoreflect.Fi
 	}
 	ends[n] = len(path)
 	for ; n >= 0; n-- {
-		if fd := lookUp(md, path[:ends[n]]); fd != nil {
+		if fd := fieldname.LookUp(md, path[:ends[n]]); fd != nil {
 			return fd, path[ends[n]:]
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fieldname"
 )
 
 // Warnings returns what is likely to surprise in a spec that is in order.
@@ -37,7 +39,7 @@ func hiddenNames(md protoreflect.MessageDescriptor) []string {
 	eachType(md, func(md protoreflect.MessageDescriptor) {
 		for i := range md.Fields().Len() {
 			fd := md.Fields().Get(i)
-			if other := lookUp(md, string(fd.Name())); other.Number() != fd.Number() {
+			if other := fieldname.LookUp(md, string(fd.Name())); other.Number() != fd.Number() {
 				found = append(found, fmt.Sprintf("in %s, %q means the field %s, whose JSON name it is, and not the field %s",
 					md.FullName(), fd.Name(), other.Name(), fd.Name()))
 			}
@@ -76,7 +78,7 @@ func (c *compiler) warn() {
 		add("rpc", "name the field by its JSON name", "%s", text)
 	}
 	for _, name := range []string{CursorParameter, CursorParameterJS} {
-		fd := lookUp(c.message(), name)
+		fd := fieldname.LookUp(c.message(), name)
 		if fd == nil || string(fd.Name()) != name { // the same field under the other name
 			continue
 		}
