@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, ob
 	u.markTried()
 	if err != nil {
 		_ = client.Close() // never used: the schema's error is the one to tell
-		return nil, cfg.Problem("schema", err.Error(), "")
+		return nil, schemaProblem(cfg, err)
 	}
 	return u, nil
 }
@@ -68,6 +69,14 @@ func localSchema(ctx context.Context, cfg *config.Upstream) (*schema.Snapshot, e
 		return schema.FromProto(ctx, cfg.Schema.Proto.Files, cfg.Schema.Proto.ImportPaths)
 	}
 	return nil, nil
+}
+
+// schemaProblem says where the mistake of a schema in files is.
+func schemaProblem(cfg *config.Upstream, err error) *config.Problem {
+	if pattern := (*schema.PatternError)(nil); errors.As(err, &pattern) {
+		return cfg.Problem(fmt.Sprintf("schema.proto.files[%d]", pattern.Index), err.Error(), "")
+	}
+	return cfg.Problem("schema", err.Error(), "")
 }
 
 // reconnectOf is the shortest `reopen.backoff.max` of the routes that an upstream may serve: the connection should not keep a

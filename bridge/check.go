@@ -59,7 +59,7 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 	for _, u := range cfg.Upstreams {
 		snap, err := localSchema(ctx, u)
 		if err != nil {
-			out = append(out, u.Problem("schema", err.Error(), ""))
+			out = append(out, schemaProblem(u, err))
 		}
 		unknown = unknown || snap == nil
 		backends = append(backends, &backend{cfg: u, snapshot: snap})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -27,8 +28,16 @@ func TestSchemasThatLieInFiles(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(set, data, 0o600))
+	text, err := protojson.Marshal(&descriptorpb.FileDescriptorSet{
+		File: []*descriptorpb.FileDescriptorProto{protodesc.ToFileDescriptorProto(streamv1.File_test_stream_v1_stream_proto)},
+	})
+	require.NoError(t, err)
+	asJSON := filepath.Join(dir, "test.json")
+	require.NoError(t, os.WriteFile(asJSON, text, 0o600))
 	for name, schema := range map[string]string{
 		"descriptor set": fmt.Sprintf("{descriptor_set: %q}", set),
+		"JSON":           fmt.Sprintf("{descriptor_set: %q}", asJSON),
+		"a pattern":      `{proto: {files: ["test/stream/**/*.proto"], import_paths: [../proto]}}`,
 		"proto sources":  `{proto: {files: [test/stream/v1/stream.proto], import_paths: [../proto]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +68,35 @@ routes:
 	require.Len(t, problems, 1)
 	assert.Equal(t, 3, problems[0].Line)
 	assert.Contains(t, problems[0].Message, "nowhere.binpb")
+}
+
+func TestAPatternWithoutFilesHasItsPlace(t *testing.T) {
+	dir := t.TempDir()
+	for name, check := range map[string]func(*config.Config) error{
+		"New":          func(cfg *config.Config) error { _, err := bridge.New(t.Context(), cfg); return err },
+		"CheckOffline": func(cfg *config.Config) error { return bridge.CheckOffline(t.Context(), cfg) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := config.Parse(filepath.Join(dir, "grpcsse.yaml"), []byte(`upstreams:
+  test:
+    target: "localhost:1"
+    schema:
+      proto:
+        files:
+          - test/stream/v1/stream.proto
+          - "nowhere/**/*.proto"
+routes:
+  - {path: /watch, rpc: test.stream.v1.StreamService/Watch}
+`))
+			require.NoError(t, err)
+			var problems config.Problems
+			require.ErrorAs(t, check(cfg), &problems)
+			assert.Equal(t, 8, problems[0].Line)
+			assert.Equal(t, "upstreams.test.schema.proto.files[1]", problems[0].Path)
+			assert.Contains(t, problems[0].Message, `"nowhere/**/*.proto" finds no file`)
+			assert.Contains(t, problems[0].Message, dir)
+		})
+	}
 }
 
 func TestServeEveryMethodOfAServer(t *testing.T) {

@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// FromDescriptorSet reads a FileDescriptorSet in binary form, as `buf build -o file.binpb` and
-// `protoc --include_imports --descriptor_set_out=file.binpb` write it. Of the imports it may lack only those that are
+// FromDescriptorSet reads a FileDescriptorSet, as `buf build -o file.binpb` and
+// `protoc --include_imports --descriptor_set_out=file.binpb` write it: in binary form or as JSON, each of them compressed with
+// gzip or not. The content says which, and not the name. Of the imports it may lack only those that are
 // linked into the program: google/protobuf, google/api, google/rpc and grpcsse/v1.
 func FromDescriptorSet(path string) (*Snapshot, error) {
 	wire, err := os.ReadFile(path)
@@ -30,12 +30,12 @@ func FromDescriptorSet(path string) (*Snapshot, error) {
 
 func parseDescriptorSet(wire []byte) (*Snapshot, error) {
 	const advice = "write it with `buf build -o file.binpb` or `protoc --include_imports --descriptor_set_out=file.binpb`"
-	var set descriptorpb.FileDescriptorSet
-	if err := proto.Unmarshal(wire, &set); err != nil {
-		return nil, fmt.Errorf("expected a FileDescriptorSet in binary form: %w; %s", err, advice)
+	set, err := decodeSet(wire)
+	if err != nil {
+		return nil, fmt.Errorf("%w; %s", err, advice)
 	}
 	if len(set.GetFile()) == 0 {
-		return nil, errors.New("expected a FileDescriptorSet in binary form, found no files in it; " + advice)
+		return nil, errors.New("expected a FileDescriptorSet, found no files in it; " + advice)
 	}
 	snapshot, err := link(set.GetFile())
 	var missing *missingImports

@@ -51,7 +51,7 @@ func TestFromDescriptorSetErrors(t *testing.T) {
 		want []string
 	}{
 		"empty":          {nil, []string{"found no files", "buf build"}},
-		"another format": {[]byte(`{"file": []}`), []string{"expected a FileDescriptorSet in binary form", "buf build"}},
+		"another format": {[]byte(`{"file": []}`), []string{"expected a FileDescriptorSet, found no files in it", "buf build"}},
 		"missing imports": {descriptorSet(t, market[0]), []string{
 			"missing b.proto, which a.proto imports; c.proto, which a.proto imports", "--include_imports",
 		}},
@@ -90,6 +90,8 @@ func FuzzDescriptorSet(f *testing.F) {
 	f.Add(descriptorSet(f, compileFiles(f, map[string]string{
 		"e.proto": `edition = "2023"; package e; message M { int32 a = 1 [features.field_presence = IMPLICIT]; M b = 2 [features.message_encoding = DELIMITED]; oneof o { string c = 3; bytes d = 4; } }`,
 	})...))
+	f.Add([]byte(`{"file": [{"name": "a.proto", "package": "a", "messageType": [{"name": "M", "options": {"[own.option]": 1}}]}]}`))
+	f.Add(gzipped(f, descriptorSet(f, streamv1.File_test_stream_v1_stream_proto)))
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		s, err := parseDescriptorSet(wire)
 		if err != nil {

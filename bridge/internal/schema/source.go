@@ -20,12 +20,21 @@ import (
 // maxSourceErrors is as many mistakes as one compilation shows.
 const maxSourceErrors = 10
 
-// FromProto compiles .proto sources. Files are names as an import statement has them; each is looked for in importPaths
+// FromProto compiles .proto sources. Files are names as an import statement has them, or patterns of such names, in which "*", "?" and
+// "[a-z]" stand for parts of a directory's or file's name and "**" for any directories; each is looked for in importPaths
 // in their order (the working directory where there are none), and then among those that are linked into the program:
-// google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once.
+// google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once; that of a pattern is a
+// *[PatternError].
 func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, error) {
 	if len(files) == 0 {
 		return nil, errors.New("proto sources: expected at least one file, found none")
+	}
+	if len(importPaths) == 0 {
+		importPaths = []string{"."}
+	}
+	files, err := expand(ctx, files, importPaths)
+	if err != nil {
+		return nil, err
 	}
 	var mistakes []string
 	compiler := protocompile.Compiler{
@@ -68,9 +77,6 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 
 // importPathResolver finds sources in directories, and linked files after them.
 func importPathResolver(importPaths []string) protocompile.Resolver {
-	if len(importPaths) == 0 {
-		importPaths = []string{"."}
-	}
 	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
 		for _, dir := range importPaths {
 			file, err := os.Open(filepath.Join(dir, filepath.FromSlash(path)))

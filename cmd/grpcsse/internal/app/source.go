@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
@@ -19,8 +20,8 @@ type source struct {
 	Config   string `short:"c" placeholder:"FILE" xor:"source" help:"The configuration file."`
 	Upstream string `short:"u" placeholder:"HOST:PORT" xor:"source" help:"Instead of a file: serve every server-streaming method of this gRPC server at /<package.Service>/<Method>, with the schema that it shows by reflection."`
 
-	DescriptorSet string   `placeholder:"FILE" xor:"schema" help:"With --upstream: take the schema from this FileDescriptorSet, as buf build -o writes it."`
-	Proto         []string `placeholder:"FILE" xor:"schema" sep:"none" help:"With --upstream: take the schema from this .proto file. May be given several times."`
+	DescriptorSet string   `placeholder:"FILE" xor:"schema" help:"With --upstream: take the schema from this FileDescriptorSet, as buf build -o writes it: binary or JSON, compressed with gzip or not."`
+	Proto         []string `placeholder:"FILE" xor:"schema" sep:"none" help:"With --upstream: take the schema from this .proto file, or from those of a pattern such as 'api/**/*.proto'. May be given several times."`
 	ImportPath    []string `placeholder:"DIR" sep:"none" help:"With --proto: look for it, and for what it imports, in this directory; the default is the current one. May be given several times."`
 	CORS          []string `name:"cors" placeholder:"ORIGIN" sep:"none" help:"With --upstream: let pages of this origin read the streams, such as http://localhost:5173; '*' is any. May be given several times."`
 }
@@ -97,7 +98,7 @@ func protoSources(files, paths []string) *config.ProtoSources {
 	if len(paths) == 0 {
 		sources.ImportPaths = []string{"."}
 		for _, file := range files {
-			if dir := filepath.Dir(file); !filepath.IsLocal(dir) && !slices.Contains(sources.ImportPaths, dir) {
+			if dir := filepath.Dir(beforePattern(file)); !filepath.IsLocal(dir) && !slices.Contains(sources.ImportPaths, dir) {
 				sources.ImportPaths = append(sources.ImportPaths, dir)
 			}
 		}
@@ -113,6 +114,14 @@ func protoSources(files, paths []string) *config.ProtoSources {
 		sources.Files = append(sources.Files, filepath.ToSlash(name))
 	}
 	return sources
+}
+
+// beforePattern cuts a pattern off where it begins to be one: what stands before that is a path.
+func beforePattern(file string) string {
+	if i := strings.IndexAny(file, "*?["); i >= 0 {
+		return file[:i] + "x"
+	}
+	return file
 }
 
 // loopbackNames are the names of this machine that no other one can claim. A page of the web that makes a name of its own
