@@ -124,10 +124,10 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 				w.end = i
 				return w.finish(p, b, seen)
 			}
-			if f = w.extension(p, tag); f == nil {
-				if i = w.skip(wire, i, tag, at); i < 0 {
-					return nil
-				}
+			if f, i = w.unknown(p, wire, i, tag, at); i < 0 {
+				return nil
+			}
+			if f == nil {
 				continue
 			}
 		}
@@ -153,6 +153,15 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 		return w.fail(ErrMalformed, len(wire))
 	}
 	return w.finish(p, b, seen)
+}
+
+// unknown deals with a tag that the plan does not have: it returns the field of an extension, or passes over the field.
+// The position is -1 after a failure.
+func (w *walk) unknown(p *plan, wire []byte, i int, tag uint32, at int) (*field, int) {
+	if f := w.extension(p, tag); f != nil {
+		return f, i
+	}
+	return nil, w.skip(wire, i, tag, at)
 }
 
 // number appends a field that is a number, bool or enum value.
