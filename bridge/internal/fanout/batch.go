@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // batch is what a subscriber was given last, in this order. It lasts until the subscriber has passed part of it.

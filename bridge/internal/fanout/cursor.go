@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 

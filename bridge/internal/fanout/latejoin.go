@@ -4,7 +4,7 @@ import (
 	"errors"
 	"math"
 
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // LateJoin is what a subscriber gets at once that comes when the stream has begun, and has nothing to go on after.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // lateLog is a log that may show what it took some time later, as one that lives elsewhere would. It remembers all that it has

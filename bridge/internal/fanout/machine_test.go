@@ -15,7 +15,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // TestAnyOrderOfThings does anything in any order, and holds what each client is given against the specification in

@@ -3,7 +3,7 @@ package fanout
 import (
 	"hash/maphash"
 
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // past is the ids that say nothing about the log any more: those that events of its earlier epochs had, and those that the

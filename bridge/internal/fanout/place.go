@@ -1,6 +1,6 @@
 package fanout
 
-import "github.com/grpcsse/grpcsse/bridge/replay"
+import "github.com/grpcsse/grpcsse/bridge/internal/replay"
 
 // resume puts the subscriber behind the event whose id it came with. Where the log does not show that event, or cannot tell
 // which one it is, the subscriber is to be told why, and is a newcomer. What comes later is no answer: an event that brings the

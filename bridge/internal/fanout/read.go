@@ -5,7 +5,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // overdueShare is how much of its log a subscriber may be behind that takes nothing: beyond that it is cut off, while the log

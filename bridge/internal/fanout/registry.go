@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // Limits bound what all streams take together. 0 is no limit.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // stream is one shared stream: what its subscribers read, and what they are told beside it. It is the [pump.Topic] of all of

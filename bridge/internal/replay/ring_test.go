@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
-	"github.com/grpcsse/grpcsse/bridge/replay"
-	"github.com/grpcsse/grpcsse/bridge/replay/replaytest"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay/replaytest"
 )
 
 func TestRingIsALog(t *testing.T) {

@@ -10,7 +10,7 @@
 //	                                     First: the oldest event that is held
 //
 // [Ring] is a log in memory. A back end that lives elsewhere implements [Log], builds its events with [NewEvent], and passes
-// [github.com/grpcsse/grpcsse/bridge/replay/replaytest.Run].
+// [github.com/grpcsse/grpcsse/bridge/internal/replay/replaytest.Run].
 //
 // # What a back end guarantees
 //

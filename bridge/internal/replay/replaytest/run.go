@@ -3,7 +3,7 @@ package replaytest
 import (
 	"testing"
 
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // Run runs the suite. open returns a new log that holds nothing, is in no epoch, shares nothing with the others, and can take

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // BenchmarkRead measures what a cursor pays for an event: to see that there is one, and to find none behind it. As many

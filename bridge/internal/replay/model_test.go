@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
-	"github.com/grpcsse/grpcsse/bridge/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // step is something that happens to a ring.
