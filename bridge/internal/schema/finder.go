@@ -44,6 +44,7 @@ type finder struct {
 type finding struct {
 	done  chan struct{}
 	found protoreflect.Descriptor // nil for a name that the server does not know
+	again func(*finder) protoreflect.Descriptor
 }
 
 // newFinder goes on with a reader, once the schema is read. The lifetime ends all questions.
@@ -76,7 +77,8 @@ func (f *finder) byName(name protoreflect.FullName) protoreflect.Descriptor {
 	}
 	return f.find(lookup{
 		key: "symbol " + string(name), question: bySymbol(f.reader.ask.nameOf(string(name))),
-		in: func(fd protoreflect.FileDescriptor) protoreflect.Descriptor { return symbolIn(fd, name) },
+		in:    func(fd protoreflect.FileDescriptor) protoreflect.Descriptor { return symbolIn(fd, name) },
+		again: func(f *finder) protoreflect.Descriptor { return f.byName(name) },
 	})
 }
 
@@ -93,6 +95,7 @@ func (f *finder) extension(message protoreflect.FullName, number protoreflect.Fi
 			}
 			return nil
 		},
+		again: func(f *finder) protoreflect.Descriptor { return f.extension(message, number) },
 	})
 	d, _ := found.(protoreflect.ExtensionDescriptor)
 	return d
@@ -103,6 +106,7 @@ type lookup struct {
 	key      string
 	question *reflectionv1.ServerReflectionRequest
 	in       func(protoreflect.FileDescriptor) protoreflect.Descriptor // nil where the file does not have it
+	again    func(*finder) protoreflect.Descriptor                     // the same look-up by another finder
 }
 
 // find answers from what is known, or asks. A caller that comes while its name is asked for waits for that answer.
@@ -119,7 +123,7 @@ func (f *finder) find(l lookup) protoreflect.Descriptor {
 		return nil
 	}
 	f.asked++
-	known = &finding{done: make(chan struct{})}
+	known = &finding{done: make(chan struct{}), again: l.again}
 	f.known[l.key] = known
 	f.mu.Unlock()
 

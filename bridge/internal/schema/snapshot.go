@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
 	"maps"
 	"slices"
 	"strings"
@@ -25,7 +24,8 @@ import (
 
 // Snapshot is one state of an upstream's schema. It never changes, and its methods may be called concurrently.
 type Snapshot struct {
-	hash      string
+	hash      string // of the files and services
+	found     string // of types that were looked up, where they are not those of the snapshot before
 	services  map[protoreflect.FullName]protoreflect.ServiceDescriptor
 	broken    map[protoreflect.FullName]*BrokenService
 	streaming []protoreflect.MethodDescriptor
@@ -69,8 +69,9 @@ func servicesIn(files []protoreflect.FileDescriptor, offered func(protoreflect.F
 }
 
 // Hash tells snapshots apart: two have the same hash if and only if their files and services are the same, in whatever
-// order they came. Comments do not count.
-func (s *Snapshot) Hash() string { return s.hash }
+// order they came. Comments do not count. A snapshot that a [Watcher] told since a type that was looked up has changed has a hash
+// of its own.
+func (s *Snapshot) Hash() string { return s.hash + s.found }
 
 // HasService says whether the upstream offers a service of this full name, if only one that it cannot describe.
 func (s *Snapshot) HasService(name string) bool {
@@ -166,7 +167,6 @@ func streamingMethods(services map[protoreflect.FullName]protoreflect.ServiceDes
 func fingerprint(files []protoreflect.FileDescriptor, services map[protoreflect.FullName]protoreflect.ServiceDescriptor,
 	broken map[protoreflect.FullName]*BrokenService,
 ) (string, error) {
-	sum := sha256.New()
 	var wires [][]byte
 	for _, file := range files {
 		message := protodesc.ToFileDescriptorProto(file)
@@ -178,17 +178,19 @@ func fingerprint(files []protoreflect.FileDescriptor, services map[protoreflect.
 		wires = append(wires, wire)
 	}
 	slices.SortFunc(wires, bytes.Compare)
-	for _, wire := range slices.CompactFunc(wires, bytes.Equal) {
-		addTo(sum, wire)
-	}
+	wires = slices.CompactFunc(wires, bytes.Equal)
 	for _, names := range [][]string{sortedNames(maps.Keys(services)), sortedNames(maps.Keys(broken))} {
-		addTo(sum, []byte(strings.Join(names, " ")))
+		wires = append(wires, []byte(strings.Join(names, " ")))
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
+	return digest(wires), nil
 }
 
-// addTo writes a length before the bytes, so that no two sequences look alike.
-func addTo(sum hash.Hash, b []byte) {
-	sum.Write(binary.AppendUvarint(nil, uint64(len(b))))
-	sum.Write(b)
+// digest is a hash of several things. A length before each makes that no two sequences look alike.
+func digest(parts [][]byte) string {
+	sum := sha256.New()
+	for _, b := range parts {
+		sum.Write(binary.AppendUvarint(nil, uint64(len(b))))
+		sum.Write(b)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
