@@ -38,11 +38,15 @@ const (
 	upstreamIsBack                     // the upstream takes the stream again
 	upstreamFailed                     // those who listen are told
 	endedByTheBridge                   // a message cannot be passed on, or there is no room
+	readerPanicked                     // a fault of the bridge itself
 )
 
 func (e faultEvent) level() slog.Level {
-	if e == upstreamIsBack {
+	switch e {
+	case upstreamIsBack:
 		return slog.LevelInfo
+	case readerPanicked:
+		return slog.LevelError
 	}
 	return slog.LevelWarn
 }
@@ -50,7 +54,7 @@ func (e faultEvent) level() slog.Level {
 func (e faultEvent) String() string {
 	return [...]string{
 		"an upstream stream broke, and is opened again", "an upstream stream is back",
-		"a stream ended with an error of the upstream", "a stream was ended by the bridge",
+		"a stream ended with an error of the upstream", "a stream was ended by the bridge", "panic while reading a stream",
 	}[e]
 }
 

@@ -138,8 +138,9 @@ func withoutValues(err error) error {
 
 // recovered returns the ending for a panic while a message was read, which must not take down every other stream.
 func (f *feed) recovered(p any, stack []byte) *ending {
-	f.bridge.log.Error("panic while reading a stream", "route", f.rt.cfg.Name, "panic", panicText(p), "stack", string(stack))
-	return unfit(nil) // nobody should come back for the same message
+	end := unfit(nil) // a reconnect would meet the same message again
+	f.bridge.faults.tell(f.rt.fault(readerPanicked, end.code), episode{}, "panic", panicText(p), "stack", string(stack))
+	return end
 }
 
 // panicText says what kind of panic there was. Only the runtime's own words hold nothing of a message.
