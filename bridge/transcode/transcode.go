@@ -98,18 +98,19 @@ func (t *Transcoder) Fallbacks() uint64 { return t.fallbacks.Load() }
 //
 // An error is an [*Error]. Then the result is dst with the length that it had; what its capacity holds beyond that is undefined.
 func (t *Transcoder) AppendJSON(dst, wire []byte) ([]byte, error) {
-	return t.appendJSON(nil, dst, wire)
+	return t.appendJSON(budget{}, dst, wire)
 }
 
 // AppendJSONContext is AppendJSON for as long as somebody waits for it: when ctx ends, so does the work, soon and with an [*Error]
 // that matches ctx.Err().
 func (t *Transcoder) AppendJSONContext(ctx context.Context, dst, wire []byte) ([]byte, error) {
-	return t.appendJSON(ctx, dst, wire)
+	return t.appendJSON(budget{ctx: ctx}, dst, wire)
 }
 
-// appendJSON is AppendJSON with a context that may be nil.
-func (t *Transcoder) appendJSON(ctx context.Context, dst, wire []byte) ([]byte, error) {
-	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: budget{ctx: ctx, limit: t.limit(dst)}}
+// appendJSON is AppendJSON within a budget, whose limit it sets.
+func (t *Transcoder) appendJSON(most budget, dst, wire []byte) ([]byte, error) {
+	most.limit = t.limit(dst)
+	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: most}
 	wire = wire[:len(wire):len(wire)] // strings look beyond their ends, but not further than this
 	if b := w.run(dst, wire); b != nil {
 		w.tell()
