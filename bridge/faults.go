@@ -183,4 +183,6 @@ func (f *feed) back() {
 	}
 }
 
-func (o *outage) episode() episode { return episode{o.attempt, time.Since(o.began)} }
+func (o *outage) episode() episode {
+	return episode{o.attempt, time.Since(o.began).Round(time.Millisecond)}
+}

@@ -131,6 +131,38 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 	}
 }
 
+// TestAStreamThatIsClosedHereHasNotBroken has clients leave, a shared stream linger to its end, and another one be opened again
+// for its age.
+func TestAStreamThatIsClosedHereHasNotBroken(t *testing.T) {
+	share := config.Share{LateJoin: config.LateJoin{Mode: "latest"}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}}
+	lingering, aging := share, share
+	lingering.Linger, aging.ReopenAfter = 10*time.Second, time.Minute
+	for kind, share := range map[string]*config.Share{
+		"private": nil, "shared": &share, "shared, lingering": &lingering, "shared, aging": &aging,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &logged{}
+				src := &feeble{stood: 24 * time.Hour, end: status.Error(codes.Canceled, "")}
+				b, rt := resumableRoute(t, src, WithLogger(l.logger()))
+				rt.cfg.Share = share
+				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
+				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+				require.Nil(t, end)
+				time.Sleep(5 * time.Minute)
+				sub.close()
+				time.Sleep(5 * time.Minute)
+				assert.Empty(t, l.lines("level=WARN"))
+				if share == &aging {
+					assert.Greater(t, src.opens(), 3)
+				}
+				require.NoError(t, b.Close())
+				assert.Empty(t, l.lines("level=WARN"))
+			})
+		})
+	}
+}
+
 func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 	for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
 		l := &logged{level: level}

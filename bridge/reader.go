@@ -49,7 +49,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	end = r.open(ctx, request)
 	defer func() { r.report(end) }()
 	wait := backoff.Backoff{Policy: r.rt.reopening()}
-	for r.mayReopen(end) {
+	for ctx.Err() == nil && r.mayReopen(end) { // a stream that was closed has not broken
 		r.notice.interrupted(end)
 		r.broke(end)
 		next, ok := r.nextRequest(ctx)

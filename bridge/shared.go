@@ -183,7 +183,8 @@ func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *endi
 	case a.HasCursor && u.events == 0 && refusesCursor(end):
 		fate = fanout.Refused
 	case u.rt.hides(end), end.retry && end.reason == ReasonLimit:
-		if fate = fanout.Broken; a.Reopening || u.began {
+		// a stream that nobody reads any more, or that is old enough, is closed and has not broken
+		if fate = fanout.Broken; (a.Reopening || u.began) && !errors.Is(ctx.Err(), context.Canceled) {
 			u.broke(end)
 		}
 	case a.Reopening && u.events == 0 && end.reason == ReasonUpstream && end.code != codes.OK:
