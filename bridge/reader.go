@@ -48,6 +48,10 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	r.tellReset(ctx)
 	end = r.open(ctx, request)
 	defer func() { r.report(end) }()
+	if !r.begun && end.code == codes.OK && r.rt.hides(end) { // an end in good order that is hidden is a first word too
+		r.rt.health.opened()
+		r.accepted(nil)
+	}
 	wait := backoff.Backoff{Policy: r.rt.reopening()}
 	for ctx.Err() == nil && r.mayReopen(end) { // a stream that was closed has not broken
 		r.notice.interrupted(end)

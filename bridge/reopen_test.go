@@ -60,6 +60,46 @@ func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
 	}
 }
 
+// TestAnEndInGoodOrderBeforeAnyWordIsHiddenToo has an upstream that has nothing to say at first, and says so by ending.
+func TestAnEndInGoodOrderBeforeAnyWordIsHiddenToo(t *testing.T) {
+	for name, extra := range map[string][]string{
+		"private":               {`event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`},
+		"shared":                {`event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`, `share: {late_join: all}`},
+		"shared, ids of no use": {`share: {late_join: all}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var streams atomic.Int64
+			s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+				switch streams.Add(1) {
+				case 1, 2, 3:
+					return nil
+				case 4:
+					return stream.Send(&streamv1.Event{Sequence: 1})
+				}
+				return status.Error(codes.NotFound, "that was all")
+			})
+			f := startFront(t, s, routeFile(append(extra, "on_end: reopen", "reopen: {backoff: {base: 10ms, max: 20ms}}")...))
+			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+			var data []string
+			for _, e := range got {
+				if e.name == "" {
+					data = append(data, e.data)
+				}
+			}
+			require.Len(t, data, 1, "%v", got)
+			assert.Contains(t, data[0], `"sequence":"1"`)
+			last := got[len(got)-1]
+			for _, e := range got {
+				if e.name == "grpc-status" {
+					last = e
+				}
+			}
+			assert.Contains(t, last.data, `"status":"NOT_FOUND"`)
+			assert.EqualValues(t, 5, streams.Load())
+		})
+	}
+}
+
 func TestAStreamThatCannotResumeIsNotReopened(t *testing.T) {
 	for name, file := range map[string]string{
 		"no cursor bound": routeFile("event: {id: sequence}"),

@@ -176,6 +176,9 @@ func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *endi
 	if !u.began && ctx.Err() == nil {
 		u.judge(end)
 	}
+	if !a.Reopening && !u.began && end.code == codes.OK && u.rt.hides(end) { // an end in good order that is hidden is a first word too
+		u.accepted(nil)
+	}
 	fate := fanout.Over
 	switch {
 	case end.code == codes.Canceled && u.bridge.ctx.Err() != nil:
