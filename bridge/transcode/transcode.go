@@ -98,25 +98,26 @@ func (t *Transcoder) Fallbacks() uint64 { return t.fallbacks.Load() }
 //
 // An error is an [*Error]. Then the result is dst with the length that it had; what its capacity holds beyond that is undefined.
 func (t *Transcoder) AppendJSON(dst, wire []byte) ([]byte, error) {
-	return t.appendJSON(budget{}, dst, wire)
+	w := walk{t: t, depth: protowire.DefaultRecursionLimit}
+	return w.appendJSON(dst, wire)
 }
 
 // AppendJSONContext is AppendJSON for as long as somebody waits for it: when ctx ends, so does the work, soon and with an [*Error]
 // that matches ctx.Err().
 func (t *Transcoder) AppendJSONContext(ctx context.Context, dst, wire []byte) ([]byte, error) {
-	return t.appendJSON(budget{ctx: ctx}, dst, wire)
+	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: budget{ctx: ctx}}
+	return w.appendJSON(dst, wire)
 }
 
-// appendJSON is AppendJSON within a budget, whose limit it sets.
-func (t *Transcoder) appendJSON(most budget, dst, wire []byte) ([]byte, error) {
-	most.limit = t.limit(dst)
-	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: most}
+// appendJSON is AppendJSON by a walk that has not begun.
+func (w *walk) appendJSON(dst, wire []byte) ([]byte, error) {
+	w.limit = w.t.limit(dst)
 	wire = wire[:len(wire):len(wire)] // strings look beyond their ends, but not further than this
 	if b := w.run(dst, wire); b != nil {
 		w.tell()
 		return b, nil
 	}
-	return t.slowWay(w, dst, wire)
+	return w.t.slowWay(w, dst, wire)
 }
 
 // limit returns the largest capacity of an output that begins with dst.
@@ -155,7 +156,7 @@ func (w *walk) run(dst, wire []byte) []byte {
 // slowWay does what a walk could not: it merges what comes twice, and walks again. What is malformed or too deep stays so, unless it
 // lies in an Any, which a parser does not look into. Other failures may lie in a value that a later one replaces or completes, so the second walk has the last word on them; where it agrees,
 // the first one knows better where it was.
-func (t *Transcoder) slowWay(first walk, dst, wire []byte) ([]byte, error) {
+func (t *Transcoder) slowWay(first *walk, dst, wire []byte) ([]byte, error) {
 	reason := first.failure.kind
 	if first.spent || (reason == ErrMalformed || reason == ErrTooDeep) && !first.inAny {
 		return dst, first.err()
