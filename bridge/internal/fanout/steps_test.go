@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"testing/synctest"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
@@ -32,6 +33,7 @@ func (m *machine) join(s step) error {
 	if err != nil {
 		return err
 	}
+	synctest.Wait() // a new stream may begin its log at once
 	if !made && m.stream.over != "" {
 		return fmt.Errorf("joined a stream that is over: %s", m.stream.over)
 	}
