@@ -50,43 +50,46 @@ func NewRegistry(ctx context.Context, limits Limits) *Registry {
 // it must neither wait nor call the registry. It does not wait for the upstream. The caller closes the subscriber. The error
 // is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)) (*Subscriber, error) {
-	st, made, evicted, err := r.find(key, open)
+	st, joined, evicted, err := r.find(key, open)
 	if evicted != nil {
 		r.Hooks.evicted(evicted)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if made {
+	if joined != nil {
+		defer close(joined)
 		r.Hooks.opened(st)
 	}
 	return st.subscribe(n), nil
 }
 
-// find returns the stream of a key, with one subscriber more, and which one had to end for it.
-func (r *Registry) find(key string, open func() (Settings, Upstream)) (st *stream, made bool, evicted *stream, err error) {
+// find returns the stream of a key, with one subscriber more, and which one had to end for it. joined is not nil for a stream
+// that begins now: its upstream is opened once joined is closed, so that the subscriber is there before the first event.
+func (r *Registry) find(key string, open func() (Settings, Upstream)) (st *stream, joined chan struct{}, evicted *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.ctx.Err() != nil {
-		return nil, false, nil, ErrClosed
+		return nil, nil, nil, ErrClosed
 	}
 	if st = r.streams[key]; st == nil {
 		if r.limits.Streams > 0 && len(r.streams) >= r.limits.Streams {
 			if evicted = r.longestIdle(); evicted == nil {
-				return nil, false, nil, ErrLimit
+				return nil, nil, nil, ErrLimit
 			}
 			r.forget(evicted)
 		}
 		settings, upstream := open()
-		st, made = r.begin(key, settings, upstream), true
+		joined = make(chan struct{})
+		st = r.begin(key, settings, upstream, joined)
 	}
 	st.subscribers++
 	r.keep(st)
-	return st, made, evicted, nil
+	return st, joined, evicted, nil
 }
 
-// begin adds a stream, which runs in the registry's context. The lock is held.
-func (r *Registry) begin(key string, settings Settings, upstream Upstream) *stream {
+// begin adds a stream, which runs in the registry's context once joined is closed. The lock is held.
+func (r *Registry) begin(key string, settings Settings, upstream Upstream, joined <-chan struct{}) *stream {
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := r.newLog(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
@@ -94,6 +97,7 @@ func (r *Registry) begin(key string, settings Settings, upstream Upstream) *stre
 	r.streams[key] = st
 	r.running.Go(func() {
 		defer cancel()
+		<-joined
 		end := life.run(ctx)
 		r.end(st, &end)
 		r.Hooks.ended(st)
