@@ -68,7 +68,7 @@ func canonicalHost(host string) string {
 
 // misdirected answers a request for a host that is not served.
 func (b *Bridge) misdirected(w http.ResponseWriter, c *caller) {
-	b.warn.once("host "+c.r.Host, "a request for a host that is not among server.hosts was refused", "host", cut(c.r.Host))
+	b.warn.once("host", c.r.Host, "a request for a host that is not among server.hosts was refused", "host", cut(c.r.Host))
 	b.answer(w, nil, c, notAStream(http.StatusMisdirectedRequest, codes.PermissionDenied,
 		"the bridge does not serve the host "+shown(c.r.Host)+": `server.hosts` lists those that it does"))
 }

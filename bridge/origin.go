@@ -19,7 +19,7 @@ func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, c *caller) *endin
 	if foreign == "" || rt.cors != nil && len(c.r.Header.Values("Origin")) < 2 && rt.cors.OriginAllowed(c.r) {
 		return nil
 	}
-	b.warn.once("origin "+rt.cfg.Name+" "+c.r.Header.Get("Origin"), "a page of another origin was refused",
+	b.warn.once("origin "+rt.cfg.Name, c.r.Header.Get("Origin"), "a page of another origin was refused",
 		"route", rt.cfg.Name, "origin", cut(c.r.Header.Get("Origin")), "host", cut(c.r.Host), "because", foreign)
 	return notAStream(http.StatusForbidden, codes.PermissionDenied, "the route does not serve pages of this origin: "+foreign)
 }

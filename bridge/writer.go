@@ -20,7 +20,7 @@ func (b *Bridge) checkWriter(w http.ResponseWriter) *ending {
 	default:
 		return nil
 	}
-	b.warn.once("writer "+missing, "no stream can be served through this http.ResponseWriter", "because", missing)
+	b.warn.once("writer", missing, "no stream can be served through this http.ResponseWriter", "because", missing)
 	return notAStream(http.StatusInternalServerError, codes.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
 		"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
 }

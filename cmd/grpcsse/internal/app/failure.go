@@ -56,14 +56,22 @@ func complain(w io.Writer, err error) int {
 		_, _ = fmt.Fprintf(w, "%s: error: %s\n", programName, tally(problems))
 		return codeConfig
 	case errors.As(err, &wrongUsage):
-		_, _ = fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, wrongUsage.hint)
+		complainWithHint(w, err, wrongUsage.hint)
 		return codeUsage
 	case errors.As(err, &hinted):
-		_, _ = fmt.Fprintf(w, "%s: error: %v\nhint: %s\n", programName, err, hinted.hint)
+		complainWithHint(w, err, hinted.hint)
 		return codeRuntime
 	}
-	_, _ = fmt.Fprintf(w, "%s: error: %v\n", programName, err)
+	complainWithHint(w, err, "")
 	return codeRuntime
+}
+
+// complainWithHint writes an error, and a hint on a line of its own where there is one.
+func complainWithHint(w io.Writer, err error, hint string) {
+	_, _ = fmt.Fprintf(w, "%s: error: %v\n", programName, err)
+	if hint != "" {
+		_, _ = fmt.Fprintf(w, "hint: %s\n", hint)
+	}
 }
 
 // tally counts problems in words: "2 errors and 1 warning in the configuration".
