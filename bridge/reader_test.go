@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,7 @@ type feeble struct {
 
 	mu     sync.Mutex
 	opened []time.Time
+	closed atomic.Int64 // streams, once each
 }
 
 // opens is how many streams were opened.
@@ -97,18 +99,19 @@ func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (m
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opened = append(f.opened, time.Now())
-	return &feebleStream{ctx: ctx, stood: f.stood, end: f.end}, nil
+	return &feebleStream{ctx: ctx, stood: f.stood, end: f.end, closed: sync.OnceFunc(func() { f.closed.Add(1) })}, nil
 }
 
 type feebleStream struct {
-	ctx   context.Context
-	stood time.Duration
-	end   error
-	sent  bool
+	ctx    context.Context
+	stood  time.Duration
+	end    error
+	sent   bool
+	closed func()
 }
 
 func (s *feebleStream) Header() (metadata.MD, bool) { return metadata.MD{}, true }
-func (s *feebleStream) Close()                      {}
+func (s *feebleStream) Close()                      { s.closed() }
 
 func (s *feebleStream) Recv() ([]byte, error) {
 	if !s.sent {
