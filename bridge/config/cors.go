@@ -10,16 +10,21 @@ import (
 // cors decodes which pages of other origins may read a stream.
 func (d *decoder) cors(n *node) *CORS {
 	c := &CORS{}
-	d.fields(n, "route.cors", []field{
-		{"origins", into(&c.Origins, d.origins)},
-		{"credentials", into(&c.Credentials, d.boolean)},
-		{"headers", into(&c.Headers, d.headerNames("[x-tenant]", d.sendable))},
-	})
+	d.fields(n, "route.cors", d.corsKeys(c))
 	if c.Credentials && slices.Contains(c.Origins, "*") {
 		d.problem(n.child("origins").children[0], "", "any origin with credentials would let every page read a user's streams: "+
 			"name the origins, or set `credentials: false`")
 	}
 	return c
+}
+
+func (d *decoder) corsKeys(c *CORS) []field {
+	return []field{
+		key("origins", "The origins that may read the streams, exactly, or [\"*\"] for all.", &c.Origins,
+			someTexts(`["https://app.example.com"]`, textForm, d.origins)),
+		key("credentials", "Whether those pages may send cookies and HTTP authentication.", &c.Credentials, d.flag()),
+		key("headers", "Request headers that those pages may send, beside those that the route reads.", &c.Headers, d.headers("[x-tenant]", d.sendable)),
+	}
 }
 
 // checkCORS sees that a route's section names origins. Those of `defaults` need not: the route can.

@@ -14,12 +14,6 @@ type decoder struct {
 	guessed map[*node][]string
 }
 
-// field is a key that a section knows, and what is done with its value.
-type field struct {
-	key    string
-	decode func(*node)
-}
-
 // into returns a decode function that stores what read returns. Where read finds a problem, the target keeps its value.
 func into[T any](target *T, read func(*node) (T, bool)) func(*node) {
 	return func(n *node) {

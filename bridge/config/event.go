@@ -9,14 +9,21 @@ import (
 // hundreds of requests a second.
 const minRetry = 500 * time.Millisecond
 
-// event decodes which parts of a message become which lines of an event.
-func (d *decoder) event(n *node, e *EventMapping) {
-	d.fields(n, "route.event", []field{
-		{"id", into(&e.ID, d.fieldPath)},
-		{"name", func(n *node) { d.eventName(n, e) }},
-		{"data", into(&e.Data, d.fieldPath)},
-		{"retry", into(&e.Retry, d.retry)},
-	})
+// eventKeys say which parts of a message become which lines of an event.
+func (d *decoder) eventKeys(e *EventMapping) []field {
+	return []field{
+		key("id", "The path of the field that becomes the id of the event.", &e.ID, words(d.fieldPath)),
+		d.section("route.event.name", "The path of the field or oneof that names the event, or a constant name as {const: quote}.", "{const: quote}",
+			func() []field { return d.eventNameKeys(e) }).
+			or(textForm).reading(func(n *node) { d.eventName(n, e) }).
+			writing(func(w treeWriter, around *node) { w.eventName(around, *e) }),
+		key("data", "The path of the sub-message that is sent instead of the whole message.", &e.Data, words(d.fieldPath)),
+		key("retry", "The reconnection time told to the browser, jittered by 20 % per connection; at least 500ms.", &e.Retry, durations(d.retry)),
+	}
+}
+
+func (d *decoder) eventNameKeys(e *EventMapping) []field {
+	return []field{key("const", "The name of every event.", &e.NameConst, words(d.constName)).needed()}
 }
 
 func (d *decoder) retry(n *node) (time.Duration, bool) {
@@ -29,7 +36,7 @@ func (d *decoder) eventName(n *node, e *EventMapping) {
 		into(&e.Name, d.fieldPathFor("a field path such as `kind`, or a constant as {const: quote}"))(n)
 		return
 	}
-	d.fields(n, "route.event.name", []field{{"const", into(&e.NameConst, d.constName)}})
+	d.fields(n, "route.event.name", d.eventNameKeys(e))
 	d.missing(n, "const", "the name of the event")
 }
 

@@ -83,17 +83,18 @@ func (l *loader) include(d *decoder, at *node, name string) *node {
 	if tree == nil {
 		return nil
 	}
+	mainOnly, known := onlyMain(d.fileKeys(new(Server), new(*node), new(*node)))
 	rest := *tree
 	rest.children = nil
 	for _, c := range tree.children {
-		if !slices.Contains([]string{"include", "server", "defaults", "auth"}, c.name) {
+		if !slices.Contains(mainOnly, c.name) {
 			rest.children = append(rest.children, c)
 			continue
 		}
 		d.add(c.key.problem(c.path, fmt.Sprintf("`%s` can't stand in an included file, which holds upstreams and routes: move it to %s",
 			c.name, at.pos.file.name), ""))
 	}
-	d.fields(&rest, "", []field{{"upstreams", later}, {"routes", later}})
+	d.fields(&rest, "", known)
 	return tree
 }
 

@@ -98,14 +98,7 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 	}
 	var defaults, include *node
 	files := []*node{root}
-	d.fields(root, "", []field{
-		{"include", func(n *node) { include = n }},
-		{"server", func(n *node) { d.server(n, &cfg.Server) }},
-		{"upstreams", later},
-		{"defaults", func(n *node) { defaults = n }},
-		{"routes", later},
-		{"auth", d.authSection},
-	})
+	d.fields(root, "", d.fileKeys(&cfg.Server, &include, &defaults))
 	unread := false
 	if include != nil {
 		var included []*node
@@ -129,6 +122,30 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 		cfg.Routes = append(cfg.Routes, r.Route)
 	}
 	return cfg, s
+}
+
+// fileKeys are the keys of a whole file. What concerns more than one file is left where include and defaults point to, or in
+// the tree.
+func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
+	return []field{
+		custom("include", "Files with more upstreams and routes, as names or patterns.", listForm(textForm), func(n *node) { *include = n }, unwritten).
+			shownAs(`["routes.d/*.yaml"]`).inMain(),
+		d.section("server", "The HTTP side.", `{listen: ":8080"}`, func() []field { return d.serverKeys(server) }).inMain(),
+		{
+			key: "upstreams", about: "The gRPC servers, by a name of your own.", example: `{market: {target: "localhost:50051"}}`, decode: later, write: unwritten,
+			each: &field{key: "*", name: "upstream", example: `{target: "localhost:50051"}`, inside: func() []field { return d.upstreamKeys(defaultUpstream("")) }},
+		},
+		custom("defaults", "Settings for all routes. A route's own win, key by key.", defaultsForm, func(n *node) { *defaults = n }, unwritten).
+			shownAs("{heartbeat: 10s}").inMain(),
+		{
+			key: "routes", about: "What is served.", example: "[{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}]", decode: later, write: unwritten,
+			each: &field{
+				name: "route", example: "{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}",
+				inside: func() []field { return d.routeKeys(&mappedRoute{Route: defaultRoute()}) },
+			},
+		},
+		d.section("auth", "Authentication. Not served yet.", "{jwt: {}}", d.authKeys).writing(unwritten).inMain(),
+	}
 }
 
 // later is for keys that are known here and decoded afterwards.

@@ -5,14 +5,28 @@ import (
 	"strings"
 )
 
-// request decodes how an HTTP request becomes the request message.
-func (d *decoder) request(n *node, m *RequestMapping) {
-	d.fields(n, "route.request", []field{
-		{"query", func(n *node) { d.query(n, m) }},
-		{"unknown_query", into(&m.RejectUnknownQuery, d.choice("ignore", "reject"))},
-		{"set", func(n *node) { m.Set = d.settings(n) }},
-		{"timeout", into(&m.Timeout, d.durationOrOff)},
-	})
+// requestKeys say how an HTTP request becomes the request message.
+func (d *decoder) requestKeys(m *RequestMapping) []field {
+	query := custom("query", "The query parameters that bind to request fields: [\"*\"] for all, a list of field paths, or [] for none.", listForm(textForm),
+		func(n *node) { d.query(n, m) },
+		func(_ treeWriter, around *node) {
+			names := m.Query
+			if m.QueryAll {
+				names = append([]string{"*"}, names...)
+			}
+			around.set("query", listNode(names))
+		})
+	query.example = "[symbol, limit]"
+	set := custom("set", "Fixed values and references, by field path, which no browser may change.", settingsForm,
+		func(n *node) { m.Set = d.settings(n) },
+		func(w treeWriter, around *node) { w.settings(around.section("set"), m.Set) })
+	set.example = `{venue: XNAS, after_sequence: "${last_event_id}"}`
+	return []field{
+		query,
+		key("unknown_query", "What becomes of a parameter that names no field.", &m.RejectUnknownQuery, d.either("ignore", "reject")),
+		set,
+		key("timeout", "The deadline of the gRPC stream.", &m.Timeout, d.timeOrOff()),
+	}
 }
 
 // methods reads which HTTP methods a path answers, and sorts them.

@@ -5,25 +5,34 @@ import (
 	"strings"
 )
 
-// reopen decodes how an upstream stream is opened again.
-func (d *decoder) reopen(n *node, r *Reopen) {
-	d.fields(n, "route.reopen", []field{
-		{"max_attempts", into(&r.MaxAttempts, d.countOr(unlimited))},
-		{"backoff", func(n *node) {
-			d.fields(n, "route.reopen.backoff", []field{
-				{"base", into(&r.Base, d.positive)},
-				{"max", into(&r.Max, d.positive)},
-			})
-			if r.Base <= r.Max {
-				return
-			}
-			if c := n.child("max"); c != nil {
-				d.problem(c, "", "expected at least `base`, which is %v, found %s", r.Base, c.found())
-			} else if c := n.child("base"); c != nil {
-				d.problem(c, "raise `max`", "expected at most `max`, which is %v, found %s", r.Max, c.found())
-			}
-		}},
-	})
+// reopenKeys say how an upstream stream is opened again.
+func (d *decoder) reopenKeys(r *Reopen) []field {
+	return []field{
+		key("max_attempts", "How many attempts there may be in a row.", &r.MaxAttempts, d.countOrWord(unlimited)),
+		d.section("route.reopen.backoff", "The pauses between attempts.", "{base: 200ms, max: 10s}",
+			func() []field { return d.backoffKeys(r) }).
+			reading(func(n *node) { d.backoff(n, r) }),
+	}
+}
+
+func (d *decoder) backoffKeys(r *Reopen) []field {
+	return []field{
+		key("base", "The pause before the first attempt of a row. Each that follows is twice as long.", &r.Base, durations(d.positive)),
+		key("max", "The longest pause.", &r.Max, durations(d.positive)),
+	}
+}
+
+// backoff decodes the pauses between attempts.
+func (d *decoder) backoff(n *node, r *Reopen) {
+	d.fields(n, "route.reopen.backoff", d.backoffKeys(r))
+	if r.Base <= r.Max {
+		return
+	}
+	if c := n.child("max"); c != nil {
+		d.problem(c, "", "expected at least `base`, which is %v, found %s", r.Base, c.found())
+	} else if c := n.child("base"); c != nil {
+		d.problem(c, "raise `max`", "expected at most `max`, which is %v, found %s", r.Max, c.found())
+	}
 }
 
 // checkResuming warns of routes that ask for reopening and can't have it: a stream that belongs to one browser is opened

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,40 +39,77 @@ type mappedRoute struct {
 func (d *decoder) route(n *node) *mappedRoute {
 	r := &mappedRoute{Route: defaultRoute()}
 	r.source = source{node: n, path: n.path}
-	d.fields(n, "route", []field{
-		{"name", into(&r.Name, d.word)},
-		{"path", func(n *node) { r.template = d.template(n, &r.Path) }},
-		{"rpc", func(n *node) { d.rpc(n, r.Route) }},
-		{"upstream", into(&r.Upstream, d.word)},
-		{"methods", into(&r.Methods, d.methods)},
-		{"body", into(&r.Body, d.body)},
-		{"request", func(n *node) { d.request(n, &r.Request) }},
-		{"metadata", func(n *node) { d.routeMetadata(n, &r.Metadata) }},
-		{"event", func(n *node) { d.event(n, &r.Event) }},
-		{"json", func(n *node) { d.json(n, &r.JSON) }},
-		{"share", func(n *node) { r.Share = d.share(n) }},
-		{"on_end", into(&r.OnEnd, d.oneOf("stop", "reconnect", "reopen"))},
-		{"reopen", func(n *node) { d.reopen(n, &r.Reopen) }},
-		{"status", func(n *node) { r.Status = d.status(n) }},
-		{"open_errors", into(&r.OpenErrors, d.oneOf("event", "http"))},
-		{"expose_errors", into(&r.ExposeErrors, d.boolean)},
-		{"open_wait", into(&r.OpenWait, d.duration)},
-		{"heartbeat", into(&r.Heartbeat, d.positive)},
-		{"write_timeout", into(&r.WriteTimeout, d.positive)},
-		{"send_buffer", into(&r.SendBuffer, d.sendBuffer)},
-		{"max_age", into(&r.MaxAge, d.durationOrOff)},
-		{"max_event_bytes", into(&r.MaxEventBytes, d.size)},
-		{"compression", into(&r.Compression, d.choice(off, auto))},
-		{"cors", func(n *node) { r.CORS = d.cors(n) }},
-		{"auth", d.routeAuth},
-		{"limits", func(n *node) {
-			d.fields(n, "route.limits", []field{
-				{"streams", shape(d.countOr(unlimited))},
-				{"streams_per_client", shape(d.countOr(unlimited))},
-			})
-		}},
-	})
+	d.fields(n, "route", d.routeKeys(r))
 	return r
+}
+
+// routeKeys are the keys of a route, and those of `defaults`.
+func (d *decoder) routeKeys(r *mappedRoute) []field {
+	return slices.Concat(d.mappingKeys(r), d.deliveryKeys(r.Route))
+}
+
+// mappingKeys say what is served where.
+func (d *decoder) mappingKeys(r *mappedRoute) []field {
+	return []field{
+		key("name", "The label of the route in logs and metrics. The path by default.", &r.Name, words(d.word)),
+		custom("path", "The path that browsers open: a google.api.http template such as /quotes/{symbol}.", pathForm,
+			func(n *node) { r.template = d.template(n, &r.Path) },
+			func(_ treeWriter, around *node) { around.set("path", textNode(r.Path)) }),
+		custom("rpc", "The server-streaming method to call, as package.Service/Method.", rpcForm,
+			func(n *node) { d.rpc(n, r.Route) },
+			func(w treeWriter, around *node) { w.rpc(around, r.Route) }),
+		key("upstream", "The name of the upstream. It may be left out where only one has the service.", &r.Upstream, words(d.word)),
+		key("methods", "The HTTP methods that the path answers.", &r.Methods, someTexts("[GET, POST]", wordForm("GET", "POST"), d.methods)),
+		key("body", "Where the JSON body of a POST goes: \"*\" for the whole request message, or a field path.", &r.Body, words(d.body)),
+		d.section("route.request", "How an HTTP request becomes the request message.", `{set: {after_sequence: "${last_event_id}"}}`,
+			func() []field { return d.requestKeys(&r.Request) }),
+		d.section("route.metadata", "Which metadata passes between browser and upstream.", "{forward: [authorization]}",
+			func() []field { return d.metadataKeys(&r.Metadata) }).
+			reading(func(n *node) { d.routeMetadata(n, &r.Metadata) }),
+		d.section("route.event", "Which parts of a message become which lines of an event.", "{id: sequence}",
+			func() []field { return d.eventKeys(&r.Event) }),
+		d.section("route.json", "The choices that ProtoJSON leaves open.", "{enums: numbers}",
+			func() []field { return d.jsonKeys(&r.JSON) }),
+	}
+}
+
+// deliveryKeys say how streams are opened, sent and ended.
+func (d *decoder) deliveryKeys(r *Route) []field {
+	return []field{
+		optional(d, "route.share", "How browsers that ask for the same thing share one upstream stream. Left out or off, each has its own.",
+			"{late_join: latest}", &r.Share, freshShare, d.shareKeys).
+			or(wordForm(off)).reading(func(n *node) { r.Share = d.share(n) }),
+		key("on_end", "What an OK status leads to: the browser stops or comes back, or the bridge opens the upstream again.",
+			&r.OnEnd, d.wordOf("stop", "reconnect", "reopen")),
+		d.section("route.reopen", "How the bridge opens a broken upstream stream again.", "{max_attempts: 3}",
+			func() []field { return d.reopenKeys(&r.Reopen) }).
+			writing(func(w treeWriter, around *node) { w.reopen(around, r.Reopen) }),
+		d.statusKey(r),
+		key("open_errors", "How an error before the first message is told: as an event, or as an HTTP status, of which a page sees nothing.",
+			&r.OpenErrors, d.wordOf("event", "http")),
+		key("expose_errors", "Whether messages of server-fault codes reach the browser.", &r.ExposeErrors, d.flag()),
+		key("open_wait", "How long to wait for the upstream's first word before answering 200.", &r.OpenWait, durations(d.duration)),
+		key("heartbeat", "The time without traffic after which a comment is sent.", &r.Heartbeat, durations(d.positive)),
+		key("write_timeout", "A client that takes nothing for so long is cut off.", &r.WriteTimeout, durations(d.positive)),
+		key("send_buffer", "Unsent bytes that the kernel may hold for one client, from 4KiB to 1GiB. Linux only.", &r.SendBuffer, sizes(d.sendBuffer)),
+		key("max_age", "A connection ends after this time, minus up to 20 % at random.", &r.MaxAge, d.timeOrOff()),
+		key("max_event_bytes", "The largest JSON of one event.", &r.MaxEventBytes, sizes(d.size)),
+		key("compression", "Whether events are compressed for browsers that accept it.", &r.Compression, d.either(off, auto)),
+		optional(d, "route.cors", "Which pages of other origins may read the streams. Left out, none.",
+			`{origins: ["https://app.example.com"]}`, &r.CORS, func() *CORS { return &CORS{} }, d.corsKeys).
+			reading(func(n *node) { r.CORS = d.cors(n) }),
+		d.section("route.auth", "Who may read the streams. Not served yet: only off is accepted.", "{jwt: corp}", d.routeAuthKeys).
+			or(wordForm(off)).reading(d.routeAuth).writing(unwritten),
+		d.section("route.limits", "Limits of the route. Not served yet: only unlimited is accepted.", "{streams: unlimited}", d.routeLimitKeys).
+			writing(unwritten),
+	}
+}
+
+func (d *decoder) routeLimitKeys() []field {
+	return []field{
+		unserved("streams", "Open streams in all.", d.countOrWord(unlimited)),
+		unserved("streams_per_client", "Open streams per client.", d.countOrWord(unlimited)),
+	}
 }
 
 // sendBuffer reads a size that a socket option takes, and that is not so small that every event goes out in pieces.
@@ -144,12 +182,34 @@ func rpcHint(text string) string {
 	return ""
 }
 
-func (d *decoder) json(n *node, j *JSONOptions) {
-	d.fields(n, "route.json", []field{
-		{"emit_defaults", into(&j.EmitDefaults, d.boolean)},
-		{"enums", into(&j.EnumNumbers, d.choice("names", "numbers"))},
-		{"field_names", into(&j.ProtoNames, d.choice("json", "proto"))},
-	})
+func (d *decoder) jsonKeys(j *JSONOptions) []field {
+	return []field{
+		key("emit_defaults", "Whether fields that hold their default are sent.", &j.EmitDefaults, d.flag()),
+		key("enums", "How enum values are sent.", &j.EnumNumbers, d.either("names", "numbers")),
+		key("field_names", "How fields are called: lowerCamelCase, or as in the .proto file.", &j.ProtoNames, d.either("json", "proto")),
+	}
+}
+
+// statusKey is the key of a mapping of codes to verdicts.
+func (d *decoder) statusKey(r *Route) field {
+	f := custom("status", "Overrides, by gRPC code, whether the browser comes back.", statusForm,
+		func(n *node) { r.Status = d.status(n) },
+		func(_ treeWriter, around *node) {
+			status := around.section("status")
+			for _, code := range slices.Sorted(maps.Keys(r.Status)) {
+				status.set(code, textNode(string(r.Status[code])))
+			}
+		})
+	f.example = "{UNKNOWN: stop}"
+	return f
+}
+
+func statusForm() map[string]any {
+	verdicts := make(map[string]any)
+	for _, code := range statusCodes() {
+		verdicts[code] = wordForm(string(Stop), string(Reconnect))()
+	}
+	return map[string]any{"type": "object", "properties": verdicts, "additionalProperties": false}
 }
 
 // status reads which codes are to be taken how.

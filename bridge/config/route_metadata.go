@@ -9,11 +9,7 @@ import (
 
 // routeMetadata decodes which metadata passes between browser and upstream.
 func (d *decoder) routeMetadata(n *node, m *MetadataMapping) {
-	d.fields(n, "route.metadata", []field{
-		{"forward", into(&m.Forward, d.headerNames("[authorization]", d.forwardable))},
-		{"set", func(n *node) { m.Set = d.metadataSettings(n) }},
-		{"expose", into(&m.Expose, d.headerNames("[x-cursor]", d.exposable))},
-	})
+	d.fields(n, "route.metadata", d.metadataKeys(m))
 	set := n.child("set")
 	if set == nil {
 		return
@@ -27,6 +23,24 @@ func (d *decoder) routeMetadata(n *node, m *MetadataMapping) {
 			d.add(c.key.problem(c.path, fmt.Sprintf("the metadata %s can't be both set and forwarded: keep one of the two", quote(name)), ""))
 		}
 	}
+}
+
+// metadataKeys say which metadata passes between browser and upstream.
+func (d *decoder) metadataKeys(m *MetadataMapping) []field {
+	set := custom("set", "Metadata that is sent to the upstream: fixed values and references, by name. NAME_file names a file with the value.", textsForm,
+		func(n *node) { m.Set = d.metadataSettings(n) },
+		func(w treeWriter, around *node) { w.metadataSettings(around.section("set"), m.Set) })
+	set.example = "{x-tenant: acme}"
+	return []field{
+		key("forward", "The request headers that reach the upstream.", &m.Forward, d.headers("[authorization]", d.forwardable)),
+		set,
+		key("expose", "Response metadata that becomes headers of the HTTP response.", &m.Expose, d.headers("[x-cursor]", d.exposable)),
+	}
+}
+
+// headers is the format of lists of header names.
+func (d *decoder) headers(example string, allowed func(n *node, name string) bool) format[[]string] {
+	return texts(example, textForm, d.headerNames(example, allowed))
 }
 
 // headerNames returns a reader of a list of header names, which puts them into lower case. An empty list is nil.

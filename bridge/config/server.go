@@ -19,33 +19,43 @@ func defaultServer() Server {
 	}
 }
 
-func (d *decoder) server(n *node, s *Server) {
-	d.fields(n, "server", []field{
-		{"listen", into(&s.Listen, d.address)},
-		{"tls", func(n *node) { s.TLS = d.serverTLS(n) }},
-		{"health", shape(d.addressOrOff)},
-		{"admin", shape(d.addressOrOff)},
-		{"drain_timeout", into(&s.DrainTimeout, d.duration)},
-		{"trusted_proxies", shape(listOf(d, `["10.0.0.0/8"]`, d.network))},
-		{"hosts", into(&s.Hosts, d.hosts)},
-		{"limits", func(n *node) {
-			d.fields(n, "server.limits", []field{
-				{"streams", into(&s.Streams, d.countOr(auto))},
-				{"streams_per_client", shape(d.countOr(unlimited))},
-				{"shared_streams", into(&s.SharedStreams, d.atLeast(1))},
-				{"replay_bytes", into(&s.ReplayBytes, d.size)},
-				{"request_bytes", into(&s.RequestBytes, d.size)},
-			})
-		}},
-	})
+// serverKeys are the keys of the section `server`.
+func (d *decoder) serverKeys(s *Server) []field {
+	return []field{
+		key("listen", "The public address.", &s.Listen, words(d.address)),
+		optional(d, "server.tls", "The certificate of the public address, read again when the files change. Left out, there is no TLS.",
+			"{cert_file: tls.crt, key_file: tls.key}", &s.TLS, func() *ServerTLS { return &ServerTLS{} }, d.serverTLSKeys).
+			reading(func(n *node) { s.TLS = d.serverTLS(n) }),
+		unserved("health", "The address for probes. Not served yet.", words(d.addressOrOff)),
+		unserved("admin", "The address for administrators. Not served yet.", words(d.addressOrOff)),
+		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration)),
+		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
+			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(textForm), example: `["10.0.0.0/8"]`}),
+		key("hosts", "The names that requests may come for, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", textForm, d.hosts)),
+		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
+	}
+}
+
+func (d *decoder) limitKeys(s *Server) []field {
+	return []field{
+		key("streams", "Open streams in all. auto is 80 % of the file descriptors.", &s.Streams, d.countOrWord(auto)),
+		unserved("streams_per_client", "Open streams per client. Not served yet.", d.countOrWord(unlimited)),
+		key("shared_streams", "Shared streams at once.", &s.SharedStreams, d.count()),
+		key("replay_bytes", "What the logs of all shared streams hold together.", &s.ReplayBytes, sizes(d.size)),
+		key("request_bytes", "The largest header and body of a request.", &s.RequestBytes, sizes(d.size)),
+	}
+}
+
+func (d *decoder) serverTLSKeys(tls *ServerTLS) []field {
+	return []field{
+		key("cert_file", "The path of the certificate chain, in PEM.", &tls.CertFile, words(d.path)).needed(),
+		key("key_file", "The path of the certificate's private key, in PEM.", &tls.KeyFile, words(d.path)).needed(),
+	}
 }
 
 func (d *decoder) serverTLS(n *node) *ServerTLS {
 	tls := &ServerTLS{}
-	d.fields(n, "server.tls", []field{
-		{"cert_file", into(&tls.CertFile, d.path)},
-		{"key_file", into(&tls.KeyFile, d.path)},
-	})
+	d.fields(n, "server.tls", d.serverTLSKeys(tls))
 	d.missing(n, "cert_file", "the path of the certificate chain in PEM")
 	d.missing(n, "key_file", "the path of the certificate's private key in PEM")
 	return tls

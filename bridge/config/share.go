@@ -30,21 +30,42 @@ func (d *decoder) share(n *node) *Share {
 		d.notShared(n)
 		return nil
 	}
-	s := NewShare(LateJoin{})
-	d.fields(n, "route.share", []field{
-		{"late_join", func(n *node) { s.LateJoin = d.lateJoin(n) }},
-		{"replay", func(n *node) {
-			d.fields(n, "route.share.replay", []field{
-				{"events", into(&s.Replay.Events, d.atLeast(1))},
-				{"bytes", into(&s.Replay.Bytes, d.size)},
-				{"age", into(&s.Replay.Age, d.positive)},
-			})
-		}},
-		{"slow_client", into(&s.SlowClient, d.oneOf("disconnect", "skip"))},
-		{"linger", into(&s.Linger, d.duration)},
-		{"reopen_after", into(&s.ReopenAfter, d.durationOrOff)},
-	})
+	s := freshShare()
+	d.fields(n, "route.share", d.shareKeys(s))
 	return s
+}
+
+func freshShare() *Share { return NewShare(LateJoin{}) }
+
+func (d *decoder) shareKeys(s *Share) []field {
+	keys := defaultKeys
+	return []field{
+		d.section("route.share.late_join", "What a browser gets first that comes later: latest, all, none, {latest_by: FIELD} or {since: FIELD}.", "{latest_by: symbol}",
+			func() []field { return d.lateJoinKeys(new(string), &keys) }).
+			or(wordForm("latest", "all", "none")).reading(func(n *node) { s.LateJoin = d.lateJoin(n) }).
+			writing(func(w treeWriter, around *node) { w.lateJoin(around, s.LateJoin) }),
+		d.section("route.share.replay", "The bounds of the log from which browsers resume. The first that is reached counts.", "{events: 1024}",
+			func() []field { return d.replayKeys(&s.Replay) }),
+		key("slow_client", "What becomes of a browser that is half the log behind: it is cut off, or skips ahead.", &s.SlowClient, d.wordOf("disconnect", "skip")),
+		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration)),
+		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
+	}
+}
+
+func (d *decoder) lateJoinKeys(path *string, keys *int) []field {
+	return []field{
+		key("latest_by", "The newest event for each value of this field.", path, words(d.fieldPath)),
+		key("keys", "How many values of the field are kept.", keys, d.count()),
+		key("since", "All events from the newest one that has this field.", path, words(d.fieldPath)),
+	}
+}
+
+func (d *decoder) replayKeys(r *Replay) []field {
+	return []field{
+		key("events", "How many events are kept.", &r.Events, d.count()),
+		key("bytes", "How many bytes are kept, in all forms of the events.", &r.Bytes, sizes(d.size)),
+		key("age", "How long an event is kept.", &r.Age, durations(d.positive)),
+	}
 }
 
 // notShared sees that what is no mapping is `off`.
@@ -68,11 +89,7 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 		return late
 	}
 	keys := defaultKeys
-	d.fields(n, "route.share.late_join", []field{
-		{"latest_by", into(&late.Field, d.fieldPath)},
-		{"keys", into(&keys, d.atLeast(1))},
-		{"since", into(&late.Field, d.fieldPath)},
-	})
+	d.fields(n, "route.share.late_join", d.lateJoinKeys(&late.Field, &keys))
 	latest, since, bound := n.child("latest_by"), n.child("since"), n.child("keys")
 	switch {
 	case latest == nil && since == nil && len(d.guessed[n]) > 0: // misspelled, which is said

@@ -7,6 +7,8 @@ type harmless struct {
 	accepts func(*node) bool
 	// instead tells what can be written for now.
 	instead string
+	// form describes what is accepted in JSON Schema. It is nil where only what is inside is refused.
+	form form
 }
 
 // notYet is the table of the keys that the format has and the bridge does not serve yet. The values that it names
@@ -39,11 +41,15 @@ func referenceNotYet(ref string) bool {
 }
 
 func onlyWord(word string) (harmless, bool) {
-	return harmless{func(n *node) bool { return isWord(n, word) }, "only `" + word + "` is accepted for now"}, true
+	return harmless{func(n *node) bool { return isWord(n, word) }, "only `" + word + "` is accepted for now", wordForm(word)}, true
 }
 
 func onlyEmpty() (harmless, bool) {
-	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now"}, true
+	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now", emptyForm}, true
+}
+
+func emptyForm() map[string]any {
+	return map[string]any{"type": []string{"array", "object"}, "maxItems": 0, "maxProperties": 0}
 }
 
 // requireSupport reports a valid value that asks for something which is still to come.

@@ -27,19 +27,7 @@ func (d *decoder) upstream(n *node) *Upstream {
 	if !d.isMapping(n, "upstream") {
 		return u
 	}
-	d.fields(n, "upstream", []field{
-		{"target", into(&u.Target, d.target)},
-		{"balance", into(&u.Balance, d.oneOf("round_robin", "pick_first"))},
-		{"authority", into(&u.Authority, d.authority)},
-		{"tls", func(n *node) { u.TLS = d.upstreamTLS(n) }},
-		{"schema", func(n *node) { u.Schema = d.schema(n) }},
-		{"annotations", into(&u.Annotations, d.boolean)},
-		{"connections", into(&u.Connections, d.atLeast(1))},
-		{"max_connections", into(&u.MaxConnections, d.atLeast(1))},
-		{"max_message_bytes", into(&u.MaxMessageBytes, d.size)},
-		{"metadata", func(n *node) { u.Metadata = d.metadata(n) }},
-		{"keepalive", func(n *node) { d.keepalive(n, &u.Keepalive) }},
-	})
+	d.fields(n, "upstream", d.upstreamKeys(u))
 	d.missing(n, "target", "the address of the gRPC server, such as localhost:50051")
 	d.checkConnections(n, u)
 	if authority := n.child("authority"); authority != nil && u.TLS != nil {
@@ -47,6 +35,32 @@ func (d *decoder) upstream(n *node) *Upstream {
 			"say it with `server_name` in `tls`"))
 	}
 	return u
+}
+
+// upstreamKeys are the keys of an upstream.
+func (d *decoder) upstreamKeys(u *Upstream) []field {
+	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value.", textsForm,
+		func(n *node) { u.Metadata = d.metadata(n) }, unwritten)
+	metadata.example = "{x-tenant: acme}"
+	return []field{
+		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target)).needed(),
+		key("balance", "How calls are spread over the addresses behind the target.", &u.Balance, d.wordOf("round_robin", "pick_first")),
+		key("authority", "The :authority of calls to a plaintext upstream.", &u.Authority, words(d.authority)),
+		optional(d, "upstream.tls", "TLS to the server. {} is TLS with the system's roots; left out, the connection is not encrypted.",
+			"{ca_file: ca.pem}, or {} for the system's roots", &u.TLS, func() *UpstreamTLS { return &UpstreamTLS{} }, d.upstreamTLSKeys).
+			reading(func(n *node) { u.TLS = d.upstreamTLS(n) }),
+		d.section("upstream.schema", "Where the descriptors come from: one of reflection, descriptor_set and proto.", "{reflection: true} or {descriptor_set: market.binpb}",
+			func() []field { return d.schemaKeys(&u.Schema) }).
+			reading(func(n *node) { u.Schema = d.schema(n) }),
+		key("annotations", "Whether methods are also served that carry google.api.http or grpcsse.v1 annotations.", &u.Annotations, d.flag()),
+		key("connections", "How many connections are held open.", &u.Connections, d.count()),
+		key("max_connections", "How many connections there may be while streams wait for a free place.", &u.MaxConnections, d.count()),
+		key("max_message_bytes", "The largest message on the wire.", &u.MaxMessageBytes, sizes(d.size)),
+		metadata,
+		d.section("upstream.keepalive", "Pings on quiet connections.", "{time: 6m, timeout: 20s}",
+			func() []field { return d.keepaliveKeys(&u.Keepalive) }).
+			reading(func(n *node) { d.keepalive(n, &u.Keepalive) }),
+	}
 }
 
 // checkConnections sees that there are not more connections to begin with than there may ever be.
@@ -97,12 +111,7 @@ func (d *decoder) authority(n *node) (string, bool) {
 
 func (d *decoder) upstreamTLS(n *node) *UpstreamTLS {
 	tls := &UpstreamTLS{}
-	d.fields(n, "upstream.tls", []field{
-		{"ca_file", into(&tls.CAFile, d.path)},
-		{"cert_file", into(&tls.CertFile, d.path)},
-		{"key_file", into(&tls.KeyFile, d.path)},
-		{"server_name", into(&tls.ServerName, d.word)},
-	})
+	d.fields(n, "upstream.tls", d.upstreamTLSKeys(tls))
 	if n.child("cert_file") != nil {
 		d.missing(n, "key_file", "the private key of `cert_file`")
 	}
@@ -113,10 +122,7 @@ func (d *decoder) upstreamTLS(n *node) *UpstreamTLS {
 }
 
 func (d *decoder) keepalive(n *node, k *Keepalive) {
-	d.fields(n, "upstream.keepalive", []field{
-		{"time", into(&k.Time, d.durationOrOff)},
-		{"timeout", into(&k.Timeout, d.positive)},
-	})
+	d.fields(n, "upstream.keepalive", d.keepaliveKeys(k))
 	if k.Time > 0 && k.Time < minKeepalive {
 		d.warn(n.child("time"), "", "gRPC sends no two pings within %v: the time will be %v", minKeepalive, minKeepalive)
 	}
@@ -125,11 +131,7 @@ func (d *decoder) keepalive(n *node, k *Keepalive) {
 // schema reads where descriptors come from: one source, or reflection where the section is empty.
 func (d *decoder) schema(n *node) Schema {
 	var s Schema
-	d.fields(n, "upstream.schema", []field{
-		{"reflection", into(&s.Reflection, d.boolean)},
-		{"descriptor_set", into(&s.DescriptorSet, d.path)},
-		{"proto", func(n *node) { s.Proto = d.protoSources(n) }},
-	})
+	d.fields(n, "upstream.schema", d.schemaKeys(&s))
 	var sources []*node
 	for _, c := range n.children {
 		known := c.name == "descriptor_set" || c.name == "proto" || c.name == "reflection"
@@ -153,13 +155,45 @@ func (d *decoder) schema(n *node) Schema {
 
 func (d *decoder) protoSources(n *node) *ProtoSources {
 	p := &ProtoSources{}
-	d.fields(n, "upstream.schema.proto", []field{
-		{"files", into(&p.Files, notEmpty(d, "at least one file", listOf(d, "[market.proto]", d.word)))},
-		{"import_paths", into(&p.ImportPaths, notEmpty(d, "at least one directory", listOf(d, "[proto]", d.path)))},
-	})
+	d.fields(n, "upstream.schema.proto", d.protoKeys(p))
 	d.missing(n, "files", "the .proto files to compile, as an import would name them")
 	if p.ImportPaths == nil {
 		p.ImportPaths = []string{filepath.Dir(n.pos.file.name)}
 	}
 	return p
+}
+
+func (d *decoder) upstreamTLSKeys(tls *UpstreamTLS) []field {
+	return []field{
+		key("ca_file", "The certificates that may sign the server's, in PEM. The system's roots by default.", &tls.CAFile, words(d.path)),
+		key("cert_file", "The bridge's own certificate, in PEM.", &tls.CertFile, words(d.path)),
+		key("key_file", "The private key of cert_file, in PEM.", &tls.KeyFile, words(d.path)),
+		key("server_name", "The name that the server's certificate must have.", &tls.ServerName, words(d.word)),
+	}
+}
+
+func (d *decoder) keepaliveKeys(k *Keepalive) []field {
+	return []field{
+		key("time", "A ping is sent after so long without traffic.", &k.Time, d.timeOrOff()),
+		key("timeout", "How long the answer to a ping may take.", &k.Timeout, durations(d.positive)),
+	}
+}
+
+func (d *decoder) schemaKeys(s *Schema) []field {
+	return []field{
+		key("reflection", "Whether the server is asked.", &s.Reflection, d.flag()),
+		key("descriptor_set", "The path of a FileDescriptorSet.", &s.DescriptorSet, words(d.path)),
+		optional(d, "upstream.schema.proto", ".proto files that are compiled at start.", "{files: [market.proto], import_paths: [proto]}",
+			&s.Proto, func() *ProtoSources { return &ProtoSources{} }, d.protoKeys).
+			reading(func(n *node) { s.Proto = d.protoSources(n) }),
+	}
+}
+
+func (d *decoder) protoKeys(p *ProtoSources) []field {
+	return []field{
+		key("files", "The files, as an import would name them.", &p.Files,
+			someTexts("[market.proto]", textForm, notEmpty(d, "at least one file", listOf(d, "[market.proto]", d.word)))).needed(),
+		key("import_paths", "The directories in which imports are looked up. That of the configuration file by default.", &p.ImportPaths,
+			someTexts("[proto]", textForm, notEmpty(d, "at least one directory", listOf(d, "[proto]", d.path)))),
+	}
 }

@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,67 +32,42 @@ type treeWriter struct{ *collector }
 
 func (w treeWriter) route(r *Route) *node {
 	root := &node{kind: mapping, pos: nowhere()}
-	root.set("path", textNode(r.Path))
-	root.setWord("name", r.Name)
-	root.setWord("upstream", r.Upstream)
+	d := &decoder{collector: w.collector}
+	w.fields(root, d.routeKeys(&mappedRoute{Route: r}))
+	return root
+}
+
+// fields writes the values of a section's keys.
+func (w treeWriter) fields(section *node, known []field) {
+	for _, f := range known {
+		f.write(w, section)
+	}
+}
+
+func (w treeWriter) rpc(around *node, r *Route) {
 	rpc := "any.Service/Method"
 	if r.Service != "" || r.Method != "" {
 		rpc = r.Service + "/" + r.Method
 	}
-	root.set("rpc", textNode(rpc))
-	root.set("methods", listNode(r.Methods))
-	root.setWord("body", r.Body)
-	w.request(root.section("request"), r.Request)
-	w.metadata(root.section("metadata"), r.Metadata)
-	w.event(root.section("event"), r.Event)
-	if r.Share != nil {
-		w.share(root.section("share"), r.Share)
-	}
-	root.set("on_end", textNode(r.OnEnd))
-	if r.Reopen != defaultRoute().Reopen { // said where nothing was asked for, it would be warned of
-		reopen := root.section("reopen")
-		reopen.set("max_attempts", countNode(r.Reopen.MaxAttempts))
-		backoff := reopen.section("backoff")
-		backoff.set("base", textNode(r.Reopen.Base.String()))
-		backoff.set("max", textNode(r.Reopen.Max.String()))
-	}
-	status := root.section("status")
-	for _, code := range slices.Sorted(maps.Keys(r.Status)) {
-		status.set(code, textNode(string(r.Status[code])))
-	}
-	root.set("open_errors", textNode(r.OpenErrors))
-	root.set("open_wait", textNode(r.OpenWait.String()))
-	root.set("heartbeat", textNode(r.Heartbeat.String()))
-	root.set("write_timeout", textNode(r.WriteTimeout.String()))
-	root.set("send_buffer", textNode(r.SendBuffer.String()))
-	root.set("max_age", durationNode(r.MaxAge))
-	root.set("max_event_bytes", textNode(r.MaxEventBytes.String()))
-	if r.CORS != nil {
-		cors := root.section("cors")
-		cors.set("origins", listNode(r.CORS.Origins))
-		cors.set("credentials", textNode(strconv.FormatBool(r.CORS.Credentials)))
-		cors.set("headers", listNode(r.CORS.Headers))
-	}
-	return root
+	around.set("rpc", textNode(rpc))
 }
 
-func (w treeWriter) request(n *node, m RequestMapping) {
-	query := m.Query
-	if m.QueryAll {
-		query = append([]string{"*"}, query...)
+// reopen leaves out the defaults: said where nothing was asked for, they would be warned of.
+func (w treeWriter) reopen(around *node, r Reopen) {
+	if r != defaultRoute().Reopen {
+		d := &decoder{collector: w.collector}
+		w.fields(around.section("reopen"), d.reopenKeys(&r))
 	}
-	n.set("query", listNode(query))
-	set := n.section("set")
-	for _, s := range m.Set {
+}
+
+func (w treeWriter) settings(set *node, settings []Setting) {
+	for _, s := range settings {
 		set.set(s.Field, w.setting(keyPath(set.path, s.Field), s, 0))
 	}
-	n.set("timeout", durationNode(m.Timeout))
 }
 
-func (w treeWriter) metadata(n *node, m MetadataMapping) {
-	n.set("forward", listNode(m.Forward))
-	set := n.section("set")
-	for _, s := range m.Set {
+func (w treeWriter) metadataSettings(set *node, settings []MetadataSetting) {
+	for _, s := range settings {
 		if _, isFile := metadataKey(&node{name: s.Name}); isFile {
 			continue // in a file, the key of a file with the value
 		}
@@ -104,32 +77,18 @@ func (w treeWriter) metadata(n *node, m MetadataMapping) {
 		}
 		set.set(s.Name, w.template(keyPath(set.path, s.Name), s.Value))
 	}
-	n.set("expose", listNode(m.Expose))
 }
 
-func (w treeWriter) event(n *node, e EventMapping) {
-	n.setWord("id", e.ID)
-	n.setWord("name", e.Name)
-	n.setWord("data", e.Data)
-	n.set("retry", textNode(e.Retry.String()))
+// eventName writes a field path or a constant.
+func (w treeWriter) eventName(event *node, e EventMapping) {
+	event.setWord("name", e.Name)
 	switch {
 	case e.NameConst == "":
 	case e.Name == "":
-		n.section("name").set("const", textNode(e.NameConst))
+		event.section("name").set("const", textNode(e.NameConst))
 	default:
-		w.add(nowhere().problem(joinPath(n.path, "name"), "expected a field path or a constant, found both: keep one of the two", ""))
+		w.add(nowhere().problem(joinPath(event.path, "name"), "expected a field path or a constant, found both: keep one of the two", ""))
 	}
-}
-
-func (w treeWriter) share(n *node, s *Share) {
-	w.lateJoin(n, s.LateJoin)
-	replay := n.section("replay")
-	replay.set("events", textNode(strconv.Itoa(s.Replay.Events)))
-	replay.set("bytes", textNode(s.Replay.Bytes.String()))
-	replay.set("age", textNode(s.Replay.Age.String()))
-	n.set("slow_client", textNode(s.SlowClient))
-	n.set("linger", textNode(s.Linger.String()))
-	n.set("reopen_after", durationNode(s.ReopenAfter))
 }
 
 // lateJoin writes a mode out as the file gives it: a word, or a mapping.
@@ -188,15 +147,19 @@ func durationNode(value time.Duration) *node {
 	if value == 0 {
 		return textNode(off)
 	}
-	return textNode(value.String())
+	return textNode(durationText(value))
 }
 
-// countNode writes out a number, or `unlimited`, which is 0 in Go.
-func countNode(value int) *node {
-	if value == 0 {
-		return textNode(unlimited)
+// durationText writes 5m for what Go writes as 5m0s.
+func durationText(value time.Duration) string {
+	text := value.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
 	}
-	return textNode(strconv.Itoa(value))
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
 }
 
 func listNode(texts []string) *node {
