@@ -165,7 +165,7 @@ func TestACursorFollowsAResetThatNothingFollows(t *testing.T) {
 	})
 }
 
-// An id that nobody could resume from is no cursor.
+// An id from which no subscriber could resume is not told as a cursor.
 func TestACursorIsAnIDThatResumes(t *testing.T) {
 	for name, events := range map[string][]string{
 		"one that a former epoch had":           {"a#1"},

@@ -19,7 +19,7 @@ type lateLog struct {
 	cursor string            // the id of the newest event that it has taken, or what its epoch goes on after
 	taken  []func()          // what it has not shown
 	epochs []epoch           // what it has, evicted events included
-	past   map[string]string // why nobody resumes from an id: it was one of an earlier epoch, or the upstream refused it
+	past   map[string]string // why no subscriber resumes from an id: an earlier epoch had it, or the upstream refused it
 }
 
 // epoch is what one epoch of a log has shown.

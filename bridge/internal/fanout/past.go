@@ -8,7 +8,7 @@ import (
 
 // past is the ids that say nothing about the log any more: those that events of its earlier epochs had, and those that the
 // upstream refused as a cursor. A later epoch may bring an event with the same id, and what follows there is not what followed
-// before, so nobody is placed by such an id. It is bounded: the oldest are forgotten. The zero value, with a limit, is empty.
+// before, so no subscriber is placed by such an id. It is bounded: the oldest are forgotten. The zero value, with a limit, is empty.
 //
 // It keeps hashes with a secret seed. Two ids with the same one would cost a subscriber its place, and nothing else.
 type past struct {
