@@ -175,7 +175,11 @@ func (c *clientModel) advance(n int) error {
 		default:
 			events++
 			c.anchored = true
-			if err := c.note(g, epoch.name, g.index < c.index); err != nil {
+			before := 0
+			if g.index > 0 {
+				before = seqOf(epoch.events[g.index-1])
+			}
+			if err := c.note(g, epoch.name, before, g.index < c.index); err != nil {
 				return err
 			}
 			if g.index < c.index {
@@ -196,14 +200,19 @@ func (c *clientModel) advance(n int) error {
 	return nil
 }
 
-// note enters an event into what the page knows: without a word, no message is missing, comes again or comes too early, but what
-// the upstream itself had in its stream like that. A last value may follow any that is older, and so may the first event after them.
-func (l *ledger) note(g given, epoch string, lastValue bool) error {
+// note enters an event into what the page knows, where before is the message in front of it in the log. Without a word, no message
+// is missing, comes again or comes too early, but what the upstream itself had in its stream like that. A last value may follow
+// any that is older, and so may the first event after them.
+//
+// The page may have had its newest message at another place than the one in front of this event: an upstream that does not heed
+// the cursor brings messages again, and once the log has given up the first of two, it goes on behind the second.
+func (l *ledger) note(g given, epoch string, before int, lastValue bool) error {
 	now := had{g.seq, epoch, g.index}
 	here := l.last.epoch == epoch
 	leaps := l.values || lastValue
 	switch {
 	case !l.follows, here && now.index == l.last.index+1, here && leaps && now.index > l.last.index:
+	case here && before == l.last.seq:
 	case g.seq <= l.last.seq:
 		return fmt.Errorf("message %d comes after %d", g.seq, l.last.seq)
 	case g.seq != l.last.seq+1 && !leaps:
