@@ -205,14 +205,15 @@ func (c *clientModel) advance(n int) error {
 // any that is older, and so may the first event after them.
 //
 // The page may have had its newest message at another place than the one in front of this event: an upstream that does not heed
-// the cursor brings messages again, and once the log has given up the first of two, it goes on behind the second.
+// the cursor brings messages again, and once the log has given up the first of two, it goes on behind the second. A page that came
+// with the id of a message that was still to come goes on behind that message, too.
 func (l *ledger) note(g given, epoch string, before int, lastValue bool) error {
 	now := had{g.seq, epoch, g.index}
 	here := l.last.epoch == epoch
 	leaps := l.values || lastValue
 	switch {
 	case !l.follows, here && now.index == l.last.index+1, here && leaps && now.index > l.last.index:
-	case here && before == l.last.seq:
+	case before == l.last.seq && before > 0:
 	case g.seq <= l.last.seq:
 		return fmt.Errorf("message %d comes after %d", g.seq, l.last.seq)
 	case g.seq != l.last.seq+1 && !leaps:
