@@ -33,7 +33,7 @@ type backend struct {
 func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, observe upstream.Observe) (*backend, *config.Problem) {
 	client, err := upstream.Dial(upstream.Config{
 		Target:          cfg.Target,
-		Balance:         cfg.Balance,
+		Balance:         string(cfg.Balance),
 		TLS:             tlsFiles(cfg.TLS),
 		Authority:       cfg.Authority,
 		Reconnect:       reconnect,

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -16,7 +17,7 @@ func (c *planner) cursor(md protoreflect.MessageDescriptor) {
 	}
 	id := c.plan.id.Descriptor()
 	for _, s := range c.route.Request.Set {
-		if len(s.Value) != 1 || s.Value[0].Ref != "last_event_id" {
+		if len(s.Value) != 1 || s.Value[0].Ref != config.LastEventID {
 			continue // text around the cursor makes something else of it
 		}
 		path, err := transcode.CompilePath(md, s.Field)

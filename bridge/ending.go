@@ -73,11 +73,11 @@ func (rt *route) upstreamEnded(st *status.Status) *ending {
 	if (r.serverFault || byTransport(st)) && !rt.cfg.ExposeErrors {
 		e.message, e.details = r.neutral(), nil
 	}
-	if verdict, ok := rt.cfg.Status[r.name]; ok {
+	if verdict, ok := rt.cfg.Status[config.StatusCode(r.name)]; ok {
 		e.retry = verdict == config.Reconnect
 	}
 	if code == codes.OK {
-		e.retry = rt.cfg.OnEnd == onEndReconnect
+		e.retry = rt.cfg.OnEnd == config.OnEndReconnect
 	}
 	return e
 }
@@ -137,12 +137,6 @@ func unfit(err error) *ending {
 	end.cause = err
 	return end
 }
-
-// The values of `on_end` with which an OK end is not the end: the browser comes back, or the bridge opens the upstream again.
-const (
-	onEndReconnect = "reconnect"
-	onEndReopen    = "reopen"
-)
 
 // statusJSON is google.rpc.Status in ProtoJSON, with what an EventSource needs to know beside it.
 type statusJSON struct {

@@ -199,7 +199,7 @@ func ExampleWithParking() {
 		}
 	})
 	route := config.NewRoute("/ticks")
-	route.Share = config.NewShare(config.LateJoin{Mode: "none"})
+	route.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinNone})
 	b, err := bridge.New(context.Background(), nil, bridge.WithRoute(route, ticks), bridge.WithParking())
 	if err != nil {
 		fmt.Println(err)

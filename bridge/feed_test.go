@@ -17,7 +17,7 @@ import (
 // A stream that is not closed keeps its place on a connection to the upstream for ever.
 func TestEveryUpstreamStreamIsClosed(t *testing.T) {
 	for name, share := range map[string]*config.Share{
-		"private": nil, "shared": config.NewShare(config.LateJoin{Mode: "latest"}),
+		"private": nil, "shared": config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

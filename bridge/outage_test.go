@@ -96,7 +96,7 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 	for kind, share := range map[string]*config.Share{
 		"private": nil,
-		"shared":  {LateJoin: config.LateJoin{Mode: "latest"}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}},
+		"shared":  {LateJoin: config.LateJoin{Mode: config.LateJoinLatest}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 // TestAStreamThatIsClosedHereHasNotBroken has clients leave, a shared stream linger to its end, and another one be opened again
 // for its age.
 func TestAStreamThatIsClosedHereHasNotBroken(t *testing.T) {
-	share := config.Share{LateJoin: config.LateJoin{Mode: "latest"}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}}
+	share := config.Share{LateJoin: config.LateJoin{Mode: config.LateJoinLatest}, Replay: config.Replay{Events: 10, Bytes: 1 << 20, Age: time.Hour}}
 	lingering, aging := share, share
 	lingering.Linger, aging.ReopenAfter = 10*time.Second, time.Minute
 	for kind, share := range map[string]*config.Share{

@@ -196,9 +196,9 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 	}
 	c.mixed()
 	switch share.LateJoin.Mode {
-	case lateJoinLatestBy:
+	case config.LateJoinLatestBy:
 		c.plan.key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
-	case lateJoinSince:
+	case config.LateJoinSince:
 		c.plan.mark = c.path("share.late_join.since", md, share.LateJoin.Field,
 			transcode.PathScalar, transcode.PathMessage, transcode.PathOneof)
 	}
@@ -210,8 +210,8 @@ func (c *planner) mixed() {
 	refuse := func(key string, values ...config.Template) {
 		cursor, other := false, false
 		for _, part := range slices.Concat(values...) {
-			cursor = cursor || part.Ref == cursorReference
-			other = other || part.Ref != "" && part.Ref != cursorReference
+			cursor = cursor || part.Ref == config.LastEventID
+			other = other || part.Ref != "" && part.Ref != config.LastEventID
 		}
 		if cursor && other {
 			c.problem(key, errors.New("expected ${last_event_id} in a setting of its own on a shared route, found another reference beside it"))
@@ -224,15 +224,6 @@ func (c *planner) mixed() {
 		refuse("metadata.set", m.Value)
 	}
 }
-
-// cursorReference is what refers to the cursor.
-const cursorReference = "last_event_id"
-
-// The values of `share.late_join` that go by a field.
-const (
-	lateJoinLatestBy = "latest_by"
-	lateJoinSince    = "since"
-)
 
 // path compiles a field path that must lead to one of kinds; "" gives nil.
 func (c *planner) path(key string, md protoreflect.MessageDescriptor, path string, kinds ...transcode.PathKind) *transcode.Path {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
@@ -159,7 +160,7 @@ func (r *reader) mayReopen(end *ending) bool {
 // hides reports whether an end is one that the bridge may hide by opening the upstream again.
 func (rt *route) hides(end *ending) bool {
 	if end.code == codes.OK {
-		return rt.cfg.OnEnd == onEndReopen && end.reason == ReasonUpstream
+		return rt.cfg.OnEnd == config.OnEndReopen && end.reason == ReasonUpstream
 	}
 	return end.retry && end.reason == ReasonUpstream
 }

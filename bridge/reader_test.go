@@ -149,7 +149,7 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 				src := &feeble{stood: tt.stood, end: tt.end}
 				b, rt := resumableRoute(t, src)
 				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
-				rt.cfg.OnEnd = onEndReopen
+				rt.cfg.OnEnd = config.OnEndReopen
 				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
 				require.Nil(t, end)
 				for range 10_000 {

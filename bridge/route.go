@@ -75,7 +75,7 @@ func (rt *route) outOfOrder() string {
 
 // wantsHTTPStatus reports whether an error is to reach this caller as an HTTP status.
 func (rt *route) wantsHTTPStatus(c *caller) bool {
-	return !c.eventSource || rt.cfg.OpenErrors == "http"
+	return !c.eventSource || rt.cfg.OpenErrors == config.OpenErrorsHTTP
 }
 
 // reopening is how attempts to open a broken stream again are spaced.

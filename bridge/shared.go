@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -67,7 +68,7 @@ func (rt *route) sharing() fanout.Settings {
 			Events: share.Replay.Events, Bytes: int64(share.Replay.Bytes), Age: share.Replay.Age,
 		},
 		LateJoin: fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
-		Skip:     share.SlowClient == slowSkip,
+		Skip:     share.SlowClient == config.SlowClientSkip,
 		Linger:   share.Linger,
 		MaxAge:   share.ReopenAfter,
 		Retry:    rt.cfg.Event.Retry,
@@ -79,13 +80,10 @@ func (rt *route) sharing() fanout.Settings {
 	}
 }
 
-// slowSkip is the value of `share.slow_client` with which a client that is too slow goes on with newer events.
-const slowSkip = "skip"
-
-func lateJoins() map[string]fanout.LateJoinMode {
-	return map[string]fanout.LateJoinMode{
-		"latest": fanout.Latest, "all": fanout.All, "none": fanout.None,
-		lateJoinLatestBy: fanout.LatestBy, lateJoinSince: fanout.Since,
+func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
+	return map[config.LateJoinMode]fanout.LateJoinMode{
+		config.LateJoinLatest: fanout.Latest, config.LateJoinAll: fanout.All, config.LateJoinNone: fanout.None,
+		config.LateJoinLatestBy: fanout.LatestBy, config.LateJoinSince: fanout.Since,
 	}
 }
 

@@ -124,7 +124,7 @@ func TestEverySourceResumes(t *testing.T) {
 		change func(*config.Route)
 	}{
 		"behind the browser's back": {status.Error(codes.Unavailable, "restarting"), nil},
-		"after an OK end":           {nil, func(r *config.Route) { r.OnEnd = "reopen" }},
+		"after an OK end":           {nil, func(r *config.Route) { r.OnEnd = config.OnEndReopen }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			change := func(r *config.Route) {

@@ -25,7 +25,7 @@ func (s *sections) mixedCursor(setting *node) {
 	setting.each(func(n *node) {
 		for _, part := range n.value {
 			switch {
-			case part.Ref == lastEventID:
+			case part.Ref == LastEventID:
 				hasCursor = true
 			case part.Ref != "" && other == nil:
 				other, ref = n, part.Ref
@@ -34,6 +34,6 @@ func (s *sections) mixedCursor(setting *node) {
 	})
 	if hasCursor && other != nil {
 		s.problem(other, "give each of the two a setting of its own", "${%s} can't stand in one setting with ${%s} on a shared route: "+
-			"callers who differ in it would get one stream", ref, lastEventID)
+			"callers who differ in it would get one stream", ref, LastEventID)
 	}
 }

@@ -136,7 +136,7 @@ routes:
 	assert.Equal(t, []string{"limit"}, r.Request.Query)
 	assert.Len(t, r.Request.Set, 1)
 	require.NotNil(t, r.Share)
-	assert.Equal(t, "latest_by", r.Share.LateJoin.Mode)
+	assert.Equal(t, config.LateJoinLatestBy, r.Share.LateJoin.Mode)
 	require.NotNil(t, r.CORS)
 }
 

@@ -26,8 +26,8 @@ func words(read func(*node) (string, bool)) format[string] {
 }
 
 // wordOf is the format of one of some words.
-func (d *decoder) wordOf(known ...string) format[string] {
-	return format[string]{read: d.oneOf(known...), write: textNode, form: wordForm(known...)}
+func wordOf[T ~string](d *decoder, known []T) format[T] {
+	return format[T]{read: oneOf(d, known), form: wordForm(known...), write: func(word T) *node { return textNode(string(word)) }}
 }
 
 // flag is the format of true and false.
@@ -100,11 +100,11 @@ func textForm() map[string]any {
 }
 
 // wordForm describes one of some words. `false` counts as `off`.
-func wordForm(words ...string) form {
+func wordForm[T ~string](words ...T) form {
 	return func() map[string]any {
 		values := make([]any, 0, len(words))
 		for _, word := range words {
-			values = append(values, word)
+			values = append(values, string(word))
 			if word == off {
 				values = append(values, false, "false")
 			}

@@ -29,9 +29,9 @@ func defaultRoute() config.Route {
 		Request:       config.RequestMapping{QueryAll: true},
 		Event:         config.EventMapping{Retry: 2 * time.Second},
 		JSON:          config.JSONOptions{EmitDefaults: true},
-		OnEnd:         "stop",
+		OnEnd:         config.OnEndStop,
 		Reopen:        config.Reopen{Base: 200 * time.Millisecond, Max: 10 * time.Second},
-		OpenErrors:    "event",
+		OpenErrors:    config.OpenErrorsEvent,
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
 		WriteTimeout:  10 * time.Second,
@@ -51,7 +51,7 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 	assert.Equal(t, config.Upstream{
 		Name:            "market",
 		Target:          "localhost:50051",
-		Balance:         "round_robin",
+		Balance:         config.BalanceRoundRobin,
 		Schema:          config.Schema{Reflection: true},
 		Connections:     1,
 		MaxConnections:  16,
@@ -107,7 +107,7 @@ func TestEverySupportedKey(t *testing.T) {
 	assert.Equal(t, config.Upstream{
 		Name:            "market",
 		Target:          "dns:///market:50051",
-		Balance:         "pick_first",
+		Balance:         config.BalancePickFirst,
 		TLS:             &config.UpstreamTLS{CAFile: "ca.pem", CertFile: "c.pem", KeyFile: "k.pem", ServerName: "market"},
 		Schema:          config.Schema{DescriptorSet: "market.binpb"},
 		Connections:     2,
@@ -182,10 +182,10 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		},
 		Event:         config.EventMapping{ID: "sequence", Name: "kind", Data: "quote.detail", Retry: 500 * time.Millisecond},
 		JSON:          config.JSONOptions{EnumNumbers: true, ProtoNames: true},
-		OnEnd:         "reopen",
+		OnEnd:         config.OnEndReopen,
 		Reopen:        config.Reopen{MaxAttempts: 3, Base: time.Second, Max: time.Minute},
-		Status:        map[string]config.Verdict{"UNKNOWN": config.Reconnect, "INTERNAL": config.Reconnect},
-		OpenErrors:    "http",
+		Status:        map[config.StatusCode]config.Verdict{config.StatusUnknown: config.Reconnect, config.StatusInternal: config.Reconnect},
+		OpenErrors:    config.OpenErrorsHTTP,
 		ExposeErrors:  true,
 		Heartbeat:     5 * time.Second,
 		WriteTimeout:  time.Second,
@@ -206,7 +206,7 @@ func TestDefaultsLieBelowEveryRoute(t *testing.T) {
 
 	defaults := defaultRoute()
 	defaults.Heartbeat = 20 * time.Second
-	defaults.Status = map[string]config.Verdict{"UNKNOWN": config.Stop, "INTERNAL": config.Reconnect}
+	defaults.Status = map[config.StatusCode]config.Verdict{config.StatusUnknown: config.Stop, config.StatusInternal: config.Reconnect}
 	defaults.Request.RejectUnknownQuery = true
 	defaults.Request.Set = []config.Setting{{Field: "tenant", Value: config.Template{{Text: "acme"}}}}
 	defaults.Event.NameConst = "item"
@@ -285,7 +285,7 @@ func TestForUpstream(t *testing.T) {
 	assert.Equal(t, "localhost:50051", u.Name)
 	assert.Nil(t, u.TLS)
 	assert.True(t, u.Schema.Reflection)
-	assert.Equal(t, "round_robin", u.Balance)
+	assert.Equal(t, config.BalanceRoundRobin, u.Balance)
 }
 
 func TestLoadOfAnAbsentFile(t *testing.T) {

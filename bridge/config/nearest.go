@@ -5,24 +5,26 @@ import (
 	"unicode/utf8"
 )
 
-// longestWord bounds, in characters, what [Nearest] compares: a longer word is nobody's typing error.
+// longestWord bounds, in characters, what [Nearest] compares: a longer word is no typing error.
 const longestWord = 200
 
 // Nearest returns the candidate that word is most likely a misspelling of, or "" where none comes close. Case does not
 // count. Two words are close when no more than a third of the characters (and always one) were changed, added, left out
 // or swapped with their neighbour. Of candidates that are equally close the first is returned.
-func Nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
+func nearest[T ~string](word string, candidates []T) T {
 	length := utf8.RuneCountInString(word)
 	if length == 0 || length > longestWord {
 		return ""
 	}
-	best, bestDistance := "", max(1, length/3)+1
+	best, bestDistance := T(""), max(1, length/3)+1
 	folded := []rune(strings.ToLower(word))
 	for _, candidate := range candidates {
-		if n := utf8.RuneCountInString(candidate); n >= length+bestDistance || n <= length-bestDistance {
+		if n := utf8.RuneCountInString(string(candidate)); n >= length+bestDistance || n <= length-bestDistance {
 			continue
 		}
-		if d := distance(folded, []rune(strings.ToLower(candidate))); d < bestDistance {
+		if d := distance(folded, []rune(strings.ToLower(string(candidate)))); d < bestDistance {
 			best, bestDistance = candidate, d
 		}
 	}
@@ -54,9 +56,9 @@ func distance(a, b []rune) int {
 }
 
 // didYouMean returns the hint for a misspelled word, or "".
-func didYouMean(word string, candidates []string) string {
-	if near := Nearest(word, candidates); near != "" {
-		return "did you mean `" + near + "`?"
+func didYouMean[T ~string](word string, candidates []T) string {
+	if near := nearest(word, candidates); near != "" {
+		return "did you mean `" + string(near) + "`?"
 	}
 	return ""
 }

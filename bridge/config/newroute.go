@@ -13,11 +13,11 @@ func New(routes ...*Route) *Config {
 //
 //	quotes := config.NewRoute("/quotes/{symbol}")
 //	quotes.Event.ID = "sequence"
-//	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference("last_event_id")}}
+//	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference(config.LastEventID)}}
 //
 // Each connection has its own upstream stream, unless [NewShare] says how they share:
 //
-//	quotes.Share = config.NewShare(config.LateJoin{Mode: "latest_by", Field: "symbol"})
+//	quotes.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatestBy, Field: "symbol"})
 //
 // Nothing is checked here; [Route.Validate] does.
 func NewRoute(path string) *Route {
@@ -32,7 +32,7 @@ func Literal(text string) Template {
 	return Template{{Text: text}}.joined()
 }
 
-// Reference returns the template of one reference, by the name that the file gives it in braces: "last_event_id",
+// Reference returns the template of one reference, by the name that the file gives it in braces: [LastEventID],
 // "header.x-user", "path.symbol", "query.q" or "cookie.session". [Route.Validate] finds a name that is none.
 func Reference(name string) Template {
 	return Template{{Ref: name}}

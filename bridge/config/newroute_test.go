@@ -15,7 +15,7 @@ import (
 func ExampleNewRoute() {
 	quotes := config.NewRoute("/quotes/{symbol}")
 	quotes.Event.ID = "sequence"
-	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference("last_event_id")}}
+	quotes.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Reference(config.LastEventID)}}
 	fmt.Println(quotes.Name, quotes.Heartbeat, quotes.Validate())
 	// Output: /quotes/{symbol} 15s
 }
@@ -24,7 +24,7 @@ func ExampleNewRoute() {
 func ExampleNewShare() {
 	quotes := config.NewRoute("/quotes/{symbol}")
 	quotes.Event.ID = "sequence"
-	quotes.Share = config.NewShare(config.LateJoin{Mode: "latest"})
+	quotes.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatest})
 	quotes.Share.Linger = time.Minute
 	fmt.Println(quotes.Share.Replay.Events, quotes.Share.Replay.Bytes, quotes.Share.SlowClient, quotes.Validate())
 	// Output: 1024 4MiB disconnect
@@ -122,13 +122,13 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 			r.Request.Set = []config.Setting{s}
 		}, "expected lists and mappings nested at most 32 deep"},
 		"cursor mixed": {func(r *config.Route) {
-			r.Share = config.NewShare(config.LateJoin{Mode: "latest"})
+			r.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatest})
 			r.Request.Set = []config.Setting{{Field: "a", Members: []config.Setting{
-				{Field: "b", Value: config.Reference("last_event_id")}, {Field: "c", Value: config.Reference("cookie.s")}}}}
+				{Field: "b", Value: config.Reference(config.LastEventID)}, {Field: "c", Value: config.Reference("cookie.s")}}}}
 		}, ".request.set.a.c: ${cookie.s} can't stand in one setting with ${last_event_id}"},
 		"cursor mixed in metadata": {func(r *config.Route) {
-			r.Share = config.NewShare(config.LateJoin{Mode: "latest"})
-			r.Metadata.Set = []config.MetadataSetting{{Name: "x-a", Value: slices.Concat(config.Reference("last_event_id"), config.Reference("header.x-u"))}}
+			r.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatest})
+			r.Metadata.Set = []config.MetadataSetting{{Name: "x-a", Value: slices.Concat(config.Reference(config.LastEventID), config.Reference("header.x-u"))}}
 		}, ".metadata.set.x-a: ${header.x-u} can't stand in one setting with ${last_event_id}"},
 		"timeout":        {func(r *config.Route) { r.Request.Timeout = -1 }, ".request.timeout: expected a duration"},
 		"forwarded":      {func(r *config.Route) { r.Metadata.Forward = []string{"host"} }, ".metadata.forward[0]: "},
@@ -137,11 +137,11 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 		"name":           {func(r *config.Route) { r.Event.NameConst = "a\nb" }, ".event.name.const: expected an event name"},
 		"retry":          {func(r *config.Route) { r.Event.Retry = 0 }, ".event.retry: expected a duration"},
 		"backoff":        {func(r *config.Route) { r.Reopen.Max = 1 }, ".reopen.backoff.max: expected at least"},
-		"status":         {func(r *config.Route) { r.Status = map[string]config.Verdict{"GONE": config.Stop} }, ".status.GONE: expected"},
+		"status":         {func(r *config.Route) { r.Status = map[config.StatusCode]config.Verdict{"GONE": config.Stop} }, ".status.GONE: expected"},
 		"event bytes":    {func(r *config.Route) { r.MaxEventBytes = 0 }, ".max_event_bytes: expected a size"},
 		"send buffer":    {func(r *config.Route) { r.SendBuffer = 0 }, ".send_buffer: expected a size from 4KiB"},
 		"origin":         {func(r *config.Route) { r.CORS = &config.CORS{Origins: []string{"example.com"}} }, ".cors.origins[0]: expected"},
-		"reopening": {func(r *config.Route) { r.OnEnd = "reopen" },
+		"reopening": {func(r *config.Route) { r.OnEnd = config.OnEndReopen },
 			"warning: routes[\"/quotes/{symbol}\"].on_end: the stream of the route"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,12 +166,12 @@ func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
 	}{
 		"no mode":           {late: config.LateJoin{}, want: ".share: `late_join` is missing"},
 		"mode":              {late: config.LateJoin{Mode: "newest"}, want: ".share.late_join: expected `latest`, `all`"},
-		"field of a word":   {late: config.LateJoin{Mode: "latest", Field: "symbol"}, want: ".share.late_join: a field and a number of keys"},
-		"keys of a word":    {late: config.LateJoin{Mode: "none", Keys: 1}, want: `expected neither with "none"`},
-		"field":             {late: config.LateJoin{Mode: "since", Field: "a b"}, want: ".share.late_join.since: expected a field path"},
-		"no field":          {late: config.LateJoin{Mode: "latest_by"}, want: ".share.late_join.latest_by: expected a field path"},
-		"keys":              {late: config.LateJoin{Mode: "latest_by", Field: "a", Keys: -1}, want: ".late_join.keys: expected a whole number"},
-		"keys of since":     {late: config.LateJoin{Mode: "since", Field: "a", Keys: 1}, want: ".late_join.keys: `keys` bounds `latest_by`"},
+		"field of a word":   {late: config.LateJoin{Mode: config.LateJoinLatest, Field: "symbol"}, want: ".share.late_join: a field and a number of keys"},
+		"keys of a word":    {late: config.LateJoin{Mode: config.LateJoinNone, Keys: 1}, want: `expected neither with "none"`},
+		"field":             {late: config.LateJoin{Mode: config.LateJoinSince, Field: "a b"}, want: ".share.late_join.since: expected a field path"},
+		"no field":          {late: config.LateJoin{Mode: config.LateJoinLatestBy}, want: ".share.late_join.latest_by: expected a field path"},
+		"keys":              {late: config.LateJoin{Mode: config.LateJoinLatestBy, Field: "a", Keys: -1}, want: ".late_join.keys: expected a whole number"},
+		"keys of since":     {late: config.LateJoin{Mode: config.LateJoinSince, Field: "a", Keys: 1}, want: ".late_join.keys: `keys` bounds `latest_by`"},
 		"events":            {change: func(r *config.Route) { r.Share.Replay.Events = 0 }, want: ".share.replay.events: expected a whole number"},
 		"bytes":             {change: func(r *config.Route) { r.Share.Replay.Bytes = 0 }, want: ".share.replay.bytes: expected a size"},
 		"age":               {change: func(r *config.Route) { r.Share.Replay.Age = 0 }, want: ".share.replay.age: expected a duration"},
@@ -187,7 +187,7 @@ func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
 			r := config.NewRoute("/quotes/{symbol}")
 			r.Event.ID = "sequence"
 			if tt.change != nil {
-				tt.late = config.LateJoin{Mode: "latest"}
+				tt.late = config.LateJoin{Mode: config.LateJoinLatest}
 			}
 			r.Share = config.NewShare(tt.late)
 			if tt.change != nil {

@@ -35,12 +35,12 @@ func (s *sections) checkCursors() {
 		}
 		switch hasID, bound := r.Event.ID != "", r.bindsCursor(); {
 		case hasID && !bound:
-			s.warnOf(r, "event.id", "bind the field of the request that says where to go on: `request: {set: {FIELD: \"${"+lastEventID+"}\"}}`; or leave out `event.id`",
+			s.warnOf(r, "event.id", "bind the field of the request that says where to go on: `request: {set: {FIELD: \"${"+LastEventID+"}\"}}`; or leave out `event.id`",
 				"events of the route %s have ids, and ${%s} is bound nowhere: the upstream is never told where to go on, so every browser that comes back begins anew, with grpc-reset",
-				r.shownPath(), lastEventID)
+				r.shownPath(), LastEventID)
 		case bound && !hasID:
 			s.warnOf(r, r.cursorKey(), "set `event.id` to the field of the message that tells where to go on",
-				"the route %s binds ${%s} and has no `event.id`: no browser ever has an id to come back with", r.shownPath(), lastEventID)
+				"the route %s binds ${%s} and has no `event.id`: no browser ever has an id to come back with", r.shownPath(), LastEventID)
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (r *mappedRoute) cursorKey() string {
 	return "request.set"
 }
 
-func isCursor(ref string) bool { return ref == lastEventID }
+func isCursor(ref string) bool { return ref == LastEventID }
 
 func refersTo(t Template, is func(ref string) bool) bool {
 	return slices.ContainsFunc(t, func(p Part) bool { return is(p.Ref) })

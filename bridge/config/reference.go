@@ -19,7 +19,8 @@ func referenceKinds() []string {
 	return []string{"env", "header", "path", "query", "cookie", "claim"}
 }
 
-const lastEventID = "last_event_id"
+// LastEventID is the name of the reference to the cursor, for [Reference]: the id of the last event that the browser has.
+const LastEventID = "last_event_id"
 
 // referenceError is something wrong in a scalar, at an offset in bytes.
 type referenceError struct {
@@ -77,7 +78,7 @@ func parseReference(inside string) (Part, *referenceError) {
 	if strings.Contains(fallback, "${") {
 		return part, &referenceError{message: "a default can't hold a reference itself: expected plain text after :-"}
 	}
-	if name == lastEventID {
+	if name == LastEventID {
 		return part, nil
 	}
 	kind, rest, dotted := strings.Cut(name, ".")
@@ -110,7 +111,7 @@ func referenceHint(name, kind, rest string) string {
 	if isIdentifier(name) && strings.ToUpper(name) == name {
 		return "did you mean `${env." + name + "}`?"
 	}
-	if near := Nearest(name, []string{lastEventID}); near != "" {
+	if near := Nearest(name, []string{LastEventID}); near != "" {
 		return "did you mean `${" + near + "}`?"
 	}
 	if near := Nearest(kind, referenceKinds()); near != "" && rest != "" && !referenceNotYet(near+".") {

@@ -29,9 +29,12 @@ func (d *decoder) requestKeys(m *RequestMapping) []field {
 	}
 }
 
+// methods are the HTTP methods that a route may answer.
+func methods() []string { return []string{"GET", "POST"} }
+
 // methods reads which HTTP methods a path answers, and sorts them.
 func (d *decoder) methods(n *node) ([]string, bool) {
-	words, ok := notEmpty(d, "at least one method", listOf(d, "[GET]", d.oneOf("GET", "POST")))(n)
+	words, ok := notEmpty(d, "at least one method", listOf(d, "[GET]", oneOf(d, methods())))(n)
 	if !ok {
 		return nil, false
 	}

@@ -52,10 +52,10 @@ func (s *sections) checkResuming() {
 			lacks = append(lacks, "has no `event.id`")
 		}
 		if !r.bindsCursor() {
-			lacks = append(lacks, "binds ${"+lastEventID+"} nowhere in `request.set`")
+			lacks = append(lacks, "binds ${"+LastEventID+"} nowhere in `request.set`")
 		}
 		if len(lacks) > 0 {
-			s.warn(asks, "set `event.id`, and in `request.set` the field that takes the cursor: ${"+lastEventID+"}",
+			s.warn(asks, "set `event.id`, and in `request.set` the field that takes the cursor: ${"+LastEventID+"}",
 				"the stream of the route %s is never reopened: the route %s, and without a cursor events would be lost or repeated",
 				r.shownPath(), strings.Join(lacks, " and "))
 		}
@@ -65,7 +65,7 @@ func (s *sections) checkResuming() {
 // asksToReopen returns the value with which a route asks for reopening, or nil. A `reopen` in `defaults` is for those
 // routes that can have it.
 func (r *mappedRoute) asksToReopen() *node {
-	if r.OnEnd == "reopen" {
+	if r.OnEnd == OnEndReopen {
 		return r.node.child("on_end")
 	}
 	if n := r.node.child("reopen"); n != nil && !strings.HasPrefix(n.path, "defaults") {
@@ -77,7 +77,7 @@ func (r *mappedRoute) asksToReopen() *node {
 // bindsCursor reports whether the cursor goes to the upstream.
 func (r *mappedRoute) bindsCursor() bool {
 	refers := func(t Template) bool {
-		return slices.ContainsFunc(t, func(p Part) bool { return p.Ref == lastEventID })
+		return slices.ContainsFunc(t, func(p Part) bool { return p.Ref == LastEventID })
 	}
 	return slices.ContainsFunc(r.Request.Set, func(s Setting) bool { return slices.ContainsFunc(s.Templates(), refers) }) ||
 		slices.ContainsFunc(r.Metadata.Set, func(s MetadataSetting) bool { return refers(s.Value) })

@@ -16,9 +16,9 @@ func defaultRoute() *Route {
 		Request:       RequestMapping{QueryAll: true},
 		Event:         EventMapping{Retry: 2 * time.Second},
 		JSON:          JSONOptions{EmitDefaults: true},
-		OnEnd:         "stop",
+		OnEnd:         OnEndStop,
 		Reopen:        Reopen{Base: 200 * time.Millisecond, Max: 10 * time.Second},
-		OpenErrors:    "event",
+		OpenErrors:    OpenErrorsEvent,
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
 		WriteTimeout:  10 * time.Second,
@@ -59,7 +59,7 @@ func (d *decoder) mappingKeys(r *mappedRoute) []field {
 			func(n *node) { d.rpc(n, r.Route) },
 			func(w treeWriter, around *node) { w.rpc(around, r.Route) }),
 		key("upstream", "The name of the upstream. It may be left out where only one has the service.", &r.Upstream, words(d.word)),
-		key("methods", "The HTTP methods that the path answers.", &r.Methods, someTexts("[GET, POST]", wordForm("GET", "POST"), d.methods)),
+		key("methods", "The HTTP methods that the path answers.", &r.Methods, someTexts("[GET, POST]", wordForm(methods()...), d.methods)),
 		key("body", "Where the JSON body of a POST goes: \"*\" for the whole request message, or a field path.", &r.Body, words(d.body)),
 		d.section("route.request", "How an HTTP request becomes the request message.", `{set: {after_sequence: "${last_event_id}"}}`,
 			func() []field { return d.requestKeys(&r.Request) }),
@@ -80,13 +80,13 @@ func (d *decoder) deliveryKeys(r *Route) []field {
 			"{late_join: latest}", &r.Share, freshShare, d.shareKeys).
 			or(wordForm(off)).reading(func(n *node) { r.Share = d.share(n) }),
 		key("on_end", "What an OK status leads to: the browser stops or comes back, or the bridge opens the upstream again.",
-			&r.OnEnd, d.wordOf("stop", "reconnect", "reopen")),
+			&r.OnEnd, wordOf(d, onEnds())),
 		d.section("route.reopen", "How the bridge opens a broken upstream stream again.", "{max_attempts: 3}",
 			func() []field { return d.reopenKeys(&r.Reopen) }).
 			writing(func(w treeWriter, around *node) { w.reopen(around, r.Reopen) }),
 		d.statusKey(r),
 		key("open_errors", "How an error before the first message is told: as an event, or as an HTTP status, of which a page sees nothing.",
-			&r.OpenErrors, d.wordOf("event", "http")),
+			&r.OpenErrors, wordOf(d, openErrors())),
 		key("expose_errors", "Whether messages of server-fault codes reach the browser.", &r.ExposeErrors, d.flag()),
 		key("open_wait", "How long to wait for the upstream's first word before answering 200.", &r.OpenWait, durations(d.duration)),
 		key("heartbeat", "The time without traffic after which a comment is sent.", &r.Heartbeat, durations(d.positive)),
@@ -197,7 +197,7 @@ func (d *decoder) statusKey(r *Route) field {
 		func(_ treeWriter, around *node) {
 			status := around.section("status")
 			for _, code := range slices.Sorted(maps.Keys(r.Status)) {
-				status.set(code, textNode(string(r.Status[code])))
+				status.set(string(code), textNode(string(r.Status[code])))
 			}
 		})
 	f.example = "{UNKNOWN: stop}"
@@ -205,50 +205,42 @@ func (d *decoder) statusKey(r *Route) field {
 }
 
 func statusForm() map[string]any {
-	verdicts := make(map[string]any)
+	properties := make(map[string]any)
 	for _, code := range statusCodes() {
-		verdicts[code] = wordForm(string(Stop), string(Reconnect))()
+		properties[string(code)] = wordForm(verdicts()...)()
 	}
-	return map[string]any{"type": "object", "properties": verdicts, "additionalProperties": false}
+	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 }
 
 // status reads which codes are to be taken how.
-func (d *decoder) status(n *node) map[string]Verdict {
+func (d *decoder) status(n *node) map[StatusCode]Verdict {
 	if !d.isMapping(n, "route.status") {
 		return nil
 	}
 	codes := statusCodes()
-	verdicts := make(map[string]Verdict, len(n.children))
+	status := make(map[StatusCode]Verdict, len(n.children))
 	for _, c := range n.children {
 		if c.name == "OK" {
 			d.add(c.key.problem(c.path, "OK is no error: what it asks of the browser is said by `on_end`", ""))
 			continue
 		}
-		if !slices.Contains(codes, c.name) {
+		code := StatusCode(c.name)
+		if !slices.Contains(codes, code) {
 			d.add(c.key.problem(c.path, "expected the name of a gRPC status code such as UNAVAILABLE, found "+quote(c.name), didYouMean(c.name, codes)))
 			continue
 		}
 		if verdict, ok := d.verdict(c); ok {
-			verdicts[c.name] = verdict
+			status[code] = verdict
 		}
 	}
-	return verdicts
+	return status
 }
 
 // verdict reads what a status asks of the browser.
 func (d *decoder) verdict(n *node) (Verdict, bool) {
 	if isWord(n, "retry") {
-		d.expected(n, oneOfText([]string{string(Stop), string(Reconnect)}), "did you mean `reconnect`?")
+		d.expected(n, oneOfText(verdicts()), "did you mean `reconnect`?")
 		return "", false
 	}
-	word, ok := d.oneOf(string(Stop), string(Reconnect))(n)
-	return Verdict(word), ok
-}
-
-// statusCodes are the gRPC codes that are errors, by their names in google.rpc.Code.
-func statusCodes() []string {
-	return []string{
-		"CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED",
-		"FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-	}
+	return oneOf(d, verdicts())(n)
 }

@@ -162,18 +162,18 @@ func (d *decoder) durationOf(n *node, least time.Duration, what string) (time.Du
 }
 
 // oneOf returns a reader of one of the given words.
-func (d *decoder) oneOf(words ...string) func(*node) (string, bool) {
-	return d.oneOfFor(oneOfText(words), words...)
+func oneOf[T ~string](d *decoder, words []T) func(*node) (T, bool) {
+	return oneOfFor(d, oneOfText(words), words)
 }
 
 // oneOfFor is oneOf for a value that has other forms too, which what names.
-func (d *decoder) oneOfFor(what string, words ...string) func(*node) (string, bool) {
-	return func(n *node) (string, bool) {
+func oneOfFor[T ~string](d *decoder, what string, words []T) func(*node) (T, bool) {
+	return func(n *node) (T, bool) {
 		if !d.isScalar(n, what) {
 			return "", false
 		}
 		for _, w := range words {
-			if isWord(n, w) {
+			if isWord(n, string(w)) {
 				return w, true
 			}
 		}
@@ -189,7 +189,7 @@ func (d *decoder) oneOfFor(what string, words ...string) func(*node) (string, bo
 
 // choice reads one of two words as a boolean: true is the second.
 func (d *decoder) choice(no, yes string) func(*node) (bool, bool) {
-	read := d.oneOf(no, yes)
+	read := oneOf(d, []string{no, yes})
 	return func(n *node) (bool, bool) {
 		text, ok := read(n)
 		return text == yes, ok
@@ -197,12 +197,18 @@ func (d *decoder) choice(no, yes string) func(*node) (bool, bool) {
 }
 
 // oneOfText lists words for a message: "`a`, `b` or `c`".
-func oneOfText(words []string) string {
-	if len(words) == 1 {
-		return "`" + words[0] + "`"
+func oneOfText[T ~string](words []T) string {
+	var b strings.Builder
+	for i, word := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString("`" + string(word) + "`")
 	}
-	last := len(words) - 1
-	return "`" + strings.Join(words[:last], "`, `") + "` or `" + words[last] + "`"
+	return b.String()
 }
 
 // address reads what a server listens on.

@@ -10,7 +10,7 @@ import (
 
 func (d *decoder) routeAuth(n *node) {
 	if n.kind != mapping {
-		d.oneOf(off)(n)
+		oneOf(d, []string{off})(n)
 		return
 	}
 	d.fields(n, "route.auth", d.routeAuthKeys())
@@ -47,7 +47,7 @@ func (d *decoder) jwtKeys() []field {
 		unserved("jwks_file", "The file that holds the keys.", words(d.path)),
 		unserved("audience", "The audiences of which a token must have one.", texts("[web]", textForm, listOf(d, "[web]", d.word))),
 		unserved("algorithms", "The algorithms with which a token may be signed.",
-			texts("[RS256, ES256]", wordForm(algorithms...), listOf(d, "[RS256, ES256]", d.oneOf(algorithms...)))),
+			texts("[RS256, ES256]", wordForm(algorithms...), listOf(d, "[RS256, ES256]", oneOf(d, algorithms)))),
 		unserved("from", "Where a token may come from.",
 			texts(`[header, "cookie:session"]`, textForm, listOf(d, `[header, "cookie:session"]`, d.tokenSource))),
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,13 +13,13 @@ const defaultKeys = 10_000
 // file without it would give. LateJoin has no default, since none is right for a stream of states and for one of changes;
 // its Keys may be left 0 for theirs. Nothing is checked here; [Route.Validate] does.
 func NewShare(late LateJoin) *Share {
-	if late.Mode == "latest_by" && late.Keys == 0 {
+	if late.Mode == LateJoinLatestBy && late.Keys == 0 {
 		late.Keys = defaultKeys
 	}
 	return &Share{
 		LateJoin:   late,
 		Replay:     Replay{Events: 1024, Bytes: 4 * MiB, Age: 5 * time.Minute},
-		SlowClient: "disconnect",
+		SlowClient: SlowClientDisconnect,
 		Linger:     10 * time.Second,
 	}
 }
@@ -42,11 +43,11 @@ func (d *decoder) shareKeys(s *Share) []field {
 	return []field{
 		d.section("route.share.late_join", "What a browser gets first that comes later: latest, all, none, {latest_by: FIELD} or {since: FIELD}.", "{latest_by: symbol}",
 			func() []field { return d.lateJoinKeys(new(string), &keys) }).
-			or(wordForm("latest", "all", "none")).reading(func(n *node) { s.LateJoin = d.lateJoin(n) }).
+			or(wordForm(lateJoinWords()...)).reading(func(n *node) { s.LateJoin = d.lateJoin(n) }).
 			writing(func(w treeWriter, around *node) { w.lateJoin(around, s.LateJoin) }),
 		d.section("route.share.replay", "The bounds of the log from which browsers resume. The first that is reached counts.", "{events: 1024}",
 			func() []field { return d.replayKeys(&s.Replay) }),
-		key("slow_client", "What becomes of a browser that is half the log behind: it is cut off, or skips ahead.", &s.SlowClient, d.wordOf("disconnect", "skip")),
+		key("slow_client", "What becomes of a browser that is half the log behind: it is cut off, or skips ahead.", &s.SlowClient, wordOf(d, slowClients())),
 		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration)),
 		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
 	}
@@ -54,9 +55,9 @@ func (d *decoder) shareKeys(s *Share) []field {
 
 func (d *decoder) lateJoinKeys(path *string, keys *int) []field {
 	return []field{
-		key("latest_by", "The newest event for each value of this field.", path, words(d.fieldPath)),
+		key(string(LateJoinLatestBy), "The newest event for each value of this field.", path, words(d.fieldPath)),
 		key("keys", "How many values of the field are kept.", keys, d.count()),
-		key("since", "All events from the newest one that has this field.", path, words(d.fieldPath)),
+		key(string(LateJoinSince), "All events from the newest one that has this field.", path, words(d.fieldPath)),
 	}
 }
 
@@ -75,9 +76,8 @@ func (d *decoder) notShared(n *node) {
 		return
 	}
 	hint := wordHint(n.text(), off)
-	switch text := n.text(); text {
-	case "latest", "all", "none":
-		hint = "did you mean {late_join: " + text + "}?"
+	if slices.Contains(lateJoinWords(), LateJoinMode(n.text())) {
+		hint = "did you mean {late_join: " + n.text() + "}?"
 	}
 	d.expected(n, what, hint)
 }
@@ -90,7 +90,7 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 	}
 	keys := defaultKeys
 	d.fields(n, "route.share.late_join", d.lateJoinKeys(&late.Field, &keys))
-	latest, since, bound := n.child("latest_by"), n.child("since"), n.child("keys")
+	latest, since, bound := n.child(string(LateJoinLatestBy)), n.child(string(LateJoinSince)), n.child("keys")
 	switch {
 	case latest == nil && since == nil && len(d.guessed[n]) > 0: // misspelled, which is said
 	case latest == nil && since == nil:
@@ -98,23 +98,23 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 	case latest != nil && since != nil:
 		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found both", ""))
 	case latest != nil:
-		late.Mode, late.Keys = "latest_by", keys
+		late.Mode, late.Keys = LateJoinLatestBy, keys
 	case bound != nil:
 		d.add(bound.place().problem(bound.path, "`keys` bounds `latest_by`: expected it beside that only", ""))
 	default:
-		late.Mode = "since"
+		late.Mode = LateJoinSince
 	}
 	return late
 }
 
 // lateJoinWord reads the modes that need no field.
-func (d *decoder) lateJoinWord(n *node) string {
+func (d *decoder) lateJoinWord(n *node) LateJoinMode {
 	const what = "`latest`, `all`, `none`, {latest_by: FIELD} or {since: FIELD}"
-	if n.kind == scalar && !n.secret && (n.text() == "latest_by" || n.text() == "since") {
+	if n.kind == scalar && !n.secret && LateJoinMode(n.text()).needsField() {
 		d.expected(n, what, "it needs a field: {"+n.text()+": FIELD}")
 		return ""
 	}
-	word, _ := d.oneOfFor(what, "latest", "all", "none")(n)
+	word, _ := oneOfFor(d, what, lateJoinWords())(n)
 	return word
 }
 

@@ -15,9 +15,9 @@ func TestShares(t *testing.T) {
 	cfg := load(t, "shared.yaml")
 	assert.Empty(t, cfg.Warnings)
 	defaults := config.Share{
-		LateJoin:   config.LateJoin{Mode: "latest_by", Field: "quote.symbol", Keys: 10000},
+		LateJoin:   config.LateJoin{Mode: config.LateJoinLatestBy, Field: "quote.symbol", Keys: 10000},
 		Replay:     config.Replay{Events: 10, Bytes: 4 << 20, Age: time.Minute},
-		SlowClient: "disconnect",
+		SlowClient: config.SlowClientDisconnect,
 	}
 	assert.Equal(t, &defaults, cfg.Defaults.Share)
 
@@ -26,14 +26,14 @@ func TestShares(t *testing.T) {
 		shares[r.Path] = r.Share
 	}
 	since, all := defaults, defaults
-	since.LateJoin = config.LateJoin{Mode: "since", Field: "snapshot"}
-	all.LateJoin = config.LateJoin{Mode: "all"}
+	since.LateJoin = config.LateJoin{Mode: config.LateJoinSince, Field: "snapshot"}
+	all.LateJoin = config.LateJoin{Mode: config.LateJoinAll}
 	assert.Equal(t, map[string]*config.Share{
 		"/defaults": &defaults,
 		"/every": {
-			LateJoin:    config.LateJoin{Mode: "latest_by", Field: "symbol", Keys: 5},
+			LateJoin:    config.LateJoin{Mode: config.LateJoinLatestBy, Field: "symbol", Keys: 5},
 			Replay:      config.Replay{Events: 1, Bytes: 64 << 10, Age: 2 * time.Second},
-			SlowClient:  "skip",
+			SlowClient:  config.SlowClientSkip,
 			Linger:      time.Minute,
 			ReopenAfter: time.Hour,
 		},
@@ -54,12 +54,12 @@ func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 			"upstreams: {a: {target: b}}\nroutes: [{path: /a, rpc: b.C/D, event: {id: c}, share: %s}]\n", share))
 		require.NoError(t, err)
 		assert.Equal(t, &config.Share{
-			LateJoin:   config.LateJoin{Mode: "latest"},
+			LateJoin:   config.LateJoin{Mode: config.LateJoinLatest},
 			Replay:     config.Replay{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute},
-			SlowClient: "disconnect",
+			SlowClient: config.SlowClientDisconnect,
 			Linger:     10 * time.Second,
 		}, cfg.Routes[0].Share, share)
-		assert.Equal(t, config.NewShare(config.LateJoin{Mode: "latest"}), cfg.Routes[0].Share)
+		assert.Equal(t, config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}), cfg.Routes[0].Share)
 		assert.Empty(t, cfg.Warnings)
 	}
 }
@@ -87,7 +87,7 @@ func TestSharesOfDefaultsMayBeIncomplete(t *testing.T) {
 		"routes: [{path: /a, rpc: b.C/D, share: {late_join: all}}]\n"
 	cfg, err := config.Parse("a.yaml", fmt.Appendf(nil, file, "false"))
 	require.NoError(t, err)
-	assert.Equal(t, "all", cfg.Routes[0].Share.LateJoin.Mode)
+	assert.Equal(t, config.LateJoinAll, cfg.Routes[0].Share.LateJoin.Mode)
 	assert.Equal(t, time.Minute, cfg.Routes[0].Share.Linger)
 
 	_, err = config.Parse("a.yaml", fmt.Appendf(nil, file, "true"))

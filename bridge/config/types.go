@@ -57,8 +57,8 @@ type ServerTLS struct {
 type Upstream struct {
 	Name   string
 	Target string
-	// Balance is "round_robin" (the default) or "pick_first".
-	Balance string
+	// Balance is [BalanceRoundRobin] by default.
+	Balance Balance
 	// Authority is the :authority of calls to a plaintext upstream, such as "market.internal"; "", the default, leaves it to
 	// gRPC, which derives it from the target. It is always empty beside TLS, where ServerName says it.
 	Authority string
@@ -128,15 +128,14 @@ type Route struct {
 	// whose Methods is GET alone.
 	Share *Share
 
-	// OnEnd is what an OK status leads to: the browser stops ("stop", the default) or comes back ("reconnect"), or the
-	// bridge opens the upstream again behind its back ("reopen").
-	OnEnd string
+	// OnEnd says what follows when the upstream ends a stream with OK; [OnEndStop] by default.
+	OnEnd OnEnd
 	// Reopen is how an upstream stream that broke is opened again.
 	Reopen Reopen
-	// Status overrides, by the canonical name of a gRPC code, whether the browser comes back.
-	Status map[string]Verdict
-	// OpenErrors is "event" (the default) or "http".
-	OpenErrors string
+	// Status overrides, for single codes, whether the browser comes back after an error. It is nil by default.
+	Status map[StatusCode]Verdict
+	// OpenErrors says how the browser is told of an error that comes before the first message; [OpenErrorsEvent] by default.
+	OpenErrors OpenErrors
 	// ExposeErrors lets messages of server-fault codes reach the browser.
 	ExposeErrors bool
 	// OpenWait is how long to wait for the upstream's first word before committing to 200; 300 ms by default.
@@ -180,9 +179,8 @@ type Share struct {
 	LateJoin LateJoin
 	// Replay bounds the log from which clients resume and late ones join.
 	Replay Replay
-	// SlowClient is what becomes of a client that is half the log behind: it is cut off ("disconnect", the default), while
-	// it still can resume, or goes on with what LateJoin says ("skip"), and is told.
-	SlowClient string
+	// SlowClient says what happens to a client that is half the log behind; [SlowClientDisconnect] by default.
+	SlowClient SlowClient
 	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default, and 0 is not
 	// at all.
 	Linger time.Duration
@@ -193,17 +191,12 @@ type Share struct {
 
 // LateJoin is which events of a shared stream a client gets that comes later, or that lost its place.
 type LateJoin struct {
-	// Mode is one of
-	//
-	//   - "latest": the newest event.
-	//   - "latest_by": the newest event for each value of Field, in the order of the stream.
-	//   - "since": all events from the newest one that has Field.
-	//   - "all": all events that the log has.
-	//   - "none": none.
-	Mode string
-	// Field is a field path for "latest_by" and "since", and "" otherwise.
+	// Mode has no default.
+	Mode LateJoinMode
+	// Field is a field path. It is there for [LateJoinLatestBy] and [LateJoinSince] only.
 	Field string
-	// Keys bounds, for "latest_by", how many values of Field are kept, 10,000 by default; it is at least 1, and 0 otherwise.
+	// Keys bounds how many values of Field are kept. It is there for [LateJoinLatestBy] only, where it is at least 1, and
+	// 10,000 by default.
 	Keys int
 }
 
@@ -227,15 +220,6 @@ type CORS struct {
 	// Headers are the names of request headers that those pages may send, in lower case, beside those that the route reads.
 	Headers []string
 }
-
-// Verdict is what a status asks of the browser.
-type Verdict string
-
-// The verdicts that `status:` knows.
-const (
-	Stop      Verdict = "stop"
-	Reconnect Verdict = "reconnect"
-)
 
 // RequestMapping says how an HTTP request becomes the request message.
 type RequestMapping struct {
@@ -308,7 +292,7 @@ type Template []Part
 // Part is a piece of literal text, or a reference.
 type Part struct {
 	Text string // literal, where Ref is ""
-	// Ref is what is referred to: "last_event_id" (the cursor), "header.NAME" with a name in lower case, "path.FIELD",
+	// Ref is what is referred to: [LastEventID], "header.NAME" with a name in lower case, "path.FIELD",
 	// "query.NAME" or "cookie.NAME". A reference without a value refuses the request. But the cursor, where it is missing,
 	// leaves unset what it is for.
 	Ref string

@@ -12,7 +12,7 @@ const minKeepalive = 10 * time.Second
 func defaultUpstream(name string) *Upstream {
 	return &Upstream{
 		Name:            name,
-		Balance:         "round_robin",
+		Balance:         BalanceRoundRobin,
 		Schema:          Schema{Reflection: true},
 		Connections:     1,
 		MaxConnections:  16,
@@ -44,7 +44,7 @@ func (d *decoder) upstreamKeys(u *Upstream) []field {
 	metadata.example = "{x-tenant: acme}"
 	return []field{
 		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target)).needed(),
-		key("balance", "How calls are spread over the addresses behind the target.", &u.Balance, d.wordOf("round_robin", "pick_first")),
+		key("balance", "How calls are spread over the addresses behind the target.", &u.Balance, wordOf(d, balances())),
 		key("authority", "The :authority of calls to a plaintext upstream.", &u.Authority, words(d.authority)),
 		optional(d, "upstream.tls", "TLS to the server. {} is TLS with the system's roots; left out, the connection is not encrypted.",
 			"{ca_file: ca.pem}, or {} for the system's roots", &u.TLS, func() *UpstreamTLS { return &UpstreamTLS{} }, d.upstreamTLSKeys).

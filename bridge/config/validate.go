@@ -93,18 +93,17 @@ func (w treeWriter) eventName(event *node, e EventMapping) {
 
 // lateJoin writes a mode out as the file gives it: a word, or a mapping.
 func (w treeWriter) lateJoin(share *node, late LateJoin) {
-	mapped := late.Mode == "latest_by" || late.Mode == "since"
-	if !mapped {
-		share.setWord("late_join", late.Mode)
+	if !late.Mode.needsField() {
+		share.setWord("late_join", string(late.Mode))
 		if late.Field != "" || late.Keys != 0 {
 			w.add(nowhere().problem(joinPath(share.path, "late_join"),
-				"a field and a number of keys are for `latest_by`, a field for `since`: expected neither with "+quote(late.Mode), ""))
+				"a field and a number of keys are for `latest_by`, a field for `since`: expected neither with "+quote(string(late.Mode)), ""))
 		}
 		return
 	}
 	n := share.section("late_join")
-	n.set(late.Mode, textNode(late.Field))
-	if late.Mode == "latest_by" || late.Keys != 0 {
+	n.set(string(late.Mode), textNode(late.Field))
+	if late.Mode == LateJoinLatestBy || late.Keys != 0 {
 		n.set("keys", textNode(strconv.Itoa(late.Keys)))
 	}
 }
