@@ -4,18 +4,17 @@ import (
 	"net/http"
 	"strings"
 
-	"google.golang.org/grpc/codes"
-
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 )
 
 // match finds the route of a request and the values of its path variables, or the answer where there is none.
-func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *ending) {
+func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *ending.Ending) {
 	return b.find(w, c, c.r.Method)
 }
 
 // find is match for a request with another method.
-func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, []string, *ending) {
+func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -27,29 +26,29 @@ func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, 
 		return found.Value, found.Variables, nil
 	case pathtmpl.MethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(withHead(found.Allowed), ", "))
-		return nil, nil, notAStream(http.StatusMethodNotAllowed, codes.Unimplemented,
+		return nil, nil, ending.NotAStream(http.StatusMethodNotAllowed, ending.Unimplemented,
 			"the path has no stream for the method "+shown(asked))
 	case pathtmpl.Malformed:
-		return nil, nil, notAStream(http.StatusBadRequest, codes.InvalidArgument,
+		return nil, nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument,
 			"the path is not percent-encoded UTF-8")
 	case pathtmpl.NotFound:
 		if t.pending != nil {
 			return t.pending, nil, nil
 		}
 	}
-	return nil, nil, notAStream(http.StatusNotFound, codes.NotFound, "no route matches the path "+shown(c.r.URL.EscapedPath()))
+	return nil, nil, ending.NotAStream(http.StatusNotFound, ending.NotFound, "no route matches the path "+shown(c.r.URL.EscapedPath()))
 }
 
 // admit decides whether the caller may have a stream of the route now.
-func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending {
+func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending.Ending {
 	if end := b.checkOrigin(w, rt, c); end != nil {
 		return end
 	}
 	switch {
 	case c.r.Method != http.MethodPost && c.hasBody():
-		return notAStream(http.StatusBadRequest, codes.InvalidArgument, "a GET request has no body")
+		return ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
 	case rt.plan == nil:
-		return refuse(codes.Unavailable, ReasonRoute, rt.outOfOrder())
+		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.outOfOrder())
 	}
 	return nil
 }

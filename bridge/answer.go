@@ -7,20 +7,20 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // answer writes the whole response of a request that gets no stream. An EventSource learns it by an event, since of any
 // status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
 // rt is nil where no route matched.
-func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending.Ending) {
 	b.tellRefused(rt, end)
-	if end.turnsAway() && c.r.ProtoMajor == 1 {
+	if end.TurnsAway() && c.r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
 	}
-	if end.noStream || rt == nil || rt.wantsHTTPStatus(c) {
+	if end.NoStream || rt == nil || rt.wantsHTTPStatus(c) {
 		answerHTTP(w, rt, c, end)
 		return
 	}
@@ -31,55 +31,41 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending
 	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, rt.settings(b, c))
 }
 
-// turnsAway reports an end that says that there is no place now. A client that comes back later must not hold a descriptor until
-// then.
-func (e *ending) turnsAway() bool {
-	switch e.reason {
-	case ReasonLimit, ReasonDrain, ReasonRoute:
-		return true
-	}
-	return false
-}
-
 // clientLeft is the answer for a client whose side of the connection has ended before its stream opened. One that only closed
 // what it sends with reads it: from here that looks the same.
-func clientLeft() *ending {
-	end := refuse(codes.Canceled, ReasonRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
-	end.retry = false
+func clientLeft() *ending.Ending {
+	end := ending.Refuse(ending.Canceled, ending.ByRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
+	end.Retry = false
 	return end
 }
 
 // tellRefused tells the operator of a request that got no stream. rt is nil where no route matched.
-func (b *Bridge) tellRefused(rt *route, end *ending) {
+func (b *Bridge) tellRefused(rt *route, end *ending.Ending) {
 	name := ""
 	if rt != nil {
 		name = rt.cfg.Name
-		b.tellFailed(rt, end.reason, end.code)
+		b.tellFailed(rt, end.Reason, end.Code)
 	}
-	b.observer.Refused(name, end.reason, end.code)
-	b.log.Debug("request refused", "route", name, "code", ruleOf(end.code).name, "reason", end.reason)
+	b.observer.Refused(name, Reason(end.Reason), codes.Code(end.Code))
+	b.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
 }
 
-func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending) {
+func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending.Ending) {
 	c.leaveBody(w)
-	var types transcode.Resolver
-	end = end.toldTo(c.final())
+	end = end.ForClient(c.final())
 	h := w.Header()
-	if rt != nil {
-		types = rt.types()
-		if end.retry {
-			seconds := math.Ceil(pump.Jitter(rt.comeback()).Seconds())
-			h.Set("Retry-After", strconv.Itoa(int(seconds)))
-		}
+	if rt != nil && end.Retry {
+		seconds := math.Ceil(pump.Jitter(rt.retryDelay()).Seconds())
+		h.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
-	body := append(end.json(types), '\n')
+	body := append(end.JSON(), '\n')
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept, Origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
-	w.WriteHeader(end.http)
+	h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
+	w.WriteHeader(end.HTTPStatus)
 	if c.r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has left: there is nobody to tell
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -18,7 +19,7 @@ type subscription interface {
 	cursor() pump.Cursor
 	// word reports whether the upstream has spoken, by accepting the stream or by ending it. The ending is not nil where it is
 	// all that the stream has.
-	word() (spoken bool, end *ending)
+	word() (spoken bool, end *ending.Ending)
 	// header is the response metadata, nil where none came yet.
 	header() metadata.MD
 	// outlive lets the subscription go on when the request's context ends: a parked connection has no handler any more.
@@ -28,7 +29,7 @@ type subscription interface {
 }
 
 // attach binds the request message, and finds the caller a place on a stream.
-func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables []string) (subscription, *ending) {
+func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables []string) (subscription, *ending.Ending) {
 	in, end := b.input(w, rt, c, variables)
 	if end != nil {
 		return nil, end
@@ -39,7 +40,7 @@ func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables [
 	request, md, err := rt.bind(c, in)
 	lost := c.lostOn(rt)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
-		lost, in.HasLastEventID = lostCursor{asSent(c.cursor), "invalid"}, false
+		lost, in.HasLastEventID = lostCursor{asSent(c.cursor), ending.ResetInvalid}, false
 		request, md, err = rt.bind(c, in)
 	}
 	if err != nil {
@@ -60,7 +61,7 @@ func (rt *route) bind(c *caller, in bind.Input) (request []byte, md metadata.MD,
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of
 // wait. A drain ends the wait too: what is open is then ended in good order. It reports false where the client left
 // first. The ending is not nil where it is all that the stream has.
-func opening(ctx context.Context, sub subscription, wait time.Duration, drain <-chan struct{}) (opened bool, end *ending) {
+func opening(ctx context.Context, sub subscription, wait time.Duration, drain <-chan struct{}) (opened bool, end *ending.Ending) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	ready := make(chan struct{}, 1)

@@ -7,13 +7,12 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // input collects what of a request is bound.
-func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []string) (bind.Input, *ending) {
+func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []string) (bind.Input, *ending.Ending) {
 	in := bind.Input{
 		Variables:      variables,
 		RawQuery:       c.r.URL.RawQuery,
@@ -31,30 +30,30 @@ func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []
 
 // readBody returns the JSON body of a POST, which may take so long. It is read to its end, or the connection is given up: net/http notices that a
 // client has left only after that. The read deadline is taken back before the stream begins, whose context it would end.
-func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duration) ([]byte, *ending) {
+func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duration) ([]byte, *ending.Ending) {
 	if !c.hasBody() {
 		return nil, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return nil, notAStream(http.StatusUnsupportedMediaType, codes.InvalidArgument, "expected a body with Content-Type: application/json")
+		return nil, ending.NotAStream(http.StatusUnsupportedMediaType, ending.InvalidArgument, "expected a body with Content-Type: application/json")
 	}
 	c.bodyRead = true
 	deadline := http.NewResponseController(w)
 	if err := deadline.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		b.log.Warn("a body cannot be read within a time", "error", err)
-		return nil, refuse(codes.Internal, ReasonRequest, "the server cannot read bodies")
+		return nil, ending.Refuse(ending.Internal, ending.ByRequest, "the server cannot read bodies")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, int64(b.cfg.Server.RequestBytes)))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, notAStream(http.StatusRequestEntityTooLarge, codes.InvalidArgument, "the body is too large")
+		return nil, ending.NotAStream(http.StatusRequestEntityTooLarge, ending.InvalidArgument, "the body is too large")
 	case err != nil:
-		return nil, notAStream(http.StatusBadRequest, codes.InvalidArgument, "the body did not arrive whole, or not in time")
+		return nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "the body did not arrive whole, or not in time")
 	}
 	if err := deadline.SetReadDeadline(time.Time{}); err != nil {
-		return nil, refuse(codes.Unavailable, ReasonRequest, "the connection broke")
+		return nil, ending.Refuse(ending.Unavailable, ending.ByRequest, "the connection broke")
 	}
 	return body, nil
 }

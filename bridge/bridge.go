@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
@@ -94,8 +95,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 
 // closing is the end of every shared stream when the bridge is closed.
 func (b *Bridge) closing() pump.End {
-	e := shuttingDown()
-	return pump.End{Frame: e.frame(nil), Reason: string(e.reason), Detail: e}
+	return pump.NewEnd(ending.ShuttingDown(), 0)
 }
 
 // dialAll connects to every upstream, and reports all that fail.

@@ -5,9 +5,9 @@ import (
 	"slices"
 
 	"github.com/rs/cors"
-	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // newCORS returns what answers pages of other origins on a route; nil where it serves its own origin only. An EventSource
@@ -39,9 +39,9 @@ func (b *Bridge) preflight(w http.ResponseWriter, c *caller) {
 	rt, _, end := b.find(w, c, c.r.Header.Get("Access-Control-Request-Method"))
 	switch {
 	case end != nil: // whatever a preflight is refused with, the page learns nothing of it
-		end = notAStream(http.StatusForbidden, codes.PermissionDenied, end.message)
+		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, end.Message)
 	case rt.cors == nil:
-		end = notAStream(http.StatusForbidden, codes.PermissionDenied,
+		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,
 			"the route does not serve pages of other origins: `cors.origins` lists none; the header Origin is "+shown(c.r.Header.Get("Origin")))
 	default:
 		c.leaveBody(w)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // drain counts the streams that are open, and ends them in good order.
@@ -28,14 +28,14 @@ func newDrain() *drain {
 
 // enter counts a stream in, unless limit streams are open or the drain has begun: the ending says so. Whoever is counted in is
 // done with arriving once, and leaves once.
-func (d *drain) enter(limit int) *ending {
+func (d *drain) enter(limit int) *ending.Ending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.shut || !d.by.IsZero():
-		return shuttingDown()
+		return ending.ShuttingDown()
 	case limit > 0 && d.open >= limit:
-		return refuse(codes.ResourceExhausted, ReasonLimit, "too many streams are open")
+		return ending.Refuse(ending.ResourceExhausted, ending.ByLimit, "too many streams are open")
 	}
 	d.open++
 	d.arriving.Add(1)

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // faults tells the operator what goes wrong upstream, and when it is over. Thousands of streams may break in the same
@@ -27,7 +27,7 @@ const faultsEvery = 10 * time.Second
 type fault struct {
 	event      faultEvent
 	route, rpc string
-	code       codes.Code
+	code       ending.Code
 }
 
 // faultEvent is what happened.
@@ -130,7 +130,7 @@ func (f *faults) close() {
 }
 
 func (f *faults) write(what fault, e episode, about ...any) {
-	line := []any{"route", what.route, "rpc", what.rpc, "code", ruleOf(what.code).name}
+	line := []any{"route", what.route, "rpc", what.rpc, "code", what.code.String()}
 	if e.attempt > 0 {
 		line = append(line, "attempt", e.attempt, "lasted", e.lasted)
 	}
@@ -138,7 +138,7 @@ func (f *faults) write(what fault, e episode, about ...any) {
 }
 
 // fault returns what happened to a stream of the route.
-func (rt *route) fault(event faultEvent, code codes.Code) fault {
+func (rt *route) fault(event faultEvent, code ending.Code) fault {
 	what := fault{event: event, route: rt.cfg.Name, code: code}
 	if rt.plan != nil {
 		what.rpc = rt.plan.method
@@ -148,8 +148,8 @@ func (rt *route) fault(event faultEvent, code codes.Code) fault {
 
 // tellFailed tells the operator of an end that is the upstream's own fault, and that a caller was told. One that the request is
 // the reason for is none.
-func (b *Bridge) tellFailed(rt *route, by Reason, code codes.Code) {
-	if r := ruleOf(code); by == ReasonUpstream && (r.serverFault || r.retry) {
+func (b *Bridge) tellFailed(rt *route, by ending.Reason, code ending.Code) {
+	if by == ending.ByUpstream && (code.ServerFault() || code.Retry()) {
 		b.faults.tell(rt.fault(upstreamFailed, code), episode{})
 	}
 }
@@ -157,13 +157,13 @@ func (b *Bridge) tellFailed(rt *route, by Reason, code codes.Code) {
 // outage follows one stream, of one caller or shared, from its break until the upstream takes it again. One goroutine uses it.
 type outage struct {
 	began   time.Time // zero while there is none
-	code    codes.Code
+	code    ending.Code
 	attempt int
 }
 
 // broke tells that the upstream is opened again. An upstream that ends in good order is no fault.
-func (f *feed) broke(end *ending) {
-	if end.code == codes.OK {
+func (f *feed) broke(end *ending.Ending) {
+	if end.Code == ending.OK {
 		return
 	}
 	o := &f.outage
@@ -171,8 +171,8 @@ func (f *feed) broke(end *ending) {
 		o.began = time.Now()
 	}
 	o.attempt++
-	o.code = end.code
-	f.bridge.faults.tell(f.rt.fault(upstreamBroke, end.code), o.episode())
+	o.code = end.Code
+	f.bridge.faults.tell(f.rt.fault(upstreamBroke, end.Code), o.episode())
 }
 
 // back tells that an outage is over, if there was one.

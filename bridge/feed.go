@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -37,7 +38,7 @@ type output interface {
 }
 
 // stream opens a stream for request, and hands on its events until it is over. The ending is what the browser is told.
-func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *ending {
+func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *ending.Ending {
 	f.events, f.since = 0, time.Time{}
 	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
 	if err != nil {
@@ -57,7 +58,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		case errors.Is(err, io.EOF):
 			return f.rt.upstreamEnded(status.New(codes.OK, ""))
 		case errors.Is(err, errMessageTooLarge):
-			return unfit(err)
+			return unreadable(err)
 		case err != nil:
 			f.tellWords(ctx, statusOf(err))
 			return f.rt.upstreamEnded(statusOf(err))
@@ -68,7 +69,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		case err != nil && ctx.Err() != nil:
 			return f.rt.upstreamEnded(statusOf(ctx.Err()))
 		case err != nil:
-			return unfit(err)
+			return unreadable(err)
 		}
 		if err := f.out.event(ctx, &f.block); err != nil {
 			return f.rt.upstreamEnded(statusOf(err))
@@ -87,29 +88,29 @@ func (f *feed) stood() time.Duration {
 }
 
 // refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
-func refusesCursor(e *ending) bool {
-	switch e.code {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return e.reason == ReasonUpstream
+func refusesCursor(e *ending.Ending) bool {
+	switch e.Code {
+	case ending.InvalidArgument, ending.FailedPrecondition, ending.OutOfRange:
+		return e.Reason == ending.ByUpstream
 	}
 	return false
 }
 
 // judge tells a route's health how the first opening of a stream went.
-func (f *feed) judge(end *ending) {
+func (f *feed) judge(end *ending.Ending) {
 	switch {
-	case end.code == codes.OK:
+	case end.Code == ending.OK:
 		f.rt.health.opened()
-	case end.retry:
+	case end.Retry:
 		f.rt.health.failed()
 	}
 }
 
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
-func (f *feed) report(end *ending) {
-	if end.cause != nil {
-		f.bridge.faults.tell(f.rt.fault(endedByTheBridge, end.code), episode{},
-			"reason", end.reason, "error", withoutValues(end.cause))
+func (f *feed) report(end *ending.Ending) {
+	if end.Cause != nil {
+		f.bridge.faults.tell(f.rt.fault(endedByTheBridge, end.Code), episode{},
+			"reason", end.Reason, "error", withoutValues(end.Cause))
 	}
 }
 
@@ -120,7 +121,7 @@ const maxWords = 1 << 10
 func (f *feed) tellWords(ctx context.Context, st *status.Status) {
 	if ctx.Err() == nil {
 		f.bridge.log.Debug("an upstream stream ended", "route", f.rt.cfg.Name, "rpc", f.rt.plan.method,
-			"code", ruleOf(st.Code()).name, "message", st.Message()[:min(len(st.Message()), maxWords)])
+			"code", ending.CodeOf(uint32(st.Code())).String(), "message", st.Message()[:min(len(st.Message()), maxWords)])
 	}
 }
 
@@ -137,9 +138,9 @@ func withoutValues(err error) error {
 }
 
 // recovered returns the ending for a panic while a message was read, which must not take down every other stream.
-func (f *feed) recovered(p any, stack []byte) *ending {
-	end := unfit(nil) // a reconnect would meet the same message again
-	f.bridge.faults.tell(f.rt.fault(readerPanicked, end.code), episode{}, "panic", panicText(p), "stack", string(stack))
+func (f *feed) recovered(p any, stack []byte) *ending.Ending {
+	end := unreadable(nil) // a reconnect would meet the same message again
+	f.bridge.faults.tell(f.rt.fault(readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
 	return end
 }
 

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // A stream that is not closed keeps its place on a connection to the upstream for ever.
@@ -45,26 +45,26 @@ func TestTheHealthOfARouteIsThatOfFirstOpenings(t *testing.T) {
 	b, rt := resumableRoute(t, &feeble{})
 	defer func() { require.NoError(t, b.Close()) }()
 	f := feed{renderer: renderer{rt: rt}}
-	f.judge(refuse(codes.NotFound, ReasonUpstream, ""))
+	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
 	assert.Nil(t, rt.health.since.Load(), "what the request is the reason for says nothing")
-	f.judge(refuse(codes.Unavailable, ReasonUpstream, ""))
+	f.judge(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
 	failing := rt.health.since.Load()
 	assert.NotNil(t, failing)
-	f.judge(refuse(codes.NotFound, ReasonUpstream, ""))
+	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
 	assert.Equal(t, failing, rt.health.since.Load())
-	f.judge(refuse(codes.OK, ReasonUpstream, ""))
+	f.judge(ending.Refuse(ending.OK, ending.ByUpstream, ""))
 	assert.Nil(t, rt.health.since.Load())
 }
 
 // The bridge's own word that a request is wrong is no answer to the cursor.
 func TestOnlyTheUpstreamRefusesACursor(t *testing.T) {
-	for _, code := range []codes.Code{codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange} {
-		assert.True(t, refusesCursor(refuse(code, ReasonUpstream, "")), code)
-		for _, by := range []Reason{ReasonRequest, ReasonMessage, ReasonLimit, ReasonDrain} {
-			assert.False(t, refusesCursor(refuse(code, by, "")), "%v %v", code, by)
+	for _, code := range []ending.Code{ending.InvalidArgument, ending.FailedPrecondition, ending.OutOfRange} {
+		assert.True(t, refusesCursor(ending.Refuse(code, ending.ByUpstream, "")), code)
+		for _, by := range []ending.Reason{ending.ByRequest, ending.ByMessage, ending.ByLimit, ending.ByDrain} {
+			assert.False(t, refusesCursor(ending.Refuse(code, by, "")), "%v %v", code, by)
 		}
 	}
-	for _, code := range []codes.Code{codes.OK, codes.NotFound, codes.Unavailable, codes.Unauthenticated} {
-		assert.False(t, refusesCursor(refuse(code, ReasonUpstream, "")), code)
+	for _, code := range []ending.Code{ending.OK, ending.NotFound, ending.Unavailable, ending.Unauthenticated} {
+		assert.False(t, refusesCursor(ending.Refuse(code, ending.ByUpstream, "")), code)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
@@ -68,12 +67,12 @@ func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()
 	rt := s.rt
 	opened, end := opening(c.r.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
 	switch {
-	case !opened, end != nil && end.reason == ReasonGone:
+	case !opened, end != nil && end.Reason == ending.ByGone:
 		s.leave()
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
 		answerHTTP(w, rt, c, clientLeft())
 		return
-	case end == nil || end.code == codes.OK:
+	case end == nil || end.Code == ending.OK:
 		b.observer.StreamOpened(rt.cfg.Name)
 	case rt.wantsHTTPStatus(c):
 		s.leave()
@@ -109,7 +108,7 @@ func (b *Bridge) formFor(w http.ResponseWriter, rt *route, c *caller) frame.Form
 }
 
 // writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
-func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
+func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending.Ending) {
 	h := w.Header()
 	h.Set("Content-Type", c.format.contentType())
 	h.Set("Cache-Control", "no-store, no-transform")
@@ -123,7 +122,7 @@ func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending) {
 	}
 	switch {
 	case end != nil:
-		h.Set("Grpc-Status", strconv.Itoa(int(end.code)))
+		h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
 	case c.format == lines:
 		h.Set("Trailer", "Grpc-Status, Grpc-Message")
 	}
@@ -135,7 +134,7 @@ func writeTrailer(w http.ResponseWriter, last *pump.End) {
 	if last == nil {
 		return
 	}
-	end := endingOf(last)
-	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.code)))
-	w.Header().Set("Grpc-Message", url.PathEscape(end.message))
+	end := last.Ending
+	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.Code)))
+	w.Header().Set("Grpc-Message", url.PathEscape(end.Message))
 }

@@ -15,17 +15,17 @@ func TestABrowserIsSentAwayForNoLongerThanTheCap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := &route{cfg: config.NewRoute("/x"), health: &health{}}
 		rt.cfg.Event.Retry = 2 * time.Second
-		assert.Equal(t, 2*time.Second, rt.comeback())
+		assert.Equal(t, 2*time.Second, rt.retryDelay())
 		rt.health.failed()
 		time.Sleep(10 * time.Second)
-		assert.Equal(t, 10*time.Second, rt.comeback(), "as long as opens have failed")
+		assert.Equal(t, 10*time.Second, rt.retryDelay(), "as long as opens have failed")
 		time.Sleep(time.Hour)
-		assert.Equal(t, 30*time.Second, rt.comeback())
+		assert.Equal(t, 30*time.Second, rt.retryDelay())
 		rt.cfg.Event.Retry = time.Minute
-		assert.Equal(t, time.Minute, rt.comeback(), "what the route asks for is no less")
+		assert.Equal(t, time.Minute, rt.retryDelay(), "what the route asks for is no less")
 		rt.health.opened()
 		rt.cfg.Event.Retry = 2 * time.Second
-		assert.Equal(t, 2*time.Second, rt.comeback())
+		assert.Equal(t, 2*time.Second, rt.retryDelay())
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc/codes"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // hosts are what requests may come for; none stands for any. Without them a page can reach a bridge that only listens on
@@ -69,6 +69,6 @@ func canonicalHost(host string) string {
 // misdirected answers a request for a host that is not served.
 func (b *Bridge) misdirected(w http.ResponseWriter, c *caller) {
 	b.warn.once("host", c.r.Host, "a request for a host that is not among server.hosts was refused", "host", cut(c.r.Host))
-	b.answer(w, nil, c, notAStream(http.StatusMisdirectedRequest, codes.PermissionDenied,
+	b.answer(w, nil, c, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied,
 		"the bridge does not serve the host "+shown(c.r.Host)+": `server.hosts` lists those that it does"))
 }

@@ -1,14 +1,13 @@
 package bridge
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // notice tells a page that its events have stopped while the bridge reopens the upstream, and that they flow again. A short
@@ -24,7 +23,7 @@ type notice struct {
 }
 
 // interrupted begins a gap; within one, it changes nothing.
-func (n *notice) interrupted(by *ending) {
+func (n *notice) interrupted(by *ending.Ending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.timer == nil {
@@ -32,14 +31,14 @@ func (n *notice) interrupted(by *ending) {
 	}
 }
 
-func (n *notice) tell(by *ending) {
+func (n *notice) tell(by *ending.Ending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.timer == nil { // over meanwhile
 		return
 	}
 	n.told = true
-	n.say(staleBlock(by))
+	n.say(ending.StaleBlock(by.Code))
 }
 
 // say is called with the lock held. A format other than that of events has no place for notices.
@@ -49,23 +48,6 @@ func (n *notice) say(block []byte) {
 	}
 }
 
-// staleBlock renders the event that tells of a gap.
-func staleBlock(by *ending) []byte {
-	data, err := json.Marshal(struct {
-		Code   uint32 `json:"code"`
-		Status string `json:"status"`
-	}{uint32(by.code), ruleOf(by.code).name})
-	if err != nil { // a number and a name cannot fail
-		return nil
-	}
-	return sse.AppendFrame(nil, sse.Event{Name: sse.StaleName(), Data: data})
-}
-
-// liveBlock renders the event that tells of a gap's end.
-func liveBlock() []byte {
-	return sse.AppendFrame(nil, sse.Event{Name: sse.LiveName(), Data: []byte("{}")})
-}
-
 // flowing ends a gap, if there is one.
 func (n *notice) flowing() {
 	n.stop()
@@ -73,7 +55,7 @@ func (n *notice) flowing() {
 	defer n.mu.Unlock()
 	if n.told {
 		n.told = false
-		n.say(liveBlock())
+		n.say(ending.LiveBlock())
 	}
 }
 

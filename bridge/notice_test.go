@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
@@ -38,9 +38,9 @@ func TestNoticeTellsOfAGapThatLasts(t *testing.T) {
 				n := &notice{queue: q}
 				n.flowing()
 				for _, gap := range tt.gaps {
-					n.interrupted(refuse(codes.Unavailable, ReasonUpstream, ""))
+					n.interrupted(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
 					time.Sleep(gap / 2)
-					n.interrupted(refuse(codes.Internal, ReasonUpstream, "")) // another attempt fails: the same gap
+					n.interrupted(ending.Refuse(ending.Internal, ending.ByUpstream, "")) // another attempt fails: the same gap
 					time.Sleep(gap / 2)
 					n.flowing()
 				}
@@ -54,7 +54,7 @@ func TestNoticeIsSilentOnceStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := pump.NewQueue(1)
 		n := &notice{queue: q}
-		n.interrupted(refuse(codes.Unavailable, ReasonUpstream, ""))
+		n.interrupted(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
 		n.stop()
 		time.Sleep(time.Minute)
 		assert.Empty(t, taken(q))
@@ -65,8 +65,8 @@ func TestAStreamThatFoundNoSlotIsTurnedAway(t *testing.T) {
 	rt := &route{cfg: &config.Route{}}
 	end := rt.notOpened(fmt.Errorf("open: %w", upstream.ErrNoSlot))
 	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream has no room for another stream",
-		"retry":true,"reason":"limit"}`, string(end.json(nil)))
-	require.ErrorIs(t, end.cause, upstream.ErrNoSlot, "the operator can do something about it")
+		"retry":true,"reason":"limit"}`, string(end.JSON()))
+	require.ErrorIs(t, end.Cause, upstream.ErrNoSlot, "the operator can do something about it")
 }
 
 // taken is what waits in a queue.

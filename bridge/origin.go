@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/grpc/codes"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // checkOrigin lets pages of the bridge's own origin and of those that the route names pass. It runs before anything of the
 // request is acted upon.
-func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, c *caller) *ending {
+func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, c *caller) *ending.Ending {
 	if rt.cors != nil {
 		rt.cors.HandlerFunc(w, c.r)
 	}
@@ -21,7 +21,7 @@ func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, c *caller) *endin
 	}
 	b.warn.once("origin "+rt.cfg.Name, c.r.Header.Get("Origin"), "a page of another origin was refused",
 		"route", rt.cfg.Name, "origin", cut(c.r.Header.Get("Origin")), "host", cut(c.r.Host), "because", foreign)
-	return notAStream(http.StatusForbidden, codes.PermissionDenied, "the route does not serve pages of this origin: "+foreign)
+	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, "the route does not serve pages of this origin: "+foreign)
 }
 
 // foreign says why a request is taken to be on behalf of a page of another origin, and what can be done; "" where it is not.

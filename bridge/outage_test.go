@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // logged is a handler that remembers lines, without their times.
@@ -60,12 +61,12 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &logged{}
 		f := newFaults(l.logger())
-		what := fault{upstreamBroke, "/watch", "a.B/C", codes.Unavailable}
+		what := fault{upstreamBroke, "/watch", "a.B/C", ending.Unavailable}
 		for i := range 10_000 {
 			f.tell(what, episode{1 + i%7, time.Duration(i) * time.Millisecond})
 		}
-		f.tell(fault{upstreamBroke, "/watch", "a.B/C", codes.Internal}, episode{1, 0})
-		f.tell(fault{upstreamIsBack, "/watch", "a.B/C", codes.Unavailable}, episode{3, time.Second})
+		f.tell(fault{upstreamBroke, "/watch", "a.B/C", ending.Internal}, episode{1, 0})
+		f.tell(fault{upstreamIsBack, "/watch", "a.B/C", ending.Unavailable}, episode{3, time.Second})
 		about := `msg="an upstream stream broke, and is opened again" route=/watch rpc=a.B/C `
 		want := []string{
 			"level=WARN " + about + "code=UNAVAILABLE attempt=1 lasted=0s",
@@ -170,8 +171,8 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		b, rt := resumableRoute(t, src, WithLogger(l.logger()))
 		f := feed{renderer: renderer{rt: rt}, bridge: b, source: src}
 		end := f.stream(t.Context(), nil, nil)
-		assert.NotContains(t, end.message, "10.1.2.3")
-		b.tellFailed(rt, end.reason, end.code)
+		assert.NotContains(t, end.Message, "10.1.2.3")
+		b.tellFailed(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())
 		require.Len(t, l.lines("10.1.2.3"), want)
 		assert.Less(t, l.text.Len(), 4<<10)
@@ -183,16 +184,16 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 }
 
 func TestWhatTheRequestIsTheReasonForIsNoFault(t *testing.T) {
-	for code := codes.OK; code <= codes.Unauthenticated; code++ {
+	for code := ending.OK; code <= ending.Unauthenticated; code++ {
 		l := &logged{}
 		b, rt := resumableRoute(t, &feeble{}, WithLogger(l.logger()))
-		b.tellFailed(rt, ReasonUpstream, code)
-		b.tellFailed(rt, ReasonDrain, code)
+		b.tellFailed(rt, ending.ByUpstream, code)
+		b.tellFailed(rt, ending.ByDrain, code)
 		require.NoError(t, b.Close())
 		want := 0
 		switch code {
-		case codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted, codes.Unimplemented,
-			codes.Internal, codes.Unavailable, codes.DataLoss:
+		case ending.Canceled, ending.Unknown, ending.DeadlineExceeded, ending.ResourceExhausted, ending.Aborted, ending.Unimplemented,
+			ending.Internal, ending.Unavailable, ending.DataLoss:
 			want = 1
 		}
 		assert.Len(t, l.lines("error of the upstream"), want, fmt.Sprint(code))

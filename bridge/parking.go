@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -79,7 +80,7 @@ func (rt *route) tune(c *caller) {
 func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
 	conn, err := s.takeOver(w)
 	if err != nil {
-		s.over(pump.Outcome{Reason: pump.Gone, Err: err})
+		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
 	s.sub.outlive()
@@ -88,7 +89,7 @@ func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
 	})
 	if err != nil {
 		_ = conn.Close() // nobody else has it
-		s.over(pump.Outcome{Reason: pump.Gone, Err: err})
+		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
 	}
 }
 

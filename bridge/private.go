@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -81,12 +82,12 @@ func (b *Bridge) newPrivate(rt *route, r *http.Request) (context.Context, *priva
 
 func (p *private) cursor() pump.Cursor { return p.queue }
 
-func (p *private) word() (spoken bool, end *ending) {
+func (p *private) word() (spoken bool, end *ending.Ending) {
 	if last := p.queue.Ended(); last != nil {
 		if p.events {
 			return true, nil
 		}
-		return true, endingOf(last)
+		return true, last.Ending
 	}
 	return p.response.Load() != nil, nil
 }

@@ -6,12 +6,12 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -39,7 +39,7 @@ type reader struct {
 }
 
 // run reads until the stream is over for good. The ending is what the browser is told.
-func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
+func (r *reader) run(ctx context.Context, request []byte) (end *ending.Ending) {
 	defer func() {
 		if p := recover(); p != nil {
 			end = r.recovered(p, debug.Stack())
@@ -49,7 +49,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 	r.tellReset(ctx)
 	end = r.open(ctx, request)
 	defer func() { r.report(end) }()
-	if !r.begun && end.code == codes.OK && r.rt.hides(end) { // an end in good order that is hidden is a first word too
+	if !r.begun && end.Code == ending.OK && r.rt.hides(end) { // an end in good order that is hidden is a first word too
 		r.rt.health.opened()
 		r.accepted(nil)
 	}
@@ -58,7 +58,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		r.notice.interrupted(end)
 		r.broke(end)
 		next, ok := r.nextRequest(ctx)
-		if wait.Stood(r.stood()); end.code == codes.OK && r.events > 0 {
+		if wait.Stood(r.stood()); end.Code == ending.OK && r.events > 0 {
 			wait.Reset()
 		}
 		if !ok || !wait.Next(ctx) {
@@ -68,10 +68,10 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending) {
 		end = r.open(ctx, next)
 	}
 	switch {
-	case end.code == codes.Canceled && r.bridge.ctx.Err() != nil:
-		return shuttingDown()
+	case end.Code == ending.Canceled && r.bridge.ctx.Err() != nil:
+		return ending.ShuttingDown()
 	case errors.Is(ctx.Err(), context.Canceled):
-		return refuse(codes.Canceled, ReasonGone, "the client has left")
+		return ending.Refuse(ending.Canceled, ending.ByGone, "the client has left")
 	case r.begun || ctx.Err() != nil: // a client that leaves a silent upstream has not seen it fail
 	default:
 		r.judge(end)
@@ -112,7 +112,7 @@ func (r *reader) resumes() bool { return r.rt.plan.binder.UsesCursor() }
 
 // open reads one upstream stream to its end. A cursor that the upstream refuses is dropped, and the page is told: it never
 // dies of an old id.
-func (r *reader) open(ctx context.Context, request []byte) *ending {
+func (r *reader) open(ctx context.Context, request []byte) *ending.Ending {
 	end := r.stream(ctx, request, r.metadata)
 	if !r.in.HasLastEventID || !r.resumes() || r.events > 0 || !refusesCursor(end) {
 		return end
@@ -127,7 +127,7 @@ func (r *reader) open(ctx context.Context, request []byte) *ending {
 
 // dropCursor has the next stream begin without a cursor, and tells the page that it does.
 func (r *reader) dropCursor(ctx context.Context) {
-	r.lost = lostCursor{asSent(r.in.LastEventID), "invalid"}
+	r.lost = lostCursor{asSent(r.in.LastEventID), ending.ResetInvalid}
 	r.in.LastEventID, r.in.HasLastEventID = "", false
 	r.cursor = r.cursor[:0]
 	r.tellReset(ctx)
@@ -150,7 +150,7 @@ func (r *reader) rebind(ctx context.Context) (request []byte, ok bool) {
 
 // mayReopen reports whether a stream that has ended so can go on behind the browser's back: it had begun, the upstream can
 // be told where it stopped, and the end is none that the browser must know of.
-func (r *reader) mayReopen(end *ending) bool {
+func (r *reader) mayReopen(end *ending.Ending) bool {
 	if !r.begun || r.final || !r.resumes() || r.rt.plan.id == nil || r.idless {
 		return false
 	}
@@ -158,11 +158,11 @@ func (r *reader) mayReopen(end *ending) bool {
 }
 
 // hides reports whether an end is one that the bridge may hide by opening the upstream again.
-func (rt *route) hides(end *ending) bool {
-	if end.code == codes.OK {
-		return rt.cfg.OnEnd == config.OnEndReopen && end.reason == ReasonUpstream
+func (rt *route) hides(end *ending.Ending) bool {
+	if end.Code == ending.OK {
+		return rt.cfg.OnEnd == config.OnEndReopen && end.Reason == ending.ByUpstream
 	}
-	return end.retry && end.reason == ReasonUpstream
+	return end.Retry && end.Reason == ending.ByUpstream
 }
 
 // nextRequest binds the request that goes on after the last event that was sent.

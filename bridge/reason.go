@@ -1,6 +1,6 @@
 package bridge
 
-// Reason says who ended a stream, or turned a request away: the "reason" of the event grpc-status.
+// Reason says what ended a stream, or turned a request away: the "reason" of the event grpc-status.
 type Reason string
 
 // The reasons that there are. More may be added.

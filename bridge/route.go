@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -93,35 +94,25 @@ func (rt *route) types() transcode.Resolver {
 }
 
 // last renders an ending as the last thing that a caller of this route is told.
-func (rt *route) last(final bool, e *ending) pump.End {
-	return rt.render(e.toldTo(final))
+func (rt *route) last(final bool, e *ending.Ending) pump.End {
+	return rt.render(e.ForClient(final))
 }
 
 // render renders an ending as an event.
-func (rt *route) render(e *ending) pump.End {
-	end := pump.End{Frame: e.frame(rt.types()), Reason: string(e.reason), Detail: e}
-	if e.retry {
-		end.Comeback = rt.comeback()
+func (rt *route) render(e *ending.Ending) pump.End {
+	if e.Retry {
+		return pump.NewEnd(e, rt.retryDelay())
 	}
-	return end
+	return pump.NewEnd(e, 0)
 }
 
-// endingOf returns the ending that was rendered as an end.
-func endingOf(end *pump.End) *ending {
-	e, ok := end.Detail.(*ending)
-	if !ok {
-		panic("an end that no ending was rendered as") // every end comes from route.last
-	}
-	return e
-}
+// maxRetryDelay bounds how long a browser is told to stay away from a route that fails.
+const maxRetryDelay = 30 * time.Second
 
-// maxComeback bounds how long a browser is told to stay away from a route that fails.
-const maxComeback = 30 * time.Second
-
-// comeback is how long a browser should wait, before jitter: the route's own time, or as long as opens have failed
+// retryDelay is how long a browser should wait, before jitter: the route's own time, or as long as opens have failed
 // already, so that a broken upstream is asked less and less often.
-func (rt *route) comeback() time.Duration {
-	return max(rt.cfg.Event.Retry, min(maxComeback, rt.health.failingFor()))
+func (rt *route) retryDelay() time.Duration {
+	return max(rt.cfg.Event.Retry, min(maxRetryDelay, rt.health.failingFor()))
 }
 
 // health remembers since when a route's opens have failed. It is safe for concurrent use.

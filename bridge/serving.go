@@ -3,8 +3,7 @@ package bridge
 import (
 	"sync"
 
-	"google.golang.org/grpc/codes"
-
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -51,10 +50,10 @@ func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
 		SendBuffer:   int(rt.cfg.SendBuffer),
 
 		MaxAge:   rt.cfg.MaxAge,
-		AgeEnd:   rt.last(c.final(), refuse(codes.Unavailable, ReasonMaxAge, "the connection reached its maximum age")),
+		AgeEnd:   rt.last(c.final(), ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
 		Drain:    b.drain.begun,
 		DrainBy:  b.drain.deadline,
-		DrainEnd: rt.last(c.final(), shuttingDown()),
+		DrainEnd: rt.last(c.final(), ending.ShuttingDown()),
 	}
 	if !c.final() {
 		s.Retry = rt.cfg.Event.Retry

@@ -5,19 +5,18 @@ import (
 	"errors"
 	"runtime/debug"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
-func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *ending) {
+func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *ending.Ending) {
 	fits := rt.fits(c, in)
 	in.LastEventID, in.HasLastEventID = "", false
 	request, md, err := rt.bind(c, in)
@@ -29,9 +28,9 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
-		return nil, refuse(codes.ResourceExhausted, ReasonLimit, "too many different streams are shared")
+		return nil, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, "too many different streams are shared")
 	case err != nil:
-		return nil, shuttingDown()
+		return nil, ending.ShuttingDown()
 	}
 	return shared{sub}, nil
 }
@@ -75,8 +74,7 @@ func (rt *route) sharing() fanout.Settings {
 		Backoff:  rt.reopening(),
 		HasID:    rt.plan.id != nil,
 		Resumes:  rt.plan.binder.UsesCursor(),
-		Notices:  notices{},
-		Slow:     rt.render(refuse(codes.ResourceExhausted, ReasonSlow, "the client is too slow")),
+		Slow:     rt.render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
 	}
 }
 
@@ -87,14 +85,6 @@ func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
 	}
 }
 
-// notices renders what the bridge itself tells the subscribers of a shared stream.
-type notices struct{}
-
-func (notices) Cursor(id sse.ID) []byte                 { return cursorBlock(id) }
-func (notices) Reset(reason, lastEventID string) []byte { return resetBlock(reason, lastEventID) }
-func (notices) Live() []byte                            { return liveBlock() }
-func (notices) Stale(by fanout.Ending) []byte           { return staleBlock(endingOf(&by.End)) }
-
 // shared is a caller's place on a shared stream.
 type shared struct{ *fanout.Subscriber }
 
@@ -102,9 +92,9 @@ var _ subscription = shared{}
 
 func (s shared) cursor() pump.Cursor { return s.Subscriber }
 
-func (s shared) word() (spoken bool, end *ending) {
+func (s shared) word() (spoken bool, end *ending.Ending) {
 	if last, ok := s.End(); ok {
-		return true, endingOf(last)
+		return true, last.Ending
 	}
 	select {
 	case <-s.Opened():
@@ -115,8 +105,7 @@ func (s shared) word() (spoken bool, end *ending) {
 }
 
 func (s shared) header() metadata.MD {
-	md, _ := s.Header().(metadata.MD)
-	return md
+	return metadata.MD(s.Header())
 }
 
 func (s shared) outlive() {} // the stream is the bridge's, and no request's
@@ -143,10 +132,10 @@ func newSharedUpstream(b *Bridge, rt *route, opener *caller, in bind.Input) *sha
 }
 
 // Run implements [fanout.Upstream].
-func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) (out fanout.Ending) {
+func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) (out fanout.Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			out = fanout.Ending{Fate: fanout.Over, End: u.rt.render(u.recovered(p, debug.Stack()))}
+			out = fanout.Result{Fate: fanout.Over, End: u.rt.render(u.recovered(p, debug.Stack()))}
 		}
 	}()
 	u.sink, u.began = sink, false
@@ -158,7 +147,7 @@ func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.
 		if a.HasCursor {
 			fate = fanout.Refused
 		}
-		return fanout.Ending{Fate: fate, End: u.rt.render(unbound(err))}
+		return fanout.Result{Fate: fate, End: u.rt.render(unbound(err))}
 	}
 	if timeout := u.rt.cfg.Request.Timeout; timeout > 0 {
 		var stop context.CancelFunc
@@ -169,43 +158,35 @@ func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.
 }
 
 // judged says what the end of one upstream stream means for those who share it.
-func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *ending) fanout.Ending {
+func (u *sharedUpstream) judged(ctx context.Context, a fanout.Attempt, end *ending.Ending) fanout.Result {
 	u.report(end)
 	if !u.began && ctx.Err() == nil {
 		u.judge(end)
 	}
-	if !a.Reopening && !u.began && end.code == codes.OK && u.rt.hides(end) { // an end in good order that is hidden is a first word too
+	if !a.Reopening && !u.began && end.Code == ending.OK && u.rt.hides(end) { // an end in good order that is hidden is a first word too
 		u.accepted(nil)
 	}
 	fate := fanout.Over
 	switch {
-	case end.code == codes.Canceled && u.bridge.ctx.Err() != nil:
-		end = shuttingDown()
+	case end.Code == ending.Canceled && u.bridge.ctx.Err() != nil:
+		end = ending.ShuttingDown()
 	case a.HasCursor && u.events == 0 && refusesCursor(end):
 		fate = fanout.Refused
-	case u.rt.hides(end), end.retry && end.reason == ReasonLimit:
+	case u.rt.hides(end), end.Retry && end.Reason == ending.ByLimit:
 		// a stream that nobody reads any more, or that is old enough, is closed and has not broken
 		if fate = fanout.Broken; (a.Reopening || u.began) && !errors.Is(ctx.Err(), context.Canceled) {
 			u.broke(end)
 		}
-	case a.Reopening && u.events == 0 && end.reason == ReasonUpstream && end.code != codes.OK:
-		end = end.comeBack()
+	case a.Reopening && u.events == 0 && end.Reason == ending.ByUpstream && end.Code != ending.OK:
+		end = end.ComeBack() // somebody else's stream was refused: each may open it with credentials of their own
 	}
-	return fanout.Ending{Fate: fate, End: u.rt.render(end), Orderly: end.code == codes.OK}
-}
-
-// comeBack returns the ending for those whose stream was refused on behalf of somebody else, who opened it: each may open it
-// with its own credentials.
-func (e *ending) comeBack() *ending {
-	again := *e
-	again.retry = true
-	return &again
+	return fanout.Result{Fate: fate, End: u.rt.render(end)}
 }
 
 // accepted is part of output.
 func (u *sharedUpstream) accepted(header metadata.MD) {
 	u.began = true
-	u.sink.Accepted(header)
+	u.sink.Accepted(fanout.Header(header))
 }
 
 // event is part of output.

@@ -5,9 +5,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 )
 
@@ -19,12 +19,12 @@ func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
 	rt := &route{cfg: config.NewRoute("/x"), health: &health{}, plan: &plan{method: "/a/b"}}
 	for name, tt := range map[string]struct {
 		attempt fanout.Attempt
-		end     *ending
+		end     *ending.Ending
 		want    fanout.Fate
 	}{
-		"no slot, when opening":      {fanout.Attempt{}, refuse(codes.ResourceExhausted, ReasonLimit, ""), fanout.Broken},
-		"no slot, when reopening":    {fanout.Attempt{Reopening: true}, refuse(codes.ResourceExhausted, ReasonLimit, ""), fanout.Broken},
-		"a message that fits nobody": {fanout.Attempt{Reopening: true}, unfit(nil), fanout.Over},
+		"no slot, when opening":      {fanout.Attempt{}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), fanout.Broken},
+		"no slot, when reopening":    {fanout.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), fanout.Broken},
+		"a message that fits nobody": {fanout.Attempt{Reopening: true}, unreadable(nil), fanout.Over},
 	} {
 		u := &sharedUpstream{feed: feed{renderer: renderer{rt: rt}, bridge: b}}
 		assert.Equal(t, tt.want, u.judged(t.Context(), tt.attempt, tt.end).Fate, name)

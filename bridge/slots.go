@@ -3,9 +3,8 @@ package bridge
 import (
 	"errors"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
@@ -29,10 +28,10 @@ func (b *Bridge) slots(u *config.Upstream) upstream.Observe {
 }
 
 // notOpened returns the ending for a stream that could not be opened.
-func (rt *route) notOpened(err error) *ending {
+func (rt *route) notOpened(err error) *ending.Ending {
 	if errors.Is(err, upstream.ErrNoSlot) {
-		end := refuse(codes.Unavailable, ReasonLimit, "the upstream has no room for another stream")
-		end.cause = err
+		end := ending.Refuse(ending.Unavailable, ending.ByLimit, "the upstream has no room for another stream")
+		end.Cause = err
 		return end
 	}
 	return rt.upstreamEnded(statusOf(err))

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -41,11 +42,11 @@ func (s *stay) over(out pump.Outcome) {
 		return
 	}
 	code := codeOf(out)
-	b.tellFailed(s.rt, Reason(out.Reason), code)
+	b.tellFailed(s.rt, out.Reason, code)
 	b.observer.StreamEnded(route, StreamStats{
-		Reason: Reason(out.Reason), Code: code, Events: out.Events, Bytes: out.Bytes, Duration: duration,
+		Reason: Reason(out.Reason), Code: codes.Code(code), Events: out.Events, Bytes: out.Bytes, Duration: duration,
 	})
-	about := []any{"route", route, "reason", out.Reason, "code", ruleOf(code).name, "events", out.Events, "bytes", out.Bytes,
+	about := []any{"route", route, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
 		"duration", duration}
 	if out.Err != nil {
 		about = append(about, "error", out.Err)
@@ -54,12 +55,12 @@ func (s *stay) over(out pump.Outcome) {
 }
 
 // codeOf returns the code that a stream ended with. A caller that was told none had left, or took nothing.
-func codeOf(out pump.Outcome) codes.Code {
+func codeOf(out pump.Outcome) ending.Code {
 	switch {
 	case out.End != nil:
-		return endingOf(out.End).code
-	case out.Reason == pump.Gone:
-		return codes.Canceled
+		return out.End.Ending.Code
+	case out.Reason == ending.ByGone:
+		return ending.Canceled
 	}
-	return codes.ResourceExhausted
+	return ending.ResourceExhausted
 }

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc/codes"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // checkWriter reports, as an answer, that no stream can be written to w: events would be held back, or a client that stalls could
 // not be cut off. It commits to nothing.
-func (b *Bridge) checkWriter(w http.ResponseWriter) *ending {
+func (b *Bridge) checkWriter(w http.ResponseWriter) *ending.Ending {
 	missing := ""
 	switch outermost := canFlush(w); {
 	case outermost != nil:
@@ -21,7 +21,7 @@ func (b *Bridge) checkWriter(w http.ResponseWriter) *ending {
 		return nil
 	}
 	b.warn.once("writer", missing, "no stream can be served through this http.ResponseWriter", "because", missing)
-	return notAStream(http.StatusInternalServerError, codes.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
+	return ending.NotAStream(http.StatusInternalServerError, ending.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
 		"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
 }
 

@@ -7,18 +7,17 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // directUpstream hands its sink to whoever waits for it, and waits for the end.
 type directUpstream chan fanout.Sink
 
-func (u directUpstream) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Ending {
+func (u directUpstream) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Result {
 	sink.Accepted(nil)
 	u <- sink
 	<-ctx.Done()
-	return fanout.Ending{}
+	return result(fanout.Over, "")
 }
 
 // BenchmarkDeliver measures what one event costs for one of 5,000 subscribers that had none left: what a loop does that parks
@@ -26,7 +25,7 @@ func (u directUpstream) Run(ctx context.Context, _ fanout.Attempt, sink fanout.S
 func BenchmarkDeliver(b *testing.B) {
 	const subscribers = 5000
 	r := fanout.NewRegistry(b.Context(), fanout.Limits{})
-	defer r.Close(pump.End{})
+	defer r.Close(closed())
 	upstream := make(directUpstream)
 	settings := withDefaults(fanout.Settings{Bounds: replay.Bounds{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute}})
 	all := make([]*fanout.Subscriber, subscribers)

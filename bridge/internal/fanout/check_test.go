@@ -25,7 +25,7 @@ func parsePiece(block string) (g given) {
 		case "event":
 			g.name = value
 		case "data":
-			g.text = value
+			g.text = dataInShort(strings.TrimPrefix(g.name, "grpc-")+": ", value)
 		case "id":
 			g.id = value
 		}
@@ -97,8 +97,8 @@ func (c *clientModel) checkCursor(rest []given) ([]given, error) {
 func (c *clientModel) checkEnd(expected bool, end *pump.End) error {
 	switch {
 	case !expected && end != nil:
-		return fmt.Errorf("found the end %q too early", end.Reason)
-	case expected && (end == nil || end.Reason != c.stream.over):
+		return fmt.Errorf("found the end %q too early", end.Ending.Reason)
+	case expected && (end == nil || string(end.Ending.Reason) != c.stream.over):
 		return fmt.Errorf("expected the end %q, found %v", c.stream.over, end)
 	}
 	return nil

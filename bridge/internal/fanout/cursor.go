@@ -3,6 +3,7 @@ package fanout
 import (
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -74,7 +75,7 @@ func (st *stream) cursorAt(at replay.Position) (*frame.Frame, string) {
 	if c.at != at {
 		*c = cursorNotice{at: at}
 		if id := st.idBefore(at); !id.IsZero() {
-			c.id, c.frame = id.String(), frame.New(st.settings.Notices.Cursor(id), noData)
+			c.id, c.frame = id.String(), frame.New(ending.CursorBlock(id), noData)
 		}
 	}
 	return c.frame, c.id

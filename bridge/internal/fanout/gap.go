@@ -3,6 +3,7 @@ package fanout
 import (
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
@@ -10,9 +11,9 @@ import (
 // the gap that it was told of.
 type gap struct {
 	open  bool
-	count uint32 // of the gaps so far: the number of the newest one
-	told  uint32 // the number of the gap that subscribers are to be told of, 0 where there is none
-	by    Ending // what began it, or what the newest attempt in it ended with
+	count uint32      // of the gaps so far: the number of the newest one
+	told  uint32      // the number of the gap that subscribers are to be told of, 0 where there is none
+	by    ending.Code // that began the gap, or that the newest attempt in it ended with
 	timer *time.Timer
 	begin *frame.Frame // what says that the gap has lasted, made for each
 	live  *frame.Frame // what says that one is over, made once
@@ -32,7 +33,7 @@ func (g *gap) stop() {
 }
 
 // broken begins a gap; within one, it changes only what subscribers are told of it.
-func (st *stream) broken(by Ending) {
+func (st *stream) broken(by ending.Code) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	g := &st.gap
@@ -51,7 +52,7 @@ func (st *stream) stale(number uint32) {
 	g := &st.gap
 	lasts := g.open && g.count == number && st.end == nil
 	if lasts {
-		g.told, g.begin = number, frame.New(st.settings.Notices.Stale(g.by), noData)
+		g.told, g.begin = number, frame.New(ending.StaleBlock(g.by), noData)
 	}
 	st.mu.Unlock()
 	if lasts {
@@ -62,7 +63,7 @@ func (st *stream) stale(number uint32) {
 // liveFrame says that a gap is over. The lock is held.
 func (st *stream) liveFrame() *frame.Frame {
 	if st.gap.live == nil {
-		st.gap.live = frame.New(st.settings.Notices.Live(), noData)
+		st.gap.live = frame.New(ending.LiveBlock(), noData)
 	}
 	return st.gap.live
 }

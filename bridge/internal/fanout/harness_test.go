@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // testLimit is about how many bytes a peek gets, many events.
@@ -34,7 +34,7 @@ type attempt struct {
 	fanout.Attempt
 	ctx  context.Context
 	sink fanout.Sink
-	acts chan func() *fanout.Ending // each is called by the goroutine that reads; what is not nil ends the stream
+	acts chan func() *fanout.Result // each is called by the goroutine that reads; what is not nil ends the stream
 
 	accepted bool // for a test to note
 	brought  int  // events, likewise
@@ -44,15 +44,15 @@ func newFakeUpstream() *fakeUpstream {
 	return &fakeUpstream{attempts: make(chan *attempt, 100)}
 }
 
-func (u *fakeUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) fanout.Ending {
+func (u *fakeUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) fanout.Result {
 	u.open.Add(1)
 	defer u.open.Add(-1)
-	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *fanout.Ending)}
+	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *fanout.Result)}
 	u.attempts <- at
 	for {
 		select {
 		case <-ctx.Done():
-			return ending(fanout.Broken, "cancelled")
+			return result(fanout.Broken, "cancelled")
 		case act := <-at.acts:
 			if e := act(); e != nil {
 				return *e
@@ -72,12 +72,24 @@ func (u *fakeUpstream) next() *attempt {
 	}
 }
 
-func ending(fate fanout.Fate, reason string) fanout.Ending {
-	return fanout.Ending{Fate: fate, End: pump.End{Reason: reason, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
+func result(fate fanout.Fate, reason ending.Reason) fanout.Result {
+	return resultOf(fate, because(reason))
 }
 
+func resultOf(fate fanout.Fate, e *ending.Ending) fanout.Result {
+	return fanout.Result{Fate: fate, End: pump.End{Ending: e, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
+}
+
+// because returns an ending of which only the reason matters.
+func because(reason ending.Reason) *ending.Ending {
+	return &ending.Ending{Code: ending.Unavailable, Reason: reason}
+}
+
+// closed is the end that a test closes a registry with.
+func closed() pump.End { return pump.End{Ending: because("closed")} }
+
 // do has the reading goroutine do something, and waits for what follows from it.
-func (a *attempt) do(act func() *fanout.Ending) {
+func (a *attempt) do(act func() *fanout.Result) {
 	select {
 	case a.acts <- act:
 	case <-a.ctx.Done():
@@ -85,20 +97,24 @@ func (a *attempt) do(act func() *fanout.Ending) {
 	synctest.Wait()
 }
 
-func (a *attempt) accept() { a.do(func() *fanout.Ending { a.sink.Accepted("header"); return nil }) }
+func (a *attempt) accept() {
+	a.do(func() *fanout.Result { a.sink.Accepted(fanout.Header{"key": {"value"}}); return nil })
+}
 
-func (a *attempt) end(fate fanout.Fate, reason string) {
-	a.do(func() *fanout.Ending { e := ending(fate, reason); return &e })
+func (a *attempt) end(fate fanout.Fate, reason ending.Reason) { a.endAs(fate, because(reason)) }
+
+func (a *attempt) endAs(fate fanout.Fate, e *ending.Ending) {
+	a.do(func() *fanout.Result { r := resultOf(fate, e); return &r })
 }
 
 // endInGoodOrder ends the stream without an error, on a stream that is opened again then.
 func (a *attempt) endInGoodOrder() {
-	a.do(func() *fanout.Ending { e := ending(fanout.Broken, "ok"); e.Orderly = true; return &e })
+	a.endAs(fanout.Broken, &ending.Ending{Code: ending.OK, Reason: "ok"})
 }
 
 // send brings events, each written "text", "text#id", "text@key" or "text!" for one with a mark, in that order.
 func (a *attempt) send(events ...string) (err error) {
-	a.do(func() *fanout.Ending {
+	a.do(func() *fanout.Result {
 		for _, e := range events {
 			err = errors.Join(err, a.sink.Event(a.ctx, eventOf(e)))
 		}
@@ -113,24 +129,6 @@ func eventOf(text string) fanout.Event {
 	text, id, _ := strings.Cut(text, "#")
 	return fanout.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Mark: mark}
 }
-
-// notices render what is told beside events so that a test can read it.
-type notices struct{}
-
-func (notices) Reset(reason, id string) []byte {
-	data, _ := json.Marshal(id)
-	return fmt.Appendf(nil, "event: grpc-reset\ndata: %s %s\n\n", reason, data)
-}
-
-func (notices) Cursor(id sse.ID) []byte {
-	return fmt.Appendf(nil, "event: grpc-cursor\ndata: {}\nid: %s\n\n", id)
-}
-
-func (notices) Stale(by fanout.Ending) []byte {
-	return fmt.Appendf(nil, "event: grpc-stale\ndata: %s\n\n", by.End.Reason)
-}
-
-func (notices) Live() []byte { return []byte("event: grpc-live\ndata: \n\n") }
 
 // world is a registry with one upstream behind one key.
 type world struct {
@@ -162,15 +160,14 @@ func (w *world) close() {
 	for _, c := range w.clients {
 		c.Close()
 	}
-	w.registry.Close(pump.End{Reason: "closed"})
+	w.registry.Close(pump.End{Ending: because("closed")})
 	require.Zero(w.t, w.registry.Streams())
 	require.Zero(w.t, w.registry.Bytes())
 	require.Zero(w.t, w.upstream.open.Load())
 }
 
 func withDefaults(s fanout.Settings) fanout.Settings {
-	s.Notices = notices{}
-	s.Slow = pump.End{Reason: "slow"}
+	s.Slow = pump.End{Ending: because("slow")}
 	if s.Bounds == (replay.Bounds{}) {
 		s.Bounds = replay.Bounds{Events: 100}
 	}
@@ -245,7 +242,7 @@ func (c *client) read() (got []string) {
 		}
 		c.Advance(len(pieces))
 		if end != nil {
-			return append(got, "end: "+end.Reason)
+			return append(got, "end: "+string(end.Ending.Reason))
 		}
 		if len(pieces) == 0 {
 			return got
@@ -262,7 +259,7 @@ func (c *client) textOf(block string) string {
 		case "event":
 			text = strings.TrimPrefix(value, "grpc-") + ": "
 		case "data":
-			text += value
+			text += dataInShort(text, value)
 		case "id":
 			c.lastID = value
 		case strings.TrimSuffix(line, "\n"): // of NDJSON
@@ -270,6 +267,28 @@ func (c *client) textOf(block string) string {
 		}
 	}
 	return text
+}
+
+// dataInShort returns the data of a block in short: of a notice, what differs from one to the next.
+func dataInShort(notice, data string) string {
+	var parts struct {
+		Reason string          `json:"reason"`
+		ID     json.RawMessage `json:"last_event_id"`
+		Status string          `json:"status"`
+	}
+	switch notice {
+	case "reset: ", "stale: ", "live: ":
+		if err := json.Unmarshal([]byte(data), &parts); err != nil {
+			return err.Error()
+		}
+	}
+	switch notice {
+	case "reset: ":
+		return parts.Reason + " " + string(parts.ID)
+	case "stale: ", "live: ":
+		return parts.Status
+	}
+	return data
 }
 
 // resetOf is how a client reads that its stream does not go on where it is.

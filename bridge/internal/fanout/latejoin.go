@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -107,8 +108,8 @@ func (s *Subscriber) joinLate() {
 	case Since:
 		if mark := st.follow.mark; mark.Epoch == state.Epoch && mark.Offset >= state.First && mark.Offset < state.Next {
 			at = mark
-		} else if state.First > 0 && s.reset == noReset {
-			s.reset = expired // what it should begin with may have been given up
+		} else if state.First > 0 && s.reset == ending.NoReset {
+			s.reset = ending.ResetExpired // what it should begin with may have been given up
 		}
 	case LatestBy:
 		if st.follow.next.Epoch == state.Epoch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -32,27 +33,27 @@ func (l *life) run(ctx context.Context) pump.End {
 	l.recorder.start(ctx)
 	for {
 		a := l.recorder.begin(ctx, l.accepted)
-		ending, aged := l.attempt(ctx, a)
+		result, aged := l.attempt(ctx, a)
 		l.accepted = l.accepted || l.recorder.accepted
-		if l.wait.Stood(l.recorder.stood()); ending.Orderly && l.recorder.events > 0 {
+		if l.wait.Stood(l.recorder.stood()); result.End.Ending.Code == ending.OK && l.recorder.events > 0 {
 			l.wait.Reset()
 		}
 		switch {
 		case ctx.Err() != nil:
-			return ending.End
+			return result.End
 		case aged: // which says nothing of the upstream
-		case ending.Fate == Refused && a.HasCursor && l.recorder.events == 0:
+		case result.Fate == Refused && a.HasCursor && l.recorder.events == 0:
 			if l.recorder.refused(); l.stream.registry.abandon(l.stream) {
-				return ending.End
+				return result.End
 			}
 			continue
-		case ending.Fate != Broken || !l.accepted:
-			return ending.End
+		case result.Fate != Broken || !l.accepted:
+			return result.End
 		default:
-			l.stream.broken(ending)
+			l.stream.broken(result.End.Ending.Code)
 		}
 		if !l.mayReopen(ctx, aged) {
-			return ending.End
+			return result.End
 		}
 		l.stream.registry.Hooks.reopened(l.stream)
 	}
@@ -71,13 +72,13 @@ func (l *life) mayReopen(ctx context.Context, aged bool) bool {
 var errAged = errors.New("fanout: the upstream stream is old enough")
 
 // attempt reads one upstream stream, and says whether it was ended for its age.
-func (l *life) attempt(ctx context.Context, a Attempt) (e Ending, aged bool) {
+func (l *life) attempt(ctx context.Context, a Attempt) (r Result, aged bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if age := l.stream.settings.MaxAge; age > 0 {
 		timer := time.AfterFunc(age-time.Duration(rand.Float64()*0.2*float64(age)), func() { cancel(errAged) })
 		defer timer.Stop()
 	}
-	e = l.upstream.Run(ctx, a, &l.recorder)
-	return e, errors.Is(context.Cause(ctx), errAged)
+	r = l.upstream.Run(ctx, a, &l.recorder)
+	return r, errors.Is(context.Cause(ctx), errAged)
 }

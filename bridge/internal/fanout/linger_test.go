@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
 func TestAStreamLingersAfterItsLastSubscriber(t *testing.T) {
@@ -127,7 +126,7 @@ func TestHooksSeeStreamsComeAndGo(t *testing.T) {
 		up.end(fanout.Broken, "unavailable")
 		after(time.Second)
 		c.Close()
-		r.Close(pump.End{})
+		r.Close(closed())
 		assert.Equal(t, []string{"opened quotes", "reopened quotes", "ended quotes"}, seen)
 	})
 }

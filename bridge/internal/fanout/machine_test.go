@@ -14,7 +14,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -208,7 +207,7 @@ func (m *machine) close() {
 			c.Close()
 		}
 	}
-	m.registry.Close(pump.End{})
+	m.registry.Close(closed())
 }
 
 // finish has everybody read what there is, and leave.

@@ -278,7 +278,7 @@ func (c *clientModel) peek(limit int) (pieces [][]byte, end *pump.End, err error
 	ok := c.settle()
 	pieces, end = c.Peek(nil, limit)
 	if !ok {
-		if end == nil || end.Reason != "slow" || len(pieces) > 0 {
+		if end == nil || end.Ending.Reason != "slow" || len(pieces) > 0 {
 			return nil, nil, fmt.Errorf("expected the end of who is slow, found %q, %v", pieces, end)
 		}
 		return nil, end, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
@@ -55,7 +56,7 @@ func TestAllWhoWaitForTheOpenGetTheSameEnd(t *testing.T) {
 				<-c.Opened()
 				end, all := c.End()
 				require.True(t, all)
-				assert.Equal(t, "unavailable", end.Reason)
+				assert.Equal(t, ending.Reason("unavailable"), end.Ending.Reason)
 				assert.Nil(t, c.Header())
 				assert.Equal(t, []string{"end: unavailable"}, c.read())
 			}
@@ -78,7 +79,7 @@ func TestTheUpstreamsAnswerIsKnown(t *testing.T) {
 		}
 		up.accept()
 		<-c.Opened()
-		assert.Equal(t, "header", c.Header())
+		assert.Equal(t, fanout.Header{"key": {"value"}}, c.Header())
 		<-w.join(fanout.Newcomer{}).Opened()
 	})
 }
@@ -104,7 +105,7 @@ func TestTheEndComesAfterAllEvents(t *testing.T) {
 		assert.Equal(t, []string{"a", "b", "end: done"}, c.read())
 		end, all := c.End()
 		assert.True(t, all)
-		assert.Equal(t, "done", end.Reason)
+		assert.Equal(t, ending.Reason("done"), end.Ending.Reason)
 		assert.Zero(t, w.registry.Streams(), "it is forgotten at once")
 		assert.Positive(t, w.registry.Bytes(), "what somebody may read still counts")
 		c.Close()
@@ -118,7 +119,7 @@ func TestAnUpstreamThatEndsWithoutEventsIsAllThereIs(t *testing.T) {
 		up.end(fanout.Over, "not found")
 		end, all := c.End()
 		require.True(t, all)
-		assert.Equal(t, "not found", end.Reason)
+		assert.Equal(t, ending.Reason("not found"), end.Ending.Reason)
 	})
 }
 
@@ -142,7 +143,7 @@ func TestCloseEndsEveryStreamAndWaits(t *testing.T) {
 		require.NoError(t, up.send("a"))
 		told := 0
 		stop := c.Topic().Watch(func() { told++ })
-		w.registry.Close(pump.End{Reason: "drain"})
+		w.registry.Close(pump.End{Ending: because("drain")})
 		assert.Zero(t, w.upstream.open.Load())
 		assert.Positive(t, told)
 		stop()
@@ -170,7 +171,7 @@ func TestAnEventAfterTheEndIsRefused(t *testing.T) {
 	inWorld(t, fanout.Settings{Linger: time.Second}, func(w *world) {
 		c, up := w.live()
 		var err error
-		go up.do(func() *fanout.Ending {
+		go up.do(func() *fanout.Result {
 			<-up.ctx.Done()
 			err = up.sink.Event(up.ctx, eventOf("late"))
 			return nil

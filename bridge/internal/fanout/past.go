@@ -3,6 +3,7 @@ package fanout
 import (
 	"hash/maphash"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -14,7 +15,7 @@ import (
 type past struct {
 	limit  int
 	seed   maphash.Seed
-	why    map[uint64]resetReason
+	why    map[uint64]ending.Reset
 	order  []uint64 // of the ids, as they came; a ring once it is full
 	oldest int      // of the ring
 }
@@ -25,12 +26,12 @@ const minPast = 1024
 func newPast(log replay.Bounds) past { return past{limit: max(minPast, log.Events)} }
 
 // add remembers an id, and why it cannot be resumed from. What the upstream refused stays that.
-func (p *past) add(id string, why resetReason) {
+func (p *past) add(id string, why ending.Reset) {
 	if id == "" {
 		return
 	}
 	if p.why == nil {
-		p.seed, p.why = maphash.MakeSeed(), map[uint64]resetReason{}
+		p.seed, p.why = maphash.MakeSeed(), map[uint64]ending.Reset{}
 	}
 	hash := maphash.String(p.seed, id)
 	known, ok := p.why[hash]
@@ -41,16 +42,16 @@ func (p *past) add(id string, why resetReason) {
 		delete(p.why, p.order[p.oldest])
 		p.order[p.oldest] = hash
 		p.oldest = (p.oldest + 1) % p.limit
-	case known == invalid:
+	case known == ending.ResetInvalid:
 		return
 	}
 	p.why[hash] = why
 }
 
-// reason returns why an id cannot be resumed from, noReset where it is not among these.
-func (p *past) reason(id string) resetReason {
+// reason returns why an id cannot be resumed from, ending.NoReset where it is not among these.
+func (p *past) reason(id string) ending.Reset {
 	if p.why == nil {
-		return noReset
+		return ending.NoReset
 	}
 	return p.why[maphash.String(p.seed, id)]
 }
@@ -72,7 +73,7 @@ func (st *stream) bury() {
 			return
 		}
 		for _, e := range events {
-			st.past.add(e.ID, lostEpoch)
+			st.past.add(e.ID, ending.ResetEpoch)
 		}
 	}
 }
@@ -81,6 +82,6 @@ func (st *stream) bury() {
 func (st *stream) refuse(id string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.past.add(id, invalid)
+	st.past.add(id, ending.ResetInvalid)
 	st.cursor = cursorNotice{} // it may be that of this id
 }

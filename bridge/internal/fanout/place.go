@@ -1,6 +1,9 @@
 package fanout
 
-import "github.com/grpcsse/grpcsse/bridge/internal/replay"
+import (
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+)
 
 // resume puts the subscriber behind the event whose id it came with. Where the log does not show that event, or cannot tell
 // which one it is, the subscriber is to be told why, and is a newcomer. What comes later is no answer: an event that brings the
@@ -19,7 +22,7 @@ func (s *Subscriber) resume() {
 // behind returns the place behind the event with an id.
 func (st *stream) behind(id string, state replay.State) (at replay.Position, ok bool) {
 	if st.settings.HasID {
-		if st.past.reason(id) != noReset {
+		if st.past.reason(id) != ending.NoReset {
 			return replay.Position{}, false
 		}
 		return st.log.FindUnique(id)
@@ -29,21 +32,21 @@ func (st *stream) behind(id string, state replay.State) (at replay.Position, ok 
 }
 
 // lost returns why nobody can be put behind the event with an id.
-func (st *stream) lost(id string, state replay.State) resetReason {
+func (st *stream) lost(id string, state replay.State) ending.Reset {
 	if st.settings.HasID {
-		if why := st.past.reason(id); why != noReset {
+		if why := st.past.reason(id); why != ending.NoReset {
 			return why
 		}
-		return expired
+		return ending.ResetExpired
 	}
 	at, own := parsePosition(id)
 	switch {
 	case own && at.Epoch != state.Epoch:
-		return lostEpoch
+		return ending.ResetEpoch
 	case own && at.Offset <= state.Next:
-		return expired
+		return ending.ResetExpired
 	}
-	return invalid
+	return ending.ResetInvalid
 }
 
 // place gives the subscriber the place of a newcomer in the log, and reports false where there is none yet. The stream's lock
@@ -75,7 +78,7 @@ func (s *Subscriber) settle() {
 }
 
 // displace takes the place from a subscriber that is to be told why. early says that it is to get all of the epoch, if it can.
-func (s *Subscriber) displace(reason resetReason, early bool) {
+func (s *Subscriber) displace(reason ending.Reset, early bool) {
 	s.pos, s.reset, s.early, s.started = replay.Position{}, reason, early, false
 	s.anchored, s.linked = false, false
 }
@@ -84,6 +87,6 @@ func (s *Subscriber) displace(reason resetReason, early bool) {
 func (s *Subscriber) overtaken() {
 	s.pos = replay.Position{}
 	if s.anchored { // it was to go on behind an event
-		s.anchored, s.reset = false, expired
+		s.anchored, s.reset = false, ending.ResetExpired
 	}
 }

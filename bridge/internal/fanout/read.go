@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
@@ -45,7 +46,7 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			s.started = true
 			return atEnd || err != nil, true
 		case s.stream.log.State().Epoch != s.pos.Epoch:
-			s.displace(lostEpoch, true)
+			s.displace(ending.ResetEpoch, true)
 		case !s.started: // the place was overtaken before it was used
 			s.overtaken()
 		case s.stream.settings.Skip:
@@ -74,7 +75,7 @@ func (s *Subscriber) lags(state replay.State) bool {
 }
 
 func (s *Subscriber) skip() {
-	s.displace(slow, false)
+	s.displace(ending.ResetSlow, false)
 	s.stream.registry.Hooks.skipped(s.stream)
 }
 
@@ -171,14 +172,14 @@ func (s *Subscriber) addNotices(b *batch, atEnd bool) {
 	st := s.stream
 	gap := &st.gap
 	if s.lines {
-		s.reset, s.told = noReset, gap.told
+		s.reset, s.told = ending.NoReset, gap.told
 		return
 	}
 	told := s.told
 	if told != 0 && told != gap.told {
 		b.live, told = st.liveFrame(), 0
 	}
-	if s.reset != noReset {
+	if s.reset != ending.NoReset {
 		b.reset = st.resetFrame(s.reset, s.lastID)
 	}
 	switch {

@@ -77,7 +77,7 @@ func (r *recorder) refused() {
 }
 
 // Accepted implements [Sink].
-func (r *recorder) Accepted(header any) {
+func (r *recorder) Accepted(header Header) {
 	if r.accepted {
 		return
 	}

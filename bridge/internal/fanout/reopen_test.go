@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
@@ -279,9 +280,9 @@ func TestSubscribersAreToldThatTheUpstreamIsGone(t *testing.T) {
 		after(fanout.StaleAfter - time.Millisecond)
 		assert.Equal(t, []string{"a"}, c.read())
 		after(time.Millisecond)
-		assert.Equal(t, []string{"stale: unavailable"}, c.read())
+		assert.Equal(t, []string{"stale: UNAVAILABLE"}, c.read())
 		assert.Empty(t, c.read(), "once")
-		assert.Equal(t, []string{"a", "stale: unavailable"}, w.join(fanout.Newcomer{}).read())
+		assert.Equal(t, []string{"a", "stale: UNAVAILABLE"}, w.join(fanout.Newcomer{}).read())
 		unaware := w.join(from("1"))
 
 		require.NoError(t, w.newest().send("b#2"))
@@ -314,12 +315,12 @@ func TestTwoGapsInOne(t *testing.T) {
 		require.NoError(t, up.send("a#1"))
 		up.end(fanout.Broken, "first")
 		after(fanout.StaleAfter)
-		assert.Equal(t, []string{"a", "stale: first"}, c.read())
+		assert.Equal(t, []string{"a", "stale: UNAVAILABLE"}, c.read())
 		up = w.newest()
 		require.NoError(t, up.send("b#2"))
-		up.end(fanout.Broken, "second")
+		up.endAs(fanout.Broken, &ending.Ending{Code: ending.Internal})
 		after(fanout.StaleAfter)
-		assert.Equal(t, []string{"live: ", "b", "stale: second"}, c.read())
+		assert.Equal(t, []string{"live: ", "b", "stale: INTERNAL"}, c.read())
 		w.newest().end(fanout.Over, "done")
 		assert.Equal(t, []string{"end: done"}, c.read())
 	})
@@ -352,7 +353,7 @@ func TestNoticesComeInTheSubscribersForm(t *testing.T) {
 		w.newest().accept()
 		pieces, _ = chunked.Peek(nil, testLimit)
 		require.Len(t, pieces, 1)
-		assert.Equal(t, "23\r\nevent: grpc-reset\ndata: epoch \"1\"\n\n\r\n", string(pieces[0]))
+		assert.Equal(t, "40\r\nevent: grpc-reset\ndata: {\"reason\":\"epoch\",\"last_event_id\":\"1\"}\n\n\r\n", string(pieces[0]))
 		assert.Zero(t, chunked.Advance(1), "a notice is no event")
 	})
 }

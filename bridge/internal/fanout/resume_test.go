@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -293,14 +293,14 @@ func TestAPlaceThatIsOvertakenBeforeItIsUsed(t *testing.T) {
 // burst is an upstream that brings all that it has at once, and then is silent.
 type burst []string
 
-func (b burst) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Ending {
+func (b burst) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Result {
 	for _, e := range b {
 		if err := sink.Event(ctx, eventOf(e)); err != nil {
-			return ending(fanout.Over, err.Error())
+			return result(fanout.Over, ending.Reason(err.Error()))
 		}
 	}
 	<-ctx.Done()
-	return ending(fanout.Over, "closed")
+	return result(fanout.Over, "closed")
 }
 
 // The subscriber that opens a stream has seen none of its events, however fast they come: an id among them is another event's.
@@ -309,7 +309,7 @@ func TestTheOpenerIsThereBeforeTheFirstEvent(t *testing.T) {
 		r := fanout.NewRegistry(t.Context(), fanout.Limits{})
 		r.Hooks.Opened = func(string) { time.Sleep(time.Second) } // the stream has all the time to go ahead
 		s, err := r.Join("key", fanout.Newcomer{LastEventID: "3"}, func() (fanout.Settings, fanout.Upstream) {
-			return fanout.Settings{HasID: true, Resumes: true, Notices: notices{}, LateJoin: fanout.LateJoin{Mode: fanout.All}}, burst{"a#1", "b#2", "c#3", "d#4"}
+			return fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.All}}, burst{"a#1", "b#2", "c#3", "d#4"}
 		})
 		require.NoError(t, err)
 		synctest.Wait()
@@ -323,6 +323,6 @@ func TestTheOpenerIsThereBeforeTheFirstEvent(t *testing.T) {
 		assert.Contains(t, got[0], "grpc-reset")
 		assert.Equal(t, []string{" a", " b", " c", " d"}, got[1:])
 		s.Close()
-		r.Close(pump.End{})
+		r.Close(closed())
 	})
 }

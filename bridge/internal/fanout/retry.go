@@ -69,8 +69,8 @@ func (st *stream) retryFrame() *frame.Frame {
 // slowEnd is what a subscriber is told that was too slow. The lock is held.
 func (st *stream) slowEnd() *pump.End {
 	end := st.settings.Slow
-	if fitted := st.fitted(); fitted > 0 && end.Comeback > fitted {
-		end.Comeback = fitted
+	if fitted := st.fitted(); fitted > 0 && end.RetryDelay > fitted {
+		end.RetryDelay = fitted
 	}
 	return &end
 }

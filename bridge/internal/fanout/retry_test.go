@@ -156,7 +156,7 @@ func TestTheReconnectionTimeInEveryForm(t *testing.T) {
 
 func TestTheEndOfWhoWasTooSlowFitsTheLog(t *testing.T) {
 	inWorld(t, fanout.Settings{Retry: 4 * time.Second, Bounds: replay.Bounds{Events: 10}}, func(w *world) {
-		w.settings.Slow = pump.End{Reason: "slow", Comeback: 4 * time.Second}
+		w.settings.Slow = pump.End{Ending: because("slow"), RetryDelay: 4 * time.Second}
 		c, up := w.live()
 		require.NoError(t, up.send("x"))
 		c.read()
@@ -166,6 +166,6 @@ func TestTheEndOfWhoWasTooSlowFitsTheLog(t *testing.T) {
 		}
 		_, end := c.Peek(nil, testLimit)
 		require.NotNil(t, end)
-		assert.Equal(t, 2*time.Second, end.Comeback, "the log reaches back 9 s")
+		assert.Equal(t, 2*time.Second, end.RetryDelay, "the log reaches back 9 s")
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // StaleAfter is how long an upstream may be gone before subscribers are told that what they show is old. A shorter gap is not
@@ -39,20 +38,6 @@ type Settings struct {
 	// Resumes says that the upstream takes a cursor: the id of the newest event, where a stream that broke is opened again. It
 	// is never told what a subscriber came with.
 	Resumes bool
-	Notices Notices
-}
-
-// Notices renders what subscribers are told beside events, each as a plain block. Its methods are called with locks held, and
-// call nothing here.
-type Notices interface {
-	// Reset says that the stream does not go on after the event with this id, "" where the subscriber had none.
-	Reset(reason, lastEventID string) []byte
-	// Cursor gives the subscriber an id to come back with that has had no event yet.
-	Cursor(id sse.ID) []byte
-	// Stale says that the upstream has been gone for [StaleAfter], since it ended so.
-	Stale(by Ending) []byte
-	// Live says that it is back.
-	Live() []byte
 }
 
 // Newcomer is who joins a stream.

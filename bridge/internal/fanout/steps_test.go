@@ -175,7 +175,7 @@ func (m *machine) send() (err error) {
 		return nil
 	}
 	at := st.current
-	at.do(func() *fanout.Ending {
+	at.do(func() *fanout.Result {
 		for ; st.sent < m.published; st.sent++ {
 			err = errors.Join(err, at.sink.Event(at.ctx, m.message(st.sent+1)))
 			at.brought++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
@@ -28,8 +29,8 @@ type stream struct {
 	lingering   *lingering // not nil while it does
 
 	mu       sync.Mutex
-	accepted bool // the upstream has, once
-	header   any  // of the newest upstream stream
+	accepted bool   // the upstream has, once
+	header   Header // of the newest upstream stream
 	end      *pump.End
 	endAt    replay.Position // where the log ends that comes before the end
 	next     replay.Position // where the next event will be, as the recorder knows; zero before the first epoch
@@ -37,7 +38,7 @@ type stream struct {
 	settling settling
 	gap      gap
 	reset    struct { // the newest reset, which many are told at once
-		reason resetReason
+		reason ending.Reset
 		id     string
 		frame  *frame.Frame
 	}
@@ -70,7 +71,7 @@ func (st *stream) changed() {
 }
 
 // accept notes that the upstream has begun to answer.
-func (st *stream) accept(header any) {
+func (st *stream) accept(header Header) {
 	st.mu.Lock()
 	st.header = header
 	if !st.accepted && st.end == nil {

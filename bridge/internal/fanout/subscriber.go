@@ -3,6 +3,7 @@ package fanout
 import (
 	"strings"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
@@ -20,7 +21,7 @@ type Subscriber struct {
 	lastID string          // of the newest event that it has passed, or what it came with; "" none
 	batch  *batch          // what it was given last and has not answered for, nil where there is none
 	told   uint32          // the number of the gap that it was told of and that it does not know the end of, 0 none
-	reset  resetReason     // what it is to be told before anything that follows
+	reset  ending.Reset    // what it is to be told before anything that follows
 	form   frame.Form
 	lines  bool
 	halved uint8 // how often the reconnection time was halved that it was told last
@@ -45,7 +46,7 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // an id that is none may be of any length
 	switch {
 	case n.Malformed:
-		s.reset = invalid
+		s.reset = ending.ResetInvalid
 	case s.lastID != "":
 		s.resume()
 	}
@@ -59,7 +60,7 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 func (s *Subscriber) Opened() <-chan struct{} { return s.stream.opened }
 
 // Header returns what the newest upstream stream was accepted with, nil where none was.
-func (s *Subscriber) Header() any {
+func (s *Subscriber) Header() Header {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
 	return s.stream.header
@@ -123,7 +124,7 @@ func (s *Subscriber) Advance(n int) (events int) {
 		n--
 	}
 	if n > 0 && b.reset != nil {
-		s.reset, s.linked = noReset, false
+		s.reset, s.linked = ending.NoReset, false
 		n--
 	}
 	if n > 0 && b.cursor != nil {

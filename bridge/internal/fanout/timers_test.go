@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
-	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // A timer that has fired may find that what it was for is over, and that there is another time of the kind. These tests call
@@ -20,24 +20,16 @@ import (
 // quiet is an upstream that accepts, and brings nothing.
 type quiet struct{}
 
-func (quiet) Run(ctx context.Context, _ Attempt, sink Sink) Ending {
+func (quiet) Run(ctx context.Context, _ Attempt, sink Sink) Result {
 	sink.Accepted(nil)
 	<-ctx.Done()
-	return Ending{Fate: Broken}
+	return Result{Fate: Broken, End: pump.End{Ending: ending.ShuttingDown()}}
 }
-
-type plainNotices struct{}
-
-func (plainNotices) Reset(string, string) []byte { return []byte("event: grpc-reset\ndata: {}\n\n") }
-func (plainNotices) Cursor(sse.ID) []byte        { return []byte("event: grpc-cursor\ndata: {}\n\n") }
-func (plainNotices) Stale(Ending) []byte         { return []byte("event: grpc-stale\ndata: {}\n\n") }
-func (plainNotices) Live() []byte                { return []byte("event: grpc-live\ndata: {}\n\n") }
 
 func quietStream(t *testing.T, s Settings) (*Registry, *Subscriber) {
 	t.Helper()
 	r := NewRegistry(t.Context(), Limits{})
-	t.Cleanup(func() { r.Close(pump.End{}) })
-	s.Notices = plainNotices{}
+	t.Cleanup(func() { r.Close(pump.End{Ending: ending.ShuttingDown()}) })
 	sub, err := r.Join("key", Newcomer{Form: frame.Form{Encoding: frame.Gzip}}, func() (Settings, Upstream) { return s, quiet{} })
 	require.NoError(t, err)
 	<-sub.Opened()
@@ -64,12 +56,12 @@ func TestATimerOfAFormerLingeringHurtsNoLiveStream(t *testing.T) {
 func TestATimerOfAFormerGapTellsNothing(t *testing.T) {
 	_, sub := quietStream(t, Settings{})
 	st := sub.stream
-	st.broken(Ending{})
+	st.broken(ending.Unavailable)
 	former := st.gap.count
 	st.accept(nil)
 	st.stale(former)
 	assert.Zero(t, st.gap.told, "events flow")
-	st.broken(Ending{})
+	st.broken(ending.Unavailable)
 	st.stale(former)
 	assert.Zero(t, st.gap.told, "this gap has just begun")
 	st.stale(st.gap.count)

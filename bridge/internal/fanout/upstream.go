@@ -10,7 +10,7 @@ import (
 type Upstream interface {
 	// Run opens one stream and hands what it brings to the sink, until the stream is over or ctx is; it returns soon after that.
 	// What it returns after ctx has ended is not looked at. It does not panic.
-	Run(ctx context.Context, a Attempt, sink Sink) Ending
+	Run(ctx context.Context, a Attempt, sink Sink) Result
 }
 
 // Attempt says how to open an upstream stream.
@@ -22,12 +22,15 @@ type Attempt struct {
 
 // Sink takes what an upstream stream brings. One goroutine uses it, until Run returns.
 type Sink interface {
-	// Accepted says that the upstream has begun to answer, with a header that is whoever's that reads it. An event says so too.
-	Accepted(header any)
+	// Accepted says that the upstream has begun to answer, with this header. An event says so too.
+	Accepted(header Header)
 	// Event appends an event to the log. It never waits for a subscriber. After an error, which is the log's or the context's,
 	// the stream is of no more use.
 	Event(ctx context.Context, e Event) error
 }
+
+// Header is the metadata that an upstream stream began with, by lower-case name. It does not change.
+type Header map[string][]string
 
 // Event is what an upstream brings: an event without its id. Its bytes may change after the call.
 type Event struct {
@@ -51,10 +54,8 @@ const (
 	Refused
 )
 
-// Ending is how an upstream stream ended.
-type Ending struct {
+// Result is how an upstream stream ended.
+type Result struct {
 	Fate Fate
 	End  pump.End // what subscribers are told, where they are
-	// Orderly says that the upstream ended the stream without an error: where it is opened again, that is no failure.
-	Orderly bool
 }

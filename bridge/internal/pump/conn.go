@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // Conn is a subscriber's connection, as [Run] sees it.
@@ -115,15 +117,15 @@ func (c *HTTPConn) Abort() {
 	}
 }
 
-// reasonOf returns [Gone] for the error of a write to a client that had left, and [Slow] for one to a client that took nothing
+// reasonOf returns [ending.ByGone] for the error of a write to a client that had left, and [ending.BySlow] for one to a client that took nothing
 // in time. nil stands for a client that closed its side. ETIMEDOUT is Slow: the kernel returns it when the client acknowledges
 // nothing.
-func reasonOf(err error) string {
+func reasonOf(err error) ending.Reason {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, ErrAborted):
-		return Gone
+		return ending.ByGone
 	}
-	return Slow
+	return ending.BySlow
 }
 
 // pieceBytes is how many bytes have one write deadline. A batch of small events is no larger.

@@ -1,6 +1,10 @@
 package pump
 
-import "time"
+import (
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
 
 // Cursor is a subscriber's place in a sequence of finished pieces. A piece is one or several whole blocks, in the form in which
 // they are written to the subscriber's connection. One pump uses a cursor; only Overdue may be called concurrently.
@@ -30,12 +34,15 @@ type Topic interface {
 
 // End is the last thing that a subscriber is told.
 type End struct {
-	// Frame is the rendered status, a plain block.
+	// Ending is why the stream is over. The pump copies its reason to the [Outcome].
+	Ending *ending.Ending
+	// Frame is the ending as the client reads it, a plain block.
 	Frame []byte
-	// Comeback is the reconnection time that the browser is told, before jitter. 0 tells none.
-	Comeback time.Duration
-	// Reason names what ended the stream. The pump copies it to the [Outcome].
-	Reason string
-	// Detail is opaque to this package: the code that ended the stream sets it and reads it back.
-	Detail any
+	// RetryDelay is the reconnection time that the browser is told, before jitter. 0 tells none.
+	RetryDelay time.Duration
+}
+
+// NewEnd returns an ending as the last thing that a subscriber is told, with a reconnection time, before jitter; 0 tells none.
+func NewEnd(e *ending.Ending, retryDelay time.Duration) End {
+	return End{Ending: e, Frame: e.Frame(), RetryDelay: retryDelay}
 }

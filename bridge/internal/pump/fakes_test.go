@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // write is one write that a client saw.
@@ -274,3 +276,6 @@ func (h *head) Overdue() bool {
 	defer h.mu.Unlock()
 	return h.slack > 0 && len(h.pieces)-h.at > h.slack
 }
+
+// because returns an ending of which only the reason matters.
+func because(reason ending.Reason) *ending.Ending { return &ending.Ending{Reason: reason} }

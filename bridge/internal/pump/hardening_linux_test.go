@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // Closing a socket that holds unread bytes resets the connection, and the end of the stream with it.
@@ -26,7 +28,7 @@ func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		long := strings.Repeat("x", 100<<10)
 		events.put(string(s.piece(long)))
-		events.finish(End{Frame: []byte("end\n\n")})
+		events.finish(End{Ending: because(""), Frame: []byte("end\n\n")})
 		v.readToEnd(t, long+"end\n\n")
 	}
 }
@@ -47,7 +49,7 @@ func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 	require.NoError(t, err)
 	events.put(string(s.piece("data: 1\n\n")))
 	out := s.outcome(t)
-	assert.Equal(t, Slow, out.Reason)
+	assert.Equal(t, ending.BySlow, out.Reason)
 	assert.ErrorIs(t, out.Err, unix.ETIMEDOUT)
 }
 
@@ -57,7 +59,7 @@ func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
 	events := s.topic()
 	v := s.visit(t, 8<<10)
 	events.put(string(s.piece(string(make([]byte, 1<<20)))))
-	require.Equal(t, Slow, s.outcome(t).Reason)
+	require.Equal(t, ending.BySlow, s.outcome(t).Reason)
 	_, err := io.Copy(io.Discard, v.body)
 	assert.ErrorIs(t, err, unix.ECONNRESET)
 }
@@ -91,13 +93,13 @@ func TestWhoComesAndGoesDoesNotDisturbOthers(t *testing.T) {
 	}
 	all.Wait()
 	for range 400 {
-		assert.Equal(t, Gone, s.outcome(t).Reason)
+		assert.Equal(t, ending.ByGone, s.outcome(t).Reason)
 	}
 	assert.InDelta(t, before, descriptorsOpen(t), 3)
-	events.finish(End{Frame: []byte("end\n\n"), Reason: "upstream"})
+	events.finish(End{Ending: because("upstream"), Frame: []byte("end\n\n")})
 	for _, v := range constant {
 		v.readToEnd(t, strings.Repeat("data: 1\n\n", 100)+"end\n\n")
-		assert.Equal(t, "upstream", s.outcome(t).Reason)
+		assert.Equal(t, ending.Reason("upstream"), s.outcome(t).Reason)
 	}
 }
 
@@ -115,7 +117,7 @@ func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
 	require.NoError(t, l.Park(server, NewQueue(1), new(Settings), func(o Outcome) { ended <- o }))
 	l.Close()
 	l.Close()
-	assert.Equal(t, Gone, (<-ended).Reason)
+	assert.Equal(t, ending.ByGone, (<-ended).Reason)
 	_, err = client.Read(make([]byte, 1))
 	assert.Error(t, err, "the connection is closed")
 
@@ -151,7 +153,7 @@ func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
 	err = l.Park(server, q, new(Settings), func(o Outcome) { ended <- o })
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 	require.NoError(t, err)
-	q.End(End{Frame: []byte("end")})
+	q.End(End{Ending: because(""), Frame: []byte("end")})
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)
 	assert.Equal(t, "end", string(got))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
@@ -83,7 +84,7 @@ func TestASilentStreamOpensWithAComment(t *testing.T) {
 		require.Len(t, c.seen(), 1)
 		assert.Regexp(t, `\A:\nretry: (1[6-9]|2[0-4])\d\d\n\z`, c.text())
 		c.leave()
-		assert.Equal(t, Gone, c.outcome().Reason)
+		assert.Equal(t, ending.ByGone, c.outcome().Reason)
 	})
 }
 
@@ -92,7 +93,7 @@ func TestTheRetryStandsInTheFirstBlock(t *testing.T) {
 		s, events := patience(), new(tape)
 		s.Retry = time.Second
 		events.put("data: 1\n\n", "data: 2\n\n")
-		events.finish(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
+		events.finish(End{Ending: because("upstream"), Frame: []byte("data: end\n\n")})
 		c := start(t, newClient(), &head{tape: events}, s)
 		out := c.outcome()
 		require.Len(t, c.seen(), 1, "all that is ready goes out in one write")
@@ -113,7 +114,7 @@ func TestAnEndThatIsAllHasARetry(t *testing.T) {
 			eachKind(t, func(t *testing.T, start serve) {
 				s, events := patience(), new(tape)
 				s.Retry = 2 * time.Second
-				events.finish(End{Frame: []byte("data: end\n\n"), Comeback: tt.comeback})
+				events.finish(End{Ending: because(""), Frame: []byte("data: end\n\n"), RetryDelay: tt.comeback})
 				c := start(t, newClient(), &head{tape: events}, s)
 				c.outcome()
 				assert.Regexp(t, tt.want, c.text())
@@ -128,7 +129,7 @@ func TestWhatThePumpSaysIsInTheForm(t *testing.T) {
 		s.Form = frame.Form{Chunked: true}
 		c := start(t, newClient(), &head{tape: events}, s)
 		time.Sleep(16 * time.Second)
-		events.finish(End{Frame: []byte("data: end\n\n")})
+		events.finish(End{Ending: because(""), Frame: []byte("data: end\n\n")})
 		c.outcome()
 		assert.Equal(t, "2\r\n:\n\r\n2\r\n:\n\r\nb\r\ndata: end\n\n\r\n0\r\n\r\n", c.text())
 	})
@@ -193,8 +194,8 @@ func TestAMuteStreamHasEventsAndNothingElse(t *testing.T) {
 		c := start(t, newClient(), &head{tape: events}, s)
 		time.Sleep(time.Minute)
 		events.put("3\r\n{}\n\r\n")
-		events.finish(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
-		assert.Equal(t, "upstream", c.outcome().Reason)
+		events.finish(End{Ending: because("upstream"), Frame: []byte("data: end\n\n")})
+		assert.Equal(t, ending.Reason("upstream"), c.outcome().Reason)
 		assert.Equal(t, "3\r\n{}\n\r\n0\r\n\r\n", c.text())
 	})
 }
@@ -217,11 +218,11 @@ func TestAStreamEndsInGoodOrder(t *testing.T) {
 	tests := map[string]struct {
 		settings func(*Settings)
 		from, to time.Duration // when the end may come
-		reason   string
+		reason   ending.Reason
 	}{
 		"at its maximum age": {
 			settings: func(s *Settings) {
-				s.MaxAge, s.AgeEnd = time.Minute, End{Frame: []byte("data: old\n\n"), Comeback: time.Second, Reason: "max_age"}
+				s.MaxAge, s.AgeEnd = time.Minute, End{Ending: because("max_age"), Frame: []byte("data: old\n\n"), RetryDelay: time.Second}
 			},
 			from: 48 * time.Second, to: time.Minute + resolution, reason: "max_age",
 		},
@@ -229,14 +230,14 @@ func TestAStreamEndsInGoodOrder(t *testing.T) {
 		"by a drain that comes first": {
 			settings: func(s *Settings) {
 				draining(20 * time.Second)(s)
-				s.MaxAge, s.AgeEnd = time.Minute, End{Reason: "max_age"}
+				s.MaxAge, s.AgeEnd = time.Minute, End{Ending: because("max_age")}
 			},
 			to: 20 * time.Second, reason: "drain",
 		},
 		"by an age that comes first": {
 			settings: func(s *Settings) {
 				draining(10_000 * time.Hour)(s)
-				s.MaxAge, s.AgeEnd = time.Minute, End{Frame: []byte("data: old\n\n"), Comeback: time.Second, Reason: "max_age"}
+				s.MaxAge, s.AgeEnd = time.Minute, End{Ending: because("max_age"), Frame: []byte("data: old\n\n"), RetryDelay: time.Second}
 			},
 			from: 48 * time.Second, to: time.Minute + resolution, reason: "max_age",
 		},
@@ -265,7 +266,7 @@ func draining(within time.Duration) func(*Settings) {
 		begun, by := make(chan struct{}), time.Now().Add(within)
 		close(begun)
 		s.Drain, s.DrainBy = begun, func() time.Time { return by }
-		s.DrainEnd = End{Frame: []byte("data: drain\n\n"), Comeback: time.Second, Reason: "drain"}
+		s.DrainEnd = End{Ending: because("drain"), Frame: []byte("data: drain\n\n"), RetryDelay: time.Second}
 	}
 }
 
@@ -277,7 +278,7 @@ func TestADrainEndsAStreamThatIsOpen(t *testing.T) {
 		c := start(t, newClient(), &head{tape: new(tape)}, s)
 		time.Sleep(time.Minute)
 		close(begun)
-		assert.Equal(t, "drain", c.outcome().Reason)
+		assert.Equal(t, ending.Reason("drain"), c.outcome().Reason)
 		assert.LessOrEqual(t, time.Since(c.began), 70*time.Second)
 	})
 }
@@ -286,14 +287,14 @@ func TestWhatIsReadyComesBeforeTheEnd(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		for range 30 { // the end and the event are there at once, and either may be seen first
 			s, events := patience(), new(tape)
-			s.MaxAge, s.AgeEnd = time.Second, End{Frame: []byte("old\n\n"), Reason: "max_age"}
+			s.MaxAge, s.AgeEnd = time.Second, End{Ending: because("max_age"), Frame: []byte("old\n\n")}
 			c := newClient()
 			c.room = 0 // the opening comment outlasts the maximum age
 			running := start(t, c, &head{tape: events}, s)
 			time.Sleep(2 * time.Second)
 			events.put("1\n\n")
 			c.setRoom(-1)
-			require.Equal(t, "max_age", running.outcome().Reason)
+			require.Equal(t, ending.Reason("max_age"), running.outcome().Reason)
 			require.True(t, strings.HasSuffix(c.text(), "1\n\nold\n\n"), "%q", c.text())
 		}
 	})
@@ -302,7 +303,7 @@ func TestWhatIsReadyComesBeforeTheEnd(t *testing.T) {
 func TestAStreamThatNeverPausesEnds(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		s, events := patience(), new(tape)
-		s.MaxAge, s.AgeEnd = time.Second, End{Reason: "max_age"}
+		s.MaxAge, s.AgeEnd = time.Second, End{Ending: because("max_age")}
 		go func() {
 			for range 10_000 {
 				events.put("x\n\n")
@@ -310,7 +311,7 @@ func TestAStreamThatNeverPausesEnds(t *testing.T) {
 			}
 		}()
 		c := start(t, newClient(), &head{tape: events}, s)
-		assert.Equal(t, "max_age", c.outcome().Reason)
+		assert.Equal(t, ending.Reason("max_age"), c.outcome().Reason)
 		assert.LessOrEqual(t, time.Since(c.began), time.Second+resolution)
 		time.Sleep(10 * time.Second) // until the source has ended
 	})
@@ -327,7 +328,7 @@ func TestAClientThatTakesNothingIsCutOff(t *testing.T) {
 				time.Sleep(time.Second)
 				events.put("data: 1\n\n")
 				out := running.outcome()
-				assert.Equal(t, Slow, out.Reason)
+				assert.Equal(t, ending.BySlow, out.Reason)
 				assert.Error(t, out.Err)
 				assert.InDelta(t, 10.5, time.Since(c.began).Seconds(), 0.7)
 			})
@@ -349,7 +350,7 @@ func TestAnOverdueClientIsCutOff(t *testing.T) {
 		time.Sleep(overduePatience)
 		assert.Empty(t, c.closed, "nothing has happened since")
 		events.put("data: 1\n\n")
-		assert.Equal(t, Slow, running.outcome().Reason)
+		assert.Equal(t, ending.BySlow, running.outcome().Reason)
 		assert.Equal(t, time.Second+overduePatience, time.Since(c.began), "at once")
 	})
 }
@@ -369,14 +370,14 @@ func TestAClientThatIsNotTooFarBehindStays(t *testing.T) {
 		assert.Empty(t, c.closed)
 		c.setRoom(1 << 20)
 		synctest.Wait()
-		events.finish(End{Reason: "over"})
-		assert.Equal(t, "over", running.outcome().Reason)
+		events.finish(End{Ending: because("over")})
+		assert.Equal(t, ending.Reason("over"), running.outcome().Reason)
 	})
 }
 
 func TestABrokenConnectionEndsTheStream(t *testing.T) {
-	for broken, reason := range map[error]string{
-		syscall.EPIPE: Gone, syscall.ECONNRESET: Gone, syscall.ETIMEDOUT: Slow, errors.New("anything else"): Slow,
+	for broken, reason := range map[error]ending.Reason{
+		syscall.EPIPE: ending.ByGone, syscall.ECONNRESET: ending.ByGone, syscall.ETIMEDOUT: ending.BySlow, errors.New("anything else"): ending.BySlow,
 	} {
 		t.Run(broken.Error(), func(t *testing.T) {
 			eachKind(t, func(t *testing.T, start serve) {
@@ -396,7 +397,7 @@ func TestAQueueServesEitherKind(t *testing.T) {
 		for range 1000 {
 			require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("12345\n")))
 		}
-		q.End(End{Frame: []byte("end\n\n"), Reason: "upstream"})
+		q.End(End{Ending: because("upstream"), Frame: []byte("end\n\n")})
 		out := c.outcome()
 		assert.Equal(t, 1000, out.Events)
 		assert.True(t, c.text() == ":\n"+strings.Repeat("12345\n", 1000)+"end\n\n")

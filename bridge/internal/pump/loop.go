@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // How much of each kind one step does at most, so that no kind holds up the others for more than a few milliseconds.
@@ -117,7 +119,7 @@ func (l *loop) dismiss(p *parked) {
 		l.visit(p)
 	}
 	if p.done != nil {
-		l.finish(p, p.outcome(Gone, nil), plainly)
+		l.finish(p, p.outcome(ending.ByGone, nil), plainly)
 	}
 }
 
@@ -154,7 +156,7 @@ func (l *loop) admit(p *parked) {
 		return
 	}
 	if err := p.sock.Watch(p.key); err != nil {
-		l.finish(p, p.outcome(Gone, err), plainly)
+		l.finish(p, p.outcome(ending.ByGone, err), plainly)
 		return
 	}
 	if p.s.MaxAge > 0 {
@@ -228,7 +230,7 @@ func (l *loop) call(p *parked) {
 	case !p.blocked:
 		l.visit(p)
 	case l.now-p.taken >= overduePatience && p.cur.Overdue():
-		l.finish(p, p.outcome(Slow, errOverdue), atOnce)
+		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	}
 }
 
@@ -258,7 +260,7 @@ func (l *loop) write(p *parked) bool {
 	}
 	l.batch.settle(p, n)
 	if p.stage == last && p.rest == nil {
-		out := p.outcome(p.end.Reason, nil)
+		out := p.outcome(p.end.Ending.Reason, nil)
 		out.End = p.end
 		l.finish(p, out, gracefully)
 		return false
@@ -285,7 +287,7 @@ func (l *loop) block(p *parked, blocked bool) {
 // alarm does what is due for p.
 func (l *loop) alarm(p *parked) {
 	if p.stalled(l.now) {
-		l.finish(p, p.outcome(Slow, errStalled), atOnce)
+		l.finish(p, p.outcome(ending.BySlow, errStalled), atOnce)
 		return
 	}
 	if l.now >= p.ends && p.end == nil {

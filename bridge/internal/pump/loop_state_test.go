@@ -23,7 +23,7 @@ type world struct {
 func newWorld(t *rapid.T) *world {
 	w := &world{rig: newRig(), settings: &Settings{
 		Comment: []byte(":\n"), Heartbeat: 15 * time.Second, WriteTimeout: 10 * time.Second,
-		AgeEnd: End{Frame: []byte("old\n"), Reason: "max_age"}, DrainEnd: End{Frame: []byte("drain\n"), Reason: "drain"},
+		AgeEnd: End{Ending: because("max_age"), Frame: []byte("old\n")}, DrainEnd: End{Ending: because("drain"), Frame: []byte("drain\n")},
 	}}
 	if rapid.Bool().Draw(t, "ages") {
 		w.settings.MaxAge = time.Minute
@@ -56,7 +56,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"end": func(t *rapid.T) {
 			i := rapid.IntRange(0, len(w.tapes)-1).Draw(t, "topic")
-			w.tapes[i].finish(End{Frame: []byte("end\n"), Reason: "upstream"})
+			w.tapes[i].finish(End{Ending: because("upstream"), Frame: []byte("end\n")})
 			w.tapes[i] = new(tape)
 		},
 		"take": func(t *rapid.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
@@ -20,7 +21,7 @@ func TestAPieceThatIsCutAnywhereStaysWhole(t *testing.T) {
 	for first := range len(whole) + 1 {
 		events := new(tape)
 		events.put("6\r\nabcdef\r\n", "3\r\nghi\r\n")
-		events.finish(End{Frame: []byte("bye\n\n"), Reason: "upstream"})
+		events.finish(End{Ending: because("upstream"), Frame: []byte("bye\n\n")})
 		r := newRig()
 		g := r.join(events, s)
 		g.room = first
@@ -30,7 +31,7 @@ func TestAPieceThatIsCutAnywhereStaysWhole(t *testing.T) {
 		assert.Regexp(t, `\Ac\r\nretry: \d+\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n\z`,
 			g.text(), "cut after %d bytes", first)
 		require.Len(t, g.outcomes, 1)
-		assert.Equal(t, "upstream", g.outcomes[0].Reason)
+		assert.Equal(t, ending.Reason("upstream"), g.outcomes[0].Reason)
 		assert.Equal(t, 2, g.outcomes[0].Events)
 		assert.Equal(t, []closing{gracefully}, g.closed)
 	}
@@ -54,7 +55,7 @@ func TestWhateverAClientTakesItGetsAll(t *testing.T) {
 			r.once()
 			g.setRoom(rapid.IntRange(-1, 50).Draw(t, "room"))
 		}
-		events.finish(End{Frame: []byte("end"), Reason: "upstream"})
+		events.finish(End{Ending: because("upstream"), Frame: []byte("end")})
 		g.setRoom(-1)
 		r.settle()
 		got := strings.NewReplacer("2\r\n:\n\r\n", "", ":\n", "", "3\r\nend\r\n0\r\n\r\n", "end").Replace(g.text())
@@ -69,7 +70,7 @@ func TestWhateverAClientTakesItGetsAll(t *testing.T) {
 
 func TestAnEndThatDoesNotFitFollowsTheCutPieceAndNothingElse(t *testing.T) {
 	events, r := new(tape), newRig()
-	s := &Settings{MaxAge: time.Second, AgeEnd: End{Frame: []byte("old"), Reason: "max_age"}, WriteTimeout: time.Minute}
+	s := &Settings{MaxAge: time.Second, AgeEnd: End{Ending: because("max_age"), Frame: []byte("old")}, WriteTimeout: time.Minute}
 	g := r.join(events, s)
 	events.put("first")
 	r.settle()
@@ -110,7 +111,7 @@ func TestWhatTheLoopSaysIsNotMixedUp(t *testing.T) {
 
 func TestATimeFarAwayIsKept(t *testing.T) {
 	r := newRig()
-	g := r.join(new(tape), &Settings{MaxAge: 24 * time.Hour, AgeEnd: End{Frame: []byte("old"), Reason: "max_age"}})
+	g := r.join(new(tape), &Settings{MaxAge: 24 * time.Hour, AgeEnd: End{Ending: because("max_age"), Frame: []byte("old")}})
 	r.pass(19 * time.Hour)
 	assert.Empty(t, g.outcomes)
 	r.pass(5*time.Hour + resolution)
@@ -119,7 +120,7 @@ func TestATimeFarAwayIsKept(t *testing.T) {
 
 func TestAGoodbyeWaitsNoLongerThanTheWriteTimeout(t *testing.T) {
 	r := newRig()
-	s := &Settings{MaxAge: time.Second, AgeEnd: End{Frame: []byte("old")}, WriteTimeout: 10 * time.Second}
+	s := &Settings{MaxAge: time.Second, AgeEnd: End{Ending: because(""), Frame: []byte("old")}, WriteTimeout: 10 * time.Second}
 	g := r.join(new(tape), s)
 	g.room = 1
 	r.pass(10 * time.Second)
@@ -127,7 +128,7 @@ func TestAGoodbyeWaitsNoLongerThanTheWriteTimeout(t *testing.T) {
 	assert.Empty(t, g.outcomes)
 	r.pass(2 * time.Second)
 	require.Len(t, g.outcomes, 1)
-	assert.Equal(t, Slow, g.outcomes[0].Reason)
+	assert.Equal(t, ending.BySlow, g.outcomes[0].Reason)
 	assert.Equal(t, []closing{atOnce}, g.closed)
 }
 
@@ -170,7 +171,7 @@ func TestAnEventWithoutRoomGivesNoTime(t *testing.T) {
 		g.tell(event{key: g.key, writable: true})
 	}
 	require.Len(t, g.outcomes, 1)
-	assert.Equal(t, Slow, g.outcomes[0].Reason)
+	assert.Equal(t, ending.BySlow, g.outcomes[0].Reason)
 }
 
 // A socket may take nothing for long although the client takes what it has.
@@ -186,7 +187,7 @@ func TestAClientThatAcknowledgesALittleInTimeStays(t *testing.T) {
 	assert.Empty(t, g.outcomes)
 	r.pass(12 * time.Second)
 	require.Len(t, g.outcomes, 1)
-	assert.Equal(t, Slow, g.outcomes[0].Reason)
+	assert.Equal(t, ending.BySlow, g.outcomes[0].Reason)
 }
 
 // A group that is told of a change while its client is blocked visits nobody; the client's own event does.
@@ -226,12 +227,12 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 	for name, tt := range map[string]struct {
 		room   int
 		fault  error
-		reason string
+		reason ending.Reason
 	}{
-		"idle":               {room: -1, reason: Gone},
-		"blocked":            {room: 1, reason: Gone},
-		"by a reset":         {room: 1, fault: syscall.ECONNRESET, reason: Gone},
-		"it answers no more": {room: -1, fault: syscall.ETIMEDOUT, reason: Slow},
+		"idle":               {room: -1, reason: ending.ByGone},
+		"blocked":            {room: 1, reason: ending.ByGone},
+		"by a reset":         {room: 1, fault: syscall.ECONNRESET, reason: ending.ByGone},
+		"it answers no more": {room: -1, fault: syscall.ETIMEDOUT, reason: ending.BySlow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			events, r := new(tape), newRig()
@@ -278,7 +279,7 @@ func TestCloseEndsAllThatIsParked(t *testing.T) {
 	r.settle()
 	for _, g := range []*guest{here, late, later} {
 		require.Len(t, g.outcomes, 1)
-		assert.Equal(t, Gone, g.outcomes[0].Reason)
+		assert.Equal(t, ending.ByGone, g.outcomes[0].Reason)
 		assert.Len(t, g.closed, 1)
 	}
 	assert.Equal(t, 3, r.ended)

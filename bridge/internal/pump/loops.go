@@ -87,7 +87,7 @@ func (l *Loops) enter() bool {
 }
 
 // Close writes to each client what it takes at once, closes every connection, and returns when every done was called. The
-// outcome of a stream that had not ended is [Gone].
+// outcome of a stream that had not ended is [ending.ByGone].
 func (l *Loops) Close() {
 	l.mu.Lock()
 	again := l.closed

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
@@ -40,12 +41,12 @@ func TestAParkedConnectionIsServed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "2\r\n:\n\r\n", string(opening))
 	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("2\r\nhi\r\n")))
-	q.End(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
+	q.End(End{Ending: because("upstream"), Frame: []byte("data: end\n\n")})
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)
 	assert.Equal(t, "2\r\nhi\r\nb\r\ndata: end\n\n\r\n0\r\n\r\n", string(got))
 	o := <-outcome
 	assert.Equal(t, 1, o.Events)
-	assert.Equal(t, "upstream", o.End.Reason)
+	assert.Equal(t, ending.Reason("upstream"), o.End.Ending.Reason)
 	assert.Equal(t, int64(len(opening)+len(got)), o.Bytes)
 }

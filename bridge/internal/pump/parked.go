@@ -1,6 +1,10 @@
 package pump
 
-import "time"
+import (
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
 
 // parked is a subscriber without a goroutine. Only its loop uses it.
 type parked struct {
@@ -39,7 +43,7 @@ const (
 )
 
 // outcome is how the stream went.
-func (p *parked) outcome(reason string, err error) Outcome {
+func (p *parked) outcome(reason ending.Reason, err error) Outcome {
 	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: err}
 }
 

@@ -42,7 +42,7 @@ func BenchmarkLoneEvent(b *testing.B) {
 			_, err := io.ReadFull(v.body, got)
 			require.NoError(b, err)
 		}
-		q.End(End{})
+		q.End(End{Ending: because("")})
 		<-s.outcomes
 	})
 }
@@ -60,7 +60,7 @@ func BenchmarkSaturated(b *testing.B) {
 		for b.Loop() {
 			require.NoError(b, q.Push(b.Context(), frame.Form{}, event))
 		}
-		q.End(End{})
+		q.End(End{Ending: because("")})
 		<-s.outcomes
 		b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/event")
 		v.Close()

@@ -4,22 +4,20 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
 // Outcome is how a subscriber's stream went.
 type Outcome struct {
-	Reason string // the end's reason, or [Gone], or [Slow]
-	End    *End   // the one that the subscriber was told, nil where it was told none
-	Events int    // how many events were written
-	Bytes  int64  // of the body, as they were written
-	Err    error  // of the write that failed, nil where none did
+	// Reason is that of the end, or what the pump found itself: [ending.ByGone] where the client closed or reset the connection, and
+	// [ending.BySlow] where a write failed, since the client took nothing in time or its connection broke otherwise.
+	Reason ending.Reason
+	End    *End  // the one that the subscriber was told, nil where it was told none
+	Events int   // how many events were written
+	Bytes  int64 // of the body, as they were written
+	Err    error // of the write that failed, nil where none did
 }
-
-// The reasons that the pump itself finds.
-const (
-	Gone = "gone" // the client went away: it closed or reset the connection
-	Slow = "slow" // a write failed: the client took nothing in time, or its connection broke otherwise
-)
 
 // Run writes to conn what cur has. It returns at cur's end, when ctx ends (the client has left), at a drain, or at the maximum
 // age. The first write comes at once: events that are ready, or else a comment, so that the client sees its stream open.
@@ -46,7 +44,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	for !over {
 		select {
 		case <-ctx.Done():
-			p.out.Reason, over = Gone, true
+			p.out.Reason, over = ending.ByGone, true
 		case <-ready:
 			more = always
 		case <-more:
@@ -122,7 +120,7 @@ func (p *pump) finish(e *End, alone bool) (over bool) {
 	p.pieces = append(p.pieces, p.s.closing(nil, *e, alone))
 	p.own++
 	if p.write() {
-		p.out.Reason, p.out.End = e.Reason, e
+		p.out.Reason, p.out.End = e.Ending.Reason, e
 	}
 	return true
 }
@@ -145,7 +143,7 @@ func (p *pump) write() bool {
 	p.writing.Store(0)
 	if p.out.Err != nil {
 		if p.out.Reason = reasonOf(p.out.Err); p.overdue.Load() {
-			p.out.Reason = Slow
+			p.out.Reason = ending.BySlow
 		}
 		return false
 	}

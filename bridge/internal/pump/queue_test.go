@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
@@ -84,10 +85,10 @@ func TestQueueShowsTheSameUntilItIsPassed(t *testing.T) {
 		assert.Equal(t, [][]byte{[]byte("a")}, pieces)
 		assert.Nil(t, end)
 		require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("b")))
-		q.End(pump.End{Reason: "over"})
+		q.End(pump.End{Ending: &ending.Ending{Reason: "over"}})
 	}
 	assert.Equal(t, 1, q.Advance(1))
-	assert.Equal(t, batch{"bb", 2, &pump.End{Reason: "over"}}, take(q))
+	assert.Equal(t, batch{"bb", 2, &pump.End{Ending: &ending.Ending{Reason: "over"}}}, take(q))
 }
 
 func TestQueuePushEndsWithItsContext(t *testing.T) {
@@ -101,10 +102,10 @@ func TestQueuePushEndsWithItsContext(t *testing.T) {
 func TestQueueKeepsTheFirstEnd(t *testing.T) {
 	q := pump.NewQueue(10)
 	assert.Nil(t, q.Ended())
-	q.End(pump.End{Reason: "first"})
-	q.End(pump.End{Reason: "second"})
-	assert.Equal(t, "first", q.Ended().Reason)
-	assert.Equal(t, "first", take(q).end.Reason)
+	q.End(pump.End{Ending: &ending.Ending{Reason: "first"}})
+	q.End(pump.End{Ending: &ending.Ending{Reason: "second"}})
+	assert.Equal(t, ending.Reason("first"), q.Ended().Ending.Reason)
+	assert.Equal(t, ending.Reason("first"), take(q).end.Ending.Reason)
 }
 
 func TestQueueOpenTellsWithoutAnEvent(t *testing.T) {
@@ -135,7 +136,7 @@ func TestQueueLosesNothing(t *testing.T) {
 					return
 				}
 			}
-			q.End(pump.End{})
+			q.End(pump.End{Ending: &ending.Ending{}})
 		}()
 		var got strings.Builder
 		events := 0

@@ -75,15 +75,15 @@ func (s *Settings) heartbeat(dst []byte) []byte {
 // reconnection time where the end has none: a browser comes back once even after a final end.
 func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 	var own []byte
-	comeback := e.Comeback
+	delay := e.RetryDelay
 	if alone {
 		dst = append(dst, s.Form.Preface()...)
-		if comeback == 0 {
-			comeback = s.Retry
+		if delay == 0 {
+			delay = s.Retry
 		}
 	}
-	if comeback > 0 {
-		own = sse.AppendRetry(own, Jitter(comeback))
+	if delay > 0 {
+		own = sse.AppendRetry(own, Jitter(delay))
 	}
 	if own = append(own, e.Frame...); len(own) > 0 && !s.Mute {
 		dst = s.Form.Append(dst, own)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
@@ -139,10 +140,10 @@ func TestOverTheWireAStreamIsServed(t *testing.T) {
 		events.put(string(s.piece("data: 1\n\n")))
 		v.read(t, "data: 1\n\n")
 		events.put(string(s.piece("data: 2\n\n")), string(s.piece("data: 3\n\n")))
-		events.finish(End{Frame: []byte("data: end\n\n"), Reason: "upstream"})
+		events.finish(End{Ending: because("upstream"), Frame: []byte("data: end\n\n")})
 		v.readToEnd(t, "data: 2\n\ndata: 3\n\ndata: end\n\n")
 		out := s.outcome(t)
-		assert.Equal(t, "upstream", out.Reason)
+		assert.Equal(t, ending.Reason("upstream"), out.Reason)
 		assert.Equal(t, 3, out.Events)
 		assert.NotNil(t, out.End)
 	})
@@ -159,7 +160,7 @@ func TestOverTheWireASlowReaderGetsAll(t *testing.T) {
 			want.Write(text)
 			events.put(string(s.piece(string(text))))
 		}
-		events.finish(End{Reason: "upstream"})
+		events.finish(End{Ending: because("upstream")})
 		for range 20 {
 			time.Sleep(2 * time.Millisecond)
 			v.read(t, string(want.Next(1000)))
@@ -194,7 +195,7 @@ func noticed(t *testing.T, s *site, leave func(*visitor)) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		leave(v)
-		assert.Equal(t, Gone, s.outcome(t).Reason, "blocked: %v", blocked)
+		assert.Equal(t, ending.ByGone, s.outcome(t).Reason, "blocked: %v", blocked)
 	}
 }
 
@@ -205,7 +206,7 @@ func TestOverTheWireAStalledReaderIsCutOff(t *testing.T) {
 		v := s.visit(t, 8<<10)
 		events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		began := time.Now()
-		assert.Equal(t, Slow, s.outcome(t).Reason)
+		assert.Equal(t, ending.BySlow, s.outcome(t).Reason)
 		assert.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
 		_, err := io.Copy(io.Discard, v.body)
 		assert.Error(t, err, "what it has is not whole")
@@ -222,7 +223,7 @@ func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
 			time.Sleep(overduePatience / 10)
 			events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		}
-		assert.Equal(t, Slow, s.outcome(t).Reason)
+		assert.Equal(t, ending.BySlow, s.outcome(t).Reason)
 	})
 }
 
@@ -243,7 +244,7 @@ func TestOverTheWireManyShareATopic(t *testing.T) {
 			topic.put(string(s.piece("data: 1\n\n")))
 			time.Sleep(time.Millisecond)
 		}
-		topic.finish(End{Reason: "upstream"})
+		topic.finish(End{Ending: because("upstream")})
 		for _, v := range visitors {
 			v.readToEnd(t, want.String())
 			assert.Equal(t, events, s.outcome(t).Events)

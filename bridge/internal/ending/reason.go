@@ -1,0 +1,17 @@
+package ending
+
+// Reason says what ended a stream, or turned a request away: the "reason" of the event grpc-status.
+type Reason string
+
+// The reasons that there are.
+const (
+	ByUpstream Reason = "upstream" // the server's own status
+	ByRequest  Reason = "request"  // the request does not fit the route
+	ByRoute    Reason = "route"    // the route is out of order
+	ByDrain    Reason = "drain"    // the bridge shuts down
+	ByMaxAge   Reason = "max_age"  // the connection reached its maximum age
+	ByLimit    Reason = "limit"    // there is no room for another stream
+	ByMessage  Reason = "message"  // the upstream sent a message that the bridge cannot pass on
+	BySlow     Reason = "slow"     // the client is too far behind, or took nothing for `write_timeout`
+	ByGone     Reason = "gone"     // the client has left; no client is told this
+)

@@ -1,0 +1,46 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// lostCursor is an id that came, and that no stream can resume from. Its zero value is none.
+type lostCursor struct {
+	id string // as the page knows it
+	// reason is [ending.ResetInvalid] for an id that does not fit or that the upstream refuses, and [ending.ResetEpoch] where the
+	// route gives ids but cannot resume: a new stream begins, and goes on with nothing.
+	reason ending.Reset
+}
+
+// asSent returns the id that carries a cursor, as the page knows it.
+func asSent(cursor string) string {
+	id, _ := sse.EncodeID([]byte(cursor))
+	return id.String()
+}
+
+// tellReset tells the page that its stream does not resume after r.lost, so that it loads its state anew.
+func (r *reader) tellReset(ctx context.Context) {
+	lost := r.lost
+	if lost.id == "" || r.format == lines {
+		return
+	}
+	r.lost = lostCursor{}
+	_ = r.queue.Push(ctx, r.form, ending.ResetBlock(lost.reason, lost.id)) // without room, the stream is over
+}
+
+// lostOn returns the caller's cursor where it is already clear that the route cannot resume from it. A route that neither
+// gives ids nor takes them has sent none, and loses none.
+func (c *caller) lostOn(rt *route) lostCursor {
+	resumes := rt.plan.binder.UsesCursor()
+	switch {
+	case !resumes && rt.plan.id == nil:
+	case c.badCursor != "":
+		return lostCursor{c.badCursor, ending.ResetInvalid}
+	case c.hasCursor && !resumes:
+		return lostCursor{asSent(c.cursor), ending.ResetEpoch}
+	}
+	return lostCursor{}
+}

@@ -1,0 +1,134 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
+)
+
+// unbound returns the ending for a request that cannot be bound.
+func unbound(err error) *ending.Ending {
+	code := ending.InvalidArgument
+	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingCredential {
+		code = ending.Unauthenticated
+	}
+	return ending.Refuse(code, ending.ByRequest, err.Error())
+}
+
+// upstreamEnded returns the ending that the upstream's status means on this route.
+func (rt *route) upstreamEnded(st *status.Status) *ending.Ending {
+	e := ending.Refuse(ending.CodeOf(uint32(st.Code())), ending.ByUpstream, cutMessage(st.Message()))
+	if (e.Code.ServerFault() || byTransport(st)) && !rt.cfg.ExposeErrors {
+		e.Message = e.Code.NeutralMessage()
+	} else {
+		e.Details = detailsJSON(cutDetails(st.Proto().GetDetails()), rt.types())
+	}
+	if verdict, ok := rt.cfg.Status[config.StatusCode(e.Code.String())]; ok {
+		e.Retry = verdict == config.Reconnect
+	}
+	if e.Code == ending.OK {
+		e.Retry = rt.cfg.OnEnd == config.OnEndReconnect
+	}
+	return e
+}
+
+// byTransport reports whether gRPC here made up the status from what is no gRPC: an HTTP status, whose page it quotes, or
+// a stream reset. That describes what stands between the bridge and the server, whatever its code.
+func byTransport(st *status.Status) bool {
+	return strings.HasPrefix(st.Message(), "unexpected HTTP status code received from server") ||
+		strings.HasPrefix(st.Message(), "stream terminated by RST_STREAM")
+}
+
+// What a status may bring a browser. Few servers can send more than 8 KiB of trailers, but gRPC takes 16 MiB.
+const (
+	maxMessageBytes = 16 << 10
+	maxDetailBytes  = 64 << 10 // of all details together, on the wire
+)
+
+func cutMessage(message string) string {
+	if len(message) <= maxMessageBytes {
+		return message
+	}
+	return message[:maxMessageBytes] + "…"
+}
+
+// cutDetails returns the details up to the first one that is too much.
+func cutDetails(details []*anypb.Any) []*anypb.Any {
+	size := 0
+	for i, detail := range details {
+		if size += len(detail.GetTypeUrl()) + len(detail.GetValue()); size > maxDetailBytes {
+			return details[:i]
+		}
+	}
+	return details
+}
+
+// unreadable returns the ending for a message that cannot become an event. A reconnect would meet the message again, so no client
+// is told to come back.
+func unreadable(err error) *ending.Ending {
+	message := "a message of the upstream cannot be read"
+	var tooLarge *eventTooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		message = tooLarge.Error()
+	case errors.Is(err, errMessageTooLarge):
+		message = errMessageTooLarge.Error()
+	}
+	end := ending.Refuse(ending.DataLoss, ending.ByMessage, message)
+	end.Cause = err
+	return end
+}
+
+// maxDetailJSON bounds all details of a status together, as JSON.
+const maxDetailJSON = 4 * maxDetailBytes
+
+// detailsJSON renders details up to the first one that is too much. Details whose type the resolver does not know keep their
+// bytes, base64-encoded.
+func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessage {
+	if len(details) == 0 {
+		return nil
+	}
+	t, err := transcode.New(details[0].ProtoReflect().Descriptor(), transcode.Options{Resolver: types, MaxBytes: maxDetailJSON})
+	if err != nil {
+		return nil // not of the type that we are compiled with
+	}
+	var out []json.RawMessage
+	size := 0
+	for _, detail := range details {
+		rendered, err := detailJSON(t, detail)
+		if size += len(rendered); err != nil || size > maxDetailJSON {
+			return out
+		}
+		out = append(out, rendered)
+	}
+	return out
+}
+
+// detailJSON renders one detail; one that does not parse as what it says that it is keeps its bytes.
+func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
+	wire, err := proto.Marshal(detail)
+	if err == nil {
+		var out []byte
+		if out, err = t.AppendJSON(nil, wire); err == nil || errors.Is(err, transcode.ErrTooLarge) {
+			return out, err
+		}
+	}
+	return json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
+}
+
+// statusOf returns the gRPC status that err stands for.
+func statusOf(err error) *status.Status {
+	if st, ok := status.FromError(err); ok {
+		return st
+	}
+	return status.FromContextError(err)
+}
