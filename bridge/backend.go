@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
@@ -16,7 +17,7 @@ import (
 type backend struct {
 	cfg    *config.Upstream
 	client *upstream.Client // nil for a service of this process
-	source source
+	source source.Source
 	// registration tells a service of this process from all other ones, "" for a server.
 	registration string
 
@@ -47,7 +48,7 @@ func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, ob
 	if err != nil {
 		return nil, cfg.Problem("", err.Error(), "")
 	}
-	u := &backend{cfg: cfg, client: client, source: grpcSource{client}, tried: make(chan struct{})}
+	u := &backend{cfg: cfg, client: client, source: source.GRPC(client), tried: make(chan struct{})}
 	if u.reflects() {
 		return u, nil
 	}

@@ -159,7 +159,7 @@ func (b *Bridge) Close() error {
 	}
 	b.stays.Wait()
 	b.faults.close()
-	b.program.close()
+	b.program.runner.Close()
 	return b.closed()
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -21,7 +22,7 @@ import (
 type feed struct {
 	renderer
 	bridge *Bridge
-	source source
+	source source.Source
 	out    output
 
 	events int       // how many the newest stream has brought
@@ -42,7 +43,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 	f.events, f.since = 0, time.Time{}
 	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
 	if err != nil {
-		f.tellWords(ctx, statusOf(err))
+		f.tellWords(ctx, source.StatusOf(err))
 		return f.rt.notOpened(err)
 	}
 	defer stream.Close()
@@ -57,22 +58,22 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		switch {
 		case errors.Is(err, io.EOF):
 			return f.rt.upstreamEnded(status.New(codes.OK, ""))
-		case errors.Is(err, errMessageTooLarge):
+		case errors.Is(err, source.ErrMessageTooLarge):
 			return unreadable(err)
 		case err != nil:
-			f.tellWords(ctx, statusOf(err))
-			return f.rt.upstreamEnded(statusOf(err))
+			f.tellWords(ctx, source.StatusOf(err))
+			return f.rt.upstreamEnded(source.StatusOf(err))
 		}
 		err = f.render(ctx, message)
 		f.tellUnknown()
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return f.rt.upstreamEnded(statusOf(ctx.Err()))
+			return f.rt.upstreamEnded(source.StatusOf(ctx.Err()))
 		case err != nil:
 			return unreadable(err)
 		}
 		if err := f.out.event(ctx, &f.block); err != nil {
-			return f.rt.upstreamEnded(statusOf(err))
+			return f.rt.upstreamEnded(source.StatusOf(err))
 		}
 		f.events++
 		f.rest()

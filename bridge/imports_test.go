@@ -47,6 +47,7 @@ func allowedImports() map[string][]string {
 		"bridge/internal/pump":     {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/frame", "golang.org/x/sys/unix"},
 		"bridge/internal/bind":     {"std", protobuf, "bridge/internal/fieldname"},
 		"bridge/internal/upstream": {"std", grpc},
+		"bridge/internal/source":   {"std", grpc, protobuf, "bridge/internal/upstream"},
 		"bridge/internal/schema": {
 			"std", grpc, protobuf, "gen/grpcsse/v1", "google.golang.org/genproto/...",
 			"github.com/bufbuild/protocompile/...",

@@ -1,6 +1,10 @@
 package bridge
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
+)
 
 // Option changes what [New] builds.
 type Option interface{ apply(*options) }
@@ -8,7 +12,7 @@ type Option interface{ apply(*options) }
 type options struct {
 	log      *slog.Logger
 	observer Observer
-	services []service
+	services []source.Service
 	routes   []sourcedRoute
 	parking  bool
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
 // logged is a handler that remembers lines, without their times.
@@ -203,6 +204,8 @@ func TestWhatTheRequestIsTheReasonForIsNoFault(t *testing.T) {
 // unopened is a source that cannot be opened.
 type unopened struct{ message string }
 
-func (f unopened) Open(context.Context, string, []byte, metadata.MD) (messageStream, error) {
+func (f unopened) Open(context.Context, string, []byte, metadata.MD) (source.Stream, error) {
 	return nil, status.Error(codes.Unavailable, f.message)
 }
+
+func (f unopened) UsesContextValues() bool { return true }

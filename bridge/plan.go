@@ -13,6 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -22,7 +23,7 @@ type plan struct {
 	snapshot *schema.Snapshot
 	types    transcode.Resolver // of what stands in a google.protobuf.Any, and of extensions
 	method   string             // as gRPC calls it: /package.Service/Method
-	source   source             // of the messages
+	source   source.Source      // of the messages
 	digest   shareDigest        // of all of it, and of the route
 	binder   *bind.Binder
 	json     jsonAppender

@@ -56,16 +56,16 @@ func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md me
 }
 
 // newPrivate returns a place on a stream of the route, which ends with the request, with the bridge, or at the route's deadline.
-// Only code of the program itself can use the values of the request's context: the context has them where it is that which
-// serves the route.
+// The context has the values of the request's context where the source can use them. Elsewhere an idle stream would keep them
+// for nothing.
 func (b *Bridge) newPrivate(rt *route, r *http.Request) (context.Context, *private) {
 	ctx, stop := b.ctx, func() bool { return true }
 	var cancel, expire context.CancelFunc
-	if _, remote := rt.plan.source.(grpcSource); remote {
-		ctx, cancel = context.WithCancel(ctx)
-	} else {
+	if rt.plan.source.UsesContextValues() {
 		ctx, cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 		stop = context.AfterFunc(b.ctx, cancel)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
 	}
 	expire = cancel
 	if timeout := rt.cfg.Request.Timeout; timeout > 0 {

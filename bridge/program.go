@@ -2,45 +2,39 @@ package bridge
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
-	"sync"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// program is what the Go program brings beside the configuration: services and routes of its own, and the goroutines that
-// their streams run on.
+// program holds the services and the routes that the Go program brings beside the configuration.
 type program struct {
 	services []*backend
 	routes   []*route
-	log      *slog.Logger
-
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
+	runner   *source.Runner // of the code behind both
 }
 
 // newProgram compiles what the options brought, and reports all that is wrong with it.
 // Warnings alone are left to the routes.
 func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
-	p := &program{log: o.log}
+	p := &program{runner: source.NewRunner(o.log)}
 	problems := madeInGo(cfg)
 	seen := map[string]bool{}
 	for _, s := range o.services {
-		u, problem := s.backend(p)
-		if problem == nil && seen[s.desc.ServiceName] {
-			problem = s.problem("the service is there twice: expected one implementation")
+		u, problem := serviceBackend(s, p.runner)
+		if problem == nil && seen[s.Name()] {
+			problem = serviceProblem(s, "the service is there twice: expected one implementation")
 		}
 		if problem != nil {
 			problems = append(problems, problem)
 			continue
 		}
-		seen[s.desc.ServiceName] = true
+		seen[s.Name()] = true
 		p.services = append(p.services, u)
 	}
 	for _, r := range o.routes {
-		rt, found := r.route(p)
+		rt, found := r.route(p.runner)
 		if rt == nil {
 			problems = append(problems, found...)
 			continue
@@ -97,23 +91,4 @@ func (p *program) serving(r *config.Route) *backend {
 		}
 	}
 	return nil
-}
-
-// start runs f on a goroutine that close waits for. It reports false, and does nothing, after close was called.
-func (p *program) start(f func()) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	p.running.Go(f)
-	return true
-}
-
-// close waits until all goroutines have ended. Their contexts must have.
-func (p *program) close() {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	p.running.Wait()
 }

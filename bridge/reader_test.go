@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
@@ -29,12 +30,13 @@ import (
 // explosive is a source, and a stream, that panics at its first message.
 type explosive struct{}
 
-func (explosive) Open(context.Context, string, []byte, metadata.MD) (messageStream, error) {
+func (explosive) Open(context.Context, string, []byte, metadata.MD) (source.Stream, error) {
 	return explosive{}, nil
 }
 func (explosive) Header() (metadata.MD, bool) { return metadata.MD{}, true }
 func (explosive) Recv() ([]byte, error)       { panic("secret of the message") }
 func (explosive) Close()                      {}
+func (explosive) UsesContextValues() bool     { return true }
 
 func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
 	var log strings.Builder
@@ -95,12 +97,14 @@ func (f *feeble) opens() int {
 	return len(f.opened)
 }
 
-func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (messageStream, error) {
+func (f *feeble) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (source.Stream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opened = append(f.opened, time.Now())
 	return &feebleStream{ctx: ctx, stood: f.stood, end: f.end, closed: sync.OnceFunc(func() { f.closed.Add(1) })}, nil
 }
+
+func (f *feeble) UsesContextValues() bool { return true }
 
 type feebleStream struct {
 	ctx    context.Context
@@ -174,7 +178,7 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 func first[A, B any](a A, _ B) A { return a }
 
 // resumableRoute returns a bridge with one route, GET /watch, whose streams src opens and which can resume.
-func resumableRoute(t *testing.T, src source, opts ...Option) (*Bridge, *route) {
+func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *route) {
 	t.Helper()
 	cfg := config.NewRoute("/watch")
 	cfg.Event.ID = "sequence"

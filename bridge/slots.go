@@ -5,6 +5,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
@@ -34,5 +35,5 @@ func (rt *route) notOpened(err error) *ending.Ending {
 		end.Cause = err
 		return end
 	}
-	return rt.upstreamEnded(statusOf(err))
+	return rt.upstreamEnded(source.StatusOf(err))
 }

@@ -1,25 +1,66 @@
 package bridge
 
 import (
+	"context"
 	"crypto/rand"
+	"iter"
 	"reflect"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // Source is where the events of a route come from in place of an upstream: made by [RPC] or [Func], put on a route by
 // [WithRoute]. It is immutable, and may serve several routes and several bridges.
-type Source struct {
-	input  protoreflect.MessageDescriptor
-	output protoreflect.MessageDescriptor // nil where plain Go values are sent
-	value  reflect.Type                   // the type of those
-	// mistake is why the source cannot serve, "" where it can.
-	mistake string
-	// open returns the source for one route, whose messages encode puts on the wire.
-	open func(p *program, encode encoder) source
+type Source struct{ definition source.Definition }
+
+// RPC returns a source that calls a server-streaming method of a generated client:
+//
+//	bridge.WithRoute(quotes, bridge.RPC(client.WatchQuotes))
+//
+// The function has the signature that protoc-gen-go-grpc generates. It is called once for each stream, concurrently, with a
+// context that ends when the browser leaves and that carries, as outgoing metadata, what the route forwards and sets. The
+// connection behind the client, its interceptors and its limits are the program's own. An upstream in the configuration
+// costs less: its messages are never decoded into Go.
+func RPC[Req, Res any, ReqP pointer[Req], ResP pointer[Res]](
+	method func(ctx context.Context, request ReqP, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Res], error),
+) Source {
+	return Source{source.RPC[Req, Res, ReqP, ResP](method)}
+}
+
+// pointer is a pointer to a generated message.
+type pointer[T any] interface {
+	*T
+	proto.Message
+}
+
+// Func returns a source that is a Go iterator: each value that it yields becomes an event.
+//
+//	bridge.Func(func(ctx context.Context, request *pb.WatchRequest) iter.Seq2[*pb.Quote, error] { … })
+//
+// The function is called once for each stream, concurrently, and iterated on a goroutine of its own. When the browser
+// leaves, ctx ends and yield returns false, so that deferred clean-up runs; an iterator that waits for something must wait
+// for ctx too. It may use a value again once yield has returned, and yield waits for a browser that is slow.
+//
+// An iterator that returns ends the stream with OK. An error that it yields ends the stream with its gRPC status
+// ([google.golang.org/grpc/status.FromError]): CANCELLED and DEADLINE_EXCEEDED for those of a context, UNKNOWN for an
+// error without one. A panic is logged, and ends its stream with INTERNAL.
+//
+// The request is what the route binds path, query, body and Request.Set to: a generated protobuf message, or a struct, or a
+// pointer to one, whose fields have the names that encoding/json gives them. Such fields are text, numbers, bools, []byte,
+// time.Time, time.Duration, types with UnmarshalText, structs of such, and pointers to and slices of them; a pointer tells
+// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
+// `event.id`, `event.name` and `event.data` name its fields as the JSON does; the route's JSONOptions do not concern it.
+//
+// What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
+// value, or grpc.SendHeader, tells that the stream has begun.
+func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Source {
+	return Source{source.Func(f)}
 }
 
 // WithRoute adds a route whose events come from src. All that a route in the file can say holds for it too: the request
@@ -41,8 +82,8 @@ type sourcedRoute struct {
 	src Source
 }
 
-// route compiles the route. It is nil where problems are more than warnings.
-func (s sourcedRoute) route(p *program) (*route, config.Problems) {
+// route compiles the route, whose code runs on runner. It is nil where problems are more than warnings.
+func (s sourcedRoute) route(runner *source.Runner) (*route, config.Problems) {
 	if s.cfg == nil {
 		return nil, config.Problems{{Path: "bridge.WithRoute", Message: "expected a route, found nil"}}
 	}
@@ -54,17 +95,17 @@ func (s sourcedRoute) route(p *program) (*route, config.Problems) {
 	if cfg.Service != "" || cfg.Method != "" || cfg.Upstream != "" {
 		problems = append(problems, cfg.Problem("rpc", "a route with a source of its own calls no upstream: expected no Service, Method or Upstream", ""))
 	}
-	switch {
-	case s.src.open == nil:
+	switch definition := s.src.definition; {
+	case definition.IsZero():
 		problems = append(problems, cfg.Problem("", "expected a source as RPC and Func make them, found none", ""))
-	case s.src.mistake != "":
-		problems = append(problems, cfg.Problem("", "the source of the route: "+s.src.mistake, ""))
+	case definition.Mistake != "":
+		problems = append(problems, cfg.Problem("", "the source of the route: "+definition.Mistake, ""))
 	}
 	rt := &route{cfg: &cfg, origin: "bridge.WithRoute", health: &health{}, cors: newCORS(&cfg)}
 	if rt.found(problems); len(rt.problems) > 0 {
 		return nil, problems
 	}
-	plan, found := newSourcePlan(&cfg, s.src, p)
+	plan, found := newSourcePlan(&cfg, s.src.definition, runner)
 	rt.plan = plan
 	rt.found(found)
 	if len(rt.problems) > 0 {
@@ -74,26 +115,59 @@ func (s sourcedRoute) route(p *program) (*route, config.Problems) {
 }
 
 // newSourcePlan is newPlan for a route with a source of its own.
-func newSourcePlan(r *config.Route, src Source, p *program) (*plan, config.Problems) {
+func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*plan, config.Problems) {
 	snap, err := schema.FromProgram()
 	if err != nil {
 		return nil, config.Problems{r.Problem("", err.Error(), "")}
 	}
 	c := &planner{route: r, plan: &plan{snapshot: snap, types: snap.Types(""), method: r.Name}}
-	c.request(src.input)
-	if src.input.Fields().Len() == 0 && src.input.ParentFile().Path() == "request.proto" {
+	c.request(definition.Input)
+	if definition.EmptyStruct {
 		for _, p := range c.problems {
 			p.Hint = "declare the request as a struct with such a field, for example struct{ ID string `json:\"id\"` }"
 		}
 	}
-	encode := encodeMessage
-	if src.output != nil {
-		c.event(src.output)
+	var values *source.ValueEncoder
+	if definition.Output != nil {
+		c.event(definition.Output)
 	} else {
-		encode = c.values(src.value)
+		values = c.values(definition.Value)
 	}
-	c.cursor(src.input)
-	c.plan.source = src.open(p, encode)
+	c.cursor(definition.Input)
+	c.plan.source = definition.Source(runner, values)
 	c.plan.digest = newShareDigest(r, snap.Hash(), origin{registration: rand.Text()})
 	return c.done()
+}
+
+// values compiles which parts of a plain Go value become which lines of an event, and returns the encoder for such values.
+func (c *planner) values(t reflect.Type) *source.ValueEncoder {
+	ev := c.route.Event
+	encoder, problems := source.NewValueEncoder(t, source.ValuePaths{ID: ev.ID, Name: ev.Name, Data: ev.Data})
+	for _, p := range problems {
+		c.problems = append(c.problems, c.route.Problem(p.Key, p.Message, fieldHint(p.Unknown, p.Have)))
+	}
+	md, err := source.ValueMessage()
+	if err != nil {
+		c.problem("", err)
+		return nil
+	}
+	message := config.EventMapping{NameConst: ev.NameConst}
+	if ev.ID != "" {
+		message.ID = source.ValueID
+	}
+	if ev.Name != "" {
+		message.Name = source.ValueName
+	}
+	c.lines(md, message)
+	c.plan.json = valueJSON{data: c.path("event.data", md, source.ValueData, transcode.PathScalar)}
+	return encoder
+}
+
+// valueJSON renders a plain Go value, whose message holds the JSON already.
+type valueJSON struct{ data *transcode.Path }
+
+// AppendJSONContext implements [jsonAppender].
+func (j valueJSON) AppendJSONContext(_ context.Context, dst, wire []byte) ([]byte, error) {
+	out, _, err := j.data.AppendText(dst, wire)
+	return out, err
 }

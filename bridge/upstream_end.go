@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -80,8 +81,8 @@ func unreadable(err error) *ending.Ending {
 	switch {
 	case errors.As(err, &tooLarge):
 		message = tooLarge.Error()
-	case errors.Is(err, errMessageTooLarge):
-		message = errMessageTooLarge.Error()
+	case errors.Is(err, source.ErrMessageTooLarge):
+		message = source.ErrMessageTooLarge.Error()
 	}
 	end := ending.Refuse(ending.DataLoss, ending.ByMessage, message)
 	end.Cause = err
@@ -123,12 +124,4 @@ func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
 		}
 	}
 	return json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
-}
-
-// statusOf returns the gRPC status that err stands for.
-func statusOf(err error) *status.Status {
-	if st, ok := status.FromError(err); ok {
-		return st
-	}
-	return status.FromContextError(err)
 }

@@ -1,4 +1,4 @@
-package bridge
+package source
 
 import (
 	"encoding"
@@ -21,25 +21,30 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// structRequest describes requests that are plain Go structs as a message type, so that what binds a request knows one form
-// only. Fields have the names that encoding/json gives them.
+// structRequest describes the requests of a function as a message type. For requests that are Go structs, it makes a type whose
+// fields have the names that encoding/json gives them: so package bind fills all requests in the same way.
 type structRequest struct {
-	md     protoreflect.MessageDescriptor
-	fields map[protoreflect.FullName][]structField // of each message type, in the order of their numbers
+	md protoreflect.MessageDescriptor
+	// fields lists the fields of each message type in the order of their numbers. It is nil where the requests are generated
+	// messages.
+	fields map[protoreflect.FullName][]structField
 }
 
-// structField is where the value of a field goes.
+// isEmpty reports whether the requests are structs without fields.
+func (r *structRequest) isEmpty() bool { return r.fields != nil && r.md.Fields().Len() == 0 }
+
+// structField is a field of a struct.
 type structField struct {
-	index []int
+	index []int  // as reflect.StructField has it
 	name  string // in JSON
 }
 
-// newStructRequest returns what requests of a struct type look like; mistake says why they cannot be described.
+// newStructRequest describes requests that are structs of type t. mistake says why they cannot be described.
 func newStructRequest(t reflect.Type) (r *structRequest, mistake string) {
 	b := &structBuilder{
 		names: make(map[reflect.Type]string), taken: make(map[string]bool), fields: make(map[protoreflect.FullName][]structField),
 		file: &descriptorpb.FileDescriptorProto{
-			Name: proto.String("request.proto"), Syntax: proto.String("proto2"), // every field has presence there
+			Name: proto.String("request.proto"), Syntax: proto.String("proto2"), // in proto2, every field has presence
 			Dependency: []string{timestamppb.File_google_protobuf_timestamp_proto.Path(), durationpb.File_google_protobuf_duration_proto.Path()},
 		},
 	}
@@ -54,11 +59,11 @@ func newStructRequest(t reflect.Type) (r *structRequest, mistake string) {
 	return &structRequest{md: file.Messages().ByName(protoreflect.Name(root)), fields: b.fields}, ""
 }
 
-// structBuilder makes message types of struct types, one each: a struct may contain itself.
+// structBuilder makes one message type for each struct type. A struct may contain itself.
 type structBuilder struct {
 	file    *descriptorpb.FileDescriptorProto
-	names   map[reflect.Type]string
-	taken   map[string]bool
+	names   map[reflect.Type]string // of the message types
+	taken   map[string]bool         // reports the names that a message type has
 	fields  map[protoreflect.FullName][]structField
 	mistake string
 }
@@ -99,7 +104,7 @@ func (b *structBuilder) message(t reflect.Type) string {
 	return name
 }
 
-// describe fills in what a field holds, and reports whether a request can hold it.
+// describe sets the type of a field. It reports false where a request cannot have a field of type t.
 func (b *structBuilder) describe(fd *descriptorpb.FieldDescriptorProto, t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -133,11 +138,12 @@ func (b *structBuilder) describe(fd *descriptorpb.FieldDescriptorProto, t reflec
 	return true
 }
 
-// isText reports whether values are read from text by a method of their own.
+// isText reports whether the type has a method that reads a value from text.
 func isText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
+// scalarKind returns the protobuf type for a Go type. It reports false where there is none.
 func scalarKind(t reflect.Type) (descriptorpb.FieldDescriptorProto_Type, bool) {
 	switch t.Kind() {
 	case reflect.String:
@@ -162,7 +168,7 @@ func scalarKind(t reflect.Type) (descriptorpb.FieldDescriptorProto_Type, bool) {
 	return descriptorpb.FieldDescriptorProto_TYPE_STRING, false
 }
 
-// identifier makes a name of protobuf of a name of Go or JSON.
+// identifier turns a name of Go or JSON into a protobuf identifier. An empty name becomes otherwise.
 func identifier(name, otherwise string) string {
 	out := []rune(strings.Map(func(r rune) rune {
 		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -179,8 +185,8 @@ func identifier(name, otherwise string) string {
 	return string(out)
 }
 
-// decode fills a struct with what a request on the wire holds. The error carries a gRPC status: INVALID_ARGUMENT for a value
-// that the struct cannot hold.
+// decode fills a struct from a request in the protobuf wire format. The error carries a gRPC status. The status is
+// INVALID_ARGUMENT where the struct cannot hold a value.
 func (r *structRequest) decode(wire []byte, into reflect.Value) error {
 	m := dynamicpb.NewMessage(r.md)
 	if err := unmarshal(wire, m); err != nil {
@@ -189,6 +195,7 @@ func (r *structRequest) decode(wire []byte, into reflect.Value) error {
 	return r.fill(into, m, "")
 }
 
+// fill assigns the fields of a message to a struct. path is the path to the struct, for errors.
 func (r *structRequest) fill(into reflect.Value, m protoreflect.Message, path string) error {
 	for i, f := range r.fields[m.Descriptor().FullName()] {
 		fd := m.Descriptor().Fields().Get(i)
@@ -217,7 +224,7 @@ func (r *structRequest) fill(into reflect.Value, m protoreflect.Message, path st
 	return nil
 }
 
-// settable returns a field of a struct, with what embedded pointers lead to it made on the way.
+// settable returns a field of a struct. It allocates the embedded structs on the way that are nil pointers.
 func settable(v reflect.Value, index []int) reflect.Value {
 	for _, i := range index {
 		if v.Kind() == reflect.Pointer {
@@ -231,7 +238,7 @@ func settable(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// set gives a field one value.
+// set assigns a value to a field.
 func (r *structRequest) set(target reflect.Value, value protoreflect.Value, name string) error {
 	if target.Kind() == reflect.Pointer {
 		target.Set(reflect.New(target.Type().Elem()))

@@ -1,4 +1,4 @@
-package bridge
+package source
 
 import (
 	"context"
@@ -30,21 +30,21 @@ import (
 //
 // What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
 // value, or grpc.SendHeader, tells that the stream has begun.
-func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Source {
-	var src Source
+func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Definition {
+	var def Definition
 	input, mistake := requestOf[Req]()
-	src.input, src.mistake = input.md, mistake
+	def.Input, def.Mistake, def.EmptyStruct = input.md, mistake, input.isEmpty()
 	if output, mistake := descriptorOf[Res](); output != nil {
-		src.output = output
+		def.Output = output
 	} else {
-		src.value = reflect.TypeFor[Res]()
-		src.mistake += mistake
+		def.Value = reflect.TypeFor[Res]()
+		def.Mistake += mistake
 	}
 	if f == nil {
-		src.mistake = "expected a function, found nil"
+		def.Mistake = "expected a function, found nil"
 	}
-	src.open = func(p *program, encode encoder) source {
-		return &callSource{program: p, encode: encode, serve: func(c *call) error {
+	def.open = func(runner *Runner, encode encoder) Source {
+		return &callSource{runner: runner, encode: encode, serve: func(c *call) error {
 			request, err := decodeRequest[Req](input, c.request)
 			if err != nil {
 				return err
@@ -60,10 +60,10 @@ func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, 
 			return nil
 		}}
 	}
-	return src
+	return def
 }
 
-// requestOf returns what the requests of a function look like: of a generated message it knows no fields.
+// requestOf describes the requests of a function. For a generated message, the result holds the descriptor only.
 func requestOf[Req any]() (r *structRequest, mistake string) {
 	md, mistake := descriptorOf[Req]()
 	if md != nil || mistake != "" {
@@ -100,7 +100,8 @@ func descriptorOf[T any]() (md protoreflect.MessageDescriptor, mistake string) {
 	return nil, ""
 }
 
-// decodeRequest returns the request that wire holds. Req is known to be a message, a struct, or a pointer to one.
+// decodeRequest decodes a request. Req is a generated message, a struct, or a pointer to a struct: requestOf has refused every
+// other type.
 func decodeRequest[Req any](r *structRequest, wire []byte) (request Req, err error) {
 	m, ok := any(request).(proto.Message)
 	if !ok {
@@ -115,6 +116,6 @@ func decodeRequest[Req any](r *structRequest, wire []byte) (request Req, err err
 	if err := unmarshal(wire, decoded); err != nil {
 		return request, err
 	}
-	request, _ = decoded.(Req) // of the same type: it came of Req's own descriptor
+	request, _ = decoded.(Req) // New returns a message of the same Go type
 	return request, nil
 }

@@ -1,4 +1,4 @@
-package bridge
+package source
 
 import (
 	"fmt"
@@ -9,7 +9,13 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// encodeMessage is an encoder for protobuf messages. Required fields may be missing, as from any upstream.
+// keptBytes is the largest buffer that a stream keeps for its next message.
+const keptBytes = 64 << 10
+
+// encoder appends a message in the protobuf wire format to dst.
+type encoder func(dst []byte, message any) ([]byte, error)
+
+// encodeMessage is an encoder for protobuf messages. Required fields may be missing, as in messages from an upstream.
 func encodeMessage(dst []byte, message any) ([]byte, error) {
 	m, err := messageOf(message)
 	if err != nil {
@@ -18,7 +24,7 @@ func encodeMessage(dst []byte, message any) ([]byte, error) {
 	return proto.MarshalOptions{AllowPartial: true}.MarshalAppend(dst, m)
 }
 
-// unmarshal reads a request that the route has bound. The error carries a gRPC status.
+// unmarshal decodes a request. The error carries a gRPC status.
 func unmarshal(wire []byte, message any) error {
 	m, err := messageOf(message)
 	if err == nil {
@@ -30,7 +36,7 @@ func unmarshal(wire []byte, message any) error {
 	return nil
 }
 
-// messageOf takes messages of both Go APIs, as gRPC does.
+// messageOf accepts messages of the current Go API of protobuf and of the old one, as gRPC does.
 func messageOf(v any) (proto.Message, error) {
 	switch m := v.(type) {
 	case proto.Message:

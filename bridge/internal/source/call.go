@@ -1,11 +1,9 @@
-package bridge
+package source
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -15,51 +13,51 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// keptBytes is the largest buffer that a quiet call keeps for its next message.
-const keptBytes = 64 << 10
-
-// encoder appends the wire form of a message to dst.
-type encoder func(dst []byte, message any) ([]byte, error)
-
-// callSource opens streams of code in this process: each call runs serve on a goroutine of its own, which sends messages
-// until it returns.
+// callSource opens streams of code in this process. Each call runs serve on a goroutine of its own. serve sends messages until
+// it returns.
 type callSource struct {
-	program *program
-	encode  encoder
-	serve   func(*call) error
+	runner *Runner
+	encode encoder
+	serve  func(*call) error
 }
 
-func (s *callSource) Open(ctx context.Context, method string, request []byte, md metadata.MD) (messageStream, error) {
+func (s *callSource) Open(ctx context.Context, method string, request []byte, md metadata.MD) (Stream, error) {
 	c := newCall(ctx, method, request, md, s.encode)
-	if !s.program.start(func() { c.run(s.program, s.serve) }) {
+	if !s.runner.start(func() { c.run(s.runner, s.serve) }) {
 		c.cancel()
 		return nil, status.Error(codes.Unavailable, "the bridge is closed")
 	}
 	return c, nil
 }
 
-// call is one stream between the code that sends and the reader of it. The code uses ctx, request, send and the methods for
-// metadata; the reader those of [messageStream]. At most one message is on its way between the two: send waits for the
-// reader, which is the back-pressure.
+// UsesContextValues implements [Source].
+func (*callSource) UsesContextValues() bool { return true }
+
+// call is one stream between code that sends messages and the reader that receives them. The code uses ctx, request, send,
+// setHeader and sendHeader. The reader uses the methods of [Stream].
+//
+// The two exchange one message at a time: send waits until the reader takes the message.
 type call struct {
 	method  string
 	request []byte
 	encode  encoder
-	caller  context.Context // the reader's
-	ctx     context.Context // the code's: ends with the reader's, when the stream is closed, and when the code has returned
-	cancel  context.CancelFunc
+	caller  context.Context // of the reader
+	// ctx is the context of the code. It ends with caller, when the reader closes the stream, and when the code returns.
+	ctx    context.Context
+	cancel context.CancelFunc
 
 	messages chan []byte
 	begun    chan struct{} // closed when the header is final
 	done     chan struct{} // closed when the code has returned
-	end      error         // what Recv returns then
+	end      error         // what Recv returns after done is closed
 
-	buffers [2][]byte // take turns: the reader has the one while the code fills the other
+	// buffers take turns: the code fills one while the reader has the other.
+	buffers [2][]byte
 	turn    int
 
 	mu     sync.Mutex
 	header metadata.MD
-	sent   bool // the header
+	sent   bool // reports whether the header was sent
 }
 
 func newCall(caller context.Context, method string, request []byte, md metadata.MD, encode encoder) *call {
@@ -74,22 +72,23 @@ func newCall(caller context.Context, method string, request []byte, md metadata.
 	return c
 }
 
-// run calls the code, and makes the end of the stream of how it returns. A panic ends this stream and no other.
-func (c *call) run(p *program, serve func(*call) error) {
+// run calls the code. What the code returns becomes the end of the stream; a panic becomes INTERNAL, and other streams go on.
+func (c *call) run(r *Runner, serve func(*call) error) {
 	defer c.cancel()
-	err := status.Error(codes.Internal, "internal error") // unless it returns
+	err := status.Error(codes.Internal, "internal error") // stays where serve panics
 	defer func() {
-		if r := recover(); r != nil {
-			p.log.Error("panic in the source of a stream", "source", c.method, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		if value := recover(); value != nil {
+			r.panicked(c.method, value)
 		}
 		c.finish(err)
 	}()
 	err = serve(c)
 	if err == nil && c.ctx.Err() != nil {
-		err = c.ctx.Err() // it has nothing more since nobody waits for it any longer
+		err = c.ctx.Err() // the code returned because its context ended, which is not an OK end
 	}
 }
 
+// finish ends the stream. A header that was set and not sent is sent now.
 func (c *call) finish(err error) {
 	c.end = endOf(err)
 	c.mu.Lock()
@@ -100,15 +99,15 @@ func (c *call) finish(err error) {
 	close(c.done)
 }
 
-// endOf returns what an error of the program's code means as the end of a stream.
+// endOf returns the error that Recv reports for the error that the program's code returned.
 func endOf(err error) error {
-	if st := statusOf(err); st.Code() != codes.OK {
+	if st := StatusOf(err); st.Code() != codes.OK {
 		return st.Err()
 	}
 	return io.EOF
 }
 
-// send hands one message to the reader, and waits until that takes it. The error carries a gRPC status.
+// send encodes a message, and waits until the reader takes it. The error carries a gRPC status.
 func (c *call) send(message any) error {
 	buffer := &c.buffers[c.turn]
 	wire, err := c.encode((*buffer)[:0], message)
@@ -133,9 +132,10 @@ func (c *call) send(message any) error {
 	}
 }
 
-// errHeaderSent is what a header gets that comes too late.
+// errHeaderSent is the error for a header that comes after the header was sent.
 var errHeaderSent = status.Error(codes.Internal, "the header was sent already")
 
+// setHeader adds metadata to the header.
 func (c *call) setHeader(md metadata.MD) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,6 +146,7 @@ func (c *call) setHeader(md metadata.MD) error {
 	return nil
 }
 
+// sendHeader adds metadata to the header and sends it: the stream has begun.
 func (c *call) sendHeader(md metadata.MD) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,13 +158,13 @@ func (c *call) sendHeader(md metadata.MD) error {
 	return nil
 }
 
-// begin is called with the lock held, once.
+// begin marks the header as sent. It is called once, with mu held.
 func (c *call) begin() {
 	c.sent = true
 	close(c.begun)
 }
 
-// Header is part of messageStream.
+// Header implements [Stream].
 func (c *call) Header() (metadata.MD, bool) {
 	select {
 	case <-c.begun:
@@ -175,7 +176,7 @@ func (c *call) Header() (metadata.MD, bool) {
 	return c.header, c.sent
 }
 
-// Recv is part of messageStream.
+// Recv implements [Stream].
 func (c *call) Recv() ([]byte, error) {
 	select {
 	case message := <-c.messages:
@@ -187,22 +188,24 @@ func (c *call) Recv() ([]byte, error) {
 	}
 }
 
-// Close is part of messageStream. It does not wait for the code, which may take its time to notice: [Bridge.Close] does.
+// Close implements [Stream].
 func (c *call) Close() { c.cancel() }
 
-// callTransport lets code that only has the context set metadata, with grpc.SetHeader and the like.
+// callTransport makes grpc.SetHeader and the like work for code that has only the context.
 type callTransport struct{ call *call }
 
 func (t callTransport) Method() string                  { return t.call.method }
 func (t callTransport) SetHeader(md metadata.MD) error  { return t.call.setHeader(md) }
 func (t callTransport) SendHeader(md metadata.MD) error { return t.call.sendHeader(md) }
-func (t callTransport) SetTrailer(metadata.MD) error    { return nil } // an event stream has no place for one
 
-// inProcessAddr is the address of a caller in the same process.
+// SetTrailer drops the trailer: an event stream has no place for one.
+func (t callTransport) SetTrailer(metadata.MD) error { return nil }
+
+// InProcess is the name of this process where a server would have an address.
+const InProcess = "in-process"
+
+// inProcessAddr is the peer address that code of this process sees.
 type inProcessAddr struct{}
 
-func (inProcessAddr) Network() string { return inProcess }
-func (inProcessAddr) String() string  { return inProcess }
-
-// inProcess names what is no connection.
-const inProcess = "in-process"
+func (inProcessAddr) Network() string { return InProcess }
+func (inProcessAddr) String() string  { return InProcess }

@@ -1,4 +1,4 @@
-package bridge
+package source
 
 import (
 	"context"
@@ -15,33 +15,27 @@ type pointer[T any] interface {
 	proto.Message
 }
 
-// RPC returns a source that calls a server-streaming method of a generated client:
-//
-//	bridge.WithRoute(quotes, bridge.RPC(client.WatchQuotes))
-//
-// The function has the signature that protoc-gen-go-grpc generates. It is called once for each stream, concurrently, with a
-// context that ends when the browser leaves and that carries, as outgoing metadata, what the route forwards and sets. The
-// connection behind the client, its interceptors and its limits are the program's own. An upstream in the configuration
-// costs less: its messages are never decoded into Go.
+// RPC defines a source that calls a server-streaming method of a generated client. The method is called once for each stream.
+// The connection belongs to the program.
 func RPC[Req, Res any, ReqP pointer[Req], ResP pointer[Res]](
 	method func(ctx context.Context, request ReqP, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Res], error),
-) Source {
-	src := Source{
-		input:  ReqP(nil).ProtoReflect().Descriptor(),
-		output: ResP(nil).ProtoReflect().Descriptor(),
-		open:   func(*program, encoder) source { return rpcSource[Req, Res, ReqP, ResP]{method} },
+) Definition {
+	def := Definition{
+		Input:  ReqP(nil).ProtoReflect().Descriptor(),
+		Output: ResP(nil).ProtoReflect().Descriptor(),
+		open:   func(*Runner, encoder) Source { return rpcSource[Req, Res, ReqP, ResP]{method} },
 	}
 	if method == nil {
-		src.mistake = "expected a method of a generated client, found nil"
+		def.Mistake = "expected a method of a generated client, found nil"
 	}
-	return src
+	return def
 }
 
 type rpcSource[Req, Res any, ReqP pointer[Req], ResP pointer[Res]] struct {
 	method func(context.Context, ReqP, ...grpc.CallOption) (grpc.ServerStreamingClient[Res], error)
 }
 
-func (s rpcSource[Req, Res, ReqP, ResP]) Open(ctx context.Context, _ string, wire []byte, md metadata.MD) (messageStream, error) {
+func (s rpcSource[Req, Res, ReqP, ResP]) Open(ctx context.Context, _ string, wire []byte, md metadata.MD) (Stream, error) {
 	request := ReqP(new(Req))
 	if err := unmarshal(wire, request); err != nil {
 		return nil, err
@@ -55,6 +49,10 @@ func (s rpcSource[Req, Res, ReqP, ResP]) Open(ctx context.Context, _ string, wir
 	return &rpcStream[Res, ResP]{stream: stream, cancel: cancel}, nil
 }
 
+// UsesContextValues implements [Source]. The client's interceptors are code of this process.
+func (rpcSource[Req, Res, ReqP, ResP]) UsesContextValues() bool { return true }
+
+// rpcStream encodes each message that the generated client has decoded.
 type rpcStream[Res any, ResP pointer[Res]] struct {
 	stream grpc.ServerStreamingClient[Res]
 	cancel context.CancelFunc
@@ -71,7 +69,7 @@ func (s *rpcStream[Res, ResP]) Recv() ([]byte, error) {
 		s.wire = nil
 	}
 	message, err := s.stream.Recv()
-	if err == io.EOF { //nolint:errorlint // gRPC's own end of a stream; an error that wraps one is an error
+	if err == io.EOF { //nolint:errorlint // gRPC ends a stream with io.EOF itself; an error that wraps io.EOF is a failure
 		return nil, io.EOF
 	}
 	if err != nil {
@@ -83,5 +81,5 @@ func (s *rpcStream[Res, ResP]) Recv() ([]byte, error) {
 	return s.wire, nil
 }
 
-// Close ends the call. gRPC lets go of a stream whose context has ended.
+// Close ends the call. gRPC releases a stream whose context has ended.
 func (s *rpcStream[Res, ResP]) Close() { s.cancel() }
