@@ -3,7 +3,9 @@ package source
 import (
 	"reflect"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // Definition describes a source that the program brings. [RPC] and [Func] make it. It is immutable, and can serve several
@@ -33,4 +35,24 @@ func (d Definition) Source(runner *Runner, values *ValueEncoder) Source {
 		return d.open(runner, values.encode)
 	}
 	return d.open(runner, encodeMessage)
+}
+
+// descriptorOf returns the descriptor of a generated message, and nil for any other type. A type that may be one of several
+// messages has no descriptor; mistake says so.
+func descriptorOf[T any]() (md protoreflect.MessageDescriptor, mistake string) {
+	t := reflect.TypeFor[T]()
+	if t.Kind() == reflect.Interface {
+		if t.Implements(reflect.TypeFor[proto.Message]()) {
+			return nil, "expected the type of a generated message, found the interface " + t.String()
+		}
+		return nil, ""
+	}
+	var zero T
+	switch m := any(zero).(type) {
+	case *dynamicpb.Message:
+		return nil, "expected the type of a generated message, found *dynamicpb.Message, which can hold a message of any type"
+	case proto.Message:
+		return m.ProtoReflect().Descriptor(), ""
+	}
+	return nil, ""
 }

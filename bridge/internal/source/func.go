@@ -6,30 +6,9 @@ import (
 	"reflect"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Func returns a source that is a Go iterator: each value that it yields becomes an event.
-//
-//	bridge.Func(func(ctx context.Context, request *pb.WatchRequest) iter.Seq2[*pb.Quote, error] { … })
-//
-// The function is called once for each stream, concurrently, and iterated on a goroutine of its own. When the browser
-// leaves, ctx ends and yield returns false, so that deferred clean-up runs; an iterator that waits for something must wait
-// for ctx too. It may use a value again once yield has returned, and yield waits for a browser that is slow.
-//
-// An iterator that returns ends the stream with OK. An error that it yields ends the stream with its gRPC status
-// ([google.golang.org/grpc/status.FromError]): CANCELLED and DEADLINE_EXCEEDED for those of a context, UNKNOWN for an
-// error without one. A panic is logged, and ends its stream with INTERNAL.
-//
-// The request is what the route binds path, query, body and Request.Set to: a generated protobuf message, or a struct, or a
-// pointer to one, whose fields have the names that encoding/json gives them. Such fields are text, numbers, bools, []byte,
-// time.Time, time.Duration, types with UnmarshalText, structs of such, and pointers to and slices of them; a pointer tells
-// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
-// `event.id`, `event.name` and `event.data` name its fields as the JSON does; the route's JSONOptions do not concern it.
-//
-// What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
-// value, or grpc.SendHeader, tells that the stream has begun.
+// Func defines a source that is a Go iterator. f is called once for each stream, and iterated on a goroutine of the runner.
 func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Definition {
 	var def Definition
 	input, mistake := requestOf[Req]()
@@ -80,24 +59,6 @@ func requestOf[Req any]() (r *structRequest, mistake string) {
 		return &structRequest{}, mistake
 	}
 	return r, ""
-}
-
-// descriptorOf returns the descriptor of a generated message, nil for any other type.
-func descriptorOf[T any]() (md protoreflect.MessageDescriptor, mistake string) {
-	var zero T
-	if reflect.TypeFor[T]().Kind() == reflect.Interface {
-		if reflect.TypeFor[T]().Implements(reflect.TypeFor[proto.Message]()) {
-			return nil, "expected the type of a generated message, found the interface " + reflect.TypeFor[T]().String()
-		}
-		return nil, ""
-	}
-	switch m := any(zero).(type) {
-	case *dynamicpb.Message:
-		return nil, "expected the type of a generated message, found *dynamicpb.Message, which can be any"
-	case proto.Message:
-		return m.ProtoReflect().Descriptor(), ""
-	}
-	return nil, ""
 }
 
 // decodeRequest decodes a request. Req is a generated message, a struct, or a pointer to a struct: requestOf has refused every

@@ -1,3 +1,19 @@
+// Package source opens the streams that the bridge reads messages from. A [Source] is one of four kinds:
+//
+//   - [GRPC]: a gRPC server, over package upstream. Its messages are never decoded.
+//   - [RPC]: a server-streaming method of a generated client that the program owns.
+//   - [Func]: a Go iterator of the program. It yields protobuf messages or plain Go values.
+//   - [Service]: a gRPC service that the program implements, called without a connection.
+//
+// The reader sees no difference between them: it opens a [Stream] with a request in the protobuf wire format, and receives
+// messages in that format. So Func describes a request that is a Go struct as a message type ([Definition.Input]), and sends a
+// plain Go value as a message of the type [ValueMessage].
+//
+// The iterators and the services run on goroutines of a [Runner]. One message at most is on its way between such code and the
+// reader: the code waits in Send or yield until the reader takes the message, and so a slow browser slows it down.
+//
+// The package knows neither the configuration nor the routes. It reports what is wrong with a declaration as text, or as a
+// [ValueProblem], and package bridge adds the route.
 package source
 
 import (
@@ -6,77 +22,34 @@ import (
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
 // Source opens streams of messages. Its methods are called concurrently.
 type Source interface {
-	// Open starts a stream for a request message on the wire, with md sent along. It may wait for the source; ctx ends the
-	// wait, and afterwards the stream. The error carries a gRPC status.
+	// Open starts a stream. request is the request message in the protobuf wire format, and md is the metadata that is sent
+	// with it. Open may wait for the source. The end of ctx ends the wait and, later, the stream. The error carries a gRPC
+	// status.
 	Open(ctx context.Context, method string, request []byte, md metadata.MD) (Stream, error)
-	// UsesContextValues reports whether code of this process is given the context of Open, and can read the values in it.
+	// UsesContextValues reports whether code of this process is given the context of [Source.Open], or one that is derived
+	// from it, and so can read the values in it.
 	UsesContextValues() bool
 }
 
-// Stream is one stream of messages on the wire. One goroutine uses it.
+// Stream is one stream of messages. One goroutine uses it.
 type Stream interface {
-	// Header waits for the source's word that the stream has begun, and returns the metadata that came with it. It reports
-	// false where the stream ended without: Recv then says how.
+	// Header waits until the stream has begun, and returns the metadata that the source answered with. It reports false
+	// where the stream ended before it began; Recv returns the reason then.
 	Header() (metadata.MD, bool)
-	// Recv waits for the next message, which is valid until the next call. io.EOF is an OK end; another error carries a gRPC
-	// status, or is ErrMessageTooLarge.
+	// Recv waits for the next message and returns it in the protobuf wire format. The message is valid until the next call.
+	// The error is io.EOF where the source ended the stream with OK. Any other error is [ErrMessageTooLarge] or carries a
+	// gRPC status.
 	Recv() ([]byte, error)
-	// Close ends the stream, and leaves nothing of it behind.
+	// Close ends the stream and releases what belongs to it. It does not wait for code of this process: [Runner.Close] does.
 	Close()
 }
 
-// ErrMessageTooLarge is a message over the upstream's max_message_bytes.
+// ErrMessageTooLarge means that a message is larger than the upstream's max_message_bytes.
 var ErrMessageTooLarge = errors.New("a message of the upstream is larger than max_message_bytes")
-
-// GRPC returns the source of an upstream in the configuration file.
-func GRPC(client *upstream.Client) Source { return grpcSource{client} }
-
-// grpcSource is an upstream in the configuration file.
-type grpcSource struct{ client *upstream.Client }
-
-func (s grpcSource) Open(ctx context.Context, method string, request []byte, md metadata.MD) (Stream, error) {
-	stream, err := s.client.Open(metadata.NewOutgoingContext(ctx, md), method, request)
-	if err != nil {
-		return nil, err
-	}
-	return &grpcStream{stream: stream}, nil
-}
-
-// UsesContextValues implements [Source].
-func (grpcSource) UsesContextValues() bool { return false }
-
-type grpcStream struct {
-	stream *upstream.Stream
-	last   upstream.Message
-}
-
-func (s *grpcStream) Header() (metadata.MD, bool) {
-	md, err := s.stream.Header()
-	return md, err == nil && md != nil
-}
-
-func (s *grpcStream) Recv() ([]byte, error) {
-	s.last.Release()
-	var err error
-	if s.last, err = s.stream.Recv(); err != nil {
-		if errors.Is(err, upstream.ErrTooLarge) {
-			err = ErrMessageTooLarge
-		}
-		return nil, err
-	}
-	return s.last.Bytes(), nil
-}
-
-func (s *grpcStream) Close() {
-	s.last.Release()
-	s.stream.Close()
-}
 
 // StatusOf returns the gRPC status of an error. An error of a context becomes CANCELLED or DEADLINE_EXCEEDED, and an error
 // without a status becomes UNKNOWN.

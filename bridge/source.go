@@ -2,17 +2,13 @@ package bridge
 
 import (
 	"context"
-	"crypto/rand"
 	"iter"
-	"reflect"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
-	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
-	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // Source is where the events of a route come from in place of an upstream: made by [RPC] or [Func], put on a route by
@@ -80,94 +76,4 @@ func WithRoute(route *config.Route, src Source) Option {
 type sourcedRoute struct {
 	cfg *config.Route
 	src Source
-}
-
-// route compiles the route, whose code runs on runner. It is nil where problems are more than warnings.
-func (s sourcedRoute) route(runner *source.Runner) (*route, config.Problems) {
-	if s.cfg == nil {
-		return nil, config.Problems{{Path: "bridge.WithRoute", Message: "expected a route, found nil"}}
-	}
-	cfg := *s.cfg
-	if cfg.Name == "" {
-		cfg.Name = cfg.Path
-	}
-	problems := cfg.Validate()
-	if cfg.Service != "" || cfg.Method != "" || cfg.Upstream != "" {
-		problems = append(problems, cfg.Problem("rpc", "a route with a source of its own calls no upstream: expected no Service, Method or Upstream", ""))
-	}
-	switch definition := s.src.definition; {
-	case definition.IsZero():
-		problems = append(problems, cfg.Problem("", "expected a source as RPC and Func make them, found none", ""))
-	case definition.Mistake != "":
-		problems = append(problems, cfg.Problem("", "the source of the route: "+definition.Mistake, ""))
-	}
-	rt := &route{cfg: &cfg, origin: "bridge.WithRoute", health: &health{}, cors: newCORS(&cfg)}
-	if rt.found(problems); len(rt.problems) > 0 {
-		return nil, problems
-	}
-	plan, found := newSourcePlan(&cfg, s.src.definition, runner)
-	rt.plan = plan
-	rt.found(found)
-	if len(rt.problems) > 0 {
-		return nil, rt.problems
-	}
-	return rt, nil
-}
-
-// newSourcePlan is newPlan for a route with a source of its own.
-func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*plan, config.Problems) {
-	snap, err := schema.FromProgram()
-	if err != nil {
-		return nil, config.Problems{r.Problem("", err.Error(), "")}
-	}
-	c := &planner{route: r, plan: &plan{snapshot: snap, types: snap.Types(""), method: r.Name}}
-	c.request(definition.Input)
-	if definition.EmptyStruct {
-		for _, p := range c.problems {
-			p.Hint = "declare the request as a struct with such a field, for example struct{ ID string `json:\"id\"` }"
-		}
-	}
-	var values *source.ValueEncoder
-	if definition.Output != nil {
-		c.event(definition.Output)
-	} else {
-		values = c.values(definition.Value)
-	}
-	c.cursor(definition.Input)
-	c.plan.source = definition.Source(runner, values)
-	c.plan.digest = newShareDigest(r, snap.Hash(), origin{registration: rand.Text()})
-	return c.done()
-}
-
-// values compiles which parts of a plain Go value become which lines of an event, and returns the encoder for such values.
-func (c *planner) values(t reflect.Type) *source.ValueEncoder {
-	ev := c.route.Event
-	encoder, problems := source.NewValueEncoder(t, source.ValuePaths{ID: ev.ID, Name: ev.Name, Data: ev.Data})
-	for _, p := range problems {
-		c.problems = append(c.problems, c.route.Problem(p.Key, p.Message, fieldHint(p.Unknown, p.Have)))
-	}
-	md, err := source.ValueMessage()
-	if err != nil {
-		c.problem("", err)
-		return nil
-	}
-	message := config.EventMapping{NameConst: ev.NameConst}
-	if ev.ID != "" {
-		message.ID = source.ValueID
-	}
-	if ev.Name != "" {
-		message.Name = source.ValueName
-	}
-	c.lines(md, message)
-	c.plan.json = valueJSON{data: c.path("event.data", md, source.ValueData, transcode.PathScalar)}
-	return encoder
-}
-
-// valueJSON renders a plain Go value, whose message holds the JSON already.
-type valueJSON struct{ data *transcode.Path }
-
-// AppendJSONContext implements [jsonAppender].
-func (j valueJSON) AppendJSONContext(_ context.Context, dst, wire []byte) ([]byte, error) {
-	out, _, err := j.data.AppendText(dst, wire)
-	return out, err
 }
