@@ -10,6 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/target"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
@@ -148,5 +149,9 @@ func unavailable(u *backend, err error) string {
 	if err == nil {
 		return fmt.Sprintf("the schema of upstream %q is not loaded yet", u.cfg.Name)
 	}
-	return fmt.Sprintf("the schema of upstream %q cannot be read: %v", u.cfg.Name, err)
+	why := ""
+	if target.LacksPort(u.cfg.Target) {
+		why = " (" + target.NoPort + ")"
+	}
+	return fmt.Sprintf("the schema of upstream %q cannot be read: %v%s", u.cfg.Name, err, why)
 }

@@ -30,7 +30,7 @@ func allowedImports() map[string][]string {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/...",
 			"github.com/rs/cors",
 		},
-		"bridge/config":                     {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl"},
+		"bridge/config":                     {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl", "bridge/internal/target"},
 		"bridge/sse":                        {"std"},
 		"bridge/transcode":                  {"std", protobuf, "bridge/internal/fieldname"},
 		"bridge/internal/fieldname":         {protobuf},
@@ -39,6 +39,7 @@ func allowedImports() map[string][]string {
 		"bridge/internal/replay/replaytest": {"std", "bridge/internal/replay", "bridge/sse", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 		"bridge/internal/frame":             {"std", "github.com/klauspost/compress/..."},
 		"bridge/internal/pathtmpl":          {"std"},
+		"bridge/internal/target":            {"std"},
 		"bridge/internal/backoff":           {"std", "bridge/internal/pump"},
 		"bridge/internal/fanout": {
 			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/replay", "bridge/internal/backoff", "bridge/internal/frame",
@@ -46,7 +47,7 @@ func allowedImports() map[string][]string {
 		},
 		"bridge/internal/pump":     {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/frame", "golang.org/x/sys/unix"},
 		"bridge/internal/bind":     {"std", protobuf, "bridge/internal/fieldname"},
-		"bridge/internal/upstream": {"std", grpc},
+		"bridge/internal/upstream": {"std", grpc, "bridge/internal/target"},
 		"bridge/internal/source":   {"std", grpc, protobuf, "bridge/internal/upstream"},
 		"bridge/internal/schema": {
 			"std", grpc, protobuf, "gen/grpcsse/v1", "google.golang.org/genproto/...",

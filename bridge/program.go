@@ -48,8 +48,18 @@ func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
 	return p, nil
 }
 
-// madeInGo returns what is wrong with routes of a configuration that came from no file: nobody has looked at them yet.
+// madeInGo returns what is wrong with upstreams and routes of a configuration that came from no file: they are not checked yet.
 func madeInGo(cfg *config.Config) (problems config.Problems) {
+	for _, u := range cfg.Upstreams {
+		if u.Problem("", "", "").File != "" {
+			continue
+		}
+		for _, p := range u.Validate() {
+			if !p.Warning {
+				problems = append(problems, p)
+			}
+		}
+	}
 	for _, r := range cfg.Routes {
 		if r.Problem("", "", "").File != "" {
 			continue

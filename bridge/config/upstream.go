@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
 // minKeepalive is the shortest time between two pings that grpc-go sends, whatever it is told.
@@ -80,15 +82,18 @@ func (d *decoder) target(n *node) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	plain, isHTTP := strings.CutPrefix(text, "http://")
-	secure, isHTTPS := strings.CutPrefix(text, "https://")
-	switch {
-	case isHTTP:
-		d.expected(n, what, "did you mean `"+strings.TrimRight(plain, "/")+"`?")
-	case isHTTPS:
-		d.expected(n, what, "did you mean `"+strings.TrimRight(secure, "/")+"`, with `tls: {}` beside it?")
+	scheme, address, _ := strings.Cut(text, "://")
+	address = strings.TrimRight(address, "/")
+	hint, readable := target.Check(text)
+	switch scheme = strings.ToLower(scheme); {
+	case address != "" && (scheme == "http" || scheme == "grpc"):
+		d.expected(n, what, "did you mean `"+address+"`?")
+	case address != "" && (scheme == "https" || scheme == "grpcs"):
+		d.expected(n, what, "did you mean `"+address+"`, with `tls: {}` beside it?")
 	case strings.ContainsAny(text, " \t"):
 		d.expected(n, what, "")
+	case !readable:
+		d.expected(n, what, hint)
 	default:
 		return text, true
 	}

@@ -2,11 +2,14 @@ package upstream_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
@@ -42,6 +45,16 @@ func TestAServerThatWasAwayIsCalledSoonAfterItIsBack(t *testing.T) {
 				message.Release()
 			}, 3*time.Second, 20*time.Millisecond)
 		})
+	}
+}
+
+func TestAServerOnTheDefaultPortThatCannotBeReachedIsExplained(t *testing.T) {
+	// An address of loopback that nothing listens on.
+	for target, want := range map[string]bool{"127.0.0.211": true, "dns:///127.0.0.211": true, "127.0.0.211:1": false} {
+		client := dial(t, upstream.Config{Target: target})
+		_, err := client.Open(t.Context(), streamv1.StreamService_Watch_FullMethodName, nil)
+		require.Equal(t, codes.Unavailable, status.Code(err))
+		assert.Equal(t, want, strings.HasSuffix(err.Error(), "(the target names no port, and gRPC takes 443 then)"), err)
 	}
 }
 

@@ -15,10 +15,14 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // servers may answer with gzip
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
 // The values of [Config.Balance].
@@ -93,6 +97,8 @@ type Client struct {
 	desc    grpc.StreamDesc
 	options []grpc.CallOption
 	limit   messageLimit
+	// lacksPort is true where gRPC takes its default port.
+	lacksPort bool
 }
 
 // Dial starts to connect, and returns at once: a server that is down is no error here, but one of [Client.Open]. Errors
@@ -126,7 +132,8 @@ func Dial(cfg Config) (*Client, error) {
 			grpc.MaxCallRecvMsgSize(limit.wire),
 			grpc.WaitForReady(false),
 		},
-		limit: limit,
+		limit:     limit,
+		lacksPort: target.LacksPort(cfg.Target),
 	}, nil
 }
 
@@ -243,6 +250,17 @@ func (c *Client) Close() error { return c.pool.close() }
 // more may be added. Streams get their slots about in the order in which they came. One that has none after the start
 // timeout ends in a [*NoSlotError].
 func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
+	stream, err := c.openAnywhere(ctx, method, request)
+	if c.lacksPort && status.Code(err) == codes.Unavailable && !errors.Is(err, ErrNoSlot) {
+		s := status.Convert(err).Proto()
+		s.Message += " (" + target.NoPort + ")"
+		err = status.FromProto(s).Err()
+	}
+	return stream, err
+}
+
+// openAnywhere makes the call on the first connection that has a slot for it.
+func (c *Client) openAnywhere(ctx context.Context, method string, request []byte) (*Stream, error) {
 	began := time.Now()
 	at, free := c.pool.take()
 	if free {

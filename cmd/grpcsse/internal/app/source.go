@@ -79,6 +79,11 @@ func (s source) forUpstream() (*config.Config, error) {
 	case len(s.ImportPath) > 0:
 		return nil, &usageError{err: errors.New("--import-path goes with --proto"), hint: "name the .proto file that describes the service"}
 	}
+	for _, p := range cfg.Upstreams[0].Validate() {
+		if !p.Warning {
+			return nil, s.misused(p)
+		}
+	}
 	if len(s.CORS) == 0 {
 		return cfg, nil
 	}
@@ -89,6 +94,22 @@ func (s source) forUpstream() (*config.Config, error) {
 		return nil, &usageError{err: errors.New("--cors: " + p.Message), hint: p.Hint}
 	}
 	return cfg, nil
+}
+
+// misused is a problem of an upstream that the flags describe.
+func (s source) misused(p *config.Problem) error {
+	flag, hint := "--upstream", p.Hint
+	switch {
+	case strings.Contains(p.Path, ".schema.proto.import_paths"):
+		flag = "--import-path"
+	case strings.Contains(p.Path, ".schema.proto"):
+		flag = "--proto"
+	case strings.Contains(p.Path, ".schema"):
+		flag = "--descriptor-set"
+	case strings.Contains(hint, "`tls: {}`"):
+		hint += " TLS takes a configuration file"
+	}
+	return &usageError{err: fmt.Errorf("%s: %s", flag, p.Message), hint: hint}
 }
 
 // protoSources names .proto files as imports name them: below the import path that they are in. Without import paths, each
