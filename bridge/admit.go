@@ -6,28 +6,37 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
+// misdirected answers a request for a host that is not served.
+func (b *Bridge) misdirected(w http.ResponseWriter, req *request.Request) {
+	host := req.HTTP.Host
+	b.warn.once("host", host, "a request for a host that is not among server.hosts was refused", "host", request.Shorten(host))
+	b.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied,
+		"the bridge does not serve the host "+request.Quote(host)+": `server.hosts` lists those that it does"))
+}
+
 // match finds the route of a request and the values of its path variables, or the answer where there is none.
-func (b *Bridge) match(w http.ResponseWriter, c *caller) (*route, []string, *ending.Ending) {
-	return b.find(w, c, c.r.Method)
+func (b *Bridge) match(w http.ResponseWriter, req *request.Request) (*route, []string, *ending.Ending) {
+	return b.find(w, req, req.HTTP.Method)
 }
 
 // find is match for a request with another method.
-func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, []string, *ending.Ending) {
+func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string) (*route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	t := b.table.Load()
-	found := t.router.Match(method, c.r.URL.EscapedPath(), nil)
+	found := t.router.Match(method, req.HTTP.URL.EscapedPath(), nil)
 	switch found.Outcome {
 	case pathtmpl.Found:
 		return found.Value, found.Variables, nil
 	case pathtmpl.MethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(withHead(found.Allowed), ", "))
 		return nil, nil, ending.NotAStream(http.StatusMethodNotAllowed, ending.Unimplemented,
-			"the path has no stream for the method "+shown(asked))
+			"the path has no stream for the method "+request.Quote(asked))
 	case pathtmpl.Malformed:
 		return nil, nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument,
 			"the path is not percent-encoded UTF-8")
@@ -36,16 +45,17 @@ func (b *Bridge) find(w http.ResponseWriter, c *caller, method string) (*route, 
 			return t.pending, nil, nil
 		}
 	}
-	return nil, nil, ending.NotAStream(http.StatusNotFound, ending.NotFound, "no route matches the path "+shown(c.r.URL.EscapedPath()))
+	return nil, nil, ending.NotAStream(http.StatusNotFound, ending.NotFound,
+		"no route matches the path "+request.Quote(req.HTTP.URL.EscapedPath()))
 }
 
 // admit decides whether the caller may have a stream of the route now.
-func (b *Bridge) admit(w http.ResponseWriter, rt *route, c *caller) *ending.Ending {
-	if end := b.checkOrigin(w, rt, c); end != nil {
+func (b *Bridge) admit(w http.ResponseWriter, rt *route, req *request.Request) *ending.Ending {
+	if end := b.checkOrigin(w, rt, req); end != nil {
 		return end
 	}
 	switch {
-	case c.r.Method != http.MethodPost && c.hasBody():
+	case req.HTTP.Method != http.MethodPost && req.HasBody():
 		return ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
 	case rt.plan == nil:
 		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.outOfOrder())

@@ -10,25 +10,26 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // answer writes the whole response of a request that gets no stream. An EventSource learns it by an event, since of any
 // status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
 // rt is nil where no route matched.
-func (b *Bridge) answer(w http.ResponseWriter, rt *route, c *caller, end *ending.Ending) {
+func (b *Bridge) answer(w http.ResponseWriter, rt *route, req *request.Request, end *ending.Ending) {
 	b.tellRefused(rt, end)
-	if end.TurnsAway() && c.r.ProtoMajor == 1 {
+	if end.TurnsAway() && req.HTTP.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
 	}
-	if end.NoStream || rt == nil || rt.wantsHTTPStatus(c) {
-		answerHTTP(w, rt, c, end)
+	if end.NoStream || rt == nil || rt.wantsHTTPStatus(req) {
+		answerHTTP(w, rt, req, end)
 		return
 	}
-	c.form = frame.Form{} // whatever its stream would have had
-	writeStreamHeader(w, c, end)
+	writeStreamHeader(w, req.Format, frame.Form{}, end)
 	q := pump.NewQueue(0)
-	q.End(rt.last(c.final(), end))
-	pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, rt.settings(b, c))
+	q.End(rt.last(req.Final(), end))
+	settings := rt.settings(b, kind{format: req.Format, final: req.Final()})
+	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), q, settings)
 }
 
 // clientLeft is the answer for a client whose side of the connection has ended before its stream opened. One that only closed
@@ -50,9 +51,9 @@ func (b *Bridge) tellRefused(rt *route, end *ending.Ending) {
 	b.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
 }
 
-func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending.Ending) {
-	c.leaveBody(w)
-	end = end.ForClient(c.final())
+func answerHTTP(w http.ResponseWriter, rt *route, req *request.Request, end *ending.Ending) {
+	req.LeaveBody(w)
+	end = end.ForClient(req.Final())
 	h := w.Header()
 	if rt != nil && end.Retry {
 		seconds := math.Ceil(pump.Jitter(rt.retryDelay()).Seconds())
@@ -66,7 +67,7 @@ func answerHTTP(w http.ResponseWriter, rt *route, c *caller, end *ending.Ending)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
 	w.WriteHeader(end.HTTPStatus)
-	if c.r.Method != http.MethodHead {
+	if req.HTTP.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has left: there is nobody to tell
 	}
 }

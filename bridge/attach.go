@@ -10,7 +10,9 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // subscription is one caller's place on a stream: a private one, or a shared one.
@@ -29,33 +31,38 @@ type subscription interface {
 }
 
 // attach binds the request message, and finds the caller a place on a stream.
-func (b *Bridge) attach(w http.ResponseWriter, rt *route, c *caller, variables []string) (subscription, *ending.Ending) {
-	in, end := b.input(w, rt, c, variables)
+func (b *Bridge) attach(
+	w http.ResponseWriter, rt *route, req *request.Request, form frame.Form, variables []string,
+) (subscription, *ending.Ending) {
+	in, end := req.Input(w, variables, request.BodyLimits{Bytes: int64(b.cfg.Server.RequestBytes), Time: rt.cfg.WriteTimeout})
 	if end != nil {
+		if end.Cause != nil {
+			b.log.Warn("a body cannot be read within a time", "error", end.Cause)
+		}
 		return nil, end
 	}
 	if rt.cfg.Share != nil {
-		return b.join(rt, c, in)
+		return b.join(rt, req, form, in)
 	}
-	request, md, err := rt.bind(c, in)
-	lost := c.lostOn(rt)
+	message, md, err := rt.bind(req.Head, in)
+	lost := lostOn(rt, req.Cursor)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
-		lost, in.HasLastEventID = lostCursor{asSent(c.cursor), ending.ResetInvalid}, false
-		request, md, err = rt.bind(c, in)
+		lost, in.HasLastEventID = lostCursor{req.Cursor.ID, ending.ResetInvalid}, false
+		message, md, err = rt.bind(req.Head, in)
 	}
 	if err != nil {
 		return nil, unbound(err)
 	}
-	return b.open(rt, c, in, request, md, lost), nil
+	return b.open(rt, req, form, in, message, md, lost), nil
 }
 
 // bind returns the request message and the metadata of a call. A [*bind.CursorError] means that the cursor alone does not fit.
-func (rt *route) bind(c *caller, in bind.Input) (request []byte, md metadata.MD, err error) {
-	if request, err = rt.plan.binder.Bind(in); err != nil {
+func (rt *route) bind(head request.Head, in bind.Input) (message []byte, md metadata.MD, err error) {
+	if message, err = rt.plan.binder.Bind(in); err != nil {
 		return nil, nil, err
 	}
-	md, err = rt.outgoing(c, in)
-	return request, md, err
+	md, err = rt.outgoing(head, in)
+	return message, md, err
 }
 
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of

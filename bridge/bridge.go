@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
@@ -30,7 +31,7 @@ type Bridge struct {
 	drain    *drain
 	limit    int // of open streams; 0 is none
 	faults   *faults
-	hosts    hosts
+	hosts    request.Hosts
 	warn     warnings
 
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
@@ -67,7 +68,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
 	}
 	b.warn.log = o.log
-	b.hosts = newHosts(cfg.Server.Hosts)
+	b.hosts = request.NewHosts(cfg.Server.Hosts)
 	b.faults = newFaults(b.log)
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	b.closed = sync.OnceValue(b.disconnect)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // A stream that is not closed keeps its place on a connection to the upstream for ever.
@@ -24,7 +26,7 @@ func TestEveryUpstreamStreamIsClosed(t *testing.T) {
 				src := &feeble{stood: time.Second}
 				b, rt := resumableRoute(t, src)
 				rt.cfg.Share = share
-				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				for range 60 {
 					time.Sleep(time.Second)
@@ -67,4 +69,9 @@ func TestOnlyTheUpstreamRefusesACursor(t *testing.T) {
 	for _, code := range []ending.Code{ending.OK, ending.NotFound, ending.Unavailable, ending.Unauthenticated} {
 		assert.False(t, refusesCursor(ending.Refuse(code, ending.ByUpstream, "")), code)
 	}
+}
+
+// watchThrough attaches a GET to a stream of the route.
+func watchThrough(b *Bridge, rt *route) (subscription, *ending.Ending) {
+	return b.attach(nil, rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil)), frame.Form{}, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
@@ -18,24 +19,24 @@ import (
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
 // offer Unwrap, see [http.ResponseController]. Where it does not, the answer is 500 and says so.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := newCaller(r)
+	req := request.New(r)
 	switch {
-	case !b.hosts.serves(r.Host):
-		b.misdirected(w, c)
+	case !b.hosts.Serves(r.Host):
+		b.misdirected(w, req)
 		return
-	case c.ended:
-		c.stop(w)
+	case req.AfterEnd:
+		stop(w, req)
 		return
-	case c.isPreflight():
-		b.preflight(w, c)
+	case req.PreflightMethod() != "":
+		b.preflight(w, req)
 		return
 	}
-	rt, variables, end := b.match(w, c)
+	rt, variables, end := b.match(w, req)
 	if end == nil {
-		end = b.admit(w, rt, c)
+		end = b.admit(w, rt, req)
 	}
 	if end == nil && r.Method == http.MethodHead {
-		writeStreamHeader(w, c, nil)
+		writeStreamHeader(w, req.Format, frame.Form{}, nil)
 		return
 	}
 	if end == nil {
@@ -45,85 +46,85 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		end = b.enter()
 	}
 	if end != nil {
-		b.answer(w, rt, c, end)
+		b.answer(w, rt, req, end)
 		return
 	}
 	arrived := sync.OnceFunc(b.drain.arriving.Done)
 	defer arrived()
 	began := time.Now()
-	c.form = b.formFor(w, rt, c)
-	sub, end := b.attach(w, rt, c, variables)
+	form := b.formFor(w, rt, req)
+	sub, end := b.attach(w, rt, req, form, variables)
 	if end != nil {
 		b.drain.leave()
-		b.answer(w, rt, c, end)
+		b.answer(w, rt, req, end)
 		return
 	}
-	b.serve(w, c, &stay{bridge: b, rt: rt, sub: sub, began: began}, arrived)
+	b.serve(w, req, form, &stay{bridge: b, rt: rt, sub: sub, began: began}, arrived)
 }
 
 // serve waits for the stream's first word, answers, and writes what comes, here or on a loop. It calls arrived before it
 // serves the stream itself.
-func (b *Bridge) serve(w http.ResponseWriter, c *caller, s *stay, arrived func()) {
+func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.Form, s *stay, arrived func()) {
 	rt := s.rt
-	opened, end := opening(c.r.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
+	opened, end := opening(req.HTTP.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
 	switch {
 	case !opened, end != nil && end.Reason == ending.ByGone:
 		s.leave()
 		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
-		answerHTTP(w, rt, c, clientLeft())
+		answerHTTP(w, rt, req, clientLeft())
 		return
 	case end == nil || end.Code == ending.OK:
 		b.observer.StreamOpened(rt.cfg.Name)
-	case rt.wantsHTTPStatus(c):
+	case rt.wantsHTTPStatus(req):
 		s.leave()
-		b.answer(w, rt, c, end)
+		b.answer(w, rt, req, end)
 		return
 	default: // the event says the same, behind what the stream has told before
 		s.refused = true
 		b.tellRefused(rt, end)
 	}
 	rt.expose(w.Header(), s.sub.header())
-	writeStreamHeader(w, c, end)
-	settings := rt.settings(b, c)
-	if c.form.Chunked {
+	writeStreamHeader(w, req.Format, form, end)
+	settings := rt.settings(b, kind{form, req.Format, req.Final()})
+	if form.Chunked {
 		s.park(w, settings)
 		return
 	}
 	arrived()
-	rt.tune(c)
-	out := pump.Run(c.r.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
-	if c.format == lines {
+	rt.tune(req.HTTP)
+	out := pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
+	if req.Format == request.Lines {
 		writeTrailer(w, out.End)
 	}
 	s.over(out)
 }
 
 // formFor decides how the stream stands on the caller's connection.
-func (b *Bridge) formFor(w http.ResponseWriter, rt *route, c *caller) frame.Form {
-	form := frame.Form{Chunked: b.parks(w, c)}
-	if rt.cfg.Compression && c.eventSource { // others may not take an end without gzip's trailer for one
-		form.Encoding = frame.Negotiate(c.r.Header.Values("Accept-Encoding"))
+func (b *Bridge) formFor(w http.ResponseWriter, rt *route, req *request.Request) frame.Form {
+	form := frame.Form{Chunked: b.parks(w, req)}
+	if rt.cfg.Compression && req.EventSource { // others may not take an end without gzip's trailer for one
+		form.Encoding = frame.Negotiate(req.HTTP.Header.Values("Accept-Encoding"))
 	}
 	return form
 }
 
 // writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
-func writeStreamHeader(w http.ResponseWriter, c *caller, end *ending.Ending) {
+func writeStreamHeader(w http.ResponseWriter, format request.Format, form frame.Form, end *ending.Ending) {
 	h := w.Header()
-	h.Set("Content-Type", c.format.contentType())
+	h.Set("Content-Type", format.ContentType())
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	h.Add("Vary", "Accept, Accept-Encoding, Origin")
-	if encoding := c.form.Encoding; encoding != frame.Identity {
+	if encoding := form.Encoding; encoding != frame.Identity {
 		h.Set("Content-Encoding", encoding.String())
 	}
-	if c.form.Chunked { // the connection is taken over, and serves nothing else
+	if form.Chunked { // the connection is taken over, and serves nothing else
 		h.Set("Connection", "close")
 	}
 	switch {
 	case end != nil:
 		h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
-	case c.format == lines:
+	case format == request.Lines:
 		h.Set("Trailer", "Grpc-Status, Grpc-Message")
 	}
 	w.WriteHeader(http.StatusOK)

@@ -47,6 +47,7 @@ func allowedImports() map[string][]string {
 		},
 		"bridge/internal/pump":     {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/frame", "golang.org/x/sys/unix"},
 		"bridge/internal/bind":     {"std", protobuf, "bridge/internal/fieldname"},
+		"bridge/internal/request":  {"std", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending"},
 		"bridge/internal/upstream": {"std", grpc, "bridge/internal/target"},
 		"bridge/internal/source":   {"std", grpc, protobuf, "bridge/internal/upstream"},
 		"bridge/internal/schema": {
@@ -77,7 +78,7 @@ func allowedImports() map[string][]string {
 // httpUsers are the only packages that know net/http.
 func httpUsers() []string {
 	return []string{
-		"bridge", "bridge/internal/pump", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
+		"bridge", "bridge/internal/pump", "bridge/internal/request", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
 		"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/crowd",
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
@@ -19,8 +20,6 @@ func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
 	r.Header.Set("X-Other", strings.Repeat("x", 60_000))
 	cfg := config.NewRoute("/watch/{topic}")
 	cfg.Metadata.Forward = []string{"x-tenant"}
-	kept := newCaller(r).kept(&route{cfg: cfg})
-	assert.Equal(t, http.Header{"X-Tenant": {"acme"}, "Traceparent": {"00"}}, kept.r.Header)
-	assert.Nil(t, kept.r.URL)
-	assert.Nil(t, kept.r.Body)
+	kept := request.New(r).Head.Keep(headersRead(cfg))
+	assert.Equal(t, http.Header{"X-Tenant": {"acme"}, "Traceparent": {"00"}}, kept.Header)
 }

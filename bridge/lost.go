@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -24,23 +25,23 @@ func asSent(cursor string) string {
 // tellReset tells the page that its stream does not resume after r.lost, so that it loads its state anew.
 func (r *reader) tellReset(ctx context.Context) {
 	lost := r.lost
-	if lost.id == "" || r.format == lines {
+	if lost.id == "" || r.format == request.Lines {
 		return
 	}
 	r.lost = lostCursor{}
 	_ = r.queue.Push(ctx, r.form, ending.ResetBlock(lost.reason, lost.id)) // without room, the stream is over
 }
 
-// lostOn returns the caller's cursor where it is already clear that the route cannot resume from it. A route that neither
+// lostOn returns a client's cursor where it is already clear that the route cannot resume from it. A route that neither
 // gives ids nor takes them has sent none, and loses none.
-func (c *caller) lostOn(rt *route) lostCursor {
+func lostOn(rt *route, c request.Cursor) lostCursor {
 	resumes := rt.plan.binder.UsesCursor()
 	switch {
-	case !resumes && rt.plan.id == nil:
-	case c.badCursor != "":
-		return lostCursor{c.badCursor, ending.ResetInvalid}
-	case c.hasCursor && !resumes:
-		return lostCursor{asSent(c.cursor), ending.ResetEpoch}
+	case c.ID == "", !resumes && rt.plan.id == nil:
+	case !c.Valid:
+		return lostCursor{c.ID, ending.ResetInvalid}
+	case !resumes:
+		return lostCursor{c.ID, ending.ResetEpoch}
 	}
 	return lostCursor{}
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // binarySuffix ends the names of metadata whose values are bytes: base64 in HTTP headers (gRPC over HTTP/2,
@@ -17,16 +18,16 @@ const binarySuffix = "-bin"
 
 // outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
 // and the trace context, which a stream of one's own continues; a shared one is part of no trace. No other header ever reaches the upstream.
-func (rt *route) outgoing(c *caller, in bind.Input) (metadata.MD, error) {
+func (rt *route) outgoing(head request.Head, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
 	if rt.cfg.Share == nil {
 		for _, name := range traceContext() {
-			appendMetadata(md, name, c.r.Header.Get(name)) // one that is malformed is no reason to refuse anybody
+			appendMetadata(md, name, head.Header.Get(name)) // one that is malformed is no reason to refuse anybody
 		}
 	}
 	for _, name := range rt.cfg.Metadata.Forward {
 		md.Delete(name)
-		for _, value := range c.r.Header.Values(name) {
+		for _, value := range head.Header.Values(name) {
 			if !appendMetadata(md, name, value) {
 				return nil, fmt.Errorf("header %q: expected %s", name, carried(name))
 			}
@@ -86,26 +87,4 @@ func (rt *route) expose(h http.Header, md metadata.MD) {
 			h.Add(name, value)
 		}
 	}
-}
-
-// reference looks up what a configuration refers to in the request: "header.NAME" or "cookie.NAME". Something that was
-// sent more than once has no value: a proxy and its client could mean different things by it.
-func (c *caller) reference(ref string) (value string, ok bool) {
-	kind, name, _ := strings.Cut(ref, ".")
-	var values []string
-	switch kind {
-	case "header":
-		values = c.r.Header.Values(name)
-		if name == "host" {
-			values = []string{c.r.Host}
-		}
-	case "cookie":
-		for _, cookie := range c.r.CookiesNamed(name) {
-			values = append(values, cookie.Value)
-		}
-	}
-	if len(values) != 1 {
-		return "", false
-	}
-	return values[0], true
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // notice tells a page that its events have stopped while the bridge reopens the upstream, and that they flow again. A short
 // gap is not worth a word. Its methods may be called concurrently: time runs out on a goroutine of its own.
 type notice struct {
 	queue  *pump.Queue
-	format format
+	format request.Format
 	form   frame.Form
 
 	mu    sync.Mutex
@@ -43,7 +44,7 @@ func (n *notice) tell(by *ending.Ending) {
 
 // say is called with the lock held. A format other than that of events has no place for notices.
 func (n *notice) say(block []byte) {
-	if n.format == eventStream {
+	if n.format == request.EventStream {
 		n.queue.Notice(n.form.Append(nil, block))
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +107,7 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
 				var subs []subscription
 				for range streams {
-					sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+					sub, end := watchThrough(b, rt)
 					require.Nil(t, end)
 					subs = append(subs, sub)
 				}
@@ -149,7 +147,7 @@ func TestAStreamThatIsClosedHereHasNotBroken(t *testing.T) {
 				b, rt := resumableRoute(t, src, WithLogger(l.logger()))
 				rt.cfg.Share = share
 				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
-				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				time.Sleep(5 * time.Minute)
 				sub.close()

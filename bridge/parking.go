@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // connKey is the key under which ConnContext keeps a connection.
@@ -58,19 +59,20 @@ func (b *Bridge) startLoops() error {
 
 // parks reports whether the caller's connection can be taken over from net/http: event streams over plain HTTP/1.1, on a
 // ResponseWriter that nothing wraps.
-func (b *Bridge) parks(w http.ResponseWriter, c *caller) bool {
-	if b.loops == nil || c.r.TLS != nil || c.r.ProtoMajor != 1 || c.r.ProtoMinor != 1 || c.format != eventStream {
+func (b *Bridge) parks(w http.ResponseWriter, req *request.Request) bool {
+	r := req.HTTP
+	if b.loops == nil || r.TLS != nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
 		return false
 	}
 	_, hijacks := w.(http.Hijacker)
 	_, wrapped := w.(interface{ Unwrap() http.ResponseWriter })
-	_, tcp := connOf(c.r).(*net.TCPConn)
+	_, tcp := connOf(r).(*net.TCPConn)
 	return hijacks && !wrapped && tcp
 }
 
 // tune bounds what a stream may leave in the kernel where its connection is not parked. A connection that serves several streams has the bounds of the last one.
-func (rt *route) tune(c *caller) {
-	if conn := connOf(c.r); conn != nil {
+func (rt *route) tune(r *http.Request) {
+	if conn := connOf(r); conn != nil {
 		_ = pump.Tune(conn, int(rt.cfg.SendBuffer), rt.cfg.WriteTimeout) // one that broke is found by the first write
 	}
 }

@@ -2,14 +2,15 @@ package bridge
 
 import (
 	"context"
-	"net/http"
 	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // queueBytes bounds what waits for one client of a private stream, unless it is a single event.
@@ -29,40 +30,42 @@ var _ subscription = (*private)(nil)
 
 // open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, off the goroutine
 // that writes.
-func (b *Bridge) open(rt *route, c *caller, in bind.Input, request []byte, md metadata.MD, lost lostCursor) *private {
-	ctx, p := b.newPrivate(rt, c.r)
+func (b *Bridge) open(
+	rt *route, req *request.Request, form frame.Form, in bind.Input, message []byte, md metadata.MD, lost lostCursor,
+) *private {
+	ctx, p := b.newPrivate(req.HTTP.Context(), rt)
 	r := &reader{
-		feed:     feed{renderer: renderer{rt: rt, format: c.format}, bridge: b, source: rt.plan.source},
+		feed:     feed{renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.plan.source},
 		queue:    p.queue,
-		form:     c.form,
-		notice:   &notice{queue: p.queue, format: c.format, form: c.form},
+		form:     form,
+		notice:   &notice{queue: p.queue, format: req.Format, form: form},
 		metadata: md,
 		header:   &p.response,
 		lost:     lost,
-		final:    c.final(),
+		final:    req.Final(),
 	}
 	r.out = r
 	if r.resumes() { // otherwise nothing is opened again, and an idle stream keeps nothing of its request
-		r.caller, r.in = c.kept(rt), in
-		r.in.Reference = r.caller.reference
+		r.head, r.in = req.Head.Keep(headersRead(rt.cfg)), in
+		r.in.Reference = r.head.Reference
 	}
 	b.readers.Go(func() {
 		defer close(p.done)
-		end := r.run(ctx, request)
+		end := r.run(ctx, message)
 		p.events = r.pushed
 		p.queue.End(rt.last(r.final, end))
 	})
 	return p
 }
 
-// newPrivate returns a place on a stream of the route, which ends with the request, with the bridge, or at the route's deadline.
-// The context has the values of the request's context where the source can use them. Elsewhere an idle stream would keep them
-// for nothing.
-func (b *Bridge) newPrivate(rt *route, r *http.Request) (context.Context, *private) {
+// newPrivate returns a place on a stream of the route, and the stream's context, which ends with client, with the bridge, or
+// at the route's deadline. client is the context of the request. The stream's context has the values of client where the source
+// can use them. Elsewhere an idle stream would keep them for nothing.
+func (b *Bridge) newPrivate(client context.Context, rt *route) (context.Context, *private) {
 	ctx, stop := b.ctx, func() bool { return true }
 	var cancel, expire context.CancelFunc
 	if rt.plan.source.UsesContextValues() {
-		ctx, cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+		ctx, cancel = context.WithCancel(context.WithoutCancel(client))
 		stop = context.AfterFunc(b.ctx, cancel)
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
@@ -73,7 +76,7 @@ func (b *Bridge) newPrivate(rt *route, r *http.Request) (context.Context, *priva
 	}
 	p := &private{
 		queue:  pump.NewQueue(queueBytes),
-		detach: context.AfterFunc(r.Context(), cancel),
+		detach: context.AfterFunc(client, cancel),
 		done:   make(chan struct{}),
 	}
 	p.cancel = func() { stop(); p.detach(); expire(); cancel() }

@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -24,7 +25,7 @@ type reader struct {
 	queue  *pump.Queue
 	form   frame.Form
 	notice *notice
-	caller *caller
+	head   request.Head
 	in     bind.Input // of the next stream
 	// metadata is what the next stream sends along; header is what the first one that began was answered with.
 	metadata metadata.MD
@@ -39,7 +40,7 @@ type reader struct {
 }
 
 // run reads until the stream is over for good. The ending is what the browser is told.
-func (r *reader) run(ctx context.Context, request []byte) (end *ending.Ending) {
+func (r *reader) run(ctx context.Context, message []byte) (end *ending.Ending) {
 	defer func() {
 		if p := recover(); p != nil {
 			end = r.recovered(p, debug.Stack())
@@ -47,7 +48,7 @@ func (r *reader) run(ctx context.Context, request []byte) (end *ending.Ending) {
 	}()
 	defer r.notice.stop()
 	r.tellReset(ctx)
-	end = r.open(ctx, request)
+	end = r.open(ctx, message)
 	defer func() { r.report(end) }()
 	if !r.begun && end.Code == ending.OK && r.rt.hides(end) { // an end in good order that is hidden is a first word too
 		r.rt.health.opened()
@@ -90,7 +91,7 @@ func (r *reader) accepted(header metadata.MD) {
 // event is part of output: it closes the block, and hands it to the connection in its form.
 func (r *reader) event(ctx context.Context, b *block) error {
 	sent := len(b.id) > 0
-	if r.format == lines {
+	if r.format == request.Lines {
 		b.bytes = append(b.bytes, '\n')
 	} else {
 		b.bytes, sent = sse.AppendTailValue(b.bytes, b.id)
@@ -112,17 +113,17 @@ func (r *reader) resumes() bool { return r.rt.plan.binder.UsesCursor() }
 
 // open reads one upstream stream to its end. A cursor that the upstream refuses is dropped, and the page is told: it never
 // dies of an old id.
-func (r *reader) open(ctx context.Context, request []byte) *ending.Ending {
-	end := r.stream(ctx, request, r.metadata)
+func (r *reader) open(ctx context.Context, message []byte) *ending.Ending {
+	end := r.stream(ctx, message, r.metadata)
 	if !r.in.HasLastEventID || !r.resumes() || r.events > 0 || !refusesCursor(end) {
 		return end
 	}
 	r.dropCursor(ctx)
-	request, ok := r.rebind(ctx)
+	message, ok := r.rebind(ctx)
 	if !ok {
 		return end
 	}
-	return r.stream(ctx, request, r.metadata)
+	return r.stream(ctx, message, r.metadata)
 }
 
 // dropCursor has the next stream begin without a cursor, and tells the page that it does.
@@ -135,17 +136,17 @@ func (r *reader) dropCursor(ctx context.Context) {
 
 // rebind binds the request and the metadata of the next stream, without the cursor where that alone does not fit. It reports
 // false where they do not fit any more.
-func (r *reader) rebind(ctx context.Context) (request []byte, ok bool) {
-	request, md, err := r.rt.bind(r.caller, r.in)
+func (r *reader) rebind(ctx context.Context) (message []byte, ok bool) {
+	message, md, err := r.rt.bind(r.head, r.in)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
 		r.dropCursor(ctx)
-		request, md, err = r.rt.bind(r.caller, r.in)
+		message, md, err = r.rt.bind(r.head, r.in)
 	}
 	if err != nil {
 		return nil, false
 	}
 	r.metadata = md
-	return request, true
+	return message, true
 }
 
 // mayReopen reports whether a stream that has ended so can go on behind the browser's back: it had begun, the upstream can
@@ -166,7 +167,7 @@ func (rt *route) hides(end *ending.Ending) bool {
 }
 
 // nextRequest binds the request that goes on after the last event that was sent.
-func (r *reader) nextRequest(ctx context.Context) (request []byte, ok bool) {
+func (r *reader) nextRequest(ctx context.Context) (message []byte, ok bool) {
 	if len(r.cursor) > 0 {
 		r.in.LastEventID, r.in.HasLastEventID = string(r.cursor), true
 	}

@@ -154,7 +154,7 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 				b, rt := resumableRoute(t, src)
 				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
 				rt.cfg.OnEnd = config.OnEndReopen
-				sub, end := b.attach(nil, rt, newCaller(httptest.NewRequest(http.MethodGet, "/watch", nil)), nil)
+				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				for range 10_000 {
 					time.Sleep(time.Second)

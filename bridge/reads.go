@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -39,16 +38,3 @@ func headersRead(r *config.Route) []string {
 
 // traceContext are the headers of a trace that a stream of one's own continues (W3C Trace Context).
 func traceContext() []string { return []string{"traceparent", "tracestate"} }
-
-// kept returns what of the caller a stream needs that is opened again: the headers that the route reads, and neither the
-// connection nor a context.
-func (c *caller) kept(rt *route) *caller {
-	header := make(http.Header)
-	for _, name := range headersRead(rt.cfg) {
-		name = http.CanonicalHeaderKey(name)
-		if values := c.r.Header[name]; len(values) > 0 {
-			header[name] = slices.Clone(values)
-		}
-	}
-	return &caller{r: &http.Request{Method: c.r.Method, Host: c.r.Host, Header: header}}
-}

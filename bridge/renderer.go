@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -12,7 +13,7 @@ import (
 // renderer renders the messages of one stream. One goroutine uses it.
 type renderer struct {
 	rt     *route
-	format format
+	format request.Format
 
 	block block
 	text  []byte // scratch of names
@@ -32,7 +33,7 @@ type block struct {
 func (r *renderer) render(ctx context.Context, message []byte) error {
 	b := &r.block
 	b.bytes = b.bytes[:0]
-	if r.format == eventStream {
+	if r.format == request.EventStream {
 		name, err := r.nameOf(message)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -75,8 +76,8 @@ func (rt *route) outOfOrder() string {
 }
 
 // wantsHTTPStatus reports whether an error is to reach this caller as an HTTP status.
-func (rt *route) wantsHTTPStatus(c *caller) bool {
-	return !c.eventSource || rt.cfg.OpenErrors == config.OpenErrorsHTTP
+func (rt *route) wantsHTTPStatus(req *request.Request) bool {
+	return !req.EventSource || rt.cfg.OpenErrors == config.OpenErrorsHTTP
 }
 
 // reopening is how attempts to open a broken stream again are spaced.

@@ -6,6 +6,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -19,13 +20,12 @@ type serving struct {
 // kind is what about a caller the pump has to know.
 type kind struct {
 	form   frame.Form
-	format format
+	format request.Format
 	final  bool
 }
 
-// settings returns how the pump serves one caller of rt.
-func (rt *route) settings(b *Bridge, c *caller) *pump.Settings {
-	k := kind{c.form, c.format, c.final()}
+// settings returns how the pump serves a caller of rt.
+func (rt *route) settings(b *Bridge, k kind) *pump.Settings {
 	rt.serving.mu.Lock()
 	defer rt.serving.mu.Unlock()
 	s := rt.serving.kinds[k]
@@ -33,16 +33,16 @@ func (rt *route) settings(b *Bridge, c *caller) *pump.Settings {
 		if rt.serving.kinds == nil {
 			rt.serving.kinds = map[kind]*pump.Settings{}
 		}
-		s = rt.newSettings(b, c)
+		s = rt.newSettings(b, k)
 		rt.serving.kinds[k] = s
 	}
 	return s
 }
 
-func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
+func (rt *route) newSettings(b *Bridge, k kind) *pump.Settings {
 	s := &pump.Settings{
-		Form:      c.form,
-		Mute:      c.format == lines,
+		Form:      k.form,
+		Mute:      k.format == request.Lines,
 		Comment:   []byte(sse.Heartbeat),
 		Heartbeat: rt.cfg.Heartbeat,
 
@@ -50,12 +50,12 @@ func (rt *route) newSettings(b *Bridge, c *caller) *pump.Settings {
 		SendBuffer:   int(rt.cfg.SendBuffer),
 
 		MaxAge:   rt.cfg.MaxAge,
-		AgeEnd:   rt.last(c.final(), ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
+		AgeEnd:   rt.last(k.final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
 		Drain:    b.drain.begun,
 		DrainBy:  b.drain.deadline,
-		DrainEnd: rt.last(c.final(), ending.ShuttingDown()),
+		DrainEnd: rt.last(k.final, ending.ShuttingDown()),
 	}
-	if !c.final() {
+	if !k.final {
 		s.Retry = rt.cfg.Event.Retry
 	}
 	return s

@@ -11,20 +11,23 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
-func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *ending.Ending) {
-	fits := rt.fits(c, in)
+func (b *Bridge) join(rt *route, req *request.Request, form frame.Form, in bind.Input) (subscription, *ending.Ending) {
+	fits := rt.fits(req.Head, in)
 	in.LastEventID, in.HasLastEventID = "", false
-	request, md, err := rt.bind(c, in)
+	message, md, err := rt.bind(req.Head, in)
 	if err != nil {
 		return nil, unbound(err)
 	}
-	sub, err := b.shared.Join(shareKey(rt.plan.digest, request, md), c.newcomer(fits), func() (fanout.Settings, fanout.Upstream) {
-		return rt.sharing(), newSharedUpstream(b, rt, c, in)
+	key := shareKey(rt.plan.digest, message, md)
+	sub, err := b.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, fanout.Upstream) {
+		return rt.sharing(), newSharedUpstream(b, rt, req.Head, in)
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
@@ -37,25 +40,22 @@ func (b *Bridge) join(rt *route, c *caller, in bind.Input) (subscription, *endin
 
 // fits reports whether the caller's cursor has the type of what the route binds it to. One that has not is no id of the route's
 // messages.
-func (rt *route) fits(c *caller, in bind.Input) bool {
+func (rt *route) fits(head request.Head, in bind.Input) bool {
 	if !in.HasLastEventID {
 		return true
 	}
-	_, _, err := rt.bind(c, in)
+	_, _, err := rt.bind(head, in)
 	cursor := (*bind.CursorError)(nil)
 	return !errors.As(err, &cursor)
 }
 
 // newcomer is the caller as a shared stream sees it. fits says that its cursor, if it has one, can be an id of the route.
-func (c *caller) newcomer(fits bool) fanout.Newcomer {
-	n := fanout.Newcomer{Form: c.form, Lines: c.format == lines}
-	switch {
-	case c.badCursor != "":
-		n.LastEventID, n.Malformed = c.badCursor, true
-	case c.hasCursor:
-		n.LastEventID, n.Malformed = asSent(c.cursor), !fits
+func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer {
+	c := req.Cursor
+	return fanout.Newcomer{
+		Form: form, Lines: req.Format == request.Lines,
+		LastEventID: c.ID, Malformed: c.ID != "" && !(c.Valid && fits),
 	}
-	return n
 }
 
 // sharing is how the route's streams are shared.
@@ -114,19 +114,19 @@ func (s shared) close()   { s.Close() }
 // sharedUpstream reads the upstream for everybody on one shared stream. The request is the opener's, who may be gone long since.
 type sharedUpstream struct {
 	feed
-	caller *caller
-	in     bind.Input
-	sink   fanout.Sink
-	began  bool // whether the newest upstream stream did
+	head  request.Head
+	in    bind.Input
+	sink  fanout.Sink
+	began bool // whether the newest upstream stream did
 }
 
-func newSharedUpstream(b *Bridge, rt *route, opener *caller, in bind.Input) *sharedUpstream {
+func newSharedUpstream(b *Bridge, rt *route, opener request.Head, in bind.Input) *sharedUpstream {
 	u := &sharedUpstream{
-		feed:   feed{renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source},
-		caller: opener.kept(rt),
-		in:     in,
+		feed: feed{renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source},
+		head: opener.Keep(headersRead(rt.cfg)),
+		in:   in,
 	}
-	u.in.Reference = u.caller.reference
+	u.in.Reference = u.head.Reference
 	u.out = u
 	return u
 }
@@ -141,7 +141,7 @@ func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.
 	u.sink, u.began = sink, false
 	in := u.in
 	in.LastEventID, in.HasLastEventID = a.Cursor, a.HasCursor
-	request, md, err := u.rt.bind(u.caller, in)
+	message, md, err := u.rt.bind(u.head, in)
 	if err != nil {
 		fate := fanout.Over
 		if a.HasCursor {
@@ -154,7 +154,7 @@ func (u *sharedUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.
 		ctx, stop = context.WithTimeout(ctx, timeout)
 		defer stop()
 	}
-	return u.judged(ctx, a, u.stream(ctx, request, md))
+	return u.judged(ctx, a, u.stream(ctx, message, md))
 }
 
 // judged says what the end of one upstream stream means for those who share it.

@@ -2,13 +2,15 @@ package bridge
 
 import (
 	"net/http"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // stop answers a client that comes back by itself after a stream that was over: 204 closes an EventSource for good. That needs
 // no state: any replica can do it.
-func (c *caller) stop(w http.ResponseWriter) {
-	c.leaveBody(w)
-	allowEnd(w.Header(), c.r)
+func stop(w http.ResponseWriter, req *request.Request) {
+	req.LeaveBody(w)
+	allowEnd(w.Header(), req.HTTP)
 	w.Header().Set("Cache-Control", "no-store") // a cache that kept a 204 would close everybody's stream
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -9,6 +9,7 @@ import (
 // Bounds of what requests can make the bridge warn of.
 const (
 	warnAgain    = time.Hour // after which the same thing is said again
+	warnBytes    = 200       // of a thing, by which it is told from others
 	warningsKept = 100       // different things of one kind in that time; the last one says that more are not logged
 )
 
@@ -36,7 +37,7 @@ func (w *warnings) once(kind, thing, message string, args ...any) {
 
 // begin reports whether a thing is to be said now, and whether it is the last one of its kind for a while.
 func (w *warnings) begin(kind, thing string, now time.Time) (say, last bool) {
-	thing = thing[:min(len(thing), 2*maxShown)]
+	thing = thing[:min(len(thing), warnBytes)]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	said := w.said[kind]

@@ -1,4 +1,4 @@
-package bridge
+package request
 
 import (
 	"net/url"
@@ -7,6 +7,15 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
+
+// Cursor is the id of the last event that a client has had. The zero Cursor is none.
+type Cursor struct {
+	// ID is the id as the client sent it, "" where it sent none.
+	ID string
+	// Valid says that an event can have had the id; Value is what the id carries then.
+	Valid bool
+	Value string
+}
 
 // presented is the id that a client presents as the last one it has had.
 type presented struct {

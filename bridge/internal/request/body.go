@@ -1,4 +1,4 @@
-package bridge
+package request
 
 import (
 	"errors"
@@ -11,27 +11,33 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// input collects what of a request is bound.
-func (b *Bridge) input(w http.ResponseWriter, rt *route, c *caller, variables []string) (bind.Input, *ending.Ending) {
+// BodyLimits bound a body and the time that it may take.
+type BodyLimits struct {
+	Bytes int64
+	Time  time.Duration
+}
+
+// Input collects what of a request is bound.
+func (c *Request) Input(w http.ResponseWriter, variables []string, limits BodyLimits) (bind.Input, *ending.Ending) {
 	in := bind.Input{
 		Variables:      variables,
 		RawQuery:       c.r.URL.RawQuery,
-		LastEventID:    c.cursor,
-		HasLastEventID: c.hasCursor,
-		Reference:      c.reference,
+		LastEventID:    c.Cursor.Value,
+		HasLastEventID: c.Cursor.Valid,
+		Reference:      c.Head.Reference,
 	}
 	if c.r.Method != http.MethodPost {
 		return in, nil
 	}
-	body, end := b.readBody(w, c, rt.cfg.WriteTimeout)
+	body, end := c.readBody(w, limits)
 	in.Body, in.HasBody = body, true
 	return in, end
 }
 
 // readBody returns the JSON body of a POST, which may take so long. It is read to its end, or the connection is given up: net/http notices that a
 // client has left only after that. The read deadline is taken back before the stream begins, whose context it would end.
-func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duration) ([]byte, *ending.Ending) {
-	if !c.hasBody() {
+func (c *Request) readBody(w http.ResponseWriter, limits BodyLimits) ([]byte, *ending.Ending) {
+	if !c.HasBody() {
 		return nil, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
@@ -40,11 +46,12 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duratio
 	}
 	c.bodyRead = true
 	deadline := http.NewResponseController(w)
-	if err := deadline.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		b.log.Warn("a body cannot be read within a time", "error", err)
-		return nil, ending.Refuse(ending.Internal, ending.ByRequest, "the server cannot read bodies")
+	if err := deadline.SetReadDeadline(time.Now().Add(limits.Time)); err != nil {
+		end := ending.Refuse(ending.Internal, ending.ByRequest, "the server cannot read bodies")
+		end.Cause = err
+		return nil, end
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, int64(b.cfg.Server.RequestBytes)))
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, limits.Bytes))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -61,10 +68,10 @@ func (b *Bridge) readBody(w http.ResponseWriter, c *caller, timeout time.Duratio
 // bodyPatience is how long a connection whose request is refused may go on sending its body.
 const bodyPatience = 5 * time.Second
 
-// leaveBody keeps a body that nobody reads from holding up the answer, and then the connection: net/http waits for the rest
+// LeaveBody keeps a body that nobody reads from holding up the answer, and then the connection: net/http waits for the rest
 // of it, and it may never come. It is for requests that get no stream, which a read deadline would end. A body that was read,
 // or tried, has its deadline already.
-func (c *caller) leaveBody(w http.ResponseWriter) {
+func (c *Request) LeaveBody(w http.ResponseWriter) {
 	if c.bodyRead || c.r.ProtoMajor != 1 || c.r.ContentLength == 0 {
 		return
 	}

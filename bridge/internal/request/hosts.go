@@ -1,26 +1,23 @@
-package bridge
+package request
 
 import (
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// hosts are what requests may come for; none stands for any. Without them a page can reach a bridge that only listens on
+// Hosts are the hosts that requests may be for; none stands for any. Without them a page can reach a bridge that only listens on
 // loopback: it makes its own name resolve to that address (DNS rebinding), and is then of the same origin.
-type hosts struct {
+type Hosts struct {
 	names    map[string]struct{} // as canonicalHost returns them
 	suffixes []string            // ".example.com" for *.example.com
 	ranges   []netip.Prefix
 }
 
-// newHosts reads [config.Server.Hosts].
-func newHosts(listed []string) hosts {
-	h := hosts{names: make(map[string]struct{}, len(listed))}
+// NewHosts reads the entries of `server.hosts`: names, names with the wildcard "*." in front, addresses, and ranges of addresses.
+func NewHosts(listed []string) Hosts {
+	h := Hosts{names: make(map[string]struct{}, len(listed))}
 	for _, host := range listed {
 		suffix, pattern := strings.CutPrefix(host, "*.")
 		network, err := netip.ParsePrefix(host)
@@ -36,8 +33,8 @@ func newHosts(listed []string) hosts {
 	return h
 }
 
-// serves reports whether requests for a host are answered, as the header Host names it.
-func (h hosts) serves(host string) bool {
+// Serves reports whether requests for a host are answered, as the header Host names it.
+func (h Hosts) Serves(host string) bool {
 	if len(h.names)+len(h.suffixes)+len(h.ranges) == 0 {
 		return true
 	}
@@ -64,11 +61,4 @@ func canonicalHost(host string) string {
 		return ip.Unmap().String() // an IPv6 address has many spellings
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-// misdirected answers a request for a host that is not served.
-func (b *Bridge) misdirected(w http.ResponseWriter, c *caller) {
-	b.warn.once("host", c.r.Host, "a request for a host that is not among server.hosts was refused", "host", cut(c.r.Host))
-	b.answer(w, nil, c, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied,
-		"the bridge does not serve the host "+shown(c.r.Host)+": `server.hosts` lists those that it does"))
 }

@@ -1,4 +1,4 @@
-package bridge
+package request
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestHostsAreComparedInOneForm(t *testing.T) {
-	known := newHosts([]string{"localhost", "127.0.0.1", "::1", "App.example."})
+	known := NewHosts([]string{"localhost", "127.0.0.1", "::1", "App.example."})
 	for host, want := range map[string]bool{
 		"localhost": true, "localhost:8080": true, "LocalHost.:1": true, "localhost.": true, "localhost:": true,
 		"127.0.0.1": true, "127.0.0.1:8080": true, "[::1]": true, "[::1]:8080": true, "[0:0::1]:1": true, "app.example": true,
@@ -15,17 +15,17 @@ func TestHostsAreComparedInOneForm(t *testing.T) {
 		"127.0.0.1.evil.example": false, "[::2]:1": false, "app.example..": false, "localhost:80@evil.example": false,
 		"localhost@evil.example": false, "evil.example@localhost": false, "localhost/": false, "localhost, evil": false, "2130706433": false,
 	} {
-		assert.Equal(t, want, known.serves(host), "%q", host)
+		assert.Equal(t, want, known.Serves(host), "%q", host)
 	}
 	for _, host := range []string{"", "anything", "evil.example:80"} {
-		assert.True(t, newHosts(nil).serves(host), "none stands for any: %q", host)
+		assert.True(t, NewHosts(nil).Serves(host), "none stands for any: %q", host)
 	}
-	patterns := newHosts([]string{"*.example.com", "127.0.0.0/8", "fd00::/8"})
+	patterns := NewHosts([]string{"*.example.com", "127.0.0.0/8", "fd00::/8"})
 	for host, want := range map[string]bool{
 		"a.example.com": true, "a.b.Example.com.:1": true, "127.1.2.3:80": true, "[fd00::1]": true, "[::ffff:127.0.0.1]:1": true,
 		"example.com": false, ".example.com": false, "aexample.com": false, "example.com.evil": false, "128.0.0.1": false,
 		"127.0.0.1.evil.example": false, "[fc00::1]": false, "": false,
 	} {
-		assert.Equal(t, want, patterns.serves(host), "%q", host)
+		assert.Equal(t, want, patterns.Serves(host), "%q", host)
 	}
 }

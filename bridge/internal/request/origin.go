@@ -1,53 +1,45 @@
-package bridge
+package request
 
 import (
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-
-	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// checkOrigin lets pages of the bridge's own origin and of those that the route names pass. It runs before anything of the
-// request is acted upon.
-func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, c *caller) *ending.Ending {
-	if rt.cors != nil {
-		rt.cors.HandlerFunc(w, c.r)
+// PreflightMethod returns the method about which a browser asks what a page of another origin may send; "" where the request is
+// no such question.
+func (r *Request) PreflightMethod() string {
+	if r.HTTP.Method != http.MethodOptions {
+		return ""
 	}
-	foreign := c.foreign()
-	if foreign == "" || rt.cors != nil && len(c.r.Header.Values("Origin")) < 2 && rt.cors.OriginAllowed(c.r) {
-		return nil
-	}
-	b.warn.once("origin "+rt.cfg.Name, c.r.Header.Get("Origin"), "a page of another origin was refused",
-		"route", rt.cfg.Name, "origin", cut(c.r.Header.Get("Origin")), "host", cut(c.r.Host), "because", foreign)
-	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, "the route does not serve pages of this origin: "+foreign)
+	return r.HTTP.Header.Get("Access-Control-Request-Method")
 }
 
-// foreign says why a request is taken to be on behalf of a page of another origin, and what can be done; "" where it is not.
+// Foreign says why a request is taken to be on behalf of a page of another origin, and what can be done; "" where it is not.
 // Sec-Fetch-Site is the browser's own word, which a proxy that rewrites Host leaves true; where it is missing, Origin is held
 // against Host.
-func (c *caller) foreign() string {
+func (r *Request) Foreign() string {
 	own := false
-	for _, site := range c.r.Header.Values("Sec-Fetch-Site") {
+	for _, site := range r.HTTP.Header.Values("Sec-Fetch-Site") {
 		switch {
 		case strings.EqualFold(site, "cross-site"), strings.EqualFold(site, "same-site"):
 			return "the browser says " + strconv.Quote("Sec-Fetch-Site: "+strings.ToLower(site)) + " of a page with the origin " +
-				shown(c.r.Header.Get("Origin")) + ", and `cors.origins` of the route does not list it"
+				Quote(r.HTTP.Header.Get("Origin")) + ", and `cors.origins` of the route does not list it"
 		case strings.EqualFold(site, "same-origin"), strings.EqualFold(site, "none"):
 			own = true
 		}
 	}
-	origins := c.r.Header.Values("Origin")
+	origins := r.HTTP.Header.Values("Origin")
 	switch {
 	case own || len(origins) == 0:
 		return ""
 	case len(origins) > 1:
 		return "expected one header Origin, found several"
-	case sameOrigin(origins[0], c.r.Host, c.r.TLS != nil):
+	case sameOrigin(origins[0], r.HTTP.Host, r.HTTP.TLS != nil):
 		return ""
 	}
-	return "the header Origin is " + shown(origins[0]) + ", the header Host is " + shown(c.r.Host) +
+	return "the header Origin is " + Quote(origins[0]) + ", the header Host is " + Quote(r.HTTP.Host) +
 		", and `cors.origins` of the route does not list the origin; where a proxy in front of the bridge rewrites Host, make it " +
 		"send the browser's own one, or list the origin"
 }
@@ -95,18 +87,4 @@ func splitAuthority(text, defaultPort string) (authority, bool) {
 		a.port = defaultPort
 	}
 	return a, true
-}
-
-// maxShown bounds what a message repeats of a header.
-const maxShown = 100
-
-// shown returns what a client has sent for a person to read: quoted, and cut.
-func shown(text string) string { return strconv.QuoteToASCII(cut(text)) }
-
-// cut returns what a client has sent, cut. A log quotes it itself.
-func cut(text string) string {
-	if len(text) <= maxShown {
-		return text
-	}
-	return text[:maxShown] + "…"
 }

@@ -1,0 +1,24 @@
+package request
+
+import (
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// Format is how a stream is written to a caller.
+type Format int
+
+// The formats that a client can ask for.
+const (
+	EventStream Format = iota // text/event-stream
+	Lines                     // application/x-ndjson: one JSON message a line, and nothing else
+)
+
+const ndjsonType = "application/x-ndjson"
+
+// ContentType returns the media type of a format.
+func (f Format) ContentType() string {
+	if f == Lines {
+		return ndjsonType
+	}
+	return sse.ContentType
+}
