@@ -44,7 +44,8 @@ func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route, req *request.Requ
 	origin := r.Header.Get("Origin")
 	b.warn.once("origin "+rt.cfg.Name, origin, "a page of another origin was refused",
 		"route", rt.cfg.Name, "origin", request.Shorten(origin), "host", request.Shorten(r.Host), "because", foreign)
-	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, "the route does not serve pages of this origin: "+foreign)
+	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,
+		"the route does not serve pages of this origin: "+foreign)
 }
 
 // preflight answers a browser that asks what a page of another origin may send.

@@ -32,8 +32,8 @@ func (r *reader) tellReset(ctx context.Context) {
 	_ = r.queue.Push(ctx, r.form, ending.ResetBlock(lost.reason, lost.id)) // without room, the stream is over
 }
 
-// lostOn returns a client's cursor where it is already clear that the route cannot resume from it. A route that neither
-// gives ids nor takes them has sent none, and loses none.
+// lostOn returns a client's cursor where the cursor alone shows that the route cannot resume from it. A route that neither
+// gives ids nor takes a cursor ignores what a client presents.
 func lostOn(rt *route, c request.Cursor) lostCursor {
 	resumes := rt.plan.binder.UsesCursor()
 	switch {

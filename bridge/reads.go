@@ -7,8 +7,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// headersRead returns the names of the headers that a route reads of a request, in lower case, each once: what it forwards, what
-// its settings refer to, and the trace context. A preflight allows them, and a stream that is opened again keeps them.
+// headersRead returns the names of the request headers that a route reads, in lower case and without duplicates: the headers
+// that it forwards, those that its settings refer to, and the trace context. A preflight allows them, and a stream that is
+// opened again keeps them.
 func headersRead(r *config.Route) []string {
 	names := slices.Concat(traceContext(), r.Metadata.Forward)
 	refer := func(values ...config.Template) {

@@ -38,8 +38,8 @@ func (b *Bridge) join(rt *route, req *request.Request, form frame.Form, in bind.
 	return shared{sub}, nil
 }
 
-// fits reports whether the caller's cursor has the type of what the route binds it to. One that has not is no id of the route's
-// messages.
+// fits reports whether the cursor in the input has the type of the field that the route binds it to. A cursor of another type
+// cannot be the id of a message of the route. An input without a cursor fits.
 func (rt *route) fits(head request.Head, in bind.Input) bool {
 	if !in.HasLastEventID {
 		return true
@@ -49,7 +49,7 @@ func (rt *route) fits(head request.Head, in bind.Input) bool {
 	return !errors.As(err, &cursor)
 }
 
-// newcomer is the caller as a shared stream sees it. fits says that its cursor, if it has one, can be an id of the route.
+// newcomer returns what a shared stream has to know of a client. fits is what [route.fits] says of the client's cursor.
 func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer {
 	c := req.Cursor
 	return fanout.Newcomer{
@@ -111,7 +111,8 @@ func (s shared) header() metadata.MD {
 func (s shared) outlive() {} // the stream is the bridge's, and no request's
 func (s shared) close()   { s.Close() }
 
-// sharedUpstream reads the upstream for everybody on one shared stream. The request is the opener's, who may be gone long since.
+// sharedUpstream reads the upstream for everybody on one shared stream. The request is the opener's, who may be gone long
+// since.
 type sharedUpstream struct {
 	feed
 	head  request.Head

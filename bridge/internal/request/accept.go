@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// maxAccept is how much of an Accept header is read, in bytes. That of a browser has a few hundred.
+// maxAccept is how much of the Accept headers is read, in bytes. A browser sends a few hundred.
 const maxAccept = 4 << 10
 
-// accepts reports whether an Accept header names a media type, with a quality above 0 (RFC 9110, 12.5.1). Ranges such as */*
-// name none. A list with a mistake in it is read as far as it can be.
+// accepts reports whether an Accept header names the media type want, with a quality above 0 (RFC 9110, 12.5.1). A range such
+// as */* names no media type. A mistake in one element does not hide the others, unless a quote is left open.
 func accepts(h http.Header, want string) bool {
 	left := maxAccept
 	for _, line := range h.Values("Accept") {
@@ -27,7 +27,7 @@ func accepts(h http.Header, want string) bool {
 	return false
 }
 
-// refuses reports whether the parameters of a media type have a quality of 0, which says "not this".
+// refuses reports whether the parameters of a media type set its quality to 0, which means that the client refuses the type.
 func refuses(parameters string) bool {
 	for len(parameters) > 0 {
 		var parameter string
@@ -40,7 +40,7 @@ func refuses(parameters string) bool {
 	return false
 }
 
-// cutUnquoted cuts text at the first separator that stands in no quoted string.
+// cutUnquoted cuts text at the first separator outside quoted strings.
 func cutUnquoted(text string, separator byte) (before, after string) {
 	quoted := false
 	for i := 0; i < len(text); i++ {

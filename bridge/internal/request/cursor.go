@@ -8,38 +8,42 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Cursor is the id of the last event that a client has had. The zero Cursor is none.
+// Cursor is the id of the last event that a client says it has received. The zero Cursor stands for no id.
 type Cursor struct {
-	// ID is the id as the client sent it, "" where it sent none.
+	// ID is the id as the client sent it, "" where it sent none. It may be hostile, and of any length.
 	ID string
-	// Valid says that an event can have had the id; Value is what the id carries then.
+	// Valid says that the id has the form of an event's id.
 	Valid bool
+	// Value is the value that a valid id carries, and "" otherwise.
 	Value string
 }
 
-// presented is the id that a client presents as the last one it has had.
-type presented struct {
-	id  string // as it came, "" where there is none
-	err error  // not nil where the id cannot be read
-	end bool   // whether it is the id of a final end, which asks for no stream
-}
-
-// presentedBy returns the id of a request. The header wins, since an EventSource keeps its URL at a reconnect.
-func presentedBy(header, rawQuery string) presented {
-	if header != "" {
-		return presented{id: header, end: header == sse.EndID}
+// readCursor returns the cursor of a request. ended reports that the client presents the id of a final end instead. The header
+// wins over the query, since an EventSource keeps its URL when it reconnects.
+func readCursor(header, rawQuery string) (c Cursor, ended bool) {
+	if header == "" {
+		return queryCursor(rawQuery)
 	}
-	return queryID(rawQuery)
+	if header == sse.EndID {
+		return Cursor{}, true
+	}
+	return newCursor(header), false
 }
 
-// queryID returns the last id in a query, since clients that add one to a URL add it at the end. A parameter without a value says nothing.
+func newCursor(id string) Cursor {
+	value, err := sse.DecodeID(id)
+	return Cursor{ID: id, Valid: err == nil, Value: value}
+}
+
+// queryCursor returns the cursor of a query. Of several parameters the last one counts, since a client that adds one to a URL
+// adds it at the end. A parameter without a value is ignored.
 //
-// As an end, only the parameter of the polyfills counts: they can send nothing else. The other one would let a page link to a
-// stream that is dead from the beginning, so an end in it counts for nothing.
-func queryID(raw string) (found presented) {
+// The id of an end counts only in the parameter that polyfills add, which cannot send a header. In the other parameter it is
+// ignored: otherwise a page could link to a stream that is over from the beginning.
+func queryCursor(raw string) (found Cursor, ended bool) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if value == "" || !strings.ContainsAny(name, "lL%") { // most parameters are not unescaped for nothing
+		if value == "" || !strings.ContainsAny(name, "lL%") { // neither name of the parameter, escaped or not
 			continue
 		}
 		name, err := url.QueryUnescape(name)
@@ -49,12 +53,12 @@ func queryID(raw string) (found presented) {
 		id, err := url.QueryUnescape(value)
 		switch {
 		case err != nil:
-			found = presented{id: value, err: err}
+			found, ended = Cursor{ID: value}, false
 		case id != sse.EndID:
-			found = presented{id: id}
+			found, ended = newCursor(id), false
 		case name == bind.CursorParameterJS:
-			found = presented{id: id, end: true}
+			found, ended = Cursor{}, true
 		}
 	}
-	return found
+	return found, ended
 }

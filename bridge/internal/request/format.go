@@ -4,7 +4,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Format is how a stream is written to a caller.
+// Format is how a stream is written to a client.
 type Format int
 
 // The formats that a client can ask for.
@@ -15,7 +15,7 @@ const (
 
 const ndjsonType = "application/x-ndjson"
 
-// ContentType returns the media type of a format.
+// ContentType returns the media type of the format.
 func (f Format) ContentType() string {
 	if f == Lines {
 		return ndjsonType

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Head is the host and the headers of a request: all that the metadata of a call, and references of a configuration, are read
-// from.
+// Head is the host and the headers of a request. The metadata of a call and the references of a configuration are read from it.
 type Head struct {
 	Host   string
 	Header http.Header
 }
 
-// Keep returns a copy with the named headers only. It shares no memory with the request, apart from the text of the values.
+// Keep returns a copy that has only the headers with the given names. A stream that is opened again keeps such a copy, so
+// that it does not hold the whole request in memory.
 func (h Head) Keep(names []string) Head {
 	header := make(http.Header)
 	for _, name := range names {
@@ -25,8 +25,9 @@ func (h Head) Keep(names []string) Head {
 	return Head{Host: h.Host, Header: header}
 }
 
-// Reference looks up what a configuration refers to in a request: "header.NAME" or "cookie.NAME". Something that was
-// sent more than once has no value: a proxy and its client could mean different things by it.
+// Reference returns the value of a header or of a cookie to which a configuration refers as "header.name" or "cookie.name",
+// with the name of a header in lower case. One that was sent more than once has no value: the bridge and a proxy in front of
+// it could take different ones of the values.
 func (h Head) Reference(ref string) (value string, ok bool) {
 	kind, name, _ := strings.Cut(ref, ".")
 	var values []string

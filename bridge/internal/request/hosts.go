@@ -7,15 +7,19 @@ import (
 	"strings"
 )
 
-// Hosts are the hosts that requests may be for; none stands for any. Without them a page can reach a bridge that only listens on
-// loopback: it makes its own name resolve to that address (DNS rebinding), and is then of the same origin.
+// Hosts are the hosts that requests may name. An empty list allows every host.
+//
+// The list protects a bridge that listens on loopback only. Without it a page of the internet can reach that bridge: the
+// page's own host name is made to resolve to 127.0.0.1 (DNS rebinding), and the browser then takes the bridge for the page's
+// own origin.
 type Hosts struct {
 	names    map[string]struct{} // as canonicalHost returns them
 	suffixes []string            // ".example.com" for *.example.com
 	ranges   []netip.Prefix
 }
 
-// NewHosts reads the entries of `server.hosts`: names, names with the wildcard "*." in front, addresses, and ranges of addresses.
+// NewHosts reads the entries of `server.hosts`. An entry is a name, a name behind the wildcard "*.", an address, or a range of
+// addresses such as 127.0.0.0/8.
 func NewHosts(listed []string) Hosts {
 	h := Hosts{names: make(map[string]struct{}, len(listed))}
 	for _, host := range listed {
@@ -33,7 +37,7 @@ func NewHosts(listed []string) Hosts {
 	return h
 }
 
-// Serves reports whether requests for a host are answered, as the header Host names it.
+// Serves reports whether requests are answered whose header Host is host.
 func (h Hosts) Serves(host string) bool {
 	if len(h.names)+len(h.suffixes)+len(h.ranges) == 0 {
 		return true
@@ -50,8 +54,8 @@ func (h Hosts) Serves(host string) bool {
 	})
 }
 
-// canonicalHost returns the one form of a host in which it is compared: in lower case, without a port, the brackets of an IPv6
-// address, or the dot at the end of an absolute name.
+// canonicalHost returns a host in the form in which hosts are compared: in lower case, without a port, without the brackets
+// of an IPv6 address, and without the dot at the end of an absolute name.
 func canonicalHost(host string) string {
 	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
 		host = name

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PreflightMethod returns the method about which a browser asks what a page of another origin may send; "" where the request is
-// no such question.
+// PreflightMethod returns the method that a browser asks about in a preflight: the method of a request that a page of another
+// origin wants to send. It returns "" for a request that is no preflight.
 func (r *Request) PreflightMethod() string {
 	if r.HTTP.Method != http.MethodOptions {
 		return ""
@@ -16,9 +16,11 @@ func (r *Request) PreflightMethod() string {
 	return r.HTTP.Header.Get("Access-Control-Request-Method")
 }
 
-// Foreign says why a request is taken to be on behalf of a page of another origin, and what can be done; "" where it is not.
-// Sec-Fetch-Site is the browser's own word, which a proxy that rewrites Host leaves true; where it is missing, Origin is held
-// against Host.
+// Foreign returns "" for a request that no page of another origin has sent. Otherwise it returns why the request is taken to
+// come from such a page, and what an operator can do about it.
+//
+// A browser says in Sec-Fetch-Site how the page's origin relates to that of the request. The header stays true behind a proxy
+// that rewrites Host. Where the header is missing, Origin is compared with Host.
 func (r *Request) Foreign() string {
 	own := false
 	for _, site := range r.HTTP.Header.Values("Sec-Fetch-Site") {
@@ -44,8 +46,9 @@ func (r *Request) Foreign() string {
 		"send the browser's own one, or list the origin"
 }
 
-// sameOrigin reports whether an origin, as a browser sends it (RFC 6454, 6.2), is that of the host which the request is for. A
-// proxy may have taken TLS away, so of the two schemes only the ports count that stand for them where none is named.
+// sameOrigin reports whether origin, as a browser sends it (RFC 6454, 6.2), is the origin of the host that the request names.
+// A proxy may have taken TLS away, so a request without TLS may be that of a page with https. Hosts and ports are compared;
+// where no port is named, it is that of the scheme.
 func sameOrigin(origin, host string, overTLS bool) bool {
 	scheme, address, found := strings.Cut(origin, "://")
 	scheme = strings.ToLower(scheme)
@@ -70,10 +73,10 @@ func portOf(scheme string) string {
 	return "80"
 }
 
-// authority is the host and the port that a header names. The host is as canonicalHost returns it.
+// authority is a host, as canonicalHost returns it, and a port.
 type authority struct{ host, port string }
 
-// splitAuthority reads host, or host:port. It reports false for what has more than that, or less.
+// splitAuthority reads text of the form host or host:port. It reports false for any other text.
 func splitAuthority(text, defaultPort string) (authority, bool) {
 	if text == "" || strings.ContainsAny(text, "/?#@\\ ") {
 		return authority{}, false

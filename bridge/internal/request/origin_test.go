@@ -1,6 +1,9 @@
 package request
 
 import (
+	"crypto/tls"
+	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,4 +59,73 @@ func TestSameOrigin(t *testing.T) {
 	} {
 		assert.Equal(t, tt.want, sameOrigin(tt.origin, tt.host, tt.tls), "%q on %q, TLS %t", tt.origin, tt.host, tt.tls)
 	}
+}
+
+func TestWhichRequestsComeFromPagesOfOtherOrigins(t *testing.T) {
+	const host = "http://bridge/watch"
+	for name, tt := range map[string]struct {
+		tls            bool
+		sites, origins []string
+		why            string // a part of the reason; "" where the request is served
+	}{
+		"no browser":                         {},
+		"a link":                             {sites: []string{"none"}},
+		"the own page":                       {sites: []string{"same-origin"}, origins: []string{"https://public.example"}},
+		"the own page, by Origin":            {origins: []string{"http://bridge"}},
+		"the own page, over TLS":             {tls: true, origins: []string{"https://bridge"}},
+		"a page without TLS":                 {tls: true, origins: []string{"http://bridge"}, why: `Origin is "http://bridge"`},
+		"a page of another site":             {sites: []string{"cross-site"}, origins: []string{"http://bridge"}, why: `"Sec-Fetch-Site: cross-site"`},
+		"in capital letters":                 {sites: []string{"CROSS-SITE"}, why: `"Sec-Fetch-Site: cross-site"`},
+		"a page of another host of the site": {sites: []string{"same-site"}, why: `"Sec-Fetch-Site: same-site"`},
+		"a site that is said twice":          {sites: []string{"same-origin", "cross-site"}, why: "cross-site"},
+		"a site that is not known":           {sites: []string{"sibling"}, origins: []string{"http://other"}, why: `Origin is "http://other"`},
+		"another origin":                     {origins: []string{"http://other"}, why: `the header Host is "bridge"`},
+		"an opaque origin":                   {origins: []string{"null"}, why: `the header Origin is "null"`},
+		"an empty origin":                    {origins: []string{""}, why: `the header Origin is ""`},
+		"two origins":                        {origins: []string{"http://bridge", "http://bridge"}, why: "found several"},
+	} {
+		r := newRequest(http.MethodGet, host)
+		r.HTTP.Header["Sec-Fetch-Site"], r.HTTP.Header["Origin"] = tt.sites, tt.origins
+		if tt.tls {
+			r.HTTP.TLS = &tls.ConnectionState{}
+		}
+		if tt.why == "" {
+			assert.Empty(t, r.Foreign(), name)
+		} else {
+			assert.Contains(t, r.Foreign(), tt.why, name)
+		}
+	}
+}
+
+func TestWhichRequestsArePreflights(t *testing.T) {
+	const header = "Access-Control-Request-Method"
+	assert.Equal(t, "POST", newRequest(http.MethodOptions, "/", header, "POST").PreflightMethod())
+	assert.Empty(t, newRequest(http.MethodOptions, "/").PreflightMethod(), "OPTIONS alone asks nothing")
+	assert.Empty(t, newRequest(http.MethodGet, "/", header, "POST").PreflightMethod())
+}
+
+// FuzzSameOrigin states that a page is of the same origin only where its host and its port are those of the request.
+func FuzzSameOrigin(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"http://bridge", "bridge"}, {"https://[::1]:8080", "[0::1]:8080"}, {"http://evil@bridge", "bridge"},
+	} {
+		f.Add(seed[0], seed[1], false)
+		f.Add(seed[0], seed[1], true)
+	}
+	f.Fuzz(func(t *testing.T, origin, host string, overTLS bool) {
+		if !sameOrigin(origin, host, overTLS) {
+			return
+		}
+		page, err := url.Parse(origin)
+		if err != nil || page.User != nil || page.Path != "" || page.RawQuery != "" || page.Fragment != "" {
+			t.Fatalf("%q is no origin, and passes as that of %q", origin, host)
+		}
+		if !NewHosts([]string{page.Host}).Serves(host) {
+			t.Fatalf("the host of %q is not %q", origin, host)
+		}
+		own := &url.URL{Host: host}
+		if page.Port() != "" && own.Port() != "" && page.Port() != own.Port() {
+			t.Fatalf("the port of %q is not that of %q", origin, host)
+		}
+	})
 }

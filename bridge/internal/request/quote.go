@@ -2,13 +2,13 @@ package request
 
 import "strconv"
 
-// maxShown is how much of what a client sent a message or a log line repeats, in bytes.
+// maxShown is how many bytes of a text that a client sent are repeated in a message or in a log line.
 const maxShown = 100
 
-// Quote returns what a client sent as a message repeats it: shortened, and quoted in ASCII.
+// Quote returns a text that a client sent in the form in which messages repeat it: shortened, and quoted in ASCII.
 func Quote(text string) string { return strconv.QuoteToASCII(Shorten(text)) }
 
-// Shorten returns what a client sent as a log line repeats it: shortened. The log quotes it itself.
+// Shorten returns a text that a client sent in the form in which log lines repeat it. Loggers quote the text themselves.
 func Shorten(text string) string {
 	if len(text) <= maxShown {
 		return text
