@@ -149,9 +149,13 @@ func unavailable(u *backend, err error) string {
 	if err == nil {
 		return fmt.Sprintf("the schema of upstream %q is not loaded yet", u.cfg.Name)
 	}
-	why := ""
+	return fmt.Sprintf("the schema of upstream %q cannot be read: %s", u.cfg.Name, explained(u, err))
+}
+
+// explained returns the error of reading a schema for a person.
+func explained(u *backend, err error) string {
 	if target.LacksPort(u.cfg.Target) {
-		why = " (" + target.NoPort + ")"
+		return err.Error() + " (" + target.NoPort + ")"
 	}
-	return fmt.Sprintf("the schema of upstream %q cannot be read: %v%s", u.cfg.Name, err, why)
+	return err.Error()
 }

@@ -37,10 +37,11 @@ type Bridge struct {
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc
 	watchers sync.WaitGroup
-	readers  sync.WaitGroup // of private streams
-	stays    sync.WaitGroup // those that end on goroutines of their own
-	closed   func() error   // closes the connections, once
-	rebuild  sync.Mutex     // serialises changes of table
+	readers  sync.WaitGroup  // of private streams
+	stays    sync.WaitGroup  // those that end on goroutines of their own
+	closed   func() error    // closes the connections, once
+	rebuild  sync.Mutex      // serialises changes of table
+	remarked map[string]bool // what was logged of the newest table; guarded by rebuild
 }
 
 var _ http.Handler = (*Bridge)(nil)

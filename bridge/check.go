@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
-	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
 // Check loads the schema of every upstream and checks the routes against them. It returns what is wrong and the warnings,
@@ -59,7 +57,6 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 	var backends []*backend
 	unknown := false
 	for _, u := range cfg.Upstreams {
-		out = append(out, upstreamWarnings(u)...)
 		snap, err := localSchema(ctx, u)
 		if err != nil {
 			out = append(out, schemaProblem(u, err))
@@ -90,21 +87,9 @@ func without(problems, said config.Problems) config.Problems {
 	})
 }
 
-// upstreamWarnings returns what is likely to surprise about an upstream that can be dialled.
-func upstreamWarnings(u *config.Upstream) config.Problems {
-	// A URI such as dns:///market is for people who know about targets.
-	if u.TLS != nil || strings.HasPrefix(u.Target, "dns:") || !target.LacksPort(u.Target) {
-		return nil
-	}
-	p := u.Problem("target", target.NoPort+", which is that of TLS: the upstream has no `tls`",
-		"name the port, as in localhost:50051; where the server speaks TLS, say `tls: {}` beside the target")
-	p.Warning = true
-	return config.Problems{p}
-}
-
 // Problems returns what is wrong now, sorted by position: upstreams whose schema cannot be read, routes that are out of order
-// for another reason, and, as warnings, what is likely to surprise beside the configuration's own Warnings. A schema that cannot be read is told once, and not of
-// each route that waits for it.
+// for another reason, and, as warnings, what is likely to surprise beside the configuration's own Warnings. A schema that cannot
+// be read is told once, and not of each route that waits for it. What is told of here is logged as well, once, when it comes up.
 func (b *Bridge) Problems() config.Problems {
 	var out config.Problems
 	told := map[*config.Problem]bool{} // by several routes
@@ -114,13 +99,8 @@ func (b *Bridge) Problems() config.Problems {
 		out = append(out, p)
 	}
 	for _, u := range b.backends {
-		out = append(out, upstreamWarnings(u.cfg)...)
-		snap, err := u.schema()
-		switch {
-		case snap == nil:
+		if snap, err := u.schema(); snap == nil {
 			out = append(out, u.cfg.Problem("target", unavailable(u, err), ""))
-		case b.cfg.ServeAll && len(t.routes) == 0:
-			out = append(out, u.cfg.Problem("target", "the upstream has no server-streaming method", ""))
 		}
 	}
 	for _, rt := range t.routes {

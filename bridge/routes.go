@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"slices"
+
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -52,12 +54,8 @@ func (rt *route) upstream() string {
 
 // schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
 func (b *Bridge) schemaChanged(u *backend) {
-	if snap, err := u.schema(); err != nil {
-		b.log.Warn("schema cannot be read; trying again", "upstream", u.cfg.Name, "target", u.cfg.Target, "error", err)
-	} else {
-		for _, broken := range snap.Broken() {
-			b.log.Warn("service cannot be described by its server", "upstream", u.cfg.Name, "error", broken)
-		}
+	if _, err := u.schema(); err != nil {
+		b.log.Warn("schema cannot be read; trying again", "upstream", u.cfg.Name, "target", u.cfg.Target, "error", explained(u, err))
 	}
 	if err := b.renew(); err != nil {
 		b.log.Error("routes keep their old schema", "error", err)
@@ -75,6 +73,7 @@ func (b *Bridge) renew() error {
 	}
 	b.table.Store(t)
 	b.announce(old, t)
+	b.remark(t)
 	return nil
 }
 
@@ -103,4 +102,23 @@ func stateOf(rt *route) string {
 		return "served"
 	}
 	return rt.problem().Error()
+}
+
+// remark logs what is to be said of a table beside the state of its routes, unless it was said of the table before: warnings, and
+// what is wrong with upstreams.
+func (b *Bridge) remark(t *table) {
+	remarks := slices.Clone(t.problems)
+	for _, rt := range t.routes {
+		remarks = append(remarks, without(rt.warnings, b.cfg.Warnings)...)
+	}
+	remarks.Sort()
+	said := make(map[string]bool, len(remarks))
+	for _, p := range remarks {
+		text := p.Error()
+		if !said[text] && !b.remarked[text] {
+			b.log.Warn(text, "hint", p.Hint)
+		}
+		said[text] = true
+	}
+	b.remarked = said
 }

@@ -16,7 +16,8 @@ import (
 type table struct {
 	router *pathtmpl.Router[*route]
 	routes []*route
-	// problems are what is wrong with annotations: they take out no route but their own.
+	// problems are what is wrong with upstreams and their annotations, beside what is wrong with routes: nothing of it takes
+	// out a route that is listed.
 	problems config.Problems
 	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
 	// is turned away as this route is: 404 would make an EventSource give up for good.
@@ -46,6 +47,10 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 			b.derived(cfg, u)
 		}
 		b.broken(cfg, u)
+	}
+	for _, u := range backends {
+		b.checkPort(u)
+		b.checkServed(cfg, u)
 	}
 	return b.table, nil
 }

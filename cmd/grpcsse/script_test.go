@@ -18,8 +18,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"grpcsse": main})
 }
 
-// TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $CLOSED an address where nobody
-// listens, and $FREE one that was free a moment ago.
+// TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $BROKEN one that cannot describe one of
+// its services, $CLOSED an address where no server listens, and $FREE one that was free a moment ago.
 func TestScripts(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +34,8 @@ func TestScripts(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	// The group makes the server outlive the scripts, which run in parallel.
+	broken := startHalfDescribed(t)
+	// The group makes the servers outlive the scripts, which run in parallel.
 	t.Run("group", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir:                 "testdata/script",
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			RequireUniqueNames:  true,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("UPSTREAM", listener.Addr().String())
+				env.Setenv("BROKEN", broken)
 				for _, name := range []string{"CLOSED", "FREE"} {
 					address, err := unused(t.Context())
 					if err != nil {

@@ -32,8 +32,10 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
 	late := waitReady(ctx, b, r.Timeout) // the routes that are known are listed all the same
 	infos := b.Routes()
-	if err := table(t.stdout, infos); err != nil {
-		return err
+	if len(infos) > 0 {
+		if err := table(t.stdout, infos); err != nil {
+			return err
+		}
 	}
 	problems := b.Problems()
 	problems.Render(t.stderr)

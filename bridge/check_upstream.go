@@ -1,0 +1,50 @@
+package bridge
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/target"
+)
+
+// checkPort warns of a plaintext server of which no port is known: gRPC takes the one of TLS. A URI such as dns:///market is for
+// people who know about targets.
+func (b *tableBuilder) checkPort(u *backend) {
+	if u.cfg.TLS != nil || strings.HasPrefix(u.cfg.Target, "dns:") || !target.LacksPort(u.cfg.Target) {
+		return
+	}
+	b.warn(u.cfg.Problem("target", target.NoPort+", which is that of TLS: the upstream has no `tls`",
+		"name the port, as in localhost:50051; where the server speaks TLS, say `tls: {}` beside the target"))
+}
+
+// checkServed sees that something is served of an upstream whose methods need no route.
+func (b *tableBuilder) checkServed(cfg *config.Config, u *backend) {
+	snap, _ := u.schema()
+	if snap == nil || len(snap.Broken()) > 0 || slices.ContainsFunc(b.table.routes, func(rt *route) bool { return rt.backend == u }) {
+		return
+	}
+	switch from := schemaOf(u.cfg); {
+	case cfg.ServeAll:
+		b.table.problems = append(b.table.problems, u.cfg.Problem("target", from+" has no server-streaming method: nothing of the upstream is served", ""))
+	case u.cfg.Annotations:
+		b.warn(u.cfg.Problem("annotations", from+" has no server-streaming method with an annotation that is served: nothing of the upstream is served",
+			"expected a google.api.http rule for GET or an option of grpcsse.v1; methods without one are listed under `routes`"))
+	}
+}
+
+// schemaOf says in words where the schema of an upstream comes from.
+func schemaOf(u *config.Upstream) string {
+	switch {
+	case u.Schema.DescriptorSet != "":
+		return "the descriptor set " + u.Schema.DescriptorSet
+	case u.Schema.Proto != nil:
+		return "what the .proto files " + listed(u.Schema.Proto.Files) + " describe"
+	}
+	return "the schema that the server shows by reflection"
+}
+
+func (b *tableBuilder) warn(p *config.Problem) {
+	p.Warning = true
+	b.table.problems = append(b.table.problems, p)
+}
