@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -56,7 +57,7 @@ func answerHTTP(w http.ResponseWriter, rt *route, req *request.Request, end *end
 	end = end.ForClient(req.Final())
 	h := w.Header()
 	if rt != nil && end.Retry {
-		seconds := math.Ceil(pump.Jitter(rt.retryDelay()).Seconds())
+		seconds := math.Ceil(backoff.Jitter(rt.retryDelay()).Seconds())
 		h.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
 	body := append(end.JSON(), '\n')

@@ -44,25 +44,29 @@ func (b *Bridge) attach(
 	if rt.cfg.Share != nil {
 		return b.join(rt, req, form, in)
 	}
-	message, md, err := rt.bind(req.Head, in)
+	first, err := rt.bind(req.Head, in)
 	lost := lostOn(rt, req.Cursor)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
 		lost, in.HasLastEventID = lostCursor{req.Cursor.ID, ending.ResetInvalid}, false
-		message, md, err = rt.bind(req.Head, in)
+		first, err = rt.bind(req.Head, in)
 	}
 	if err != nil {
 		return nil, unbound(err)
 	}
-	return b.open(rt, req, form, in, message, md, lost), nil
+	return b.open(rt, req, form, in, first, lost), nil
 }
 
-// bind returns the request message and the metadata of a call. A [*bind.CursorError] means that the cursor alone does not fit.
-func (rt *route) bind(head request.Head, in bind.Input) (message []byte, md metadata.MD, err error) {
-	if message, err = rt.plan.binder.Bind(in); err != nil {
-		return nil, nil, err
+// bind returns what is sent to open an upstream stream. A [*bind.CursorError] means that the cursor alone does not fit.
+func (rt *route) bind(head request.Head, in bind.Input) (*call, error) {
+	message, err := rt.plan.binder.Bind(in)
+	if err != nil {
+		return nil, err
 	}
-	md, err = rt.outgoing(head, in)
-	return message, md, err
+	md, err := rt.outgoing(head, in)
+	if err != nil {
+		return nil, err
+	}
+	return &call{message, md}, nil
 }
 
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of

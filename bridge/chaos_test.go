@@ -212,7 +212,7 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	}
 	next := startFront(t, s, file) // a deployment: everybody is sent from one bridge to the next
 	url.Store(next.url + "/watch/x")
-	drained, stop := context.WithTimeout(ctx, 5*time.Second) // a tenth of it is for writing the last frames
+	drained, stop := context.WithTimeout(ctx, 10*time.Second) // a tenth of it is for writing the last frames
 	defer stop()
 	require.NoError(t, f.bridge.Shutdown(drained))
 	crowds.Wait()

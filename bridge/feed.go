@@ -6,42 +6,98 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"time"
+	"runtime/debug"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// feed turns upstream streams, one after the other, into blocks: what private and shared streams have in common. One
-// goroutine uses it.
+// feed opens the upstream streams of one stream, one after the other, and turns their messages into events. It is the
+// [reading.Upstream] of private and of shared streams. One goroutine uses it.
 type feed struct {
 	renderer
 	bridge *Bridge
 	source source.Source
-	out    output
 
-	events int       // how many the newest stream has brought
-	since  time.Time // of its first word, zero where there was none
+	shared bool // many share the stream: the request is that of the caller who opened it
+	final  bool // the request may have had an effect: no client is told to come back
+	// reopens reports whether the upstream may be opened again after an end.
+	reopens func(end *ending.Ending) bool
+
+	first *call        // what the first attempt sends; nil afterwards
+	head  request.Head // further attempts are bound from it and from in, but for the cursor
+	in    bind.Input
+
+	// Of the newest attempt.
+	sink   reading.Sink
+	began  bool // whether the upstream has accepted
+	events int  // how many it has brought
+
 	outage outage
 }
 
-// output is where a feed's events go. Its methods are called by one goroutine.
-type output interface {
-	// accepted says that an upstream stream has begun, with this response metadata.
-	accepted(header metadata.MD)
-	// event takes one event. The error is that of ctx.
-	event(ctx context.Context, b *block) error
+// call is what is sent to open an upstream stream.
+type call struct {
+	request  []byte // on the wire
+	metadata metadata.MD
 }
 
-// stream opens a stream for request, and hands on its events until it is over. The ending is what the browser is told.
-func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *ending.Ending {
-	f.events, f.since = 0, time.Time{}
-	stream, err := f.source.Open(ctx, f.rt.plan.method, request, md)
+// Run implements [reading.Upstream].
+func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (result reading.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			result = reading.Result{Fate: reading.Over, End: f.last(f.recovered(p, debug.Stack()))}
+		}
+	}()
+	f.sink, f.began, f.events = sink, false, 0
+	c, err := f.bind(a)
+	if err != nil {
+		fate := reading.Over
+		if a.HasCursor {
+			fate = reading.Refused
+		}
+		return reading.Result{Fate: fate, End: f.last(unbound(err))}
+	}
+	stream := ctx
+	if timeout := f.rt.cfg.Request.Timeout; f.shared && timeout > 0 { // a private stream's context has the deadline already
+		var stop context.CancelFunc
+		stream, stop = context.WithTimeout(ctx, timeout)
+		defer stop()
+	}
+	end := f.stream(stream, c)
+	f.report(end)
+	if !f.began && stream.Err() == nil && (f.shared || !a.Reopening) {
+		f.judge(end)
+	}
+	return f.verdict(ctx, a, end)
+}
+
+// last renders an ending for the clients of the stream.
+func (f *feed) last(end *ending.Ending) pump.End { return f.rt.last(f.final, end) }
+
+// bind returns what an attempt sends.
+func (f *feed) bind(a reading.Attempt) (*call, error) {
+	if first := f.first; first != nil {
+		f.first = nil // an idle stream keeps nothing of its request
+		return first, nil
+	}
+	in := f.in
+	in.LastEventID, in.HasLastEventID = a.Cursor, a.HasCursor
+	return f.rt.bind(f.head, in)
+}
+
+// stream opens a stream, and hands on its events until it is over. The ending is what the browser is told.
+func (f *feed) stream(ctx context.Context, c *call) *ending.Ending {
+	stream, err := f.source.Open(ctx, f.rt.plan.method, c.request, c.metadata)
 	if err != nil {
 		f.tellWords(ctx, source.StatusOf(err))
 		return f.rt.notOpened(err)
@@ -49,9 +105,8 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
 		f.rt.health.opened()
-		f.since = time.Now()
 		f.back()
-		f.out.accepted(header)
+		f.accepted(header)
 	}
 	for {
 		message, err := stream.Recv()
@@ -72,7 +127,7 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 		case err != nil:
 			return unreadable(err)
 		}
-		if err := f.out.event(ctx, &f.block); err != nil {
+		if err := f.sink.Event(ctx, &f.event); err != nil {
 			return f.rt.upstreamEnded(source.StatusOf(err))
 		}
 		f.events++
@@ -80,31 +135,9 @@ func (f *feed) stream(ctx context.Context, request []byte, md metadata.MD) *endi
 	}
 }
 
-// stood is how long the newest stream has stood. A source that brings events without having accepted does not exist.
-func (f *feed) stood() time.Duration {
-	if f.since.IsZero() {
-		return 0
-	}
-	return time.Since(f.since)
-}
-
-// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
-func refusesCursor(e *ending.Ending) bool {
-	switch e.Code {
-	case ending.InvalidArgument, ending.FailedPrecondition, ending.OutOfRange:
-		return e.Reason == ending.ByUpstream
-	}
-	return false
-}
-
-// judge tells a route's health how the first opening of a stream went.
-func (f *feed) judge(end *ending.Ending) {
-	switch {
-	case end.Code == ending.OK:
-		f.rt.health.opened()
-	case end.Retry:
-		f.rt.health.failed()
-	}
+func (f *feed) accepted(header metadata.MD) {
+	f.began = true
+	f.sink.Accepted(reading.Header(header))
 }
 
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.

@@ -1,8 +1,6 @@
 package bridge
 
 import (
-	"context"
-
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -20,16 +18,6 @@ type lostCursor struct {
 func asSent(cursor string) string {
 	id, _ := sse.EncodeID([]byte(cursor))
 	return id.String()
-}
-
-// tellReset tells the page that its stream does not resume after r.lost, so that it loads its state anew.
-func (r *reader) tellReset(ctx context.Context) {
-	lost := r.lost
-	if lost.id == "" || r.format == request.Lines {
-		return
-	}
-	r.lost = lostCursor{}
-	_ = r.queue.Push(ctx, r.form, ending.ResetBlock(lost.reason, lost.id)) // without room, the stream is over
 }
 
 // lostOn returns a client's cursor where the cursor alone shows that the route cannot resume from it. A route that neither

@@ -169,7 +169,7 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
 		b, rt := resumableRoute(t, src, WithLogger(l.logger()))
 		f := feed{renderer: renderer{rt: rt}, bridge: b, source: src}
-		end := f.stream(t.Context(), nil, nil)
+		end := f.stream(t.Context(), &call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
 		b.tellFailed(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
@@ -28,32 +29,31 @@ type private struct {
 
 var _ subscription = (*private)(nil)
 
-// open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, off the goroutine
-// that writes.
+// open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, on a goroutine other than
+// the one that writes.
 func (b *Bridge) open(
-	rt *route, req *request.Request, form frame.Form, in bind.Input, message []byte, md metadata.MD, lost lostCursor,
+	rt *route, req *request.Request, form frame.Form, in bind.Input, first *call, lost lostCursor,
 ) *private {
 	ctx, p := b.newPrivate(req.HTTP.Context(), rt)
-	r := &reader{
-		feed:     feed{renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.plan.source},
-		queue:    p.queue,
-		form:     form,
-		notice:   &notice{queue: p.queue, format: req.Format, form: form},
-		metadata: md,
-		header:   &p.response,
-		lost:     lost,
-		final:    req.Final(),
+	o := &owner{
+		private: p, bridge: b, rt: rt, form: form, format: req.Format, final: req.Final(), lost: lost,
+		resumes: rt.plan.binder.UsesCursor(),
 	}
-	r.out = r
-	if r.resumes() { // otherwise nothing is opened again, and an idle stream keeps nothing of its request
-		r.head, r.in = req.Head.Keep(headersRead(rt.cfg)), in
-		r.in.Reference = r.head.Reference
+	f := &feed{
+		renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.plan.source,
+		final: o.final, reopens: o.reopens, first: first,
 	}
+	if o.resumes { // otherwise no stream is opened again, and an idle one keeps nothing of its request
+		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
+		f.head, f.in = req.Head.Keep(headersRead(rt.cfg)), in
+		f.in.Reference = f.head.Reference
+	}
+	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.reopening()}
 	b.readers.Go(func() {
 		defer close(p.done)
-		end := r.run(ctx, message)
-		p.events = r.pushed
-		p.queue.End(rt.last(r.final, end))
+		end := o.conclude(ctx, r.Run(ctx))
+		p.events = o.pushed
+		p.queue.End(end)
 	})
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
@@ -15,40 +16,30 @@ type renderer struct {
 	rt     *route
 	format request.Format
 
-	block block
-	text  []byte // scratch of names
+	event reading.Event // of the newest message
+	text  []byte        // scratch of names
 }
 
-// block is one message as the beginning of a block: what closes it is up to who sends it. Its parts are valid until the next
-// message.
-type block struct {
-	bytes []byte // head and data: "event: quote\ndata: {…}", or the data alone
-	data  int    // where the line of the data begins
-	id    []byte // value of the id field; empty where there is none
-	key   []byte // value of the field that the newest event is kept for, on a shared stream
-	mark  bool   // whether late joiners of a shared stream may begin here
-}
-
-// render renders one message as r.block, unless ctx ends before: then the error matches that of ctx.
+// render renders one message as r.event, unless ctx ends before: then the error matches that of ctx.
 func (r *renderer) render(ctx context.Context, message []byte) error {
-	b := &r.block
-	b.bytes = b.bytes[:0]
+	b := &r.event
+	b.Block = b.Block[:0]
 	if r.format == request.EventStream {
 		name, err := r.nameOf(message)
 		if err != nil {
 			return err
 		}
-		b.bytes = sse.AppendHead(b.bytes, name)
+		b.Block = sse.AppendHead(b.Block, name)
 	}
-	head := len(b.bytes)
+	head := len(b.Block)
 	limit := int(r.rt.cfg.MaxEventBytes)
 	switch err := r.appendData(ctx, message); {
-	case errors.Is(err, transcode.ErrTooLarge), err == nil && len(b.bytes)-head > limit:
+	case errors.Is(err, transcode.ErrTooLarge), err == nil && len(b.Block)-head > limit:
 		return &eventTooLargeError{limit}
 	case err != nil:
 		return err
 	}
-	b.data = max(0, head-len("data: "))
+	b.Data = max(0, head-len("data: "))
 	return r.read(message)
 }
 
@@ -74,25 +65,25 @@ func (r *renderer) appendData(ctx context.Context, message []byte) (err error) {
 			return err
 		}
 	}
-	r.block.bytes, err = p.json.AppendJSONContext(ctx, r.block.bytes, message)
+	r.event.Block, err = p.json.AppendJSONContext(ctx, r.event.Block, message)
 	return err
 }
 
 // read reads what stands beside the data.
 func (r *renderer) read(message []byte) (err error) {
-	p, b := r.rt.plan, &r.block
-	if b.id = b.id[:0]; p.id != nil {
-		if b.id, _, err = p.id.AppendText(b.id, message); err != nil {
+	p, b := r.rt.plan, &r.event
+	if b.ID = b.ID[:0]; p.id != nil {
+		if b.ID, _, err = p.id.AppendText(b.ID, message); err != nil {
 			return err
 		}
 	}
-	if b.key = b.key[:0]; p.key != nil {
-		if b.key, _, err = p.key.AppendText(b.key, message); err != nil {
+	if b.Key = b.Key[:0]; p.key != nil {
+		if b.Key, _, err = p.key.AppendText(b.Key, message); err != nil {
 			return err
 		}
 	}
-	if b.mark = false; p.mark != nil {
-		if b.mark, err = p.mark.Has(message); err != nil {
+	if b.Mark = false; p.mark != nil {
+		if b.Mark, err = p.mark.Has(message); err != nil {
 			return err
 		}
 	}
@@ -101,8 +92,8 @@ func (r *renderer) read(message []byte) (err error) {
 
 // rest forgets what one large message needed: it must not keep that memory for the life of the stream.
 func (r *renderer) rest() {
-	if cap(r.block.bytes)+cap(r.block.id)+cap(r.block.key)+cap(r.text) > queueBytes {
-		r.block, r.text = block{}, nil
+	if cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.text) > queueBytes {
+		r.event, r.text = reading.Event{}, nil
 	}
 }
 

@@ -44,15 +44,15 @@ func TestARendererForgetsALargeMessage(t *testing.T) {
 			r := rendering(t, 1<<20, fields[0], fields[1], fields[2])
 			require.NoError(t, r.render(t.Context(), small))
 			r.rest()
-			kept := &r.block.bytes[:1][0]
+			kept := &r.event.Block[:1][0]
 			require.NoError(t, r.render(t.Context(), small))
-			assert.Same(t, kept, &r.block.bytes[:1][0], "the memory of small messages is used again")
+			assert.Same(t, kept, &r.event.Block[:1][0], "the memory of small messages is used again")
 			require.NoError(t, r.render(t.Context(), large))
 			if part != "data" {
-				r.block.bytes = nil // what is held beside it must count too
+				r.event.Block = nil // what is held beside it must count too
 			}
 			r.rest()
-			assert.LessOrEqual(t, cap(r.block.bytes)+cap(r.block.id)+cap(r.block.key)+cap(r.text), queueBytes)
+			assert.LessOrEqual(t, cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.text), queueBytes)
 		})
 	}
 }

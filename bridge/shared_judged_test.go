@@ -7,8 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
-	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
 // Where an upstream has no slot for the stream, the browsers of a shared one are not told, if it can be opened again.
@@ -18,15 +20,15 @@ func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
 	defer func() { require.NoError(t, b.Close()) }()
 	rt := &route{cfg: config.NewRoute("/x"), health: &health{}, plan: &plan{method: "/a/b"}}
 	for name, tt := range map[string]struct {
-		attempt fanout.Attempt
+		attempt reading.Attempt
 		end     *ending.Ending
-		want    fanout.Fate
+		want    reading.Fate
 	}{
-		"no slot, when opening":      {fanout.Attempt{}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), fanout.Broken},
-		"no slot, when reopening":    {fanout.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), fanout.Broken},
-		"a message that fits nobody": {fanout.Attempt{Reopening: true}, unreadable(nil), fanout.Over},
+		"no slot, when opening":      {reading.Attempt{}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
+		"no slot, when reopening":    {reading.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
+		"a message that fits nobody": {reading.Attempt{Reopening: true}, unreadable(nil), reading.Over},
 	} {
-		u := &sharedUpstream{feed: feed{renderer: renderer{rt: rt}, bridge: b}}
-		assert.Equal(t, tt.want, u.judged(t.Context(), tt.attempt, tt.end).Fate, name)
+		f := b.sharedFeed(rt, request.Head{}, bind.Input{}, nil)
+		assert.Equal(t, tt.want, f.verdict(t.Context(), tt.attempt, tt.end).Fate, name)
 	}
 }

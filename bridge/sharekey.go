@@ -8,16 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc/metadata"
-
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // shareKey identifies what callers share: the compiled route, the request message without the cursor, and all metadata that is
 // sent on their behalf. What is not in it is not sent. Each part has its length or its count before it, so two keys are the same
 // only where all parts are.
-func shareKey(route shareDigest, request []byte, md metadata.MD) string {
-	key := appendText(route[:], request)
+func shareKey(route shareDigest, c *call) string {
+	md := c.metadata
+	key := appendText(route[:], c.request)
 	key = binary.AppendUvarint(key, uint64(len(md)))
 	for _, name := range slices.Sorted(maps.Keys(md)) {
 		key = appendText(key, []byte(name))

@@ -55,7 +55,7 @@ func TestAShareKeyCanBeReadBackInOneWayOnly(t *testing.T) {
 		copy(route[:], rapid.SliceOfN(rapid.Byte(), len(route), len(route)).Draw(t, "route"))
 		request := text.Draw(t, "request")
 		md := metadata.MD(rapid.MapOfN(text, rapid.SliceOfN(text, 0, 12), 0, 5).Draw(t, "metadata"))
-		gotRoute, gotRequest, gotMD := unshareKey(t, shareKey(route, []byte(request), md))
+		gotRoute, gotRequest, gotMD := unshareKey(t, shareKey(route, &call{[]byte(request), md}))
 		require.Equal(t, route, gotRoute)
 		require.Equal(t, request, gotRequest)
 		require.Len(t, gotMD, len(md))
@@ -72,12 +72,12 @@ func FuzzShareKey(f *testing.F) {
 	f.Add("12:x", "x-a", "", "", "x-a1", "\x00")
 	f.Fuzz(func(t *testing.T, request, name, first, second, other, value string) {
 		md := metadata.MD{name: {first, second}, other: {value}}
-		_, gotRequest, gotMD := unshareKey(t, shareKey(shareDigest{}, []byte(request), md))
+		_, gotRequest, gotMD := unshareKey(t, shareKey(shareDigest{}, &call{[]byte(request), md}))
 		require.Equal(t, request, gotRequest)
 		require.Equal(t, md, gotMD)
 		for _, forged := range []metadata.MD{{name: {first + second}, other: {value}}, {name: {first}, other: {second, value}}} {
 			if !reflect.DeepEqual(forged, md) {
-				require.NotEqual(t, shareKey(shareDigest{}, []byte(request), md), shareKey(shareDigest{}, []byte(request), forged))
+				require.NotEqual(t, shareKey(shareDigest{}, &call{[]byte(request), md}), shareKey(shareDigest{}, &call{[]byte(request), forged}))
 			}
 		}
 	})

@@ -4,8 +4,6 @@ package backoff
 import (
 	"context"
 	"time"
-
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
 // Policy says how attempts are spaced: Base before the first one, twice as long before each that follows, up to Max, all with
@@ -54,7 +52,7 @@ func (b *Backoff) Next(ctx context.Context) bool {
 	if doublings := b.failed - 1; doublings < 63 && b.Base <= b.Max>>doublings {
 		delay = b.Base << doublings
 	}
-	timer := time.NewTimer(pump.Jitter(delay))
+	timer := time.NewTimer(Jitter(delay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 )
@@ -95,4 +96,27 @@ func TestBackoffEndsWithItsContext(t *testing.T) {
 		assert.False(t, b.Next(ctx))
 		assert.Equal(t, time.Second, time.Since(began))
 	})
+}
+
+func TestJitterStaysWithinTwentyPercent(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 1000 {
+		d := backoff.Jitter(10 * time.Second)
+		require.GreaterOrEqual(t, d, 8*time.Second)
+		require.LessOrEqual(t, d, 12*time.Second)
+		seen[d] = true
+	}
+	assert.Greater(t, len(seen), 100)
+}
+
+func TestEarlyIsUpToTwentyPercentLess(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 1000 {
+		d := backoff.Early(10 * time.Second)
+		assert.GreaterOrEqual(t, d, 8*time.Second)
+		assert.LessOrEqual(t, d, 10*time.Second)
+		seen[d] = true
+	}
+	assert.Greater(t, len(seen), 100)
+	assert.Zero(t, backoff.Early(0))
 }

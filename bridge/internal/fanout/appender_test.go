@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -56,10 +57,10 @@ func TestAnEventThatSomebodyElseWasFasterWithIsNoEvent(t *testing.T) {
 		conflict := (*replay.ConflictError)(nil)
 		require.ErrorAs(t, up.send("b#2"), &conflict)
 		assert.Equal(t, []string{"a", "other"}, c.read())
-		up.end(fanout.Broken, "conflict")
+		up.end(reading.Broken, "conflict")
 		after(time.Second)
 		up = w.upstream.next()
-		assert.Equal(t, fanout.Attempt{Reopening: true}, up.Attempt, "nobody knows what it was")
+		assert.Equal(t, reading.Attempt{Reopening: true}, up.Attempt, "nobody knows what it was")
 		require.NoError(t, up.send("c#3"))
 		assert.Equal(t, []string{`reset: epoch "other"`, "c"}, c.read())
 	})
@@ -71,7 +72,7 @@ func TestALogThatTakesNothing(t *testing.T) {
 		up := w.upstream.next()
 		log().Close()
 		require.ErrorIs(t, up.send("a"), replay.ErrClosed)
-		up.end(fanout.Over, "out of order")
+		up.end(reading.Over, "out of order")
 		assert.Equal(t, []string{"end: out of order"}, c.read())
 	})
 }

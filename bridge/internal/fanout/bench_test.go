@@ -7,17 +7,18 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // directUpstream hands its sink to whoever waits for it, and waits for the end.
-type directUpstream chan fanout.Sink
+type directUpstream chan reading.Sink
 
-func (u directUpstream) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Result {
+func (u directUpstream) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
 	sink.Accepted(nil)
 	u <- sink
 	<-ctx.Done()
-	return result(fanout.Over, "")
+	return result(reading.Over, "")
 }
 
 // BenchmarkDeliver measures what one event costs for one of 5,000 subscribers that had none left: what a loop does that parks
@@ -30,7 +31,7 @@ func BenchmarkDeliver(b *testing.B) {
 	settings := withDefaults(fanout.Settings{Bounds: replay.Bounds{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute}})
 	all := make([]*fanout.Subscriber, subscribers)
 	for i := range all {
-		all[i], _ = r.Join("key", fanout.Newcomer{Form: frame.Form{Chunked: true}}, func() (fanout.Settings, fanout.Upstream) {
+		all[i], _ = r.Join("key", fanout.Newcomer{Form: frame.Form{Chunked: true}}, func() (fanout.Settings, reading.Upstream) {
 			return settings, upstream
 		})
 	}

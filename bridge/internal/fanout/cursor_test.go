@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -20,7 +21,7 @@ func TestPeekGivesAboutWhatIsAskedFor(t *testing.T) {
 		c, up := w.live()
 		big := strings.Repeat("x", 1000)
 		require.NoError(t, up.send("a", "b", "c", big, "d"))
-		up.end(fanout.Over, "done")
+		up.end(reading.Over, "done")
 		size := len("data: a\n\n")
 		for _, want := range []int{2, 1, 1, 1} { // a b, c, the big one, d
 			pieces, end := c.Peek(nil, 2*size)
@@ -40,7 +41,7 @@ func TestPeekGivesManyEventsAtOnce(t *testing.T) {
 				want = append(want, strconv.Itoa(i))
 				require.NoError(t, up.send(want[i]+"@"+want[i]))
 			}
-			up.end(fanout.Over, "done")
+			up.end(reading.Over, "done")
 			c := w.clients[0]
 			pieces, end := c.Peek(nil, testLimit)
 			assert.Len(t, pieces, 200)
@@ -78,13 +79,13 @@ func TestAdvanceMovesBehindWhatWasTaken(t *testing.T) {
 		assert.Equal(t, 1, c.Advance(1))
 		assert.Equal(t, []string{"b", "c"}, c.read())
 
-		up.end(fanout.Broken, "unavailable")
-		after(fanout.StaleAfter)
+		up.end(reading.Broken, "unavailable")
+		after(reading.StaleAfter)
 		c.read()
 		up = w.newest()
 		require.NoError(t, up.send("x#7", "y#8"))
-		up.end(fanout.Broken, "unavailable")
-		after(fanout.StaleAfter)
+		up.end(reading.Broken, "unavailable")
+		after(reading.StaleAfter)
 		for _, want := range []string{"live", `reset`, "x", "y", "stale"} {
 			pieces, _ := c.Peek(nil, testLimit)
 			assert.Contains(t, string(pieces[0]), want)
@@ -143,7 +144,7 @@ func TestWatchersAreToldUntilTheyStop(t *testing.T) {
 		require.NoError(t, up.send("b"))
 		assert.Equal(t, 1, first)
 		assert.Equal(t, 2, second)
-		up.end(fanout.Over, "done")
+		up.end(reading.Over, "done")
 		assert.Equal(t, 3, second)
 	})
 }

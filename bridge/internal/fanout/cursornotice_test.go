@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -87,7 +88,7 @@ func TestACursorOfASilentUpstreamThatFailedIsTold(t *testing.T) {
 		up := w.upstream.next()
 		after(settled)
 		assert.Equal(t, []string{"cursor: {}"}, c.read())
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		assert.Equal(t, []string{"end: unavailable"}, c.read())
 		c.Close()
 		back := w.join(from(c.lastID))
@@ -153,7 +154,7 @@ func TestACursorFollowsAResetThatNothingFollows(t *testing.T) {
 		assert.Equal(t, []string{`reset: slow "2"`, "cursor: {}"}, c.read())
 		assert.Equal(t, "6", c.lastID)
 
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		up = w.newest()
 		up.accept()
 		after(settled)
@@ -178,7 +179,7 @@ func TestACursorIsAnIDThatResumes(t *testing.T) {
 			inWorld(t, fanout.Settings{HasID: true, Bounds: replay.Bounds{Events: 4}}, func(w *world) {
 				_, up := w.live()
 				require.NoError(t, up.send("a#1"))
-				up.end(fanout.Broken, "unavailable")
+				up.end(reading.Broken, "unavailable")
 				up = w.newest()
 				require.NoError(t, up.send(events...))
 				after(settled)
@@ -203,8 +204,8 @@ func TestACursorThatTheUpstreamRefusedIsToldNobody(t *testing.T) {
 		require.NoError(t, up.send("a#1"))
 		after(settled)
 		assert.Equal(t, []string{"cursor: {}"}, w.join(fanout.Newcomer{}).read())
-		up.end(fanout.Broken, "unavailable")
-		w.newest().end(fanout.Refused, "out of range")
+		up.end(reading.Broken, "unavailable")
+		w.newest().end(reading.Refused, "out of range")
 		assert.Empty(t, w.join(fanout.Newcomer{}).read())
 	})
 }
@@ -256,7 +257,7 @@ func TestOneTimerServesAllWhoWaitForACursor(t *testing.T) {
 		for range 100 {
 			w.join(fanout.Newcomer{})
 		}
-		up.end(fanout.Over, "done")
+		up.end(reading.Over, "done")
 		after(time.Second)
 		for _, c := range w.clients {
 			assert.Equal(t, []string{"end: done"}, c.read())

@@ -17,6 +17,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -31,10 +32,10 @@ type fakeUpstream struct {
 
 // attempt is one upstream stream.
 type attempt struct {
-	fanout.Attempt
+	reading.Attempt
 	ctx  context.Context
-	sink fanout.Sink
-	acts chan func() *fanout.Result // each is called by the goroutine that reads; what is not nil ends the stream
+	sink reading.Sink
+	acts chan func() *reading.Result // each is called by the goroutine that reads; what is not nil ends the stream
 
 	accepted bool // for a test to note
 	brought  int  // events, likewise
@@ -44,15 +45,15 @@ func newFakeUpstream() *fakeUpstream {
 	return &fakeUpstream{attempts: make(chan *attempt, 100)}
 }
 
-func (u *fakeUpstream) Run(ctx context.Context, a fanout.Attempt, sink fanout.Sink) fanout.Result {
+func (u *fakeUpstream) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) reading.Result {
 	u.open.Add(1)
 	defer u.open.Add(-1)
-	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *fanout.Result)}
+	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *reading.Result)}
 	u.attempts <- at
 	for {
 		select {
 		case <-ctx.Done():
-			return result(fanout.Broken, "cancelled")
+			return result(reading.Broken, "cancelled")
 		case act := <-at.acts:
 			if e := act(); e != nil {
 				return *e
@@ -72,12 +73,12 @@ func (u *fakeUpstream) next() *attempt {
 	}
 }
 
-func result(fate fanout.Fate, reason ending.Reason) fanout.Result {
+func result(fate reading.Fate, reason ending.Reason) reading.Result {
 	return resultOf(fate, because(reason))
 }
 
-func resultOf(fate fanout.Fate, e *ending.Ending) fanout.Result {
-	return fanout.Result{Fate: fate, End: pump.End{Ending: e, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
+func resultOf(fate reading.Fate, e *ending.Ending) reading.Result {
+	return reading.Result{Fate: fate, End: pump.End{Ending: e, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
 }
 
 // because returns an ending of which only the reason matters.
@@ -89,7 +90,7 @@ func because(reason ending.Reason) *ending.Ending {
 func closed() pump.End { return pump.End{Ending: because("closed")} }
 
 // do has the reading goroutine do something, and waits for what follows from it.
-func (a *attempt) do(act func() *fanout.Result) {
+func (a *attempt) do(act func() *reading.Result) {
 	select {
 	case a.acts <- act:
 	case <-a.ctx.Done():
@@ -98,23 +99,23 @@ func (a *attempt) do(act func() *fanout.Result) {
 }
 
 func (a *attempt) accept() {
-	a.do(func() *fanout.Result { a.sink.Accepted(fanout.Header{"key": {"value"}}); return nil })
+	a.do(func() *reading.Result { a.sink.Accepted(reading.Header{"key": {"value"}}); return nil })
 }
 
-func (a *attempt) end(fate fanout.Fate, reason ending.Reason) { a.endAs(fate, because(reason)) }
+func (a *attempt) end(fate reading.Fate, reason ending.Reason) { a.endAs(fate, because(reason)) }
 
-func (a *attempt) endAs(fate fanout.Fate, e *ending.Ending) {
-	a.do(func() *fanout.Result { r := resultOf(fate, e); return &r })
+func (a *attempt) endAs(fate reading.Fate, e *ending.Ending) {
+	a.do(func() *reading.Result { r := resultOf(fate, e); return &r })
 }
 
 // endInGoodOrder ends the stream without an error, on a stream that is opened again then.
 func (a *attempt) endInGoodOrder() {
-	a.endAs(fanout.Broken, &ending.Ending{Code: ending.OK, Reason: "ok"})
+	a.endAs(reading.Broken, &ending.Ending{Code: ending.OK, Reason: "ok"})
 }
 
 // send brings events, each written "text", "text#id", "text@key" or "text!" for one with a mark, in that order.
 func (a *attempt) send(events ...string) (err error) {
-	a.do(func() *fanout.Result {
+	a.do(func() *reading.Result {
 		for _, e := range events {
 			err = errors.Join(err, a.sink.Event(a.ctx, eventOf(e)))
 		}
@@ -123,11 +124,11 @@ func (a *attempt) send(events ...string) (err error) {
 	return err
 }
 
-func eventOf(text string) fanout.Event {
+func eventOf(text string) *reading.Event {
 	text, mark := strings.CutSuffix(text, "!")
 	text, key, _ := strings.Cut(text, "@")
 	text, id, _ := strings.Cut(text, "#")
-	return fanout.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Mark: mark}
+	return &reading.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Mark: mark}
 }
 
 // world is a registry with one upstream behind one key.
@@ -183,7 +184,7 @@ func withDefaults(s fanout.Settings) fanout.Settings {
 // join subscribes to the world's stream.
 func (w *world) join(n fanout.Newcomer) *client {
 	w.t.Helper()
-	s, err := w.registry.Join(w.key, n, func() (fanout.Settings, fanout.Upstream) {
+	s, err := w.registry.Join(w.key, n, func() (fanout.Settings, reading.Upstream) {
 		w.opens++
 		return w.settings, w.upstream
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -125,7 +126,7 @@ func TestLastValuesAreThoseOfTheEpoch(t *testing.T) {
 		reads := w.join(fanout.Newcomer{})
 		reads.Peek(nil, testLimit)
 		reads.Advance(1)
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		require.NoError(t, w.newest().send("c1@c"))
 		assert.Equal(t, []string{"c1"}, w.join(fanout.Newcomer{}).read())
 		got := reads.read()
@@ -139,7 +140,7 @@ func TestMarksAreThoseOfTheEpoch(t *testing.T) {
 	inWorld(t, fanout.Settings{LateJoin: fanout.LateJoin{Mode: fanout.Since}}, func(w *world) {
 		_, up := w.live()
 		require.NoError(t, up.send("s!", "a"))
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		require.NoError(t, w.newest().send("b", "c"))
 		assert.Empty(t, w.join(fanout.Newcomer{}).read())
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
 func TestAStreamLingersAfterItsLastSubscriber(t *testing.T) {
@@ -60,7 +61,7 @@ func TestAStreamThatBreaksWhileItLingersIsForgotten(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c, up := w.live()
 		c.Close()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		assert.Zero(t, w.registry.Streams())
 		after(time.Hour)
 		assert.Nil(t, w.upstream.next(), "nobody opens it again")
@@ -70,7 +71,7 @@ func TestAStreamThatBreaksWhileItLingersIsForgotten(t *testing.T) {
 func TestAStreamThatEverybodyLeavesWhileItIsBrokenIsForgotten(t *testing.T) {
 	inWorld(t, fanout.Settings{Linger: time.Hour}, func(w *world) {
 		c, up := w.live()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		c.Close()
 		after(time.Second)
 		assert.Zero(t, w.registry.Streams())
@@ -89,7 +90,7 @@ func TestTheLimitOfStreams(t *testing.T) {
 			return w.join(fanout.Newcomer{})
 		}
 		a, b, c := join("a"), join("b"), join("c")
-		_, err := r.Join("d", fanout.Newcomer{}, func() (fanout.Settings, fanout.Upstream) { panic("there is no room") })
+		_, err := r.Join("d", fanout.Newcomer{}, func() (fanout.Settings, reading.Upstream) { panic("there is no room") })
 		require.ErrorIs(t, err, fanout.ErrLimit)
 		join("b").Close() // a stream that there is takes no room
 
@@ -123,7 +124,7 @@ func TestHooksSeeStreamsComeAndGo(t *testing.T) {
 		w := newWorld(t, r, fanout.Settings{Label: "quotes"})
 		c, up := w.live()
 		w.join(fanout.Newcomer{}).Close()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(time.Second)
 		c.Close()
 		r.Close(closed())

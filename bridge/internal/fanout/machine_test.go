@@ -14,6 +14,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -165,7 +166,7 @@ func drawStep(t *rapid.T) step {
 	if s.name == "sleep" {
 		s.d = rapid.SampledFrom([]time.Duration{
 			time.Millisecond, 19 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond, time.Second,
-			fanout.StaleAfter - time.Millisecond, fanout.StaleAfter, 9 * time.Second, 10 * time.Second, time.Minute,
+			reading.StaleAfter - time.Millisecond, reading.StaleAfter, 9 * time.Second, 10 * time.Second, time.Minute,
 		}).Draw(t, "how long")
 	}
 	return s
@@ -329,9 +330,9 @@ func (m *machine) connected() bool {
 }
 
 // attempt is how the upstream is to be opened now: behind the newest event of its own log, or without a cursor.
-func (m *machine) attempt() fanout.Attempt {
+func (m *machine) attempt() reading.Attempt {
 	st := m.stream
-	want := fanout.Attempt{Reopening: st.accepted}
+	want := reading.Attempt{Reopening: st.accepted}
 	if st.accepted && m.settings.HasID && m.settings.Resumes && !st.dropped {
 		want.Cursor = st.log.cursor
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
 // ledger is what a page knows of its stream, whatever that is made of.
@@ -46,7 +47,7 @@ type streamModel struct {
 
 // told is the number of the gap that subscribers are to be told of, 0 none.
 func (st *streamModel) told() int {
-	if st.inGap && time.Since(st.gapAt) >= fanout.StaleAfter {
+	if st.inGap && time.Since(st.gapAt) >= reading.StaleAfter {
 		return st.gaps
 	}
 	return 0

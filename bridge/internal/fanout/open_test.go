@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
 func TestSubscribersShareOneUpstreamStream(t *testing.T) {
@@ -19,7 +20,7 @@ func TestSubscribersShareOneUpstreamStream(t *testing.T) {
 		first, second := w.join(fanout.Newcomer{}), w.join(fanout.Newcomer{})
 		up := w.upstream.next()
 		require.NotNil(t, up)
-		assert.Equal(t, fanout.Attempt{}, up.Attempt)
+		assert.Equal(t, reading.Attempt{}, up.Attempt)
 		assert.Empty(t, first.read())
 		require.NoError(t, up.send("a", "b"))
 		assert.Equal(t, []string{"a", "b"}, first.read())
@@ -46,7 +47,7 @@ func TestKeysHaveStreamsOfTheirOwn(t *testing.T) {
 }
 
 func TestAllWhoWaitForTheOpenGetTheSameEnd(t *testing.T) {
-	for _, fate := range []fanout.Fate{fanout.Over, fanout.Broken, fanout.Refused} {
+	for _, fate := range []reading.Fate{reading.Over, reading.Broken, reading.Refused} {
 		inWorld(t, fanout.Settings{}, func(w *world) {
 			first, second := w.join(fanout.Newcomer{}), w.join(fanout.Newcomer{})
 			_, ended := first.End()
@@ -79,7 +80,7 @@ func TestTheUpstreamsAnswerIsKnown(t *testing.T) {
 		}
 		up.accept()
 		<-c.Opened()
-		assert.Equal(t, fanout.Header{"key": {"value"}}, c.Header())
+		assert.Equal(t, reading.Header{"key": {"value"}}, c.Header())
 		<-w.join(fanout.Newcomer{}).Opened()
 	})
 }
@@ -99,7 +100,7 @@ func TestTheEndComesAfterAllEvents(t *testing.T) {
 	inWorld(t, fanout.Settings{LateJoin: fanout.LateJoin{Mode: fanout.All}}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a", "b"))
-		up.end(fanout.Over, "done")
+		up.end(reading.Over, "done")
 		_, all := c.End()
 		assert.False(t, all, "events come first")
 		assert.Equal(t, []string{"a", "b", "end: done"}, c.read())
@@ -116,7 +117,7 @@ func TestTheEndComesAfterAllEvents(t *testing.T) {
 func TestAnUpstreamThatEndsWithoutEventsIsAllThereIs(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c, up := w.live()
-		up.end(fanout.Over, "not found")
+		up.end(reading.Over, "not found")
 		end, all := c.End()
 		require.True(t, all)
 		assert.Equal(t, ending.Reason("not found"), end.Ending.Reason)
@@ -171,7 +172,7 @@ func TestAnEventAfterTheEndIsRefused(t *testing.T) {
 	inWorld(t, fanout.Settings{Linger: time.Second}, func(w *world) {
 		c, up := w.live()
 		var err error
-		go up.do(func() *fanout.Result {
+		go up.do(func() *reading.Result {
 			<-up.ctx.Done()
 			err = up.sink.Event(up.ctx, eventOf("late"))
 			return nil

@@ -3,8 +3,9 @@ package fanout
 import (
 	"context"
 	"errors"
-	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -20,14 +21,11 @@ type recorder struct {
 	unused bool            // the epoch has begun, and no upstream stream has been accepted in it yet
 
 	// Of the attempt that is made now.
-	cursorSent bool      // it goes on after the cursor
-	accepted   bool      // the upstream has
-	since      time.Time // when it did
-	events     int       // how many it has brought
-	err        error     // of the log, where it could not begin an epoch
+	cursorSent bool  // it goes on after the cursor
+	err        error // of the log, where it could not begin an epoch
 }
 
-var _ Sink = (*recorder)(nil)
+var _ reading.Owner = (*recorder)(nil)
 
 // start begins the first epoch before the upstream has said anything, where the ids are the bridge's own: many servers send no
 // header before their first message, and a subscriber of a silent upstream has an id to come back with all the same.
@@ -50,38 +48,38 @@ func (r *recorder) beginEpoch() {
 	}
 }
 
-// begin prepares for another attempt, and says how it is to be made.
-func (r *recorder) begin(ctx context.Context, reopening bool) Attempt {
+// Next implements [reading.Owner].
+func (r *recorder) Next(ctx context.Context, reopening bool) reading.Attempt {
 	r.ctx = ctx
-	a := Attempt{Reopening: reopening}
+	a := reading.Attempt{Reopening: reopening}
 	if r.cursor != "" {
 		value, err := sse.DecodeID(r.cursor)
 		a.Cursor, a.HasCursor = value, err == nil
 	}
-	r.cursorSent, r.accepted, r.events, r.err = a.HasCursor, false, 0, nil
+	r.cursorSent, r.err = a.HasCursor, nil
 	return a
 }
 
-// stood is how long the upstream stream of the attempt has stood.
-func (r *recorder) stood() time.Duration {
-	if !r.accepted {
-		return 0
-	}
-	return time.Since(r.since)
-}
-
-// refused drops the cursor, which the upstream does not take.
-func (r *recorder) refused() {
+// CursorRefused implements [reading.Owner].
+func (r *recorder) CursorRefused(context.Context) {
 	r.stream.refuse(r.cursor)
 	r.cursor = ""
 }
 
-// Accepted implements [Sink].
-func (r *recorder) Accepted(header Header) {
-	if r.accepted {
-		return
-	}
-	r.accepted, r.since = true, time.Now()
+// Abandon implements [reading.Owner].
+func (r *recorder) Abandon() bool { return r.stream.registry.abandon(r.stream) }
+
+// Reopened implements [reading.Owner].
+func (r *recorder) Reopened() { r.stream.registry.Hooks.reopened(r.stream) }
+
+// Stale implements [reading.Owner].
+func (r *recorder) Stale(by ending.Code) { r.stream.stale(by) }
+
+// Live implements [reading.Owner].
+func (r *recorder) Live() { r.stream.live() }
+
+// Accepted implements [reading.Sink].
+func (r *recorder) Accepted(header reading.Header) {
 	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // else it goes on where the log ends
 		r.stream.bury()
 		r.beginEpoch()
@@ -95,9 +93,8 @@ func (r *recorder) grow(next replay.Position) {
 	r.stream.grow(next)
 }
 
-// Event implements [Sink].
-func (r *recorder) Event(ctx context.Context, e Event) error {
-	r.Accepted(nil)
+// Event implements [reading.Sink]. It never waits for a subscriber. Its error is that of the log or of ctx.
+func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	if r.err != nil {
 		return r.err
 	}
@@ -119,7 +116,6 @@ func (r *recorder) Event(ctx context.Context, e Event) error {
 		}
 		return err
 	}
-	r.events++
 	r.cursor = ""
 	if s := &r.stream.settings; s.HasID && s.Resumes {
 		r.cursor = event.ID
@@ -131,7 +127,7 @@ func (r *recorder) Event(ctx context.Context, e Event) error {
 }
 
 // finish returns an event with its id.
-func (r *recorder) finish(e Event) (*replay.Event, error) {
+func (r *recorder) finish(e *reading.Event) (*replay.Event, error) {
 	id := positionID(r.next)
 	if r.stream.settings.HasID {
 		var ok bool

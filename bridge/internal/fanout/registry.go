@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -49,7 +50,7 @@ func NewRegistry(ctx context.Context, limits Limits) *Registry {
 // Join subscribes to the stream of a key, which begins now unless there is one; only then open is called, with locks held, so
 // it must neither wait nor call the registry. It does not wait for the upstream. The caller closes the subscriber. The error
 // is [ErrLimit] or [ErrClosed].
-func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)) (*Subscriber, error) {
+func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.Upstream)) (*Subscriber, error) {
 	st, joined, evicted, err := r.find(key, open)
 	if evicted != nil {
 		r.Hooks.evicted(evicted)
@@ -66,7 +67,7 @@ func (r *Registry) Join(key string, n Newcomer, open func() (Settings, Upstream)
 
 // find returns the stream of a key, with one subscriber more, and which one had to end for it. joined is not nil for a stream
 // that begins now: its upstream is opened once joined is closed, so that the subscriber is there before the first event.
-func (r *Registry) find(key string, open func() (Settings, Upstream)) (st *stream, joined chan struct{}, evicted *stream, err error) {
+func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (st *stream, joined chan struct{}, evicted *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.ctx.Err() != nil {
@@ -89,16 +90,18 @@ func (r *Registry) find(key string, open func() (Settings, Upstream)) (st *strea
 }
 
 // begin adds a stream, which runs in the registry's context once joined is closed. The lock is held.
-func (r *Registry) begin(key string, settings Settings, upstream Upstream, joined <-chan struct{}) *stream {
+func (r *Registry) begin(key string, settings Settings, upstream reading.Upstream, joined <-chan struct{}) *stream {
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := r.newLog(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
-	life := newLife(st, upstream)
+	owner := &recorder{stream: st}
+	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, MaxAge: settings.MaxAge}
 	r.streams[key] = st
 	r.running.Go(func() {
 		defer cancel()
 		<-joined
-		end := life.run(ctx)
+		owner.start(ctx)
+		end := reader.Run(ctx)
 		r.end(st, &end)
 		r.Hooks.ended(st)
 	})

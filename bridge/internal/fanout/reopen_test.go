@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -19,12 +20,12 @@ func TestAnUpstreamWithACursorIsReopenedUnnoticed(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1", "b#~two words"))
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		assert.Nil(t, w.upstream.next(), "not at once")
 		after(120 * time.Millisecond)
 		up = w.upstream.next()
 		require.NotNil(t, up)
-		assert.Equal(t, fanout.Attempt{Cursor: "~two words", HasCursor: true, Reopening: true}, up.Attempt)
+		assert.Equal(t, reading.Attempt{Cursor: "~two words", HasCursor: true, Reopening: true}, up.Attempt)
 		require.NoError(t, up.send("c#3"))
 		assert.Equal(t, []string{"a", "b", "c"}, c.read())
 		assert.Equal(t, []string{"b", "c"}, w.join(from("1")).read())
@@ -51,10 +52,10 @@ func TestContinuityIsLostWithoutACursor(t *testing.T) {
 				if name == "events without ids" {
 					tc.last = c.lastID
 				}
-				up.end(fanout.Broken, "unavailable")
+				up.end(reading.Broken, "unavailable")
 				after(120 * time.Millisecond)
 				up = w.upstream.next()
-				assert.Equal(t, fanout.Attempt{Reopening: true}, up.Attempt)
+				assert.Equal(t, reading.Attempt{Reopening: true}, up.Attempt)
 				require.NoError(t, up.send("x#7", "y#8"))
 				assert.Equal(t, []string{`reset: epoch "` + tc.last + `"`, "x", "y"}, c.read())
 			})
@@ -70,7 +71,7 @@ func TestTheOldEpochServesUntilTheUpstreamAccepts(t *testing.T) {
 		c, up := w.live()
 		require.NoError(t, up.send("a", "b"))
 		c.read()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(120 * time.Millisecond)
 		up = w.upstream.next()
 		late := w.join(fanout.Newcomer{})
@@ -92,7 +93,7 @@ func TestANewEpochWhoseBeginningIsGoneIsJoinedLate(t *testing.T) {
 		c, up := w.live()
 		require.NoError(t, up.send("a"))
 		c.read()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(120 * time.Millisecond)
 		require.NoError(t, w.upstream.next().send("x", "y", "z"))
 		assert.Equal(t, []string{resetOf("epoch", c), "z"}, c.read())
@@ -108,13 +109,13 @@ func TestARefusalIsAnEndWithoutACursorOrAfterAnEvent(t *testing.T) {
 				want := []string{"end: out of range"}
 				if events != nil {
 					require.NoError(t, up.send("a#1"))
-					up.end(fanout.Broken, "unavailable")
+					up.end(reading.Broken, "unavailable")
 					up = w.newest()
 					require.True(t, up.HasCursor)
 					require.NoError(t, up.send(events...))
 					want = []string{"a", "b", "end: out of range"}
 				}
-				up.end(fanout.Refused, "out of range")
+				up.end(reading.Refused, "out of range")
 				assert.Nil(t, w.upstream.next())
 				assert.Equal(t, want, c.read())
 			})
@@ -127,11 +128,11 @@ func TestACursorThatIsRefusedWhenReopeningIsANewEpoch(t *testing.T) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
 		c.read()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(120 * time.Millisecond)
-		w.upstream.next().end(fanout.Refused, "out of range")
+		w.upstream.next().end(reading.Refused, "out of range")
 		up = w.upstream.next()
-		assert.Equal(t, fanout.Attempt{Reopening: true}, up.Attempt)
+		assert.Equal(t, reading.Attempt{Reopening: true}, up.Attempt)
 		require.NoError(t, up.send("x#7"))
 		assert.Equal(t, []string{`reset: epoch "1"`, "x"}, c.read())
 	})
@@ -140,9 +141,9 @@ func TestACursorThatIsRefusedWhenReopeningIsANewEpoch(t *testing.T) {
 func TestAnEndWhileReopeningIsTheEnd(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c, up := w.live()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(120 * time.Millisecond)
-		w.upstream.next().end(fanout.Over, "unauthenticated")
+		w.upstream.next().end(reading.Over, "unauthenticated")
 		assert.Equal(t, []string{"end: unauthenticated"}, c.read())
 		assert.Zero(t, w.registry.Streams())
 	})
@@ -155,7 +156,7 @@ func TestAttemptsAreSpacedAndCounted(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
 		for up != nil {
-			up.end(fanout.Broken, "unavailable")
+			up.end(reading.Broken, "unavailable")
 			after(4 * time.Second)
 			if up = w.upstream.next(); up != nil {
 				at = append(at, time.Since(began))
@@ -185,7 +186,7 @@ func TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.
 				for i, seconds := range tt.waits {
 					require.NoError(t, up.send(fmt.Sprintf("a#%d", i)))
 					after(tt.stood)
-					up.end(fanout.Broken, "unavailable")
+					up.end(reading.Broken, "unavailable")
 					began := time.Now()
 					up = w.newest()
 					wait := seconds * time.Second
@@ -217,7 +218,7 @@ func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
 		_, up := w.live()
 		for range 2 {
 			require.NoError(t, up.send("a#1"))
-			up.end(fanout.Broken, "unavailable")
+			up.end(reading.Broken, "unavailable")
 			up = w.newest()
 		}
 		require.NoError(t, up.send("b#2"))
@@ -225,7 +226,7 @@ func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
 		up = w.upstream.next()
 		require.NotNil(t, up, "it was old")
 		require.NoError(t, up.send("c#3"))
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		began := time.Now()
 		require.NotNil(t, w.newest(), "the attempts before are none of this row")
 		assert.Less(t, time.Since(began), 2*time.Second)
@@ -241,7 +242,7 @@ func TestAnUpstreamStreamIsReopenedWhenItIsOld(t *testing.T) {
 		after(14 * time.Minute)
 		require.Error(t, up.ctx.Err())
 		up = w.upstream.next()
-		assert.Equal(t, fanout.Attempt{Cursor: "1", HasCursor: true, Reopening: true}, up.Attempt)
+		assert.Equal(t, reading.Attempt{Cursor: "1", HasCursor: true, Reopening: true}, up.Attempt)
 		require.NoError(t, up.send("b#2"))
 		assert.Equal(t, []string{"a", "b"}, c.read())
 	})
@@ -276,8 +277,8 @@ func TestSubscribersAreToldThatTheUpstreamIsGone(t *testing.T) {
 		c, up := w.live()
 		lines := w.join(fanout.Newcomer{Lines: true})
 		require.NoError(t, up.send("a#1"))
-		up.end(fanout.Broken, "unavailable")
-		after(fanout.StaleAfter - time.Millisecond)
+		up.end(reading.Broken, "unavailable")
+		after(reading.StaleAfter - time.Millisecond)
 		assert.Equal(t, []string{"a"}, c.read())
 		after(time.Millisecond)
 		assert.Equal(t, []string{"stale: UNAVAILABLE"}, c.read())
@@ -300,7 +301,7 @@ func TestAShortGapIsNotWorthAWord(t *testing.T) {
 		require.NoError(t, up.send("a#1"))
 		for range 100 {
 			assert.Equal(t, []string{"a"}, c.read())
-			up.end(fanout.Broken, "unavailable")
+			up.end(reading.Broken, "unavailable")
 			after(time.Second)
 			up = w.upstream.next()
 			up.accept()
@@ -313,15 +314,15 @@ func TestTwoGapsInOne(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
-		up.end(fanout.Broken, "first")
-		after(fanout.StaleAfter)
+		up.end(reading.Broken, "first")
+		after(reading.StaleAfter)
 		assert.Equal(t, []string{"a", "stale: UNAVAILABLE"}, c.read())
 		up = w.newest()
 		require.NoError(t, up.send("b#2"))
-		up.endAs(fanout.Broken, &ending.Ending{Code: ending.Internal})
-		after(fanout.StaleAfter)
+		up.endAs(reading.Broken, &ending.Ending{Code: ending.Internal})
+		after(reading.StaleAfter)
 		assert.Equal(t, []string{"live: ", "b", "stale: INTERNAL"}, c.read())
-		w.newest().end(fanout.Over, "done")
+		w.newest().end(reading.Over, "done")
 		assert.Equal(t, []string{"end: done"}, c.read())
 	})
 }
@@ -330,8 +331,8 @@ func TestAResetFollowsTheWordThatEventsFlow(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
-		up.end(fanout.Broken, "unavailable")
-		after(fanout.StaleAfter)
+		up.end(reading.Broken, "unavailable")
+		after(reading.StaleAfter)
 		c.read()
 		require.NoError(t, w.newest().send("x#7"))
 		assert.Equal(t, []string{"live: ", `reset: epoch "1"`, "x"}, c.read())
@@ -348,7 +349,7 @@ func TestNoticesComeInTheSubscribersForm(t *testing.T) {
 		assert.Equal(t, "f\r\ndata: a\nid: 1\n\n\r\n", string(pieces[0]))
 		assert.Equal(t, 1, chunked.Advance(1))
 		c.read()
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		after(time.Second)
 		w.newest().accept()
 		pieces, _ = chunked.Peek(nil, testLimit)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -56,14 +57,14 @@ func TestNobodysCursorOpensTheUpstream(t *testing.T) {
 				inWorld(t, settings, func(w *world) {
 					w.join(fanout.Newcomer{LastEventID: id, Malformed: id == "mal formed"})
 					up := w.upstream.next()
-					assert.Equal(t, fanout.Attempt{}, up.Attempt)
+					assert.Equal(t, reading.Attempt{}, up.Attempt)
 					innocent := w.join(fanout.Newcomer{})
 					require.NoError(t, up.send("a#1"))
 					assert.Equal(t, []string{"a"}, innocent.read())
 					innocent.Close()
-					up.end(fanout.Broken, "unavailable")
+					up.end(reading.Broken, "unavailable")
 					up = w.newest()
-					want := fanout.Attempt{Reopening: true}
+					want := reading.Attempt{Reopening: true}
 					if settings.HasID && settings.Resumes {
 						want.Cursor, want.HasCursor = "1", true
 					}
@@ -157,7 +158,7 @@ func TestAnIDIsNotWaitedForWhileAStreamIsReopened(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
 		_, up := w.live()
 		require.NoError(t, up.send("e1#1"))
-		up.end(fanout.Broken, "unavailable")
+		up.end(reading.Broken, "unavailable")
 		up = w.newest()
 		up.accept()
 		c := w.join(from("2")) // which it had from another process, say
@@ -183,11 +184,11 @@ func TestIDsOfAnEarlierEpochAreNotResumedFrom(t *testing.T) {
 			inWorld(t, tc.settings, func(w *world) {
 				_, up := w.live()
 				require.NoError(t, up.send("a#1", "b#2", "c#3"))
-				up.end(fanout.Broken, "unavailable")
+				up.end(reading.Broken, "unavailable")
 				up = w.newest()
 				if tc.refuses {
 					require.Equal(t, "3", up.Cursor)
-					up.end(fanout.Refused, "out of range")
+					up.end(reading.Refused, "out of range")
 					up = w.newest()
 				}
 				require.NoError(t, up.send("x#1", "y#2", "z#3", "new#4"))
@@ -201,7 +202,7 @@ func TestIDsOfAnEarlierEpochAreNotResumedFrom(t *testing.T) {
 				assert.Equal(t, []string{`reset: expired "5"`}, told(w.join(from("5")))[:1])
 				assert.Empty(t, w.join(from("4")).read(), "an id of the new epoch alone")
 
-				up.end(fanout.Broken, "unavailable")
+				up.end(reading.Broken, "unavailable")
 				up = w.newest()
 				if tc.refuses {
 					require.NoError(t, up.send("again#3"))
@@ -221,7 +222,7 @@ func TestTheIDsOfEarlierEpochsAreBounded(t *testing.T) {
 			for i := range 100 {
 				require.NoError(t, up.send(fmt.Sprintf("x#%d-%d", epoch, i)))
 			}
-			up.end(fanout.Broken, "unavailable")
+			up.end(reading.Broken, "unavailable")
 			up = w.newest()
 			up.accept()
 			after(time.Minute) // long enough for the back-off to be over
@@ -253,7 +254,7 @@ func TestWhoCameWithAnIDLearnsTheEnd(t *testing.T) {
 		c := w.join(from("5"))
 		up := w.upstream.next()
 		require.NoError(t, up.send("e1#1"))
-		up.end(fanout.Over, "done")
+		up.end(reading.Over, "done")
 		assert.Equal(t, []string{`reset: expired "5"`, "e1", "end: done"}, c.read())
 	})
 }
@@ -293,14 +294,14 @@ func TestAPlaceThatIsOvertakenBeforeItIsUsed(t *testing.T) {
 // burst is an upstream that brings all that it has at once, and then is silent.
 type burst []string
 
-func (b burst) Run(ctx context.Context, _ fanout.Attempt, sink fanout.Sink) fanout.Result {
+func (b burst) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
 	for _, e := range b {
 		if err := sink.Event(ctx, eventOf(e)); err != nil {
-			return result(fanout.Over, ending.Reason(err.Error()))
+			return result(reading.Over, ending.Reason(err.Error()))
 		}
 	}
 	<-ctx.Done()
-	return result(fanout.Over, "closed")
+	return result(reading.Over, "closed")
 }
 
 // The subscriber that opens a stream has seen none of its events, however fast they come: an id among them is another event's.
@@ -308,7 +309,7 @@ func TestTheOpenerIsThereBeforeTheFirstEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := fanout.NewRegistry(t.Context(), fanout.Limits{})
 		r.Hooks.Opened = func(string) { time.Sleep(time.Second) } // the stream has all the time to go ahead
-		s, err := r.Join("key", fanout.Newcomer{LastEventID: "3"}, func() (fanout.Settings, fanout.Upstream) {
+		s, err := r.Join("key", fanout.Newcomer{LastEventID: "3"}, func() (fanout.Settings, reading.Upstream) {
 			return fanout.Settings{HasID: true, Resumes: true, LateJoin: fanout.LateJoin{Mode: fanout.All}}, burst{"a#1", "b#2", "c#3", "d#4"}
 		})
 		require.NoError(t, err)

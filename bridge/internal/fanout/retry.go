@@ -3,6 +3,7 @@ package fanout
 import (
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -63,7 +64,7 @@ func (st *stream) fitted() time.Duration {
 // retryFrame tells one subscriber the reconnection time, jittered. It stands in the block of the event that follows. The lock is
 // held.
 func (st *stream) retryFrame() *frame.Frame {
-	return frame.New(sse.AppendRetry(nil, pump.Jitter(st.fitted())), noData)
+	return frame.New(sse.AppendRetry(nil, backoff.Jitter(st.fitted())), noData)
 }
 
 // slowEnd is what a subscriber is told that was too slow. The lock is held.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
 // join connects a page with any kind of id.
@@ -25,7 +26,7 @@ func (m *machine) join(s step) error {
 	n := fanout.Newcomer{LastEventID: l.lastID, Malformed: kind.malformed}
 	l.follows, l.values = l.lastID != "", false
 	made := false
-	subscriber, err := m.registry.Join("key", n, func() (fanout.Settings, fanout.Upstream) {
+	subscriber, err := m.registry.Join("key", n, func() (fanout.Settings, reading.Upstream) {
 		made = true
 		m.stream = &streamModel{settings: &m.settings, upstream: newFakeUpstream(), beganAt: time.Now()}
 		return m.settings, m.stream.upstream
@@ -175,7 +176,7 @@ func (m *machine) send() (err error) {
 		return nil
 	}
 	at := st.current
-	at.do(func() *fanout.Result {
+	at.do(func() *reading.Result {
 		for ; st.sent < m.published; st.sent++ {
 			err = errors.Join(err, at.sink.Event(at.ctx, m.message(st.sent+1)))
 			at.brought++
@@ -186,9 +187,9 @@ func (m *machine) send() (err error) {
 }
 
 // message is what the upstream has to say: some have no id, some no key, some a mark.
-func (m *machine) message(seq int) fanout.Event {
+func (m *machine) message(seq int) *reading.Event {
 	text := strconv.Itoa(seq)
-	e := fanout.Event{Block: []byte("data: " + text), ID: []byte(text), Mark: seq%4 == 0}
+	e := &reading.Event{Block: []byte("data: " + text), ID: []byte(text), Mark: seq%4 == 0}
 	if m.gaps && seq%5 == 0 {
 		e.ID = nil
 	}
@@ -243,7 +244,7 @@ func (m *machine) breakUp(step) error {
 		st.over = "broken"
 	}
 	st.broken()
-	at.end(fanout.Broken, "broken")
+	at.end(reading.Broken, "broken")
 	return nil
 }
 
@@ -273,7 +274,7 @@ func (m *machine) refuse(step) error {
 		st.log.past[at.Cursor] = "invalid"
 		st.aged = st.aged || !m.connected()
 	}
-	at.end(fanout.Refused, "refused")
+	at.end(reading.Refused, "refused")
 	return nil
 }
 
@@ -284,7 +285,7 @@ func (m *machine) end(step) error {
 	}
 	st, at := m.stream, m.stream.current
 	st.current, st.over = nil, "ended"
-	at.end(fanout.Over, "ended")
+	at.end(reading.Over, "ended")
 	return nil
 }
 
@@ -314,7 +315,7 @@ func (m *machine) other(step) error {
 	s.Linger = -1
 	made := m.stream
 	log := made
-	c, err := m.registry.Join("other", fanout.Newcomer{}, func() (fanout.Settings, fanout.Upstream) {
+	c, err := m.registry.Join("other", fanout.Newcomer{}, func() (fanout.Settings, reading.Upstream) {
 		log = &streamModel{}
 		m.stream = log
 		return s, newFakeUpstream()

@@ -7,6 +7,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -29,8 +30,8 @@ type stream struct {
 	lingering   *lingering // not nil while it does
 
 	mu       sync.Mutex
-	accepted bool   // the upstream has, once
-	header   Header // of the newest upstream stream
+	accepted bool           // the upstream has, once
+	header   reading.Header // of the newest upstream stream
 	end      *pump.End
 	endAt    replay.Position // where the log ends that comes before the end
 	next     replay.Position // where the next event will be, as the recorder knows; zero before the first epoch
@@ -71,14 +72,13 @@ func (st *stream) changed() {
 }
 
 // accept notes that the upstream has begun to answer.
-func (st *stream) accept(header Header) {
+func (st *stream) accept(header reading.Header) {
 	st.mu.Lock()
 	st.header = header
 	if !st.accepted && st.end == nil {
 		close(st.opened)
 	}
 	st.accepted = true
-	st.gap.close()
 	st.settle()
 	st.mu.Unlock()
 	st.watchers.notify()
@@ -103,7 +103,6 @@ func (st *stream) finish(e *pump.End) {
 		close(st.opened)
 	}
 	st.settling.end()
-	st.gap.stop()
 	st.mu.Unlock()
 	st.watchers.notify()
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -60,7 +61,7 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 func (s *Subscriber) Opened() <-chan struct{} { return s.stream.opened }
 
 // Header returns what the newest upstream stream was accepted with, nil where none was.
-func (s *Subscriber) Header() Header {
+func (s *Subscriber) Header() reading.Header {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
 	return s.stream.header

@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -20,17 +21,17 @@ import (
 // quiet is an upstream that accepts, and brings nothing.
 type quiet struct{}
 
-func (quiet) Run(ctx context.Context, _ Attempt, sink Sink) Result {
+func (quiet) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
 	sink.Accepted(nil)
 	<-ctx.Done()
-	return Result{Fate: Broken, End: pump.End{Ending: ending.ShuttingDown()}}
+	return reading.Result{Fate: reading.Broken, End: pump.End{Ending: ending.ShuttingDown()}}
 }
 
 func quietStream(t *testing.T, s Settings) (*Registry, *Subscriber) {
 	t.Helper()
 	r := NewRegistry(t.Context(), Limits{})
 	t.Cleanup(func() { r.Close(pump.End{Ending: ending.ShuttingDown()}) })
-	sub, err := r.Join("key", Newcomer{Form: frame.Form{Encoding: frame.Gzip}}, func() (Settings, Upstream) { return s, quiet{} })
+	sub, err := r.Join("key", Newcomer{Form: frame.Form{Encoding: frame.Gzip}}, func() (Settings, reading.Upstream) { return s, quiet{} })
 	require.NoError(t, err)
 	<-sub.Opened()
 	return r, sub
@@ -53,21 +54,6 @@ func TestATimerOfAFormerLingeringHurtsNoLiveStream(t *testing.T) {
 	assert.Zero(t, r.Streams())
 }
 
-func TestATimerOfAFormerGapTellsNothing(t *testing.T) {
-	_, sub := quietStream(t, Settings{})
-	st := sub.stream
-	st.broken(ending.Unavailable)
-	former := st.gap.count
-	st.accept(nil)
-	st.stale(former)
-	assert.Zero(t, st.gap.told, "events flow")
-	st.broken(ending.Unavailable)
-	st.stale(former)
-	assert.Zero(t, st.gap.told, "this gap has just begun")
-	st.stale(st.gap.count)
-	assert.Equal(t, st.gap.count, st.gap.told)
-}
-
 func TestATimerOfAFormerAcceptanceSettlesNothing(t *testing.T) {
 	_, sub := quietStream(t, Settings{})
 	st := sub.stream
@@ -86,9 +72,9 @@ func TestATimerOfAFormerAcceptanceSettlesNothing(t *testing.T) {
 func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
 	_, sub := quietStream(t, Settings{LateJoin: LateJoin{Mode: LatestBy}, Bounds: replay.Bounds{Events: 100}})
 	st := sub.stream
-	rec := &recorder{stream: st, next: st.log.State().End(), accepted: true}
+	rec := &recorder{stream: st, next: st.log.State().End()}
 	send := func(text, key string) {
-		require.NoError(t, rec.Event(t.Context(), Event{Block: []byte("data: " + text), Key: []byte(key)}))
+		require.NoError(t, rec.Event(t.Context(), &reading.Event{Block: []byte("data: " + text), Key: []byte(key)}))
 	}
 	send("a", "a")
 	send("b", "")

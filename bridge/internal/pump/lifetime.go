@@ -3,6 +3,8 @@ package pump
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 )
 
 // lifetime ends a subscriber's stream before the upstream does: at its maximum age, or in a drain, whichever comes first.
@@ -16,7 +18,7 @@ type lifetime struct {
 func newLifetime(s *Settings) *lifetime {
 	l := &lifetime{drain: s.Drain}
 	if s.MaxAge > 0 {
-		l.limit(s.lifeTime(), &s.AgeEnd)
+		l.limit(backoff.Early(s.MaxAge), &s.AgeEnd)
 	}
 	return l
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
@@ -160,7 +161,7 @@ func (l *loop) admit(p *parked) {
 		return
 	}
 	if p.s.MaxAge > 0 {
-		p.limit(l.now+p.s.lifeTime(), false)
+		p.limit(l.now+backoff.Early(p.s.MaxAge), false)
 	}
 	if l.draining {
 		l.drain(p)

@@ -1,9 +1,9 @@
 package pump
 
 import (
-	"math/rand/v2"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -34,11 +34,6 @@ type Settings struct {
 	DrainEnd End
 }
 
-// lifeTime returns how long one subscriber may stay, 0 where there is no limit.
-func (s *Settings) lifeTime() time.Duration {
-	return s.MaxAge - time.Duration(rand.Float64()*0.2*float64(s.MaxAge))
-}
-
 // opening appends what stands before the first event: the comment, where no event is ready, and the reconnection time. The
 // reconnection time has no block of its own, since some clients would take that for an event: it is part of the first event's
 // block, or follows the comment.
@@ -52,7 +47,7 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 		own = append(own, s.Comment...)
 	}
 	if s.Retry > 0 {
-		own = sse.AppendRetry(own, Jitter(s.Retry))
+		own = sse.AppendRetry(own, backoff.Jitter(s.Retry))
 	}
 	if len(own) > 0 {
 		dst = s.Form.Append(dst, own)
@@ -83,15 +78,10 @@ func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 		}
 	}
 	if delay > 0 {
-		own = sse.AppendRetry(own, Jitter(delay))
+		own = sse.AppendRetry(own, backoff.Jitter(delay))
 	}
 	if own = append(own, e.Frame...); len(own) > 0 && !s.Mute {
 		dst = s.Form.Append(dst, own)
 	}
 	return append(dst, s.Form.End()...)
-}
-
-// Jitter returns d plus or minus up to 20 %, so that clients that were cut off together do not come back together.
-func Jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

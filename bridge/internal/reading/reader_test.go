@@ -1,0 +1,300 @@
+package reading_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+)
+
+// script is an upstream whose streams are played one after the other. When all were, it waits for the context.
+type script []play
+
+// play is one upstream stream.
+type play struct {
+	silent bool          // it ends without having accepted
+	events int           // it brings
+	stands time.Duration // before it ends
+	fate   reading.Fate
+	code   ending.Code
+}
+
+func (s *script) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) reading.Result {
+	p := play{stands: 1000 * time.Hour, code: ending.Canceled}
+	if len(*s) > 0 {
+		p, *s = (*s)[0], (*s)[1:]
+	}
+	if !p.silent {
+		sink.Accepted(reading.Header{"attempt": {a.Cursor}})
+	}
+	for range p.events {
+		if err := sink.Event(ctx, &reading.Event{}); err != nil {
+			break
+		}
+	}
+	select {
+	case <-time.After(p.stands):
+	case <-ctx.Done():
+	}
+	return reading.Result{Fate: p.fate, End: pump.NewEnd(ending.Refuse(p.code, ending.ByUpstream, ""), 0)}
+}
+
+// diary is an owner that writes down what happens, and when.
+type diary struct {
+	cursor    string
+	abandoned bool
+
+	mu    sync.Mutex
+	began time.Time
+	lines []string
+}
+
+func (d *diary) note(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, fmt.Sprintf("%v ", time.Since(d.began))+fmt.Sprintf(format, args...))
+}
+
+func (d *diary) Next(_ context.Context, reopening bool) reading.Attempt {
+	d.note("open %q %v", d.cursor, reopening)
+	return reading.Attempt{Cursor: d.cursor, HasCursor: d.cursor != "", Reopening: reopening}
+}
+
+func (d *diary) CursorRefused(context.Context)                     { d.cursor = ""; d.note("refused") }
+func (d *diary) Accepted(reading.Header)                           { d.note("accepted") }
+func (d *diary) Event(ctx context.Context, _ *reading.Event) error { d.note("event"); return ctx.Err() }
+func (d *diary) Abandon() bool                                     { return d.abandoned }
+func (d *diary) Reopened()                                         { d.note("reopened") }
+func (d *diary) Stale(by ending.Code)                              { d.note("stale %v", by) }
+func (d *diary) Live()                                             { d.note("live") }
+func (d *diary) read(ctx context.Context, r *reading.Reader) []string {
+	d.began = time.Now()
+	r.Owner = d
+	end := r.Run(ctx)
+	d.note("end %v", end.Ending.Code)
+	time.Sleep(time.Hour) // nothing more is told
+	return d.lines
+}
+
+// broken is an upstream stream that ends after a while, and may be opened again.
+func broken(stands time.Duration, code ending.Code) play {
+	return play{stands: stands, fate: reading.Broken, code: code}
+}
+
+func over(code ending.Code) play { return play{fate: reading.Over, code: code} }
+
+func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
+	const minute = time.Minute
+	down := play{silent: true, fate: reading.Broken, code: ending.Unavailable}
+	for name, tt := range map[string]struct {
+		cursor    string
+		abandoned bool
+		streams   script
+		maxAge    time.Duration
+		lasts     time.Duration // until the context ends
+		attempts  int
+		want      []string
+	}{
+		"it is over": {
+			streams: script{over(ending.NotFound)},
+			want:    []string{`0s open "" false`, "0s accepted", "0s end NOT_FOUND"},
+		},
+		"it broke before the upstream had ever accepted": {
+			streams: script{down},
+			want:    []string{`0s open "" false`, "0s end UNAVAILABLE"},
+		},
+		"it broke": {
+			streams: script{broken(minute, ending.Unavailable), over(ending.OK)},
+			want: []string{
+				`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK",
+			},
+		},
+		"the attempts are used up": {
+			attempts: 1,
+			streams:  script{broken(0, ending.Unavailable), broken(0, ending.Internal)},
+			want:     []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`, "0s accepted", "0s end INTERNAL"},
+		},
+		"nobody wants it": {
+			abandoned: true,
+			streams:   script{broken(0, ending.Unavailable)},
+			want:      []string{`0s open "" false`, "0s accepted", "0s end UNAVAILABLE"},
+		},
+		"the cursor is refused": {
+			cursor:  "7",
+			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}, over(ending.OK)},
+			want:    []string{`0s open "7" false`, "0s refused", `0s open "" false`, "0s accepted", "0s end OK"},
+		},
+		"the cursor is refused, and nobody wants it": {
+			cursor: "7", abandoned: true,
+			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}},
+			want:    []string{`0s open "7" false`, "0s refused", "0s end OUT_OF_RANGE"},
+		},
+		"refused, but there was no cursor": {
+			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}},
+			want:    []string{`0s open "" false`, "0s end OUT_OF_RANGE"},
+		},
+		"refused, but there was an event": {
+			cursor:  "7",
+			streams: script{{events: 1, fate: reading.Refused, code: ending.OutOfRange}},
+			want:    []string{`0s open "7" false`, "0s accepted", "0s event", "0s end OUT_OF_RANGE"},
+		},
+		"the context ends": {
+			streams: script{}, lasts: minute,
+			want: []string{`0s open "" false`, "0s accepted", "1m0s end CANCELLED"},
+		},
+		"the context ends while the next attempt is waited for": {
+			streams: script{broken(0, ending.Unavailable), down, down, down, down, down, down, down, down}, lasts: minute,
+			want: []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`},
+		},
+		"it does not count as broken when it is old": {
+			streams: script{{stands: 1000 * time.Hour, fate: reading.Broken, code: ending.Canceled}, over(ending.OK)}, maxAge: minute,
+			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
+		},
+		"an event is an acceptance": {
+			streams: script{{silent: true, events: 2, fate: reading.Broken, code: ending.Unavailable}, over(ending.OK)},
+			want: []string{
+				`0s open "" false`, "0s accepted", "0s event", "0s event", "0s reopened", `0s open "" true`, "0s accepted", "0s end OK",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if tt.lasts > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.lasts)
+					defer cancel()
+				}
+				d := &diary{cursor: tt.cursor, abandoned: tt.abandoned}
+				got := d.read(ctx, &reading.Reader{
+					Upstream: &tt.streams, MaxAge: tt.maxAge, Backoff: backoff.Policy{Base: 1, Max: time.Hour, Attempts: tt.attempts},
+				})
+				if tt.lasts > 0 && len(tt.want) == 4 {
+					got = got[:4]
+				}
+				assert.Len(t, got, len(tt.want))
+				for i := range min(len(got), len(tt.want)) {
+					requireLine(t, tt.want[i], got[i])
+				}
+			})
+		})
+	}
+}
+
+// requireLine holds a line of a diary against an expected one, whose time may differ by the jitter.
+func requireLine(t *testing.T, want, got string) {
+	t.Helper()
+	split := func(line string) (at time.Duration, what string) {
+		var text string
+		_, err := fmt.Sscan(line, &text)
+		assert.NoError(t, err)
+		at, err = time.ParseDuration(text)
+		assert.NoError(t, err)
+		return at, line[len(text)+1:]
+	}
+	wantAt, wantWhat := split(want)
+	gotAt, gotWhat := split(got)
+	assert.Equal(t, wantWhat, gotWhat)
+	assert.InDelta(t, wantAt, gotAt, float64(wantAt)/4+float64(time.Millisecond), "%s and %s", want, got)
+}
+
+func TestAGapThatLastsIsTold(t *testing.T) {
+	down := func(code ending.Code) play { return play{silent: true, fate: reading.Broken, code: code} }
+	for name, tt := range map[string]struct {
+		base    time.Duration // of the back-off: how long each gap lasts at first
+		streams script
+		want    []string
+	}{
+		"a short one is not": {
+			3 * time.Second,
+			script{broken(0, ending.Unavailable), broken(time.Hour, ending.Unavailable), over(ending.OK)},
+			nil,
+		},
+		"a long one is": {
+			7 * time.Second,
+			script{broken(0, ending.Unavailable), over(ending.OK)},
+			[]string{"stale UNAVAILABLE", "live"},
+		},
+		"two of them are": {
+			7 * time.Second,
+			script{broken(0, ending.Unavailable), broken(time.Hour, ending.Internal), over(ending.OK)},
+			[]string{"stale UNAVAILABLE", "live", "stale INTERNAL", "live"},
+		},
+		"one with several attempts is told once, with the newest code": {
+			time.Second,
+			script{broken(0, ending.Unavailable), down(ending.Internal), down(ending.Aborted), down(ending.Unknown), down(ending.Unknown), over(ending.OK)},
+			[]string{"stale ABORTED", "live"},
+		},
+		"one that the stream ends in": {
+			7 * time.Second,
+			script{broken(0, ending.Unavailable), {silent: true, fate: reading.Over, code: ending.NotFound}},
+			[]string{"stale UNAVAILABLE"},
+		},
+		"one that the stream ends in at once": {
+			time.Second,
+			script{broken(0, ending.Unavailable), {silent: true, fate: reading.Over, code: ending.NotFound}},
+			nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &diary{}
+				var got []string
+				for _, line := range d.read(t.Context(), &reading.Reader{Upstream: &tt.streams, Backoff: backoff.Policy{Base: tt.base, Max: time.Minute}}) {
+					var at, what, code string
+					_, _ = fmt.Sscan(line, &at, &what, &code)
+					switch what {
+					case "stale":
+						got = append(got, "stale "+code)
+					case "live":
+						got = append(got, "live")
+					}
+				}
+				assert.Equal(t, tt.want, got)
+			})
+		})
+	}
+}
+
+func TestAStreamThatEndsInGoodOrderIsNoFailure(t *testing.T) {
+	for name, tt := range map[string]struct {
+		code   ending.Code
+		events int
+		opens  int
+	}{
+		"with events":          {ending.OK, 1, 20},
+		"without events":       {ending.OK, 0, 3},
+		"with an error":        {ending.Unavailable, 1, 3},
+		"with nothing to tell": {ending.Unavailable, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var streams script
+				for range 19 {
+					streams = append(streams, play{events: tt.events, fate: reading.Broken, code: tt.code})
+				}
+				streams = append(streams, over(ending.OK))
+				opens := 0
+				for _, line := range (&diary{}).read(t.Context(), &reading.Reader{
+					Upstream: &streams, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 2},
+				}) {
+					var at, what string
+					_, _ = fmt.Sscan(line, &at, &what)
+					if what == "open" {
+						opens++
+					}
+				}
+				assert.Equal(t, tt.opens, opens)
+			})
+		})
+	}
+}
