@@ -52,7 +52,7 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 	out := slices.Clone(cfg.Warnings)
 	p, problems := newProgram(&o, cfg)
 	if problems != nil {
-		return append(out, problems...)
+		return settled(append(out, problems...))
 	}
 	var backends []*backend
 	unknown := false
@@ -66,7 +66,7 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 	}
 	t, problem := newTable(cfg, backends, p, nil)
 	if problem != nil {
-		return append(out, problem)
+		return settled(append(out, problem))
 	}
 	out = append(out, t.problems...)
 	for _, rt := range t.routes {

@@ -195,34 +195,12 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 	if share == nil {
 		return
 	}
-	c.mixed()
 	switch share.LateJoin.Mode {
 	case config.LateJoinLatestBy:
 		c.plan.key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
 	case config.LateJoinSince:
 		c.plan.mark = c.path("share.late_join.since", md, share.LateJoin.Field,
 			transcode.PathScalar, transcode.PathMessage, transcode.PathOneof)
-	}
-}
-
-// mixed refuses settings that put the cursor together with something else of a caller. What such a setting gives is not in the
-// key of a shared stream, which is made without the cursor, and would be sent on behalf of everybody. A file says so already.
-func (c *planner) mixed() {
-	refuse := func(key string, values ...config.Template) {
-		cursor, other := false, false
-		for _, part := range slices.Concat(values...) {
-			cursor = cursor || part.Ref == config.LastEventID
-			other = other || part.Ref != "" && part.Ref != config.LastEventID
-		}
-		if cursor && other {
-			c.problem(key, errors.New("expected ${last_event_id} in a setting of its own on a shared route, found another reference beside it"))
-		}
-	}
-	for _, s := range c.route.Request.Set {
-		refuse("request.set", s.Templates()...)
-	}
-	for _, m := range c.route.Metadata.Set {
-		refuse("metadata.set", m.Value)
 	}
 }
 

@@ -48,24 +48,26 @@ func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
 	return p, nil
 }
 
-// madeInGo returns what is wrong with upstreams and routes of a configuration that came from no file: they are not checked yet.
+// madeInGo returns what is wrong with upstreams, routes and defaults of a configuration that came from no file: they are not
+// checked yet.
 func madeInGo(cfg *config.Config) (problems config.Problems) {
+	derives := cfg.ServeAll
 	for _, u := range cfg.Upstreams {
-		if u.Problem("", "", "").File != "" {
-			continue
+		derives = derives || u.Annotations
+		if u.Problem("", "", "").File == "" {
+			problems = append(problems, errorsOf(u.Validate())...)
 		}
-		for _, p := range u.Validate() {
-			if !p.Warning {
-				problems = append(problems, p)
-			}
-		}
+	}
+	if derives && cfg.Defaults != nil && cfg.Defaults.Problem("", "", "").File == "" {
+		derived := *cfg.Defaults // the routes that a schema brings have paths of their own
+		derived.Path = "/"
+		problems = append(problems, errorsOf(derived.Validate())...)
 	}
 	for _, r := range cfg.Routes {
 		if r.Problem("", "", "").File != "" {
 			continue
 		}
-		found := r.Validate()
-		if slices.ContainsFunc(found, func(p *config.Problem) bool { return !p.Warning }) {
+		if found := r.Validate(); len(errorsOf(found)) > 0 {
 			problems = append(problems, found...)
 		}
 		if r.Service == "" && r.Method == "" {
@@ -73,6 +75,11 @@ func madeInGo(cfg *config.Config) (problems config.Problems) {
 		}
 	}
 	return problems
+}
+
+// errorsOf leaves out warnings.
+func errorsOf(problems config.Problems) config.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p *config.Problem) bool { return p.Warning })
 }
 
 // checkNames sees that no two routes have the same name, where the program brings one of them: metrics would add them up.

@@ -62,6 +62,9 @@ func (d *decoder) unknownKey(around, n *node, section string, known []field) {
 	if meant == "" {
 		meant = Nearest(n.name, keys)
 	}
+	if meant == "" {
+		meant = longForm(around, n.name, keys)
+	}
 	slices.Sort(keys)
 	hint := "known keys here: " + strings.Join(keys, ", ")
 	if meant != "" {
@@ -72,6 +75,26 @@ func (d *decoder) unknownKey(around, n *node, section string, known []field) {
 		d.guessed[around] = append(d.guessed[around], meant)
 	}
 	d.add(n.key.problem(n.path, fmt.Sprintf("unknown key `%s`", printableKey(n.name)), hint))
+}
+
+// longForm returns the key of which word is a longer or a shorter form, such as `const` for `constant`, or the only key of a
+// section that does not have it yet. It returns "" where no key or more than one is meant.
+func longForm(around *node, word string, keys []string) string {
+	if len(keys) == 1 && around.child(keys[0]) == nil {
+		return keys[0]
+	}
+	const least = 3 // characters
+	meant := ""
+	for _, k := range keys {
+		if min(len(k), len(word)) < least || !strings.HasPrefix(k, word) && !strings.HasPrefix(word, k) {
+			continue
+		}
+		if meant != "" {
+			return ""
+		}
+		meant = k
+	}
+	return meant
 }
 
 // isServed reports whether a key has a function in a section, so that a hint may name it.
