@@ -21,7 +21,7 @@ func (d *decoder) cors(n *node) *CORS {
 func (d *decoder) corsKeys(c *CORS) []field {
 	return []field{
 		key("origins", "The origins that may read the streams, exactly, or [\"*\"] for all.", &c.Origins,
-			someTexts(`["https://app.example.com"]`, textForm, d.origins)),
+			texts(`["https://app.example.com"]`, notEmptyForm(allOrForm(originForm)), d.origins)),
 		key("credentials", "Whether those pages may send cookies and HTTP authentication.", &c.Credentials, d.flag()),
 		key("headers", "Request headers that those pages may send, beside those that the route reads.", &c.Headers, d.headers("[x-tenant]", d.sendable)),
 	}

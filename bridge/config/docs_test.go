@@ -1,33 +1,51 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// Every YAML block of the documentation is a file that the bridge takes.
+// Every YAML block of the documentation is a file that the bridge takes, and the JSON Schema too.
 func TestTheDocumentationIsValid(t *testing.T) {
+	dir, schema := t.TempDir(), newSchema(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "token.txt"), []byte("secret"), 0o600))
+	blocks := documented(t)
+	require.GreaterOrEqual(t, len(blocks), 12)
+	for _, block := range blocks {
+		_, err := config.Parse(filepath.Join(dir, block.name), block.text, config.WithEnv(noEnvironment))
+		assert.NoError(t, err, "%s:\n%s", block.name, block.text)
+		assert.NoError(t, schema.check(t, block.text), "%s:\n%s", block.name, block.text)
+	}
+}
+
+// block is a YAML block of a page of the documentation.
+type block struct {
+	name string
+	text []byte
+}
+
+// documented returns the YAML blocks of all pages.
+func documented(t *testing.T) (blocks []block) {
+	t.Helper()
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	fence := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
-	dir, blocks := t.TempDir(), 0
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "token.txt"), []byte("secret"), 0o600))
 	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
-		for _, match := range fence.FindAllSubmatch(text, -1) {
-			blocks++
-			_, err := config.Parse(filepath.Join(dir, filepath.Base(page)), match[1], config.WithEnv(noEnvironment))
-			require.NoError(t, err, "a block of %s:\n%s", page, match[1])
+		for i, match := range fence.FindAllSubmatch(text, -1) {
+			blocks = append(blocks, block{fmt.Sprintf("%s, block %d", filepath.Base(page), i+1), match[1]})
 		}
 	}
-	require.GreaterOrEqual(t, blocks, 6)
+	return blocks
 }
 
 func noEnvironment(string) (string, bool) { return "", false }

@@ -12,18 +12,18 @@ const minRetry = 500 * time.Millisecond
 // eventKeys say which parts of a message become which lines of an event.
 func (d *decoder) eventKeys(e *EventMapping) []field {
 	return []field{
-		key("id", "The path of the field that becomes the id of the event.", &e.ID, words(d.fieldPath)),
+		key("id", "The path of the field that becomes the id of the event.", &e.ID, words(d.fieldPath).as(messagePathForm)),
 		d.section("route.event.name", "The path of the field or oneof that names the event, or a constant name as {const: quote}.", "{const: quote}",
 			func() []field { return d.eventNameKeys(e) }).
-			or(textForm).reading(func(n *node) { d.eventName(n, e) }).
+			or(messagePathForm).reading(func(n *node) { d.eventName(n, e) }).
 			writing(func(w treeWriter, around *node) { w.eventName(around, *e) }),
-		key("data", "The path of the sub-message that is sent instead of the whole message.", &e.Data, words(d.fieldPath)),
-		key("retry", "The reconnection time told to the browser, jittered by 20 % per connection; at least 500ms.", &e.Retry, durations(d.retry)),
+		key("data", "The path of the sub-message that is sent instead of the whole message.", &e.Data, words(d.fieldPath).as(messagePathForm)),
+		key("retry", "The reconnection time told to the browser, jittered by 20 % per connection; at least 500ms.", &e.Retry, durations(d.retry, positiveForm)),
 	}
 }
 
 func (d *decoder) eventNameKeys(e *EventMapping) []field {
-	return []field{key("const", "The name of every event.", &e.NameConst, words(d.constName)).needed()}
+	return []field{key("const", "The name of every event.", &e.NameConst, words(d.constName).as(nameForm)).needed()}
 }
 
 func (d *decoder) retry(n *node) (time.Duration, bool) {

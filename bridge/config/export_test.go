@@ -13,3 +13,9 @@ func (u *Upstream) WithoutSource() Upstream {
 	c.source = source{}
 	return c
 }
+
+// KeyNames returns the names of all keys that a file can have.
+func KeyNames() (names []string) {
+	eachField("", everyKey(), func(name string, _ field) { names = append(names, name) })
+	return names
+}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -15,9 +14,15 @@ type format[T any] struct {
 	example string
 }
 
-// words is the format of text. Empty text stands for a key left out.
+// as returns the format with another description of the value.
+func (f format[T]) as(described form) format[T] {
+	f.form = described
+	return f
+}
+
+// words is the format of text on one line. Empty text stands for a key left out.
 func words(read func(*node) (string, bool)) format[string] {
-	return format[string]{read: read, form: textForm, write: func(text string) *node {
+	return format[string]{read: read, form: lineForm, write: func(text string) *node {
 		if text == "" {
 			return nil
 		}
@@ -45,14 +50,17 @@ func (d *decoder) either(no, yes string) format[bool] {
 	}}
 }
 
-// durations is the format of durations.
-func durations(read func(*node) (time.Duration, bool)) format[time.Duration] {
-	return format[time.Duration]{read: read, form: durationForm, write: func(value time.Duration) *node { return textNode(durationText(value)) }}
+// durations is the format of durations. The form says whether 0 is one.
+func durations(read func(*node) (time.Duration, bool), described form) format[time.Duration] {
+	return format[time.Duration]{
+		read: read, form: described,
+		write: func(value time.Duration) *node { return textNode(durationText(value)) },
+	}
 }
 
 // timeOrOff is the format of durations and `off`, which is 0.
 func (d *decoder) timeOrOff() format[time.Duration] {
-	return format[time.Duration]{read: d.durationOrOff, form: anyOf(durationForm, wordForm(off)), write: durationNode}
+	return format[time.Duration]{read: d.durationOrOff, form: anyOf(positiveForm, wordForm(off)), write: durationNode}
 }
 
 // sizes is the format of numbers of bytes.
@@ -76,135 +84,6 @@ func (d *decoder) countOrWord(word string) format[int] {
 }
 
 // texts is the format of lists of text.
-func texts(example string, element form, read func(*node) ([]string, bool)) format[[]string] {
-	return format[[]string]{read: read, write: listNode, form: listForm(element), example: example}
-}
-
-// someTexts is the format of lists of text that are not empty.
-func someTexts(example string, element form, read func(*node) ([]string, bool)) format[[]string] {
-	f := texts(example, element, read)
-	f.form = func() map[string]any {
-		schema := listForm(element)()
-		schema["minItems"] = 1
-		return schema
-	}
-	return f
-}
-
-// form returns what JSON Schema says of a value. Text may hold a reference to the environment wherever it stands.
-type form func() map[string]any
-
-// textForm describes a value that is read as text, though it looks like a number, say.
-func textForm() map[string]any {
-	return map[string]any{"type": []string{"string", "number", "boolean"}}
-}
-
-// wordForm describes one of some words. `false` counts as `off`.
-func wordForm[T ~string](words ...T) form {
-	return func() map[string]any {
-		values := make([]any, 0, len(words))
-		for _, word := range words {
-			values = append(values, string(word))
-			if word == off {
-				values = append(values, false, "false")
-			}
-		}
-		return alternatives(map[string]any{"enum": values}, environmentForm())
-	}
-}
-
-func boolForm() map[string]any {
-	return alternatives(map[string]any{"type": "boolean"}, map[string]any{"enum": []any{"true", "false"}}, environmentForm())
-}
-
-func durationForm() map[string]any {
-	return alternatives(
-		map[string]any{"type": "string", "pattern": `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`},
-		map[string]any{"const": 0}, environmentForm())
-}
-
-func sizeForm() map[string]any {
-	return alternatives(
-		map[string]any{"type": "string", "pattern": `^[0-9]+(KiB|MiB|GiB)?$`},
-		map[string]any{"type": "integer", "minimum": 1}, environmentForm())
-}
-
-func countForm() map[string]any {
-	return alternatives(
-		map[string]any{"type": "integer", "minimum": 1},
-		map[string]any{"type": "string", "pattern": "^[0-9]+$"}, environmentForm())
-}
-
-// defaultsForm describes the keys of a route, but for those that each route needs for itself.
-func defaultsForm() map[string]any {
-	return map[string]any{"allOf": []map[string]any{
-		{"$ref": "#/definitions/route"},
-		{"properties": map[string]any{"name": false, "path": false}},
-	}}
-}
-
-// pathForm describes the path of a route.
-func pathForm() map[string]any {
-	return alternatives(map[string]any{"type": "string", "pattern": "^/"}, environmentForm())
-}
-
-// rpcForm describes package.Service/Method.
-func rpcForm() map[string]any {
-	return alternatives(map[string]any{"type": "string", "pattern": `^[A-Za-z_][A-Za-z0-9_.]*/[A-Za-z_][A-Za-z0-9_]*$`}, environmentForm())
-}
-
-// textsForm describes a mapping of names to text.
-func textsForm() map[string]any {
-	return map[string]any{"type": "object", "additionalProperties": textForm()}
-}
-
-// settingsForm describes a mapping of names to values of any kind but none.
-func settingsForm() map[string]any {
-	return map[string]any{"type": "object", "additionalProperties": map[string]any{
-		"type": []string{"string", "number", "boolean", "array", "object"},
-	}}
-}
-
-func listForm(element form) form {
-	return func() map[string]any { return map[string]any{"type": "array", "items": element()} }
-}
-
-// environmentForm describes text that the environment has a part in: what it comes to is not known to a schema.
-func environmentForm() map[string]any {
-	return map[string]any{"type": "string", "pattern": `\$\{env\.`}
-}
-
-// anyOf describes a value that may have several forms.
-func anyOf(forms ...form) form {
-	return func() map[string]any {
-		schemas := make([]map[string]any, 0, len(forms))
-		for _, f := range forms {
-			schemas = append(schemas, f())
-		}
-		return alternatives(schemas...)
-	}
-}
-
-// alternatives joins schemas into one, each of them listed once.
-func alternatives(schemas ...map[string]any) map[string]any {
-	var all []map[string]any
-	for _, schema := range schemas {
-		if inner, ok := schema["anyOf"].([]map[string]any); ok {
-			all = append(all, inner...)
-			continue
-		}
-		all = append(all, schema)
-	}
-	kept, environment := all[:0:0], false
-	for _, schema := range all {
-		if pattern, _ := schema["pattern"].(string); strings.HasPrefix(pattern, `\$`) {
-			environment = true
-			continue
-		}
-		kept = append(kept, schema)
-	}
-	if environment {
-		kept = append(kept, environmentForm())
-	}
-	return map[string]any{"anyOf": kept}
+func texts(example string, described form, read func(*node) ([]string, bool)) format[[]string] {
+	return format[[]string]{read: read, write: listNode, form: described, example: example}
 }

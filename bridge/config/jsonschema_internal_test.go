@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,15 +68,8 @@ func sectionSchema(section string, fields []field) map[string]any {
 // schema describes the value of a key.
 func (f field) schema(name string) map[string]any {
 	schema := f.value(name)
-	if f.example != "" { // such a key counts as left out where it is empty
-		switch kind := schema["type"].(type) {
-		case string:
-			schema["type"] = []string{kind, "null"}
-		case []string:
-			schema["type"] = append(kind, "null")
-		default:
-			schema = map[string]any{"anyOf": []map[string]any{schema, {"type": "null"}}}
-		}
+	if f.example != "" && !f.required { // such a key counts as left out where it is empty
+		schema = orNull(schema)
 	}
 	if f.about != "" {
 		schema["description"] = f.about
@@ -85,6 +80,25 @@ func (f field) schema(name string) map[string]any {
 	return schema
 }
 
+// orNull describes a value of a schema, or none.
+func orNull(schema map[string]any) map[string]any {
+	null := map[string]any{"type": "null"}
+	switch kind := schema["type"].(type) {
+	case string:
+		if schema["anyOf"] == nil { // which null would have to match too
+			schema["type"] = []string{kind, "null"}
+			return schema
+		}
+	case []string:
+		schema["type"] = append(kind, "null")
+		return schema
+	}
+	if forms, ok := schema["anyOf"].([]map[string]any); ok && len(schema) == 1 {
+		return map[string]any{"anyOf": append(slices.Clone(forms), null)}
+	}
+	return map[string]any{"anyOf": []map[string]any{schema, null}}
+}
+
 // value describes the value of a key that has one.
 func (f field) value(name string) map[string]any {
 	if rule, listed := notYet(name); listed && rule.form != nil {
@@ -93,13 +107,16 @@ func (f field) value(name string) map[string]any {
 	var schema map[string]any
 	switch {
 	case f.each != nil && f.each.name == "route":
-		needed := map[string]any{"required": []string{"path", "rpc"}}
-		schema = map[string]any{"type": "array", "items": map[string]any{"allOf": []map[string]any{{"$ref": "#/definitions/route"}, needed}}}
+		route := map[string]any{"allOf": []map[string]any{{"$ref": "#/definitions/route"}, f.each.rule()}}
+		schema = map[string]any{"type": "array", "items": route}
 	case f.each != nil:
 		entry := *f.each
 		schema = map[string]any{"type": "object", "additionalProperties": entry.schema(entry.name)}
 	case f.inside != nil:
 		schema = sectionSchema(name, f.inside())
+		if f.rule != nil {
+			maps.Copy(schema, f.rule())
+		}
 	default:
 		return f.form()
 	}

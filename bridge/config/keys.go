@@ -18,6 +18,8 @@ type field struct {
 	example string
 	// form describes the value in JSON Schema, beside the mapping that inside describes. It may be nil beside inside or each.
 	form form
+	// rule says what the keys inside demand of each other, in JSON Schema. It joins the description of the mapping.
+	rule form
 	// required is true for keys that a section can't be without.
 	required bool
 	// mainOnly is true for keys that an included file can't have.
@@ -99,6 +101,12 @@ func (f field) writing(write func(w treeWriter, around *node)) field {
 // or returns the field of a section whose value may be something else too.
 func (f field) or(form form) field {
 	f.form = form
+	return f
+}
+
+// demanding returns the field of a section whose keys demand something of each other.
+func (f field) demanding(rule form) field {
+	f.rule = rule
 	return f
 }
 

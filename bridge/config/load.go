@@ -128,19 +128,22 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 // the tree.
 func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
 	return []field{
-		custom("include", "Files with more upstreams and routes, as names or patterns.", listForm(textForm), func(n *node) { *include = n }, unwritten).
+		custom("include", "Files with more upstreams and routes, as names or patterns.", listForm(lineForm), func(n *node) { *include = n }, unwritten).
 			shownAs(`["routes.d/*.yaml"]`).inMain(),
 		d.section("server", "The HTTP side.", `{listen: ":8080"}`, func() []field { return d.serverKeys(server) }).inMain(),
 		{
 			key: "upstreams", about: "The gRPC servers, by a name of your own.", example: `{market: {target: "localhost:50051"}}`, decode: later, write: unwritten,
-			each: &field{key: "*", name: "upstream", example: `{target: "localhost:50051"}`, inside: func() []field { return d.upstreamKeys(defaultUpstream("")) }},
+			each: &field{
+				key: "*", name: "upstream", example: `{target: "localhost:50051"}`, rule: plaintextRule,
+				inside: func() []field { return d.upstreamKeys(defaultUpstream("")) },
+			},
 		},
 		custom("defaults", "Settings for all routes. A route's own win, key by key.", defaultsForm, func(n *node) { *defaults = n }, unwritten).
 			shownAs("{heartbeat: 10s}").inMain(),
 		{
 			key: "routes", about: "What is served.", example: "[{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}]", decode: later, write: unwritten,
 			each: &field{
-				name: "route", example: "{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}",
+				name: "route", example: "{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}", rule: routeRule,
 				inside: func() []field { return d.routeKeys(&mappedRoute{Route: defaultRoute()}) },
 			},
 		},

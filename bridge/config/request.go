@@ -7,7 +7,7 @@ import (
 
 // requestKeys say how an HTTP request becomes the request message.
 func (d *decoder) requestKeys(m *RequestMapping) []field {
-	query := custom("query", "The query parameters that bind to request fields: [\"*\"] for all, a list of field paths, or [] for none.", listForm(textForm),
+	query := custom("query", "The query parameters that bind to request fields: [\"*\"] for all, a list of field paths, or [] for none.", allOrForm(matching(fieldPathPattern)),
 		func(n *node) { d.query(n, m) },
 		func(_ treeWriter, around *node) {
 			names := m.Query

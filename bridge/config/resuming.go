@@ -17,8 +17,8 @@ func (d *decoder) reopenKeys(r *Reopen) []field {
 
 func (d *decoder) backoffKeys(r *Reopen) []field {
 	return []field{
-		key("base", "The pause before the first attempt of a row. Each that follows is twice as long.", &r.Base, durations(d.positive)),
-		key("max", "The longest pause.", &r.Max, durations(d.positive)),
+		key("base", "The pause before the first attempt of a row. Each that follows is twice as long.", &r.Base, durations(d.positive, positiveForm)),
+		key("max", "The longest pause.", &r.Max, durations(d.positive, positiveForm)),
 	}
 }
 

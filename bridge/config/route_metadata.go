@@ -27,7 +27,7 @@ func (d *decoder) routeMetadata(n *node, m *MetadataMapping) {
 
 // metadataKeys say which metadata passes between browser and upstream.
 func (d *decoder) metadataKeys(m *MetadataMapping) []field {
-	set := custom("set", "Metadata that is sent to the upstream: fixed values and references, by name. NAME_file names a file with the value.", textsForm,
+	set := custom("set", "Metadata that is sent to the upstream: fixed values and references, by name. NAME_file names a file with the value.", metadataForm,
 		func(n *node) { m.Set = d.metadataSettings(n) },
 		func(w treeWriter, around *node) { w.metadataSettings(around.section("set"), m.Set) })
 	set.example = "{x-tenant: acme}"
@@ -40,7 +40,7 @@ func (d *decoder) metadataKeys(m *MetadataMapping) []field {
 
 // headers is the format of lists of header names.
 func (d *decoder) headers(example string, allowed func(n *node, name string) bool) format[[]string] {
-	return texts(example, textForm, d.headerNames(example, allowed))
+	return texts(example, setForm(headerForm), d.headerNames(example, allowed))
 }
 
 // headerNames returns a reader of a list of header names, which puts them into lower case. An empty list is nil.

@@ -22,16 +22,16 @@ func defaultServer() Server {
 // serverKeys are the keys of the section `server`.
 func (d *decoder) serverKeys(s *Server) []field {
 	return []field{
-		key("listen", "The public address.", &s.Listen, words(d.address)),
+		key("listen", "The public address.", &s.Listen, words(d.address).as(addressForm)),
 		optional(d, "server.tls", "The certificate of the public address, read again when the files change. Left out, there is no TLS.",
 			"{cert_file: tls.crt, key_file: tls.key}", &s.TLS, func() *ServerTLS { return &ServerTLS{} }, d.serverTLSKeys).
 			reading(func(n *node) { s.TLS = d.serverTLS(n) }),
 		unserved("health", "The address for probes. Not served yet.", words(d.addressOrOff)),
 		unserved("admin", "The address for administrators. Not served yet.", words(d.addressOrOff)),
-		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration)),
+		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration, durationForm)),
 		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
-			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(textForm), example: `["10.0.0.0/8"]`}),
-		key("hosts", "The names that requests may come for, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", textForm, d.hosts)),
+			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),
+		key("hosts", "The names that requests may come for, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
 	}
 }

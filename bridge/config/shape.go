@@ -45,11 +45,11 @@ func (d *decoder) jwtKeys() []field {
 		unserved("issuer", "The issuer, whose keys are discovered.", words(d.webURL)),
 		unserved("jwks_url", "Where the keys are.", words(d.webURL)),
 		unserved("jwks_file", "The file that holds the keys.", words(d.path)),
-		unserved("audience", "The audiences of which a token must have one.", texts("[web]", textForm, listOf(d, "[web]", d.word))),
+		unserved("audience", "The audiences of which a token must have one.", texts("[web]", listForm(lineForm), listOf(d, "[web]", d.word))),
 		unserved("algorithms", "The algorithms with which a token may be signed.",
-			texts("[RS256, ES256]", wordForm(algorithms...), listOf(d, "[RS256, ES256]", oneOf(d, algorithms)))),
+			texts("[RS256, ES256]", listForm(wordForm(algorithms...)), listOf(d, "[RS256, ES256]", oneOf(d, algorithms)))),
 		unserved("from", "Where a token may come from.",
-			texts(`[header, "cookie:session"]`, textForm, listOf(d, `[header, "cookie:session"]`, d.tokenSource))),
+			texts(`[header, "cookie:session"]`, listForm(lineForm), listOf(d, `[header, "cookie:session"]`, d.tokenSource))),
 	}
 }
 

@@ -43,21 +43,21 @@ func (d *decoder) shareKeys(s *Share) []field {
 	return []field{
 		d.section("route.share.late_join", "What a browser gets first that comes later: latest, all, none, {latest_by: FIELD} or {since: FIELD}.", "{latest_by: symbol}",
 			func() []field { return d.lateJoinKeys(new(string), &keys) }).
-			or(wordForm(lateJoinWords()...)).reading(func(n *node) { s.LateJoin = d.lateJoin(n) }).
+			or(wordForm(lateJoinWords()...)).demanding(lateJoinRule).reading(func(n *node) { s.LateJoin = d.lateJoin(n) }).
 			writing(func(w treeWriter, around *node) { w.lateJoin(around, s.LateJoin) }),
 		d.section("route.share.replay", "The bounds of the log from which browsers resume. The first that is reached counts.", "{events: 1024}",
 			func() []field { return d.replayKeys(&s.Replay) }),
 		key("slow_client", "What becomes of a browser that is half the log behind: it is cut off, or skips ahead.", &s.SlowClient, wordOf(d, slowClients())),
-		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration)),
+		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration, durationForm)),
 		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
 	}
 }
 
 func (d *decoder) lateJoinKeys(path *string, keys *int) []field {
 	return []field{
-		key(string(LateJoinLatestBy), "The newest event for each value of this field.", path, words(d.fieldPath)),
+		key(string(LateJoinLatestBy), "The newest event for each value of this field.", path, words(d.fieldPath).as(messagePathForm)),
 		key("keys", "How many values of the field are kept.", keys, d.count()),
-		key(string(LateJoinSince), "All events from the newest one that has this field.", path, words(d.fieldPath)),
+		key(string(LateJoinSince), "All events from the newest one that has this field.", path, words(d.fieldPath).as(messagePathForm)),
 	}
 }
 
@@ -65,7 +65,7 @@ func (d *decoder) replayKeys(r *Replay) []field {
 	return []field{
 		key("events", "How many events are kept.", &r.Events, d.count()),
 		key("bytes", "How many bytes are kept, in all forms of the events.", &r.Bytes, sizes(d.size)),
-		key("age", "How long an event is kept.", &r.Age, durations(d.positive)),
+		key("age", "How long an event is kept.", &r.Age, durations(d.positive, positiveForm)),
 	}
 }
 

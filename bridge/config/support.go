@@ -19,11 +19,11 @@ func notYet(key string) (harmless, bool) {
 	case "server.health", "server.admin":
 		return onlyWord(off)
 	case "server.trusted_proxies":
-		return onlyEmpty()
+		return onlyEmpty(emptyList)
 	case "server.limits.streams_per_client":
 		return onlyWord(unlimited)
 	case "auth.jwt":
-		return onlyEmpty()
+		return onlyEmpty(emptyMapping)
 	case "auth", "route.limits":
 		return harmless{accepts: func(*node) bool { return true }}, true // only what they hold is refused
 
@@ -44,12 +44,15 @@ func onlyWord(word string) (harmless, bool) {
 	return harmless{func(n *node) bool { return isWord(n, word) }, "only `" + word + "` is accepted for now", wordForm(word)}, true
 }
 
-func onlyEmpty() (harmless, bool) {
-	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now", emptyForm}, true
+func onlyEmpty(empty form) (harmless, bool) {
+	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now", empty}, true
 }
 
-func emptyForm() map[string]any {
-	return map[string]any{"type": []string{"array", "object"}, "maxItems": 0, "maxProperties": 0}
+func emptyList() map[string]any { return map[string]any{"type": "array", "maxItems": 0} }
+
+// emptyMapping describes a mapping whose entries, if it has any, count as left out.
+func emptyMapping() map[string]any {
+	return map[string]any{"type": "object", "additionalProperties": leftOut()}
 }
 
 // requireSupport reports a valid value that asks for something which is still to come.

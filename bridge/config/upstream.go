@@ -41,18 +41,20 @@ func (d *decoder) upstream(n *node) *Upstream {
 
 // upstreamKeys are the keys of an upstream.
 func (d *decoder) upstreamKeys(u *Upstream) []field {
-	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value.", textsForm,
+	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value.", metadataForm,
 		func(n *node) { u.Metadata = d.metadata(n) }, unwritten)
 	metadata.example = "{x-tenant: acme}"
 	return []field{
-		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target)).needed(),
+		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target).as(targetForm)).needed(),
 		key("balance", "How calls are spread over the addresses behind the target.", &u.Balance, wordOf(d, balances())),
-		key("authority", "The :authority of calls to a plaintext upstream.", &u.Authority, words(d.authority)),
+		key("authority", "The :authority of calls to a plaintext upstream.", &u.Authority, words(d.authority).as(authorityForm)),
 		optional(d, "upstream.tls", "TLS to the server. {} is TLS with the system's roots; left out, the connection is not encrypted.",
 			"{ca_file: ca.pem}, or {} for the system's roots", &u.TLS, func() *UpstreamTLS { return &UpstreamTLS{} }, d.upstreamTLSKeys).
+			demanding(together("cert_file", "key_file")).
 			reading(func(n *node) { u.TLS = d.upstreamTLS(n) }),
 		d.section("upstream.schema", "Where the descriptors come from: one of reflection, descriptor_set and proto.", "{reflection: true} or {descriptor_set: market.binpb}",
 			func() []field { return d.schemaKeys(&u.Schema) }).
+			demanding(schemaRule).
 			reading(func(n *node) { u.Schema = d.schema(n) }),
 		key("annotations", "Whether methods are also served that carry google.api.http or grpcsse.v1 annotations.", &u.Annotations, d.flag()),
 		key("connections", "How many connections are held open.", &u.Connections, d.count()),
@@ -180,7 +182,7 @@ func (d *decoder) upstreamTLSKeys(tls *UpstreamTLS) []field {
 func (d *decoder) keepaliveKeys(k *Keepalive) []field {
 	return []field{
 		key("time", "A ping is sent after so long without traffic.", &k.Time, d.timeOrOff()),
-		key("timeout", "How long the answer to a ping may take.", &k.Timeout, durations(d.positive)),
+		key("timeout", "How long the answer to a ping may take.", &k.Timeout, durations(d.positive, positiveForm)),
 	}
 }
 
@@ -197,8 +199,8 @@ func (d *decoder) schemaKeys(s *Schema) []field {
 func (d *decoder) protoKeys(p *ProtoSources) []field {
 	return []field{
 		key("files", "The files, as an import would name them.", &p.Files,
-			someTexts("[market.proto]", textForm, notEmpty(d, "at least one file", listOf(d, "[market.proto]", d.word)))).needed(),
+			texts("[market.proto]", notEmptyForm(listForm(lineForm)), notEmpty(d, "at least one file", listOf(d, "[market.proto]", d.word)))).needed(),
 		key("import_paths", "The directories in which imports are looked up. That of the configuration file by default.", &p.ImportPaths,
-			someTexts("[proto]", textForm, notEmpty(d, "at least one directory", listOf(d, "[proto]", d.path)))),
+			texts("[proto]", notEmptyForm(listForm(lineForm)), notEmpty(d, "at least one directory", listOf(d, "[proto]", d.path)))),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,9 +20,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $BROKEN one that cannot describe one of
-// its services, $CLOSED an address where no server listens, and $FREE one that was free a moment ago.
+// its services, $CLOSED an address where no server listens, $FREE one that was free a moment ago, and $SCHEMA the file of the
+// JSON Schema.
 func TestScripts(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := filepath.Abs("../../bridge/config/schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +50,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("UPSTREAM", listener.Addr().String())
 				env.Setenv("BROKEN", broken)
+				env.Setenv("SCHEMA", schema)
 				for _, name := range []string{"CLOSED", "FREE"} {
 					address, err := unused(t.Context())
 					if err != nil {

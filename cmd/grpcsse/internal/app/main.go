@@ -18,6 +18,7 @@ type cli struct {
 	Serve   serve   `cmd:"" help:"Serve the routes of a configuration file, or every method of one gRPC server."`
 	Check   check   `cmd:"" help:"Check a configuration file, and its routes against the schemas of the gRPC servers."`
 	Routes  routes  `cmd:"" help:"List what is served, and from where."`
+	Schema  schema  `cmd:"" help:"Print the JSON Schema of a configuration file, with which editors complete keys and mark mistakes."`
 	Demo    demo    `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
 	Version version `cmd:"" help:"Print the version."`
 }

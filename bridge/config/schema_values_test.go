@@ -1,0 +1,189 @@
+package config_test
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// values gives every key values of all kinds. What the loader takes in a route is tried in `defaults` too.
+func (a agreement) values(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	require.Greater(t, len(anyValues()), 200)
+	for _, name := range config.KeyNames() {
+		taken := 0
+		for _, value := range anyValues() {
+			if !a.takes(t, path, fileWith(name, value)) {
+				continue
+			}
+			taken++
+			if key, ok := strings.CutPrefix(name, "route."); ok {
+				below := nested(strings.Split(key, "."), value, nil, nil)
+				a.takes(t, path, "{upstreams: {market: {target: a}}, routes: [{path: /b, rpc: a.B/C}], defaults: "+below+"}")
+			}
+		}
+		assert.Equal(t, isServed(name), taken > 0, "%s: the loader took %d values", name, taken)
+	}
+}
+
+// takes reports whether the loader takes a file, and holds the schema against that.
+func (a agreement) takes(t *testing.T, path, file string) bool {
+	t.Helper()
+	_, err := config.Parse(path, []byte(file), config.WithEnv(noEnvironment))
+	a.check(t, path, []byte(file), err)
+	return err == nil
+}
+
+// isServed reports whether the loader takes any value of a key.
+func isServed(name string) bool {
+	return name != "route.auth.jwt" && !strings.HasPrefix(name, "auth.jwt.*.")
+}
+
+// anyValues are values of all kinds, as a file has them.
+func anyValues() []string {
+	return slices.Concat(texts(), lists(), mappings())
+}
+
+func texts() []string {
+	return []string{
+		`null`, `~`, ``, `""`, `" "`, `a`, `market`, `a b`, `"a\nb"`, `'*'`, `a.b`, `a..b`, `a-b`, `1st`, `/a`, `"/{b}"`,
+		`"/{b"`, `a.B/C`, `a.B.C`, `ä`,
+		`true`, `false`, `"true"`, `yes`, `on`, `off`, `"off"`, `auto`, `unlimited`, `none`, `all`, `latest`, `latest_by`,
+		`stop`,
+		`reconnect`, `reopen`, `event`, `http`, `disconnect`, `skip`, `ignore`, `reject`, `names`, `numbers`, `json`,
+		`proto`, `round_robin`,
+		`pick_first`, `GET`, `POST`, `0`, `-0`, `+0`, `1`, `+1`, `-1`, `5`, `"5"`, `007`, `0x10`, `0o7`, `1_000`, `5000`,
+		`1.5`, `1.`, `.5`, `1e3`,
+		`99999999999999999999`, `0s`, `-0s`, `5s`, `+5s`, `-5s`, `1.5s`, `.5s`, `1.s`, `300ms`, `1h30m`, `5 s`, `5S`,
+		`1µs`, `64KiB`, `4MB`, `0KiB`,
+		`1GiB`, `5000000000000GiB`, `":8080"`, `localhost:8080`, `"[::1]:80"`, `"a:b"`, `12:30:45`, `dns:///a:1`,
+		`http://a:1`, `http://`, `grpcs://a`, `unix:/a`,
+		`app.example.com`, `"*.example.com"`, `"*.*.com"`, `10.0.0.0/8`, `"::1"`, `"[::1]"`, `10.1.2.3`, `10.1`,
+		`https://app.example.com`, `HTTPS://a`,
+		`2026-01-01`, `2026-01-01T00:00:00Z`, `!!str a`, `&a b`, `"${env.A:-5}"`, `"${env.A:-5s}"`, `"${env.A:-off}"`,
+		`"${env.A:-true}"`, `"${env.A:-}"`,
+		`"${env.A:-/a}"`, `"${env.A:-a b}"`, `"${env.A:-GET}"`, `"${env.A}"`, `"5${env.A:-s}"`, `"${header.x}"`,
+		`"$${header.x}"`, `"${last_event_id}"`,
+	}
+}
+
+func lists() []string {
+	return []string{
+		`[]`, `[a]`, `[a, a]`, `[a, b.c]`, `["*"]`, `["*", a]`, `["*", "*"]`, `[GET]`, `[POST]`, `[GET, POST]`,
+		`[GET, GET]`, `[get]`,
+		`["https://a.example"]`, `["https://a.example", "*"]`, `["http://localhost:3000", "http://[::1]:8080"]`,
+		`["https://a.example:443"]`, `["null"]`,
+		`[x-a, X-A]`, `[x_a, x.b]`, `["a b"]`, `[null]`, `[[a]]`, `[{}]`, `[1]`, `[1, "1"]`, `[true]`, `[10.1]`, `[""]`,
+		`["::1", "[::2]", 10.0.0.0/8, "a."]`,
+		`["${env.A:-a}"]`, `["${env.A:-*}"]`, `["${env.A:-POST}"]`, `[GET, "${env.A:-POST}"]`,
+		`["${env.A:-https://a.example}"]`, `["a/b"]`, `[set-cookie]`,
+		`[{path: /a, rpc: a.B/C}]`, `[{path: /a, rpc: a.B/C, methods: [POST], body: a}]`,
+		`[{path: /a, rpc: a.B/C, body: a}]`, `[{path: /a}]`, `[{rpc: a.B/C}]`,
+		`[{path: /a, rpc: a.B/C, share: off, methods: [POST]}]`,
+		`[{path: /a, rpc: a.B/C, share: {late_join: all}, methods: [POST]}]`,
+		`[{path: /a, rpc: a.B/C, body: "${env.A:-}", methods: [GET]}]`, `[{path: /a, rpc: a.B/C, body: "", methods: [GET]}]`,
+		`[{path: /a, rpc: a.B/C, body: a, methods: ["${env.A:-POST}"]}]`, `[{path: /a, rpc: a.B/C, body: a, methods: [GET]}]`,
+	}
+}
+
+func mappings() []string {
+	return []string{
+		`{}`, `{target: a}`, `{target: a, authority: b}`, `{target: a, authority: b, tls: {}}`,
+		`{target: a, authority: b, tls: }`, `{a: b}`, `{a: ""}`, `{a: null}`, `{a: [1, null]}`, `{a: {b: {}}}`, `{a.b: 1}`,
+		`{a-b: 1}`, `{"a b": 1}`, `{a..b: 1}`, `{5: a}`, `{const: a}`, `{const: ""}`,
+		`{latest_by: a}`, `{since: a}`, `{latest_by: a, since: a}`, `{latest_by: a, keys: 5}`, `{since: a, keys: 5}`,
+		`{keys: 5}`, `{late_join: latest}`,
+		`{late_join: {since: a}}`, `{UNKNOWN: stop}`, `{UNKNOWN: stop, INTERNAL: "${env.A:-reconnect}"}`,
+		`{unknown: stop}`, `{OK: stop}`, `{origins: ["*"]}`,
+		`{origins: ["*"], credentials: true}`, `{origins: ["*"], credentials: "${env.A:-false}"}`,
+		`{origins: [], credentials: true}`, `{credentials: true}`,
+		`{origins: ["https://a.example"], credentials: true}`, `{reflection: true}`, `{reflection: false}`,
+		`{reflection: "${env.A:-false}", descriptor_set: a}`,
+		`{reflection: false, descriptor_set: a}`, `{reflection: true, descriptor_set: a}`, `{descriptor_set: a}`,
+		`{descriptor_set: a, proto: }`, `{proto: }`,
+		`{reflection: "true", proto: }`, `{descriptor_set: }`, `{proto: {files: [a]}, descriptor_set: a}`,
+		`{proto: {files: [a]}}`,
+		`{proto: {files: [a], import_paths: [b]}, reflection: false}`, `{cert_file: a}`, `{key_file: a}`,
+		`{cert_file: a, key_file: b}`, `{ca_file: a}`, `{server_name: a}`,
+		`{forward: [x-a], set: {x-a: b}}`, `{expose: [x-a]}`, `{events: 5, bytes: 5KiB, age: 5s}`,
+		`{max_attempts: 3, backoff: }`, `{base: 5s, max: 10s}`, `{base: 5s, max: 1s}`,
+		`{time: off, timeout: 5s}`, `{heartbeat: 5s}`, `{path: /a}`, `{rpc: a.B/C}`, `{name: a}`, `{jwt: }`, `{jwt: {}}`,
+		`{streams: unlimited}`, `{market: {target: a}}`, `{market: }`, `{market: {}}`,
+		`{market: {target: a, authority: b}}`, `{market: {target: a, authority: b, tls: {}}}`,
+		`{market: {target: a, authority: b, tls: }}`, `{x-a_file: absent}`, `{grpc-a: b}`,
+	}
+}
+
+// fileWith returns a file in which a key has a value, besides what a file and the key itself need.
+func fileWith(name, value string) string {
+	keys := strings.Split(name, ".")
+	switch keys[0] {
+	case "upstream":
+		market := nested(keys[1:], value, besides(name), map[string]string{"target": "a"})
+		return "{upstreams: {market: " + market + "}, routes: [{path: /a, rpc: a.B/C}]}"
+	case "route":
+		route := nested(keys[1:], value, besides(name), map[string]string{"path": "/a", "rpc": "a.B/C"})
+		return "{upstreams: {market: {target: a}}, routes: [" + route + "]}"
+	}
+	outer := map[string]string{"upstreams": "{market: {target: a}}", "routes": "[{path: /a, rpc: a.B/C}]"}
+	return nested(keys, value, besides(name), outer)
+}
+
+// besides returns the keys that another key of their section needs.
+func besides(name string) map[string]string {
+	switch name {
+	case "route.body":
+		return map[string]string{"methods": "[GET, POST]"}
+	case "route.share.late_join.keys":
+		return map[string]string{"latest_by": "a"}
+	case "route.reopen.backoff.base":
+		return map[string]string{"max": "10h"}
+	case "upstream.schema.reflection":
+		return map[string]string{"descriptor_set": "a"}
+	case "upstream.schema.proto.import_paths":
+		return map[string]string{"files": "[a.proto]"}
+	case "upstream.tls.cert_file", "upstream.tls.key_file", "server.tls.cert_file", "server.tls.key_file":
+		return map[string]string{"cert_file": "a", "key_file": "b"}
+	}
+	return nil
+}
+
+// nested returns a flow mapping in which keys lead to a value. The other keys stand beside the last one, those of outer beside the
+// first one.
+func nested(keys []string, value string, beside, outer map[string]string) string {
+	if len(keys) == 0 {
+		return value
+	}
+	entries := maps.Clone(outer)
+	if entries == nil {
+		entries = make(map[string]string)
+	}
+	if len(keys) == 1 {
+		maps.Copy(entries, beside)
+	}
+	entries[keys[0]] = nested(keys[1:], value, beside, sectionNeeds(keys))
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		all = append(all, fmt.Sprintf("%q: %s", key, entries[key]))
+	}
+	return "{" + strings.Join(all, ", ") + "}"
+}
+
+// sectionNeeds returns what the section around the second key needs.
+func sectionNeeds(keys []string) map[string]string {
+	switch {
+	case len(keys) > 2 && keys[0] == "share" || len(keys) == 2 && keys[0] == "share" && keys[1] != "late_join":
+		return map[string]string{"late_join": "latest"}
+	case keys[0] == "cors":
+		return map[string]string{"origins": `["https://a.example"]`}
+	}
+	return nil
+}
