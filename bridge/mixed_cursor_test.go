@@ -70,7 +70,8 @@ func TestACursorBesideACallerOnASharedRouteIsRefusedOnce(t *testing.T) {
 	}
 }
 
-// checkFile is what `grpcsse check --offline` finds wrong in a file, and in what can be checked of it with its schema.
+// checkFile is what `grpcsse check --offline` finds wrong in a file, and in what can be checked of it with its schema: one problem
+// for all that read alike.
 func checkFile(t *testing.T, text string) (errors config.Problems) {
 	t.Helper()
 	data, err := filepath.Abs("testdata")
@@ -79,10 +80,12 @@ func checkFile(t *testing.T, text string) (errors config.Problems) {
 	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, "TESTDATA", data)), 0o600))
 	cfg, problems, err := config.Inspect(path)
 	require.NoError(t, err)
+	said := map[string]bool{}
 	for _, p := range append(problems, bridge.CheckOffline(t.Context(), cfg)...) {
-		if !p.Warning {
+		if !p.Warning && !said[p.Error()] {
 			errors = append(errors, p)
 		}
+		said[p.Error()] = true
 	}
 	return errors
 }

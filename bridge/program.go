@@ -58,7 +58,11 @@ func madeInGo(cfg *config.Config) (problems config.Problems) {
 			problems = append(problems, errorsOf(u.Validate())...)
 		}
 	}
-	if derives && cfg.Defaults != nil && cfg.Defaults.Problem("", "", "").File == "" {
+	switch {
+	case !derives || cfg.Defaults == nil:
+	case cfg.Defaults.Problem("", "", "").File != "": // may have been changed since
+		problems = append(problems, cfg.Defaults.MixedCursor()...)
+	default:
 		derived := *cfg.Defaults // the routes that a schema brings have paths of their own
 		derived.Path = "/"
 		problems = append(problems, errorsOf(derived.Validate())...)

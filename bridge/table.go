@@ -83,6 +83,11 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 		if snap != nil {
 			rt.cfg = annotated(r, u, snap)
 			rt.compile(snap)
+			// What such a setting gives is not in the key of a shared stream, and would be sent on behalf of everybody.
+			if mixed := r.MixedCursor(); len(mixed) > 0 {
+				rt.plan, rt.cause = nil, causeOf(nil)
+				rt.found(mixed)
+			}
 		} else {
 			rt.waiting = true
 			problem = r.Problem("rpc", unavailable(u, err), "")

@@ -18,6 +18,24 @@ func (s *sections) checkMixedCursor(r *mappedRoute) {
 	}
 }
 
+// MixedCursor returns what [Route.Validate] and [Parse] say of settings that have the cursor beside another reference of the
+// request, on a shared route. It is for code that must not depend on either: a route can be changed after it was checked.
+func (r *Route) MixedCursor() Problems {
+	if r.Share == nil {
+		return nil
+	}
+	var c collector
+	s := sections{decoder: &decoder{collector: &c}}
+	written := *r
+	written.source = source{node: treeWriter{&collector{}}.route(r)}
+	s.checkMixedCursor(&mappedRoute{Route: &written})
+	out := make(Problems, len(c.problems))
+	for i, p := range c.problems {
+		out[i] = r.Problem(p.Path, p.Message, p.Hint)
+	}
+	return out
+}
+
 func (s *sections) mixedCursor(setting *node) {
 	hasCursor := false
 	var other *node
