@@ -43,7 +43,7 @@ func newCursor(id string) Cursor {
 func queryCursor(raw string) (found Cursor, ended bool) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if value == "" || !strings.ContainsAny(name, "lL%") { // neither name of the parameter, escaped or not
+		if value == "" || !strings.ContainsAny(name, "l%") { // both names have an l, which may be escaped
 			continue
 		}
 		name, err := url.QueryUnescape(name)

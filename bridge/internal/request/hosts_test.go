@@ -20,6 +20,9 @@ func TestHostsAreComparedInOneForm(t *testing.T) {
 	for _, host := range []string{"", "anything", "evil.example:80"} {
 		assert.True(t, NewHosts(nil).Serves(host), "none stands for any: %q", host)
 	}
+	for _, listed := range []string{"localhost", "*.example.com", "127.0.0.0/8"} {
+		assert.False(t, NewHosts([]string{listed}).Serves("evil.example"), "one entry of any kind is a list: %q", listed)
+	}
 	patterns := NewHosts([]string{"*.example.com", "127.0.0.0/8", "fd00::/8"})
 	for host, want := range map[string]bool{
 		"a.example.com": true, "a.b.Example.com.:1": true, "127.1.2.3:80": true, "[fd00::1]": true, "[::ffff:127.0.0.1]:1": true,
