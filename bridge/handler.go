@@ -92,7 +92,11 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 	}
 	arrived()
 	rt.tune(req.HTTP)
-	out := pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.cfg.WriteTimeout), s.sub.cursor(), settings)
+	conn := pump.NewHTTPConn(w, rt.cfg.WriteTimeout).Over(connOfHTTP1(req.HTTP))
+	out := pump.Run(req.HTTP.Context(), conn, s.sub.cursor(), settings)
+	if out.Err == nil {
+		conn.Release()
+	}
 	if req.Format == request.Lines {
 		writeTrailer(w, out.End)
 	}

@@ -28,6 +28,14 @@ func connOf(r *http.Request) net.Conn {
 	return conn
 }
 
+// connOfHTTP1 returns the connection that carries one response at a time; nil where it is not known or carries several.
+func connOfHTTP1(r *http.Request) net.Conn {
+	if r.ProtoMajor != 1 {
+		return nil
+	}
+	return connOf(r)
+}
+
 // WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
 // connection over from net/http, and loops serve many of them. An idle browser of a shared stream then costs a twentieth of the
 // memory. It changes nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in

@@ -196,7 +196,7 @@ func TestSubscribersOfManyThreads(t *testing.T) {
 					if err != nil {
 						return
 					}
-					stop := s.Topic().Watch(func() { s.Overdue() })
+					stop := s.Topic().Watch(func() { s.Overdue(0, true) })
 					for range 5 {
 						pieces, _ := s.Peek(nil, testLimit)
 						s.Advance(len(pieces))

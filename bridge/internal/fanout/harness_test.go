@@ -234,6 +234,9 @@ type client struct {
 	lastID string
 }
 
+// Overdue asks whether a client is to be cut off that has all that it was given, and now takes nothing.
+func (c *client) Overdue() bool { return c.Subscriber.Overdue(0, true) }
+
 // read returns all that there is now, each event as its text, each notice as "name: text", the end as "end: reason".
 func (c *client) read() (got []string) {
 	for {

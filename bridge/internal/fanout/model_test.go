@@ -94,6 +94,10 @@ type clientModel struct {
 	reset          string
 	told           int
 	near, behind   bool
+	caught         bool      // what it had, with what it lacked of what it was given, was near too
+	late           bool      // whether it was found late when it was asked for last
+	least          int       // how few events it has lacked since then
+	leastAt        time.Time // when it lacked so few for the first time
 	closed         bool
 
 	given []given // by the last peek
@@ -104,9 +108,11 @@ type clientModel struct {
 }
 
 // share is how much of the log lies before the client.
-func (c *clientModel) share() float64 {
+func (c *clientModel) share() float64 { return c.shareFrom(c.index) }
+
+func (c *clientModel) shareFrom(index int) float64 {
 	e, _ := c.stream.log.newest()
-	if behind := len(e.events) - c.index; behind > 1 {
+	if behind := len(e.events) - index; behind > 1 {
 		return min(1, float64(behind)/float64(c.stream.log.bounds.Events))
 	}
 	return 0
@@ -114,7 +120,7 @@ func (c *clientModel) share() float64 {
 
 func (c *clientModel) put(index int) {
 	_, c.epoch = c.stream.log.newest()
-	c.index, c.walks, c.near = index, false, false
+	c.index, c.walks, c.near, c.caught, c.late = index, false, false, false, false
 	c.approach()
 }
 
@@ -260,18 +266,50 @@ func (c *clientModel) settle() (ok bool) {
 	}
 }
 
-// overdue is what Overdue is to return.
-func (c *clientModel) overdue() bool {
-	_, newest := c.stream.log.newest()
+// overdue is what Overdue is to return for a client that lacks some events before its place, or has some behind it.
+func (c *clientModel) overdue(lacks int, stalled bool) bool {
+	e, _ := c.stream.log.newest()
+	has := min(max(0, c.index-lacks), max(c.index, len(e.events)))
+	wasLate := c.late
+	if c.late = c.isLate(has); !c.late {
+		return false
+	}
+	lacks = len(e.events) - has
+	if !stalled {
+		if !wasLate || lacks < c.least {
+			c.least, c.leastAt = lacks, time.Now()
+			return false
+		}
+		if time.Since(c.leastAt) < pump.OverduePatience {
+			return false
+		}
+	}
+	c.late, c.behind = false, c.stream.settings.Skip
+	return !c.behind
+}
+
+// isLate reports whether the client, which has what lies before an index, is late: where it has caught up once and is more than
+// half of the log behind, or has lost its place. What it was given and lacks counts if it has had that too at a time, and the log
+// could still give it once more when it came back.
+func (c *clientModel) isLate(has int) bool {
+	log := c.stream.log
+	e, newest := log.newest()
+	place := max(c.index, has)
 	if c.closed || !c.started || c.epoch != newest {
 		return false
 	}
-	overdue := c.index < c.stream.log.first() || c.near && c.share() > 0.5
-	if overdue && c.stream.settings.Skip {
-		c.behind = true
+	if place < log.first() {
+		return true
+	}
+	if !c.near {
 		return false
 	}
-	return overdue
+	if c.shareFrom(has) <= 0.5 {
+		c.caught = true
+		return false
+	}
+	again := c.caught && !c.stream.settings.Skip && has >= log.first() && time.Since(e.events[has].At) >= 500*time.Millisecond
+	return c.shareFrom(place) > 0.5 || again
 }
 
 // peek checks what the client is given, and returns its pieces.

@@ -66,7 +66,7 @@ func (s *Subscriber) place() bool {
 
 // put gives the subscriber a place.
 func (s *Subscriber) put(at replay.Position) {
-	s.pos, s.walk, s.near = at, walked, false
+	s.pos, s.walk, s.near, s.caught, s.late = at, walked, false, false, nil
 	s.settle()
 }
 

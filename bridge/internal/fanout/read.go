@@ -9,10 +9,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// overdueShare is how much of its log a subscriber may be behind that takes nothing: beyond that it is cut off, while the log
-// still has what it needs to go on when it comes back.
-const overdueShare = 0.5
-
 // gather fills an empty batch with what follows the subscriber's place, about limit bytes of events or one of any size, and
 // returns the end where nothing follows that. The stream's lock is held.
 func (s *Subscriber) gather(b *batch, limit int) *pump.End {
@@ -77,24 +73,6 @@ func (s *Subscriber) lags(state replay.State) bool {
 func (s *Subscriber) skip() {
 	s.displace(ending.ResetSlow, false)
 	s.stream.registry.Hooks.skipped(s.stream)
-}
-
-// Overdue implements [pump.Cursor]. One who is still catching up is overdue only when its next event is gone. One who may skip
-// never is, but skips when it reads again.
-func (s *Subscriber) Overdue() bool {
-	st := s.stream
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if s.closed || !s.started {
-		return false
-	}
-	state := st.log.State()
-	overdue := s.near && s.lags(state) || s.pos.Epoch == state.Epoch && s.pos.Offset < state.First
-	if overdue && st.settings.Skip {
-		s.behind = true
-		return false
-	}
-	return overdue
 }
 
 // collect fills the batch with events from the subscriber's place on, and reports whether they are all that there are.

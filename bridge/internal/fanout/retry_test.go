@@ -1,8 +1,10 @@
 package fanout_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,64 +20,97 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// A client that is cut off for being slow comes back after the reconnection time that it was told, and resumes: the rate is
-// steady, and the log reaches back at least as long as the shortest reconnection time asks for.
+// slowness is how a client is slow on a steady stream, and how it is cut off for that.
+type slowness struct {
+	log     int           // events
+	reach   time.Duration // of the log
+	retry   time.Duration // of the route
+	fast    int           // how many events it takes as they come
+	rate    float64       // which share of the events it takes afterwards
+	kernel  int           // how many events the kernel takes that the client does not
+	timeout time.Duration // after which it is cut off in any case
+}
+
+// A client that is cut off for being slow comes back after the reconnection time that it was told, and resumes, however slow it
+// is, whatever cuts it off, and whether the log was ever full: the rate is steady, the log reaches back a few seconds at least,
+// and the client was not slow before that was known.
 func TestWhoWasTooSlowIsBackBeforeTheLogHasGivenUpItsID(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		events := rapid.IntRange(20, 400).Draw(rt, "log")
-		reach := time.Duration(rapid.IntRange(2_000, 60_000).Draw(rt, "reaches back, ms")) * time.Millisecond
-		route := time.Duration(rapid.IntRange(500, 20_000).Draw(rt, "retry, ms")) * time.Millisecond
+		s := slowness{
+			log:     rapid.IntRange(60, 400).Draw(rt, "log"),
+			reach:   time.Duration(rapid.IntRange(3_500, 60_000).Draw(rt, "reaches back, ms")) * time.Millisecond,
+			retry:   time.Duration(rapid.IntRange(500, 20_000).Draw(rt, "retry, ms")) * time.Millisecond,
+			rate:    rapid.SampledFrom([]float64{0, 0, .1, .5, .8}).Draw(rt, "rate"),
+			timeout: time.Duration(rapid.IntRange(1_000, 60_000).Draw(rt, "write timeout, ms")) * time.Millisecond,
+		}
+		s.kernel = rapid.IntRange(0, s.log/3).Draw(rt, "kernel")
+		known := max(4, int(100*time.Millisecond*time.Duration(s.log)/s.reach)+2)
+		s.fast = known + 1 + rapid.IntRange(0, 2*s.log).Draw(rt, "takes fast")
 		var err error
-		synctest.Test(t, func(t *testing.T) { err = slowAndBack(t, events, reach, route) })
+		synctest.Test(t, func(t *testing.T) { err = s.andBack(t) })
 		if err != nil {
-			rt.Fatal(err)
+			rt.Fatalf("%+v: %v", s, err)
 		}
 	})
 }
 
-// slowAndBack has a client read a stream for a while, take nothing, and come back.
-func slowAndBack(t *testing.T, events int, reach, route time.Duration) error {
-	s := fanout.Settings{HasID: true, Bounds: replay.Bounds{Events: events}, Retry: route, Linger: time.Hour}
-	w := newWorld(t, fanout.NewRegistry(t.Context(), fanout.Limits{}), s)
+// andBack has a client read a stream for a while, be slow, and come back.
+func (s slowness) andBack(t *testing.T) error {
+	w := newWorld(t, fanout.NewRegistry(t.Context(), fanout.Limits{}), fanout.Settings{
+		HasID: true, Bounds: replay.Bounds{Events: s.log}, Retry: s.retry, Linger: time.Hour,
+	})
 	defer w.close()
 	c, up := w.live()
-	told := retryOf(fmt.Sprintf("retry: %d\n", (route * 6 / 5).Milliseconds())) // as its response began, jittered as much as may be
-	sent := 0
+	told := map[int]time.Duration{0: s.retry} // in front of which event
+	sent, given := 0, 0
 	tick := func() error {
-		time.Sleep(reach / time.Duration(events))
+		time.Sleep(s.reach / time.Duration(s.log))
 		sent++
 		return up.send(fmt.Sprintf("e%d#%d", sent, sent))
 	}
-	for range 2 * events {
-		if err := tick(); err != nil {
-			return err
-		}
-		pieces, _ := c.Peek(nil, testLimit)
-		for _, p := range pieces {
-			if d := retryOf(string(p)); d > 0 {
-				told = d * 6 / 5 // it was jittered once
+	give := func(upTo int) {
+		for given < min(sent, upTo) {
+			pieces, _ := c.Peek(nil, 1)
+			for _, p := range pieces {
+				if d := retryOf(string(p)); d > 0 {
+					told[given+1] = d
+				}
 			}
-			c.textOf(string(p))
+			given += c.Advance(len(pieces))
 		}
-		c.Advance(len(pieces))
 	}
-	cut := time.Now()
-	for stuck := cut; time.Since(stuck) < 250*time.Millisecond || !c.Overdue(); {
+	for range s.fast {
 		if err := tick(); err != nil {
 			return err
 		}
+		give(sent)
 	}
-	at := sent
+	taken, asked, began := float64(given), time.Now(), time.Now()
+	for over := false; !over && time.Since(began) < s.timeout; {
+		if err := tick(); err != nil {
+			return err
+		}
+		taken = min(taken+s.rate, float64(sent))
+		give(int(taken) + s.kernel)
+		if time.Since(asked) >= pump.OverduePatience {
+			asked = time.Now()
+			over = c.Subscriber.Overdue(given-int(taken), s.rate == 0)
+		}
+	}
 	c.Close()
-	for cut = time.Now(); time.Since(cut) < told; {
+	at, wait := sent, time.Duration(0)
+	for n := range int(taken) + 1 {
+		wait = cmp.Or(told[n]*6/5, wait) // jittered as much as may be
+	}
+	for cut := time.Now(); time.Since(cut) < wait; {
 		if err := tick(); err != nil {
 			return err
 		}
 	}
-	back := w.join(from(c.lastID))
+	back := w.join(from(strconv.Itoa(int(taken))))
 	got := slices.DeleteFunc(back.read(), func(text string) bool { return text == "" }) // a reconnection time
-	if want := fmt.Sprintf("e%d", 2*events+1); len(got) == 0 || got[0] != want {
-		return fmt.Errorf("told to come back after %v at most, cut at %d, back at %d: expected %s first, found %v", told, at, sent, want, got[:min(len(got), 2)])
+	if want := fmt.Sprintf("e%d", int(taken)+1); len(got) == 0 || got[0] != want {
+		return fmt.Errorf("told to come back after %v at most, cut at %d, back at %d: expected %s first, found %v", wait, at, sent, want, got[:min(len(got), 2)])
 	}
 	return nil
 }
@@ -140,7 +175,7 @@ func TestTheReconnectionTimeInEveryForm(t *testing.T) {
 	inWorld(t, fanout.Settings{Retry: 4 * time.Second, Bounds: replay.Bounds{Events: 4}}, func(w *world) {
 		_, up := w.live()
 		s := w.join(fanout.Newcomer{Form: gzip}).Subscriber
-		for range 15 {
+		for range 4 {
 			require.NoError(t, up.send("x"))
 			pieces, _ := s.Peek(nil, testLimit)
 			s.Advance(len(pieces))

@@ -154,7 +154,8 @@ func (m *machine) overdue(s step) error {
 	if c == nil {
 		return nil
 	}
-	want, got := c.overdue(), c.Overdue()
+	lacks, stalled := s.n-4, s.take%2 == 0
+	want, got := c.overdue(lacks, stalled), c.Overdue(lacks, stalled)
 	switch {
 	case got != want:
 		return fmt.Errorf("expected overdue to be %v, found %v", want, got)

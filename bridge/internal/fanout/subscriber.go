@@ -33,8 +33,10 @@ type Subscriber struct {
 	started bool
 	linked  bool // the event before pos is what its connection has had last, so that the next one can refer to it
 	near    bool // it has been less than half of the log behind
-	behind  bool // it was more than that behind when it could not take anything
+	caught  bool // so has its client, with what it had not taken of what it was given
+	behind  bool // it was overdue, and is to skip
 	closed  bool
+	late    *lateness // nil while it is not late
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)

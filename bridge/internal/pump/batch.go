@@ -53,7 +53,7 @@ func (b *batch) gather(p *parked) {
 		end, b.ours = p.end, true
 	}
 	if p.stage == fresh && !alone {
-		b.own = p.s.opening(b.own, quiet)
+		b.own = p.s.opening(b.own, quiet, p.cur)
 	}
 	if b.pieces = pieces[1:]; len(b.own) > 0 {
 		pieces[0] = b.own
@@ -100,7 +100,7 @@ func (b *batch) settle(p *parked, n int) {
 	}
 	p.bytes += int64(n)
 	p.rest = nil
-	begun := 0
+	written, begun := n, 0
 	for ; begun < len(b.pieces) && p.rest == nil; begun++ {
 		piece := b.pieces[begun]
 		if n == 0 && len(piece) > 0 {
@@ -111,9 +111,12 @@ func (b *batch) settle(p *parked, n int) {
 		}
 		n -= min(n, len(piece))
 	}
+	events := 0
 	if passed := min(begun, len(b.pieces)-b.after) - b.before; passed > 0 {
-		p.events += p.cur.Advance(passed)
+		events = p.cur.Advance(passed)
 	}
+	p.events += events
+	p.uptake.wrote(written, events)
 	switch {
 	case b.after > 0 && begun == len(b.pieces):
 		p.stage, p.end = last, b.end

@@ -2,9 +2,11 @@ package pump
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +20,9 @@ type Conn interface {
 	// Abort makes a Write that waits, and every later one, return an error soon: [ErrAborted] where Abort is what ended the
 	// write. It may be called concurrently.
 	Abort()
+	// Taken returns how many bytes of the write that is under way, or of the last one, the client is known to have taken, as far
+	// as that can be known. It is negative where the client lacks bytes of earlier writes too. It may be called concurrently.
+	Taken() int
 }
 
 // HTTPConn writes to a response of net/http. The client has Timeout to take each 64 KiB, so that a large event does not cut off
@@ -28,7 +33,9 @@ type HTTPConn struct {
 	Controller *http.ResponseController
 	Timeout    time.Duration
 
+	kernel   *kernel   // nil where it is not known, or carries more than this response
 	deadline time.Time // of the write that is under way
+	written  atomic.Int64
 
 	mu      sync.Mutex
 	writing bool // a write is under way. Only then may Abort use the response: it is invalid once the handler has returned
@@ -40,12 +47,25 @@ func NewHTTPConn(w http.ResponseWriter, timeout time.Duration) *HTTPConn {
 	return &HTTPConn{Response: w, Controller: http.NewResponseController(w), Timeout: timeout}
 }
 
+// Over tells what carries the response and nothing else, where that is known: a connection of HTTP/1, plain or under TLS. What
+// the client has taken is then known better, and until Release a connection that is closed is reset: a client that is cut off
+// does not get the rest first, in its own time.
+func (c *HTTPConn) Over(conn net.Conn) *HTTPConn {
+	c.kernel = kernelOf(conn)
+	c.kernel.linger(0)
+	return c
+}
+
+// Release gives the connection back to net/http after a stream that was not cut off: the client gets all that was written.
+func (c *HTTPConn) Release() { c.kernel.linger(-1) }
+
 // ErrAborted is the error of a write that [Conn].Abort ended.
 var ErrAborted = errors.New("the connection was given up")
 
 // Write implements [Conn]. It fails where the response, or middleware around it, does not support write deadlines and
 // flushing: a client that stalls could then not be cut off.
 func (c *HTTPConn) Write(pieces ...[]byte) error {
+	c.written.Store(0)
 	if err := c.begin(); err != nil {
 		return err
 	}
@@ -69,10 +89,11 @@ func (c *HTTPConn) write(pieces [][]byte) error {
 				}
 				left = pieceBytes
 			}
-			part := p[:min(len(p), left)]
+			part := p[:min(len(p), left, partBytes)]
 			if _, err := c.Response.Write(part); err != nil {
 				return err
 			}
+			c.written.Add(int64(len(part)))
 			p, left = p[len(part):], left-len(part)
 		}
 	}
@@ -84,6 +105,7 @@ func (c *HTTPConn) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.aborted {
+		_ = c.Controller.SetWriteDeadline(time.Now()) // nothing may follow
 		return ErrAborted
 	}
 	c.writing = true
@@ -107,6 +129,9 @@ func (c *HTTPConn) failure(err error) error {
 	return err
 }
 
+// Taken implements [Conn].
+func (c *HTTPConn) Taken() int { return int(c.written.Load()) - c.kernel.waiting() }
+
 // Abort implements [Conn].
 func (c *HTTPConn) Abort() {
 	c.mu.Lock()
@@ -128,5 +153,9 @@ func reasonOf(err error) ending.Reason {
 	return ending.BySlow
 }
 
-// pieceBytes is how many bytes have one write deadline. A batch of small events is no larger.
-const pieceBytes = 64 << 10
+// pieceBytes is how many bytes have one write deadline. A batch of small events is no larger. partBytes is how many are written
+// at once, so that Taken tells how far a large event is.
+const (
+	pieceBytes = 64 << 10
+	partBytes  = 16 << 10
+)

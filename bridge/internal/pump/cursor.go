@@ -18,8 +18,13 @@ type Cursor interface {
 	// Interjected says that the pump has written something of its own since the last Advance. The client's last bytes are then
 	// not the cursor's, and the next piece must not refer to the piece before it.
 	Interjected()
-	// Overdue reports whether a subscriber that has taken nothing for a while is so far behind that it is to be cut off.
-	Overdue() bool
+	// Overdue reports whether the client is so far behind, and without hope of catching up, that it is to be cut off. lacks is
+	// about how many of the events before the cursor the client has not taken; it is negative where the client has taken events
+	// that the cursor has yet to pass. stalled says that the client has taken nothing for [OverduePatience]. The pump asks at
+	// most once in that time.
+	Overdue(lacks int, stalled bool) bool
+	// Retry returns the reconnection time that the client is to be told in place of the one given, which is not 0.
+	Retry(given time.Duration) time.Duration
 	// Topic is where the cursor learns that there is more. All cursors of one shared stream have the same one.
 	Topic() Topic
 }

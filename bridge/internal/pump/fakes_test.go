@@ -25,6 +25,7 @@ type client struct {
 	grown sync.Cond // there is room again, or the connection was given up
 
 	room    int // how many bytes it takes, any number where negative
+	took    int // of the last write
 	writes  []write
 	broken  error // what writes to it fail with
 	waiting int   // how much of what it took is on its way still
@@ -156,6 +157,7 @@ func (f fakeConn) Write(pieces ...[]byte) error {
 	defer timer.Stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.took = 0
 	for all := bytes.Join(pieces, nil); ; {
 		switch {
 		case f.broken != nil:
@@ -165,13 +167,21 @@ func (f fakeConn) Write(pieces ...[]byte) error {
 		case f.aborted:
 			return ErrAborted
 		case f.room != 0:
-			if all = all[f.take([][]byte{all}):]; len(all) == 0 {
+			n := f.take([][]byte{all})
+			f.took += n
+			if all = all[n:]; len(all) == 0 {
 				return nil
 			}
 		default:
 			f.grown.Wait()
 		}
 	}
+}
+
+func (f fakeConn) Taken() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.took - f.waiting
 }
 
 func (f fakeConn) Abort() {
@@ -271,11 +281,13 @@ func (h *head) Advance(n int) int {
 
 func (h *head) Interjected() { h.interjected++ }
 
-func (h *head) Overdue() bool {
+func (h *head) Overdue(lacks int, stalled bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.slack > 0 && len(h.pieces)-h.at > h.slack
+	return h.slack > 0 && stalled && len(h.pieces)-h.at > h.slack
 }
+
+func (h *head) Retry(given time.Duration) time.Duration { return given }
 
 // because returns an ending of which only the reason matters.
 func because(reason ending.Reason) *ending.Ending { return &ending.Ending{Reason: reason} }

@@ -26,9 +26,10 @@ func (p *place) Peek(dst [][]byte, _ int) ([][]byte, *End) {
 	return append(dst, p.pieces[p.at:]...), nil
 }
 
-func (p *place) Advance(n int) int { p.at += n; return n }
-func (p *place) Overdue() bool     { return false }
-func (p *place) Interjected()      {}
+func (p *place) Advance(n int) int                   { p.at += n; return n }
+func (p *place) Overdue(int, bool) bool              { return false }
+func (p *place) Retry(d time.Duration) time.Duration { return d }
+func (p *place) Interjected()                        {}
 
 const audienceSize = 5000
 

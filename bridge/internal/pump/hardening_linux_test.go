@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -51,17 +52,6 @@ func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 	out := s.outcome(t)
 	assert.Equal(t, ending.BySlow, out.Reason)
 	assert.ErrorIs(t, out.Err, unix.ETIMEDOUT)
-}
-
-func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
-	s := newParkingSite(t)
-	s.settings.WriteTimeout = 300 * time.Millisecond
-	events := s.topic()
-	v := s.visit(t, 8<<10)
-	events.put(string(s.piece(string(make([]byte, 1<<20)))))
-	require.Equal(t, ending.BySlow, s.outcome(t).Reason)
-	_, err := io.Copy(io.Discard, v.body)
-	assert.ErrorIs(t, err, unix.ECONNRESET)
 }
 
 // Descriptors and slots are used again at once while others stay: nobody gets what is not theirs.
@@ -178,4 +168,42 @@ func TestTuneBoundsWhatTheKernelHolds(t *testing.T) {
 	here, _ := net.Pipe()
 	defer here.Close()
 	assert.NoError(t, Tune(here, 1, time.Second), "no TCP connection is left alone")
+}
+
+func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
+	eachWire(t, func(t *testing.T, s *site) {
+		s.settings.WriteTimeout = 300 * time.Millisecond
+		events := s.topic()
+		v := s.visit(t, 8<<10)
+		events.put(string(s.piece(string(make([]byte, 1<<20)))))
+		require.Equal(t, ending.BySlow, s.outcome(t).Reason)
+		_, err := io.Copy(io.Discard, v.body)
+		assert.ErrorIs(t, err, unix.ECONNRESET)
+	})
+}
+
+// A connection of net/http serves more than one response: what one of them needed must not harm the next.
+func TestAConnectionThatIsReleasedServesOn(t *testing.T) {
+	server, client := pair(t)
+	conn := NewHTTPConn(httptest.NewRecorder(), time.Second).Over(server)
+	_, err := server.Write(make([]byte, 1000))
+	require.NoError(t, err)
+	assert.Eventually(t, func() bool { return conn.Taken() == 0 }, 10*time.Second, time.Millisecond, "the client's kernel has it")
+	conn.Release()
+	server.Close()
+	got, err := io.ReadAll(client)
+	require.NoError(t, err)
+	assert.Len(t, got, 1000)
+}
+
+func TestWhatTheClientHasNotAcknowledgedIsNotTaken(t *testing.T) {
+	server, client := pair(t)
+	conn := NewHTTPConn(httptest.NewRecorder(), time.Second).Over(tls.Server(server, new(tls.Config)))
+	require.NoError(t, server.SetWriteBuffer(64<<10))
+	require.NoError(t, client.SetReadBuffer(4<<10))
+	require.NoError(t, server.SetWriteDeadline(time.Now().Add(200*time.Millisecond)))
+	n, err := server.Write(make([]byte, 1<<20))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "it is full")
+	assert.Less(t, conn.Taken(), -n/4)
+	assert.Zero(t, NewHTTPConn(httptest.NewRecorder(), time.Second).Over(nil).Taken(), "an unknown one holds nothing")
 }

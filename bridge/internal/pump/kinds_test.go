@@ -347,11 +347,11 @@ func TestAnOverdueClientIsCutOff(t *testing.T) {
 			events.put("data: 1\n\n")
 			synctest.Wait()
 		}
-		time.Sleep(overduePatience)
+		time.Sleep(OverduePatience)
 		assert.Empty(t, c.closed, "nothing has happened since")
 		events.put("data: 1\n\n")
 		assert.Equal(t, ending.BySlow, running.outcome().Reason)
-		assert.Equal(t, time.Second+overduePatience, time.Since(c.began), "at once")
+		assert.Equal(t, time.Second+OverduePatience, time.Since(c.began), "at once")
 	})
 }
 
@@ -363,7 +363,7 @@ func TestAClientThatIsNotTooFarBehindStays(t *testing.T) {
 		time.Sleep(time.Second)
 		c.setRoom(0)
 		for range 3 {
-			time.Sleep(overduePatience)
+			time.Sleep(OverduePatience)
 			events.put("data: 1\n\n")
 			synctest.Wait()
 		}

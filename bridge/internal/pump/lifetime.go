@@ -46,6 +46,14 @@ func (l *lifetime) over() <-chan time.Time {
 	return l.timer.C
 }
 
+// farewell returns the end of a stream whose time is over.
+func (l *lifetime) farewell(s *Settings, cur Cursor) *End {
+	if l.end == &s.AgeEnd {
+		return s.ageEnd(cur)
+	}
+	return l.end
+}
+
 func (l *lifetime) stop() {
 	if l.timer != nil {
 		l.timer.Stop()

@@ -150,7 +150,7 @@ func (l *loop) admit(p *parked) {
 	l.generation++
 	p.key.generation = l.generation
 	l.slots[p.key.slot] = p
-	p.taken, p.ends = l.now, never
+	p.taken, p.uptake.asked, p.ends = l.now, l.now, never
 	l.join(p)
 	if l.closing {
 		l.dismiss(p)
@@ -228,10 +228,10 @@ func (l *loop) takeTurns() {
 func (l *loop) call(p *parked) {
 	switch {
 	case p.queued: // it is visited anyway
+	case p.overdue(l.now):
+		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	case !p.blocked:
 		l.visit(p)
-	case l.now-p.taken >= overduePatience && p.cur.Overdue():
-		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	}
 }
 

@@ -16,6 +16,7 @@ type parked struct {
 	rest  []byte // of a piece that a write cut. It goes out before the cursor is asked for more
 	end   *End   // the end that the loop has decided on; in the stage last it may be the cursor's
 
+	uptake uptake
 	taken  time.Duration // when the client last took something, or began to take nothing
 	behind int           // while the client takes nothing: how many bytes it had not acknowledged at the last look
 	ends   time.Duration // when the loop ends the stream; never where nothing limits it
@@ -62,16 +63,33 @@ func (p *parked) due(now time.Duration) time.Duration {
 	return due
 }
 
-// stalled reports whether the client took nothing for too long. A socket becomes writable only when much of what it holds was
-// sent, so a slow client may be taking bytes meanwhile. Bytes that the client has acknowledged since the last look count as taken.
+// stalled reports whether the client took nothing for too long.
 func (p *parked) stalled(now time.Duration) bool {
 	if !p.blocked || p.s.WriteTimeout == 0 {
 		return false
 	}
-	if behind := p.sock.Waiting(); behind < p.behind {
-		p.behind, p.taken = behind, now
-	}
+	p.look(now)
 	return now-p.taken >= p.s.WriteTimeout
+}
+
+// overdue reports whether the client is too far behind. The cursor is asked now and then only. What the kernel holds the client
+// has not got: it would lack that if it were cut off.
+func (p *parked) overdue(now time.Duration) bool {
+	if !p.uptake.due(now) {
+		return false
+	}
+	waiting := p.look(now)
+	return p.cur.Overdue(p.uptake.lacking(waiting), p.blocked && now-p.taken >= OverduePatience)
+}
+
+// look returns how many bytes the client has not acknowledged. A socket becomes writable only when much of what it holds was
+// sent, so a slow client may be taking bytes meanwhile. Bytes that the client has acknowledged since the last look count as taken.
+func (p *parked) look(now time.Duration) (waiting int) {
+	waiting = p.sock.Waiting()
+	if p.blocked && waiting < p.behind {
+		p.behind, p.taken = waiting, now
+	}
+	return waiting
 }
 
 // silent reports whether it is time for a heartbeat.
@@ -91,5 +109,5 @@ func (p *parked) farewell() *End {
 	if p.drained {
 		return &p.s.DrainEnd
 	}
-	return &p.s.AgeEnd
+	return p.s.ageEnd(p.cur)
 }

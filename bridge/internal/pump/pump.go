@@ -1,7 +1,9 @@
 package pump
 
 import (
+	"cmp"
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,14 +24,11 @@ type Outcome struct {
 // Run writes to conn what cur has. It returns at cur's end, when ctx ends (the client has left), at a drain, or at the maximum
 // age. The first write comes at once: events that are ready, or else a comment, so that the client sees its stream open.
 func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
-	p := &pump{conn: conn, cur: cur, s: s}
+	p := &pump{conn: conn, cur: cur, s: s, began: time.Now()}
 	ready := make(chan struct{}, 1)
 	stop := cur.Topic().Watch(func() {
 		wake(ready)
-		if p.stuck() && cur.Overdue() {
-			p.overdue.Store(true)
-			conn.Abort()
-		}
+		p.watch()
 	})
 	defer stop()
 	defer context.AfterFunc(ctx, conn.Abort)() // a write must not wait for a client that has left
@@ -64,7 +63,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 		case <-life.over():
 			p.peek()
 			if over = p.deliver(); !over {
-				over = p.finish(life.end, false)
+				over = p.finish(life.farewell(s, cur), false)
 			}
 		}
 	}
@@ -78,13 +77,20 @@ type pump struct {
 	conn      Conn
 	cur       Cursor
 	s         *Settings
-	writing   atomic.Int64 // when the write began that is under way, in Unix nanoseconds; 0 where none is
-	overdue   atomic.Bool  // the connection was aborted since the subscriber was overdue
-	pieces    [][]byte     // of the last peek, and those that the pump adds
-	own       int          // how many the pump added
-	end       *End         // of the last peek
+	began     time.Time
+	writing   atomic.Bool // a write is under way
+	overdue   atomic.Bool // the connection was aborted since the subscriber was overdue
+	pieces    [][]byte    // of the last peek, and those that the pump adds
+	own       int         // how many the pump added
+	end       *End        // of the last peek
 	lastWrite time.Time
 	out       Outcome
+
+	mu     sync.Mutex // guards these, and the end of a write together with what the cursor has passed by it
+	uptake uptake
+	taken  int           // how much the client had taken of the write that is under way
+	tookAt time.Duration // when that was seen first
+	size   int           // of the last write
 }
 
 func (p *pump) peek() { p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes) }
@@ -96,7 +102,7 @@ func (p *pump) begin() (over bool) {
 	if len(p.pieces) == 0 && p.end != nil {
 		return p.finish(p.end, true)
 	}
-	first := p.s.opening(nil, len(p.pieces) == 0)
+	first := p.s.opening(nil, len(p.pieces) == 0, p.cur)
 	p.pieces, p.own = append([][]byte{first}, p.pieces...), 1
 	if p.end != nil {
 		return p.finish(p.end, false)
@@ -112,7 +118,7 @@ func (p *pump) deliver() (over bool) {
 	case len(p.pieces) == 0:
 		return false
 	}
-	return !p.write()
+	return !p.write() || p.cutOff()
 }
 
 // finish writes the last batch and the end behind it, in one write. alone says that nothing was written before.
@@ -138,22 +144,77 @@ func (p *pump) beat() bool {
 
 // write writes the pieces, and moves the cursor behind its own. It reports false where the connection broke.
 func (p *pump) write() bool {
-	p.writing.Store(time.Now().UnixNano())
+	p.beginWrite()
 	p.out.Err = p.conn.Write(p.pieces...)
-	p.writing.Store(0)
 	if p.out.Err != nil {
 		if p.out.Reason = reasonOf(p.out.Err); p.overdue.Load() {
 			p.out.Reason = ending.BySlow
 		}
 		return false
 	}
-	p.lastWrite = time.Now()
-	for _, b := range p.pieces {
-		p.out.Bytes += int64(len(b))
-	}
-	p.out.Events += p.cur.Advance(len(p.pieces) - p.own)
+	p.endWrite()
 	p.forget()
 	return true
+}
+
+func (p *pump) beginWrite() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken, p.tookAt = p.conn.Taken()-p.size, time.Since(p.began)
+	p.writing.Store(true)
+}
+
+// endWrite notes what was written.
+func (p *pump) endWrite() {
+	size := 0
+	for _, b := range p.pieces {
+		size += len(b)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writing.Store(false)
+	p.size = size
+	events := p.cur.Advance(len(p.pieces) - p.own)
+	p.uptake.wrote(size, events)
+	p.out.Bytes += int64(size)
+	p.out.Events += events
+	p.lastWrite = time.Now()
+}
+
+// cutOff cuts off the client between two writes if it is overdue, and reports that: the kernel may take what the client does
+// not.
+func (p *pump) cutOff() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.uptake.due(p.lastWrite.Sub(p.began)) || !p.cur.Overdue(p.uptake.lacking(p.size-p.conn.Taken()), false) {
+		return false
+	}
+	p.conn.Abort()
+	p.out.Reason, p.out.Err = ending.BySlow, cmp.Or(p.conn.Write(), errOverdue)
+	return true
+}
+
+// watch cuts off the client if it is overdue and a write waits for it. It may be called concurrently.
+func (p *pump) watch() {
+	if p.writing.Load() && p.late() {
+		p.overdue.Store(true)
+		p.conn.Abort()
+	}
+}
+
+// late reports whether the client is overdue while a write waits for it. The cursor has yet to pass what the client has taken of
+// that write.
+func (p *pump) late() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Since(p.began)
+	if !p.writing.Load() || !p.uptake.due(now) {
+		return false
+	}
+	if taken := p.conn.Taken(); taken > p.taken {
+		p.taken, p.tookAt = taken, now
+	}
+	return p.cur.Overdue(p.uptake.lacking(-p.taken), now-p.tookAt >= OverduePatience)
 }
 
 // keptPieces is how many pieces an idle subscriber keeps room for.
@@ -165,14 +226,4 @@ func (p *pump) forget() {
 	if p.pieces, p.own = p.pieces[:0], 0; cap(p.pieces) > keptPieces {
 		p.pieces = nil
 	}
-}
-
-// overduePatience is how long a client that is too far behind may take nothing before it is cut off. A burst may be larger than
-// a socket's buffer, so that even the fastest client takes nothing for a moment.
-const overduePatience = 250 * time.Millisecond
-
-// stuck reports whether a write has waited for the client for a while. It may be called concurrently.
-func (p *pump) stuck() bool {
-	since := p.writing.Load()
-	return since != 0 && time.Now().UnixNano()-since >= int64(overduePatience)
 }

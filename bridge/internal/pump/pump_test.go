@@ -22,6 +22,8 @@ func (r *recorder) Write(pieces ...[]byte) error {
 
 func (r *recorder) Abort() {}
 
+func (r *recorder) Taken() int { return 0 }
+
 func TestRunSendsTheHeaderOfAFormatWithoutComments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -3,6 +3,7 @@ package pump
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
@@ -124,7 +125,10 @@ func (q *Queue) Topic() Topic { return q }
 func (q *Queue) Interjected() {}
 
 // Overdue implements [Cursor]. It is always false: the producer waits for a slow consumer.
-func (q *Queue) Overdue() bool { return false }
+func (q *Queue) Overdue(int, bool) bool { return false }
+
+// Retry implements [Cursor]. It changes nothing: what a client lacks when it comes back does not depend on when it does.
+func (q *Queue) Retry(given time.Duration) time.Duration { return given }
 
 // Peek implements [Cursor]. All that waits is one piece.
 func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {

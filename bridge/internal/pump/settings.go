@@ -37,7 +37,7 @@ type Settings struct {
 // opening appends what stands before the first event: the comment, where no event is ready, and the reconnection time. The
 // reconnection time has no block of its own, since some clients would take that for an event: it is part of the first event's
 // block, or follows the comment.
-func (s *Settings) opening(dst []byte, quiet bool) []byte {
+func (s *Settings) opening(dst []byte, quiet bool, cur Cursor) []byte {
 	dst = append(dst, s.Form.Preface()...)
 	if s.Mute {
 		return dst
@@ -47,12 +47,21 @@ func (s *Settings) opening(dst []byte, quiet bool) []byte {
 		own = append(own, s.Comment...)
 	}
 	if s.Retry > 0 {
-		own = sse.AppendRetry(own, backoff.Jitter(s.Retry))
+		own = sse.AppendRetry(own, backoff.Jitter(cur.Retry(s.Retry)))
 	}
 	if len(own) > 0 {
 		dst = s.Form.Append(dst, own)
 	}
 	return dst
+}
+
+// ageEnd returns the end of a stream of the maximum age, with a reconnection time that suits the cursor.
+func (s *Settings) ageEnd(cur Cursor) *End {
+	end := s.AgeEnd
+	if end.RetryDelay > 0 {
+		end.RetryDelay = cur.Retry(end.RetryDelay)
+	}
+	return &end
 }
 
 // beats reports whether there are heartbeats.

@@ -59,8 +59,11 @@ func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 }
 
 // Waiting implements [socket].
-func (t *tcpSocket) Waiting() int {
-	n, err := unix.IoctlGetInt(t.fd, unix.SIOCOUTQ)
+func (t *tcpSocket) Waiting() int { return unacknowledged(t.fd) }
+
+// unacknowledged returns how many bytes of a socket the client has not acknowledged, sent or not.
+func unacknowledged(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil {
 		return 0
 	}

@@ -1,7 +1,6 @@
 package pump
 
 import (
-	"crypto/tls"
 	"net"
 	"os"
 	"syscall"
@@ -15,10 +14,7 @@ import (
 // noticed soon after a heartbeat. Where one of the two is 0, the kernel's own rule stays. Only TCP connections, plain or under
 // TLS, are changed.
 func Tune(conn net.Conn, sendBuffer int, writeTimeout time.Duration) error {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp := tcpOf(conn); tcp != nil {
 		return tune(tcp, &Settings{SendBuffer: sendBuffer, WriteTimeout: writeTimeout})
 	}
 	return nil

@@ -33,8 +33,14 @@ type connKey struct{}
 func eachWire(t *testing.T, test func(*testing.T, *site)) {
 	t.Run("run", func(t *testing.T) {
 		s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) {
-			assert.NoError(t, Tune(r.Context().Value(connKey{}).(net.Conn), s.settings.SendBuffer, s.settings.WriteTimeout))
-			s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings)
+			wire := r.Context().Value(connKey{}).(net.Conn)
+			assert.NoError(t, Tune(wire, s.settings.SendBuffer, s.settings.WriteTimeout))
+			conn := NewHTTPConn(w, s.settings.WriteTimeout).Over(wire)
+			out := Run(r.Context(), conn, s.cursor(), &s.settings)
+			if out.Err == nil {
+				conn.Release()
+			}
+			s.outcomes <- out
 		})
 		test(t, s)
 	})
@@ -220,7 +226,7 @@ func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
 		v := s.visit(t, 8<<10)
 		v.read(t, ":\n")
 		for range 20 {
-			time.Sleep(overduePatience / 10)
+			time.Sleep(OverduePatience / 10)
 			events.put(string(s.piece(string(make([]byte, 1<<20)))))
 		}
 		assert.Equal(t, ending.BySlow, s.outcome(t).Reason)

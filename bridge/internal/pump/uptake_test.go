@@ -1,0 +1,211 @@
+package pump
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
+
+func TestAnUptakeCountsWhatWasWrittenLately(t *testing.T) {
+	var u uptake
+	assert.Zero(t, u.lacking(1000), "nothing was written")
+	u.wrote(500_000, 1) // a snapshot
+	assert.Equal(t, 1, u.lacking(500_000))
+	for range 640 {
+		u.wrote(100, 1)
+	}
+	assert.InDelta(t, 100, u.lacking(10_000), 10, "then small events")
+	assert.Equal(t, 1, u.lacking(1), "a part of an event is lacking whole")
+	assert.InDelta(t, -100, u.lacking(-10_000), 10)
+	assert.Equal(t, 0, u.lacking(-1), "nor is it had")
+	u.wrote(1000, 0) // a heartbeat
+	assert.Less(t, u.lacking(10_000), 100)
+}
+
+func TestAnUptakeAsksSeldom(t *testing.T) {
+	var u uptake
+	asked := 0
+	for now := time.Duration(0); now < 10*time.Second; now += time.Millisecond {
+		if u.due(now) {
+			asked++
+		}
+	}
+	assert.Equal(t, int(10*time.Second/OverduePatience)-1, asked)
+}
+
+// question is what a pump asked its cursor.
+type question struct {
+	at      time.Duration
+	lacks   int
+	stalled bool
+}
+
+// asker is a cursor that notes what it is asked, and says yes from the answer on.
+type asker struct {
+	head
+	began     time.Time
+	questions []question
+	from      time.Duration // never, where it is 0
+}
+
+func (a *asker) Overdue(lacks int, stalled bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := question{time.Since(a.began), lacks, stalled}
+	a.questions = append(a.questions, q)
+	return a.from > 0 && q.at >= a.from
+}
+
+func (a *asker) Retry(given time.Duration) time.Duration { return given / 4 }
+
+func (a *asker) asked() []question {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.questions
+}
+
+// ten is an event of ten bytes.
+const ten = "data: 123\n"
+
+// feed brings an event every ten milliseconds, and has the client take some of it.
+func feed(events *tape, c served, every, d time.Duration, room int) {
+	for began := time.Now(); time.Since(began) < d; {
+		events.put(ten)
+		synctest.Wait()
+		if every > 0 && time.Since(began)%every == 0 {
+			c.setRoom(room)
+			synctest.Wait()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestTheCursorIsAskedAboutAClientThatIsSlow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		every   time.Duration
+		room    int // first, and each time
+		stalled bool
+	}{
+		"it takes all":     {0, -1, false},
+		"it takes nothing": {0, 0, true},
+		"it trickles":      {50 * time.Millisecond, 10, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, start serve) {
+				events := new(tape)
+				cur := &asker{head: head{tape: events}, began: time.Now()}
+				s := patience()
+				s.Comment, s.WriteTimeout = nil, time.Minute
+				c := start(t, newClient(), cur, s)
+				synctest.Wait()
+				c.setRoom(tt.room)
+				feed(events, c, tt.every, 5*time.Second, tt.room)
+				asked := cur.asked()
+				require.InDelta(t, 20, len(asked), 3, "once in a while, whether it takes anything or not")
+				for i, q := range asked[1:] {
+					assert.GreaterOrEqual(t, q.at-asked[i].at, OverduePatience)
+				}
+				for _, q := range asked[3:] {
+					assert.Equal(t, tt.stalled, q.stalled, "%+v", q)
+				}
+				c.leave()
+				c.outcome()
+			})
+		})
+	}
+}
+
+func TestWhatTheKernelHoldsIsLacking(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		events := new(tape)
+		cur := &asker{head: head{tape: events}, began: time.Now()}
+		s := patience()
+		s.Comment = nil
+		client := newClient()
+		c := start(t, client, cur, s)
+		feed(events, c, 0, time.Second, 0)
+		client.mu.Lock()
+		client.waiting = 20 * len(ten)
+		client.mu.Unlock()
+		feed(events, c, 0, time.Second, 0)
+		for i, q := range cur.asked() {
+			want := 0
+			if q.at >= time.Second {
+				want = 20
+			}
+			assert.InDelta(t, want, q.lacks, 1, "question %d", i)
+			assert.False(t, q.stalled)
+		}
+		c.leave()
+		c.outcome()
+	})
+}
+
+func TestWhatTheCursorHasYetToPassIsHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := new(tape)
+		cur := &asker{head: head{tape: events}, began: time.Now()}
+		s := patience()
+		s.Comment, s.WriteTimeout = nil, time.Minute
+		c := serveByRun(t, newClient(), cur, s)
+		feed(events, c, 0, time.Second, 0)
+		c.setRoom(0)
+		for range 100 { // the first of them alone, the others in one write
+			events.put(ten)
+		}
+		synctest.Wait()
+		c.setRoom(len(ten))
+		synctest.Wait()
+		c.setRoom(60 * len(ten))
+		synctest.Wait()
+		time.Sleep(time.Second)
+		events.put(ten)
+		asked := cur.asked()
+		assert.InDelta(t, -60, asked[len(asked)-1].lacks, 1)
+		c.leave()
+		c.outcome()
+	})
+}
+
+func TestAClientThatIsOverdueIsCutOffWhetherItTakesAnythingOrNot(t *testing.T) {
+	for name, room := range map[string]int{"all": -1, "a little": 10, "nothing": 0} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, start serve) {
+				events := new(tape)
+				cur := &asker{head: head{tape: events}, began: time.Now(), from: time.Second}
+				s := patience()
+				s.Comment = nil
+				c := start(t, newClient(), cur, s)
+				synctest.Wait()
+				c.setRoom(room)
+				feed(events, c, 50*time.Millisecond, 2*time.Second, room)
+				out := c.outcome()
+				assert.Equal(t, ending.BySlow, out.Reason)
+				assert.Error(t, out.Err)
+				asked := cur.asked()
+				assert.Len(t, asked, 4, "nothing is asked after the answer")
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				assert.True(t, c.aborted || len(c.closed) == 1 && c.closed[0] == atOnce)
+			})
+		})
+	}
+}
+
+// The reconnection times that the pump itself tells are the cursor's.
+func TestTheCursorShortensTheReconnectionTime(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		s := patience()
+		s.Retry, s.MaxAge = 8*time.Second, time.Minute
+		s.AgeEnd = End{Frame: []byte("data: old\n\n"), RetryDelay: 20 * time.Second, Ending: because(ending.ByMaxAge)}
+		c := start(t, newClient(), &asker{head: head{tape: new(tape)}, began: time.Now()}, s)
+		assert.Equal(t, ending.ByMaxAge, c.outcome().Reason)
+		assert.Regexp(t, `\A:\nretry: (1[6-9]|2[0-4])\d\d\n(:\n)+retry: [4-6]\d\d\d\ndata: old\n\n\z`, c.text())
+		assert.Equal(t, 20*time.Second, s.AgeEnd.RetryDelay, "the settings are everybody's")
+	})
+}
