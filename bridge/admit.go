@@ -12,9 +12,9 @@ import (
 // misdirected answers a request for a host that is not served.
 func (b *Bridge) misdirected(w http.ResponseWriter, req *request.Request) {
 	host := req.HTTP.Host
-	b.warn.once("host", host, "a request for a host that is not among server.hosts was refused", "host", request.Shorten(host))
-	b.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied,
-		"the bridge does not serve the host "+request.Quote(host)+": `server.hosts` lists those that it does"))
+	why := b.hosts.Refusal(host)
+	b.warn.once("host", host, "a request for a host that is not served was refused", "because", why, "host", request.Shorten(host))
+	b.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
 }
 
 // match finds the route of a request and the values of its path variables, or the answer where there is none.

@@ -56,8 +56,7 @@ func (b *Bridge) preflight(w http.ResponseWriter, req *request.Request) {
 		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, end.Message)
 	case rt.cors == nil:
 		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,
-			"the route does not serve pages of other origins: `cors.origins` lists none; the header Origin is "+
-				request.Quote(req.HTTP.Header.Get("Origin")))
+			"the route does not serve pages of other origins: `cors.origins` lists none; "+req.OriginInWords())
 	default:
 		req.LeaveBody(w)
 		rt.cors.HandlerFunc(w, req.HTTP)

@@ -54,6 +54,31 @@ func (h Hosts) Serves(host string) bool {
 	})
 }
 
+// Refusal says of a host that is not served, for the person who opened it, what can be done. It names no entry of the list: the
+// names in it may be internal ones.
+func (h Hosts) Refusal(host string) string {
+	what := "the bridge does not serve the host " + Quote(host)
+	if host == "" {
+		what = "the bridge does not serve requests that name no host"
+	}
+	if h.onlyLoopback() {
+		return what + ": it serves this machine's own names, such as localhost and 127.0.0.1; others are for `server.hosts` in a " +
+			"configuration file, and beside --upstream for --listen with another address than one of loopback"
+	}
+	return what + ": `server.hosts` lists those that it does"
+}
+
+// onlyLoopback reports whether the list has names of loopback only, as the program gives them to a bridge that has no file.
+func (h Hosts) onlyLoopback() bool {
+	for name := range h.names {
+		if address, err := netip.ParseAddr(name); name != "localhost" && (err != nil || !address.IsLoopback()) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(h.suffixes, func(suffix string) bool { return suffix != ".localhost" }) &&
+		!slices.ContainsFunc(h.ranges, func(network netip.Prefix) bool { return !network.Addr().IsLoopback() })
+}
+
 // canonicalHost returns a host in the form in which hosts are compared: in lower case, without a port, without the brackets
 // of an IPv6 address, and without the dot at the end of an absolute name.
 func canonicalHost(host string) string {

@@ -32,3 +32,24 @@ func TestHostsAreComparedInOneForm(t *testing.T) {
 		assert.Equal(t, want, patterns.Serves(host), "%q", host)
 	}
 }
+
+func TestARefusedHostIsToldWhatCanBeDone(t *testing.T) {
+	const flag, file = "--listen", "lists those that it does"
+	for name, tt := range map[string]struct {
+		listed     []string
+		host, want string
+	}{
+		"as beside --upstream": {[]string{"localhost", "*.localhost", "127.0.0.0/8", "::1"}, "evil.example", `the host "evil.example": it serves this machine's own names`},
+		"and the flag":         {[]string{"localhost", "*.localhost", "127.0.0.0/8", "::1"}, "evil.example", flag},
+		"no host":              {[]string{"localhost"}, "", "requests that name no host"},
+		"a file":               {[]string{"app.example.com"}, "evil.example", file},
+		"a file, a name more":  {[]string{"localhost", "app.example.com"}, "evil.example", file},
+		"a file, a pattern":    {[]string{"*.example.com", "127.0.0.1"}, "evil.example", file},
+		"a file, a range":      {[]string{"127.0.0.0/8", "10.0.0.0/8"}, "evil.example", file},
+		"a file, an address":   {[]string{"10.1.2.3"}, "evil.example", file},
+	} {
+		got := NewHosts(tt.listed).Refusal(tt.host)
+		assert.Contains(t, got, tt.want, name)
+		assert.NotContains(t, got, "app.example.com", name)
+	}
+}

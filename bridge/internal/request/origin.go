@@ -26,8 +26,11 @@ func (r *Request) Foreign() string {
 	for _, site := range r.HTTP.Header.Values("Sec-Fetch-Site") {
 		switch {
 		case strings.EqualFold(site, "cross-site"), strings.EqualFold(site, "same-site"):
-			return "the browser says " + strconv.Quote("Sec-Fetch-Site: "+strings.ToLower(site)) + " of a page with the origin " +
-				Quote(r.HTTP.Header.Get("Origin")) + ", and `cors.origins` of the route does not list it"
+			said := "the browser says " + strconv.Quote("Sec-Fetch-Site: "+strings.ToLower(site)) + ", " + r.OriginInWords()
+			if len(r.HTTP.Header.Values("Origin")) == 0 {
+				return said + ", and `cors.origins` allows only pages that name their origin: EventSource does, and so does fetch in the mode `cors`"
+			}
+			return said + ", and `cors.origins` of the route does not list it"
 		case strings.EqualFold(site, "same-origin"), strings.EqualFold(site, "none"):
 			own = true
 		}
@@ -41,9 +44,20 @@ func (r *Request) Foreign() string {
 	case sameOrigin(origins[0], r.HTTP.Host, r.HTTP.TLS != nil):
 		return ""
 	}
-	return "the header Origin is " + Quote(origins[0]) + ", the header Host is " + Quote(r.HTTP.Host) +
+	return r.OriginInWords() + ", the header Host is " + Quote(r.HTTP.Host) +
 		", and `cors.origins` of the route does not list the origin; where a proxy in front of the bridge rewrites Host, make it " +
 		"send the browser's own one, or list the origin"
+}
+
+// OriginInWords says for a message what the header Origin is.
+func (r *Request) OriginInWords() string {
+	switch origins := r.HTTP.Header.Values("Origin"); len(origins) {
+	case 0:
+		return "the header Origin is missing"
+	case 1:
+		return "the header Origin is " + Quote(origins[0])
+	}
+	return "there are several headers Origin"
 }
 
 // sameOrigin reports whether origin, as a browser sends it (RFC 6454, 6.2), is the origin of the host that the request names.
