@@ -1,12 +1,14 @@
 package source
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // valuePath leads to a field of a Go value: through structs, and pointers to structs, by the names that encoding/json gives the
@@ -33,7 +35,9 @@ func compilePath(t reflect.Type, path string) (*valuePath, *ValueProblem) {
 		fields := jsonFields(inside)
 		at := slices.IndexFunc(fields, func(f namedField) bool { return f.name == element })
 		if at < 0 {
-			problem := &ValueProblem{Message: fmt.Sprintf("unknown field %q: the JSON of %v does not have it", element, inside), Unknown: element}
+			problem := &ValueProblem{
+				Message: fmt.Sprintf("unknown field %q: the JSON of %v does not have it", element, inside), Unknown: element,
+			}
 			for _, f := range fields {
 				problem.Have = append(problem.Have, f.name)
 			}
@@ -105,40 +109,80 @@ func (p *valuePath) textOf(v reflect.Value) (string, error) {
 
 // namedField is a field of a struct and its name in JSON.
 type namedField struct {
-	reflect.StructField
+	reflect.StructField // Index leads through the embedded structs
 
-	name string
+	name   string
+	tagged bool // reports whether a tag gives the name
 }
 
-// jsonFields returns the fields of a struct that encoding/json knows, each name once.
+// hides reports whether encoding/json prefers f to another field of the same name: f is nested less deeply, or just as deeply
+// and f alone is named by a tag.
+func (f namedField) hides(other namedField) bool {
+	if len(f.Index) != len(other.Index) {
+		return len(f.Index) < len(other.Index)
+	}
+	return f.tagged && !other.tagged
+}
+
+// jsonFields returns the fields of a struct that encoding/json reads and writes, in the order in which they stand. Where several
+// fields have one name and none hides all the others, encoding/json ignores all of them, and so does jsonFields.
+//
+// There is one difference: an embedded struct of an unexported type that has a name of its own in JSON is left out, since
+// package reflect does not give access to it.
 func jsonFields(t reflect.Type) []namedField {
+	all := appendFields(nil, t, nil)
 	var fields []namedField
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || f.Tag.Get("json") == "-" || f.Anonymous && name == "" || hiddenInJSON(t, f.Index) {
-			continue
+	for i, f := range all {
+		alone := true
+		for j, other := range all {
+			if i != j && f.name == other.name && !f.hides(other) {
+				alone = false
+			}
 		}
-		if name == "" {
-			name = f.Name
-		}
-		same := slices.IndexFunc(fields, func(other namedField) bool { return other.name == name })
-		switch {
-		case same < 0:
-			fields = append(fields, namedField{f, name})
-		case len(f.Index) < len(fields[same].Index):
-			fields[same] = namedField{f, name}
+		if alone {
+			fields = append(fields, f)
 		}
 	}
 	return fields
 }
 
-// hiddenInJSON reports whether a field belongs to an embedded struct that has a name of its own in JSON. JSON nests such a
-// field below that name.
-func hiddenInJSON(t reflect.Type, index []int) bool {
-	for end := 1; end < len(index); end++ {
-		if t.FieldByIndex(index[:end]).Tag.Get("json") != "" {
-			return true
+// appendFields appends the fields of t and of the structs that are embedded in it. outer are the fields that lead to t, from
+// the outside in.
+func appendFields(fields []namedField, t reflect.Type, outer []reflect.StructField) []namedField {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		inside := f.Type
+		if inside.Kind() == reflect.Pointer {
+			inside = inside.Elem()
+		}
+		tag := f.Tag.Get("json")
+		name, _, _ := strings.Cut(tag, ",")
+		if !isJSONName(name) {
+			name = ""
+		}
+		switch tagged := name != ""; {
+		case tag == "-":
+		case f.Anonymous && inside.Kind() == reflect.Struct && !tagged:
+			// A type that contains itself has its fields in the list already, nested less deeply.
+			known := slices.ContainsFunc(outer, func(o reflect.StructField) bool { return o.Type == f.Type })
+			if !known {
+				fields = appendFields(fields, inside, append(slices.Clip(outer), f))
+			}
+		case f.IsExported():
+			f.Index = nil
+			for _, o := range outer {
+				f.Index = append(f.Index, o.Index...)
+			}
+			f.Index = append(f.Index, i)
+			fields = append(fields, namedField{StructField: f, name: cmp.Or(name, f.Name), tagged: tagged})
 		}
 	}
-	return false
+	return fields
+}
+
+// isJSONName reports whether encoding/json accepts a name from a tag.
+func isJSONName(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r)
+	})
 }

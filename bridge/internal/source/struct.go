@@ -42,10 +42,13 @@ type structField struct {
 // newStructRequest describes requests that are structs of type t. mistake says why they cannot be described.
 func newStructRequest(t reflect.Type) (r *structRequest, mistake string) {
 	b := &structBuilder{
-		names: make(map[reflect.Type]string), taken: make(map[string]bool), fields: make(map[protoreflect.FullName][]structField),
+		names: make(map[reflect.Type]string), taken: make(map[string]bool),
+		fields: make(map[protoreflect.FullName][]structField),
 		file: &descriptorpb.FileDescriptorProto{
 			Name: proto.String("request.proto"), Syntax: proto.String("proto2"), // in proto2, every field has presence
-			Dependency: []string{timestamppb.File_google_protobuf_timestamp_proto.Path(), durationpb.File_google_protobuf_duration_proto.Path()},
+			Dependency: []string{
+				timestamppb.File_google_protobuf_timestamp_proto.Path(), durationpb.File_google_protobuf_duration_proto.Path(),
+			},
 		},
 	}
 	root := b.message(t)
@@ -83,6 +86,11 @@ func (b *structBuilder) message(t reflect.Type) string {
 	var fields []structField
 	used := make(map[string]bool)
 	for _, f := range jsonFields(t) {
+		if embedded := unsettable(t, f.Index); embedded != nil {
+			b.mistake = fmt.Sprintf("the field %s of the request type %v cannot be set: it is embedded as %v, a pointer to a type "+
+				"that is not exported; embed the struct itself, or export its type", f.Name, t, embedded)
+			return name
+		}
 		number := int32(len(fields) + 1)
 		fd := &descriptorpb.FieldDescriptorProto{
 			Name: proto.String(identifier(f.name, "field")), JsonName: proto.String(f.name), Number: proto.Int32(number),
@@ -93,8 +101,9 @@ func (b *structBuilder) message(t reflect.Type) string {
 		}
 		used[fd.GetName()] = true
 		if !b.describe(fd, f.Type) {
-			b.mistake = fmt.Sprintf("the field %s of the request type %v is of type %v, which no request can be bound to: expected text, a number, "+
-				"a bool, []byte, time.Time, time.Duration, an encoding.TextUnmarshaler, a struct of such, or a pointer to or a slice of one", f.Name, t, f.Type)
+			b.mistake = fmt.Sprintf("the field %s of the request type %v is of type %v, which no request can be bound to: expected text, "+
+				"a number, a bool, []byte, time.Time, time.Duration, an encoding.TextUnmarshaler, a struct of such, or a pointer to or "+
+				"a slice of one", f.Name, t, f.Type)
 			return name
 		}
 		md.Field = append(md.Field, fd)
@@ -219,6 +228,17 @@ func (r *structRequest) fill(into reflect.Value, m protoreflect.Message, path st
 			if err := r.set(target.Index(n), list.Get(n), fmt.Sprintf("%s[%d]", name, n)); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// unsettable returns the type of the first embedded pointer on the way to a field that package reflect cannot set, nil where
+// there is none.
+func unsettable(t reflect.Type, index []int) reflect.Type {
+	for end := 1; end < len(index); end++ {
+		if f := t.FieldByIndex(index[:end]); f.Type.Kind() == reflect.Pointer && !f.IsExported() {
+			return f.Type
 		}
 	}
 	return nil
