@@ -22,7 +22,8 @@ func (s sourcedRoute) route(runner *source.Runner) (*route, config.Problems) {
 	}
 	problems := cfg.Validate()
 	if cfg.Service != "" || cfg.Method != "" || cfg.Upstream != "" {
-		problems = append(problems, cfg.Problem("rpc", "a route with a source of its own calls no upstream: expected no Service, Method or Upstream", ""))
+		problems = append(problems, cfg.Problem("rpc",
+			"a route with a source of its own calls no upstream: expected no Service, Method or Upstream", ""))
 	}
 	switch definition := s.src.definition; {
 	case definition.IsZero():

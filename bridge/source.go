@@ -50,8 +50,9 @@ type pointer[T any] interface {
 // The request is what the route binds path, query, body and Request.Set to: a generated protobuf message, or a struct, or a
 // pointer to one, whose fields have the names that encoding/json gives them. Such fields are text, numbers, bools, []byte,
 // time.Time, time.Duration, types with UnmarshalText, structs of such, and pointers to and slices of them; a pointer tells
-// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any other Go value: that is encoded with encoding/json, and
-// `event.id`, `event.name` and `event.data` name its fields as the JSON does; the route's JSONOptions do not concern it.
+// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any
+// other Go value: that is encoded with encoding/json, and `event.id`, `event.name` and `event.data` name its fields as the JSON
+// does; the route's JSONOptions do not concern it.
 //
 // What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
 // value, or grpc.SendHeader, tells that the stream has begun.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,55 +20,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
-
-func TestDeferredCleanUpOfAnIteratorRuns(t *testing.T) {
-	for name, more := range map[string]bool{"when it waits for the context": false, "when yield returns false": true} {
-		t.Run(name, func(t *testing.T) {
-			cleaned := make(chan struct{})
-			var refused atomic.Bool
-			ticks := func(ctx context.Context, _ *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
-				return func(yield func(*streamv1.Event, error) bool) {
-					defer close(cleaned)
-					for n := int64(1); yield(&streamv1.Event{Sequence: n}, nil); n++ {
-						if !more {
-							<-ctx.Done()
-							return
-						}
-					}
-					refused.Store(true)
-				}
-			}
-			f := startProgram(t, nil, bridge.WithRoute(config.NewRoute("/ticks"), bridge.Func(ticks)))
-			ctx, leave := context.WithCancel(t.Context())
-			_, err := newReader(do(t, clients(t)["HTTP1"], eventSource(ctx, t, f.url+"/ticks"))).next()
-			require.NoError(t, err)
-			leave()
-			select {
-			case <-cleaned:
-			case <-time.After(patience):
-				t.Fatal("the deferred function did not run")
-			}
-			assert.Equal(t, more, refused.Load())
-		})
-	}
-}
-
-func TestCloseWaitsForIterators(t *testing.T) {
-	var cleaned atomic.Bool
-	slow := func(ctx context.Context, _ struct{}) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
-			yield("begun", nil)
-			<-ctx.Done()
-			time.Sleep(50 * time.Millisecond) // the clean-up takes its time
-			cleaned.Store(true)
-		}
-	}
-	f := startProgram(t, nil, bridge.WithRoute(config.NewRoute("/slow"), bridge.Func(slow)))
-	_, err := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/slow"))).next()
-	require.NoError(t, err)
-	require.NoError(t, f.bridge.Close())
-	assert.True(t, cleaned.Load())
-}
 
 func TestAPanicEndsOneStreamOnly(t *testing.T) {
 	w := func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
@@ -163,20 +113,6 @@ func TestPlainGoValuesBecomeJSON(t *testing.T) {
 			require.NotEmpty(t, got)
 			assert.Equal(t, tt.want, got[:len(got)-1])
 			assert.Contains(t, got[len(got)-1].data, `"status":"OK"`)
-		})
-	}
-}
-
-func TestAValueThatHasNoJSONEndsItsStream(t *testing.T) {
-	for name, src := range map[string]bridge.Source{
-		"a channel": yieldAll[any](make(chan int)),
-		"a message": yieldAll[any](&streamv1.Event{}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := startProgram(t, nil, bridge.WithRoute(config.NewRoute("/values"), src))
-			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/values"))).all(t)
-			require.Len(t, got, 1)
-			assert.Contains(t, got[0].data, `"status":"INTERNAL"`)
 		})
 	}
 }

@@ -103,10 +103,8 @@ func TestValuesThatAStructCannotHold(t *testing.T) {
 	for query, want := range map[string]string{
 		"limit=x":              `query parameter "limit": expected a 64-bit integer, found "x"`,
 		"small=128":            `the field "small": expected an integer of 8 bits, found "128"`,
-		"unsigned=65536":       `the field "unsigned": expected an integer of 16 bits that is not negative, found "65536"`,
 		"since=yesterday":      `query parameter "since": expected `,
 		"window=400000000000s": `expected`,
-		"address=nowhere":      `the field "address": expected a value of its type`,
 		"filter.tags=a&id=8":   `query parameter "id"`,
 		"filter=x":             `query parameter "filter"`,
 	} {
@@ -130,12 +128,8 @@ func TestStructsThatNothingCanBeBoundTo(t *testing.T) {
 		src  bridge.Source
 		want string
 	}{
-		"an interface":     {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
-		"a map":            {bridge.Func(yieldRequest[struct{ M map[string]int }]), "the field M"},
-		"a list in a list": {bridge.Func(yieldRequest[struct{ M [][]int }]), "the field M"},
-		"a channel":        {bridge.Func(yieldRequest[struct{ C chan int }]), "the field C"},
-		"JSON":             {bridge.Func(yieldRequest[struct{ J *json.RawMessage }]), "the field J"},
-		"no fields":        {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
+		"an interface": {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
+		"no fields":    {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bridge.New(t.Context(), nil, bridge.WithRoute(config.NewRoute("/jobs/{id}"), tt.src))

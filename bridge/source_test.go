@@ -251,24 +251,6 @@ func TestTheDeadlineOfARouteReachesEverySource(t *testing.T) {
 	})
 }
 
-func TestCodeThatReturnsAtItsDeadlineDidNotEndWell(t *testing.T) {
-	silent := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		<-stream.Context().Done()
-		return nil // says nothing of why
-	}
-	for _, name := range []string{"Func", "service"} {
-		t.Run(name, func(t *testing.T) {
-			r := config.NewRoute("/watch/{topic}")
-			r.Request.Timeout = 50 * time.Millisecond
-			cfg, opt := sourceKinds()[name](t, startServer(t, "127.0.0.1:0", silent), r)
-			f := startProgram(t, cfg, opt)
-			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
-			require.Len(t, got, 1)
-			assert.Contains(t, got[0].data, `"status":"DEADLINE_EXCEEDED"`)
-		})
-	}
-}
-
 func TestAForeignPageReachesNoSource(t *testing.T) {
 	everySource(t, count(1, nil), nil, func(t *testing.T, s *server, f *front) {
 		resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Origin", "https://evil.example"))

@@ -53,7 +53,8 @@ func requestOf[Req any]() (r *structRequest, mistake string) {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct {
-		return &structRequest{}, "expected a struct, or a pointer to a generated message, as request, found " + reflect.TypeFor[Req]().String()
+		return &structRequest{}, "expected a struct, or a pointer to a generated message, as request, found " +
+			reflect.TypeFor[Req]().String()
 	}
 	if r, mistake = newStructRequest(t); r == nil {
 		return &structRequest{}, mistake

@@ -53,7 +53,8 @@ func (s Service) Descriptor() (protoreflect.ServiceDescriptor, error) {
 
 // implemented reports whether Impl implements the interface that Desc asks for, and returns that interface.
 func (s Service) implemented() (want reflect.Type, ok bool) {
-	if want = reflect.TypeOf(s.Desc.HandlerType); want == nil || want.Kind() != reflect.Pointer || want.Elem().Kind() != reflect.Interface {
+	want = reflect.TypeOf(s.Desc.HandlerType)
+	if want == nil || want.Kind() != reflect.Pointer || want.Elem().Kind() != reflect.Interface {
 		return nil, s.Impl != nil // a description that was written by hand may name no interface
 	}
 	want = want.Elem()

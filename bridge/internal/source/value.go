@@ -38,8 +38,10 @@ func ValueMessage() (protoreflect.MessageDescriptor, error) {
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("value.proto"), Syntax: proto.String("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{{
-			Name:  proto.String("Value"),
-			Field: []*descriptorpb.FieldDescriptorProto{field(ValueID, valueID), field(ValueName, valueName), field(ValueData, valueData)},
+			Name: proto.String("Value"),
+			Field: []*descriptorpb.FieldDescriptorProto{
+				field(ValueID, valueID), field(ValueName, valueName), field(ValueData, valueData),
+			},
 		}},
 	}, nil)
 	if err != nil {
@@ -107,7 +109,8 @@ func NewValueEncoder(t reflect.Type, paths ValuePaths) (*ValueEncoder, []*ValueP
 // encode is an encoder.
 func (e *ValueEncoder) encode(dst []byte, value any) ([]byte, error) {
 	if _, ok := value.(proto.Message); ok {
-		return nil, fmt.Errorf("expected a plain Go value, found %T: a function that yields messages is declared with their type", value)
+		return nil, fmt.Errorf("expected a plain Go value, found %T: a function that yields messages is declared with their type",
+			value)
 	}
 	v := reflect.ValueOf(value)
 	for _, text := range []struct {
