@@ -7,6 +7,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // misdirected answers a request for a host that is not served.
@@ -18,12 +19,12 @@ func (b *Bridge) misdirected(w http.ResponseWriter, req *request.Request) {
 }
 
 // match finds the route of a request and the values of its path variables, or the answer where there is none.
-func (b *Bridge) match(w http.ResponseWriter, req *request.Request) (*route, []string, *ending.Ending) {
+func (b *Bridge) match(w http.ResponseWriter, req *request.Request) (*route.Route, []string, *ending.Ending) {
 	return b.find(w, req, req.HTTP.Method)
 }
 
 // find is match for a request with another method.
-func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string) (*route, []string, *ending.Ending) {
+func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string) (*route.Route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -34,7 +35,7 @@ func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string
 	case pathtmpl.Found:
 		return found.Value, found.Variables, nil
 	case pathtmpl.MethodNotAllowed:
-		w.Header().Set("Allow", strings.Join(withHead(found.Allowed), ", "))
+		w.Header().Set("Allow", strings.Join(route.WithHead(found.Allowed), ", "))
 		return nil, nil, ending.NotAStream(http.StatusMethodNotAllowed, ending.Unimplemented,
 			"the path has no stream for the method "+request.Quote(asked))
 	case pathtmpl.Malformed:
@@ -50,27 +51,15 @@ func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string
 }
 
 // admit decides whether the caller may have a stream of the route now.
-func (b *Bridge) admit(w http.ResponseWriter, rt *route, req *request.Request) *ending.Ending {
+func (b *Bridge) admit(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
 	if end := b.checkOrigin(w, rt, req); end != nil {
 		return end
 	}
 	switch {
 	case req.HTTP.Method != http.MethodPost && req.HasBody():
 		return ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
-	case rt.plan == nil:
-		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.outOfOrder())
+	case rt.Plan == nil:
+		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Excuse())
 	}
 	return nil
-}
-
-// withHead adds HEAD, which every route answers, to the methods that a path allows.
-func withHead(methods []string) []string {
-	var out []string
-	for _, m := range methods {
-		out = append(out, m)
-		if m == http.MethodGet {
-			out = append(out, http.MethodHead)
-		}
-	}
-	return out
 }

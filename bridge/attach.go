@@ -13,6 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // subscription is one caller's place on a stream: a private one, or a shared one.
@@ -32,41 +33,28 @@ type subscription interface {
 
 // attach binds the request message, and finds the caller a place on a stream.
 func (b *Bridge) attach(
-	w http.ResponseWriter, rt *route, req *request.Request, form frame.Form, variables []string,
+	w http.ResponseWriter, rt *route.Route, req *request.Request, form frame.Form, variables []string,
 ) (subscription, *ending.Ending) {
-	in, end := req.Input(w, variables, request.BodyLimits{Bytes: int64(b.cfg.Server.RequestBytes), Time: rt.cfg.WriteTimeout})
+	in, end := req.Input(w, variables, request.BodyLimits{Bytes: int64(b.cfg.Server.RequestBytes), Time: rt.Config.WriteTimeout})
 	if end != nil {
 		if end.Cause != nil {
 			b.log.Warn("a body cannot be read within a time", "error", end.Cause)
 		}
 		return nil, end
 	}
-	if rt.cfg.Share != nil {
+	if rt.Config.Share != nil {
 		return b.join(rt, req, form, in)
 	}
-	first, err := rt.bind(req.Head, in)
+	first, err := rt.Bind(req.Head, in)
 	lost := lostOn(rt, req.Cursor)
 	if cursor := (*bind.CursorError)(nil); errors.As(err, &cursor) {
 		lost, in.HasLastEventID = lostCursor{req.Cursor.ID, ending.ResetInvalid}, false
-		first, err = rt.bind(req.Head, in)
+		first, err = rt.Bind(req.Head, in)
 	}
 	if err != nil {
 		return nil, unbound(err)
 	}
 	return b.open(rt, req, form, in, first, lost), nil
-}
-
-// bind returns what is sent to open an upstream stream. A [*bind.CursorError] means that the cursor alone does not fit.
-func (rt *route) bind(head request.Head, in bind.Input) (*call, error) {
-	message, err := rt.plan.binder.Bind(in)
-	if err != nil {
-		return nil, err
-	}
-	md, err := rt.outgoing(head, in)
-	if err != nil {
-		return nil, err
-	}
-	return &call{message, md}, nil
 }
 
 // opening waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/internal/target"
@@ -130,11 +131,11 @@ func (u *backend) watch(ctx context.Context, changed func()) {
 func (u *backend) markTried() { u.triedOnce.Do(func() { close(u.tried) }) }
 
 // origin is what the messages of the backend's routes are known to come from.
-func (u *backend) origin() origin {
+func (u *backend) origin() route.Origin {
 	if u.registration != "" {
-		return origin{registration: u.registration}
+		return route.Origin{Registration: u.registration}
 	}
-	return origin{upstream: u.cfg}
+	return route.Origin{Upstream: u.cfg}
 }
 
 // schema returns the newest snapshot, and the error of the newest attempt to read one.

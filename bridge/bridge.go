@@ -33,6 +33,7 @@ type Bridge struct {
 	faults   *faults
 	hosts    request.Hosts
 	warn     warnings
+	settings settings
 
 	ctx      context.Context // ends with the bridge, and everything that it opened with it
 	cancel   context.CancelFunc

@@ -1,9 +1,8 @@
 package bridge
 
 import (
-	"errors"
-
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
@@ -25,7 +24,8 @@ func (b *tableBuilder) broken(cfg *config.Config, u *backend) {
 		case u.cfg.Annotations:
 			// Any path may be the service's.
 			b.table.problems = append(b.table.problems, problem)
-			b.table.pending = &route{cfg: cfg.Defaults, health: &health{}, cause: service.Public()}
+			b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
+			b.table.pending.Cause = service.Public()
 		default:
 			problem.Warning = true
 			b.table.problems = append(b.table.problems, problem)
@@ -47,10 +47,9 @@ func (b *tableBuilder) annotatedBroken(cfg *config.Config, u *backend, service *
 func (b *tableBuilder) outOfOrder(cfg *config.Config, u *backend, service *schema.BrokenService, path string, problem *config.Problem) {
 	r := *cfg.Defaults
 	r.Name, r.Path, r.Upstream, r.Service, r.Method = path, path, u.cfg.Name, service.Service, "*"
-	_ = b.add(&route{
-		cfg: &r, origin: "schema of " + u.cfg.Name, backend: u, health: b.healthOf(r.Name), cors: newCORS(&r),
-		problems: config.Problems{problem}, cause: service.Public(),
-	})
+	rt := route.New(&r, "schema of "+u.cfg.Name, u.cfg.Name, b.healthOf(r.Name))
+	rt.Problems, rt.Cause = config.Problems{problem}, service.Public()
+	_ = b.addOf(u, rt)
 }
 
 func listsService(routes []*config.Route, service string) bool {
@@ -60,22 +59,4 @@ func listsService(routes []*config.Route, service string) bool {
 		}
 	}
 	return false
-}
-
-// causeOf is what callers may be told of a method that cannot be served: names of the schema, which they know, and nothing
-// that the server or the configuration says beside that.
-func causeOf(err error) string {
-	var (
-		broken  *schema.BrokenService
-		service *schema.UnknownService
-		method  *schema.UnknownMethod
-		kind    *schema.NotServerStreaming
-	)
-	switch {
-	case errors.As(err, &broken):
-		return broken.Public()
-	case errors.As(err, &service), errors.As(err, &method), errors.As(err, &kind):
-		return err.Error()
-	}
-	return "the route does not fit the schema of its method"
 }

@@ -71,10 +71,10 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 	out = append(out, t.problems...)
 	for _, rt := range t.routes {
 		switch {
-		case rt.waiting, rt.backend == nil && unknown: // its upstream may have what is missed
+		case rt.AwaitsSchema, rt.Upstream == "" && unknown: // its upstream may have what is missed
 		default:
-			out = append(out, rt.problems...)
-			out = append(out, without(rt.warnings, cfg.Warnings)...)
+			out = append(out, rt.Problems...)
+			out = append(out, without(rt.Warnings, cfg.Warnings)...)
 		}
 	}
 	return settled(out)
@@ -104,15 +104,15 @@ func (b *Bridge) Problems() config.Problems {
 		}
 	}
 	for _, rt := range t.routes {
-		if !rt.waiting {
-			for _, p := range rt.problems {
+		if !rt.AwaitsSchema {
+			for _, p := range rt.Problems {
 				if !told[p] {
 					told[p] = true
 					out = append(out, p)
 				}
 			}
 		}
-		out = append(out, without(rt.warnings, b.cfg.Warnings)...)
+		out = append(out, without(rt.Warnings, b.cfg.Warnings)...)
 	}
 	out.Sort()
 	return out

@@ -1,10 +1,10 @@
 package bridge
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
@@ -21,7 +21,7 @@ func (b *tableBuilder) checkPort(u *backend) {
 // checkServed sees that something is served of an upstream whose methods need no route.
 func (b *tableBuilder) checkServed(cfg *config.Config, u *backend) {
 	snap, _ := u.schema()
-	if snap == nil || len(snap.Broken()) > 0 || slices.ContainsFunc(b.table.routes, func(rt *route) bool { return rt.backend == u }) {
+	if snap == nil || len(snap.Broken()) > 0 || b.serves[u] {
 		return
 	}
 	switch from := schemaOf(u.cfg); {
@@ -39,7 +39,7 @@ func schemaOf(u *config.Upstream) string {
 	case u.Schema.DescriptorSet != "":
 		return "the descriptor set " + u.Schema.DescriptorSet
 	case u.Schema.Proto != nil:
-		return "what the .proto files " + listed(u.Schema.Proto.Files) + " describe"
+		return "what the .proto files " + route.ListNames(u.Schema.Proto.Files) + " describe"
 	}
 	return "the schema that the server shows by reflection"
 }

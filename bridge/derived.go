@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
@@ -13,7 +14,7 @@ import (
 func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
 	snap, _ := u.schema()
 	if snap == nil {
-		b.table.pending = &route{cfg: cfg.Defaults, health: &health{}, cors: newCORS(cfg.Defaults)}
+		b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
 		return
 	}
 	for _, m := range snap.Streaming() {
@@ -48,13 +49,13 @@ func (b *tableBuilder) derive(defaults *config.Route, u *backend, m protoreflect
 	}
 	snap, _ := u.schema()
 	marked := annotated(&r, u, snap)
-	rt := &route{cfg: marked, origin: origin, backend: u, health: b.healthOf(r.Name), cors: newCORS(marked)}
-	rt.compile(snap)
+	rt := route.New(marked, origin, u.cfg.Name, b.healthOf(r.Name))
+	rt.Compile(snap, u.source, u.origin())
 	if !strings.HasPrefix(origin, "schema") {
-		place(rt.problems, m)
-		place(rt.warnings, m)
+		place(rt.Problems, m)
+		place(rt.Warnings, m)
 	}
-	if problem := b.add(rt); problem != nil {
+	if problem := b.addOf(u, rt); problem != nil {
 		warning := u.cfg.Problem("annotations", origin+": "+problem.Message, "")
 		warning.Warning = true
 		b.table.problems = append(b.table.problems, warning)

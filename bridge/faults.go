@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // faults tells the operator what goes wrong upstream, and when it is over. Thousands of streams may break in the same
@@ -138,19 +139,19 @@ func (f *faults) write(what fault, e episode, about ...any) {
 }
 
 // fault returns what happened to a stream of the route.
-func (rt *route) fault(event faultEvent, code ending.Code) fault {
-	what := fault{event: event, route: rt.cfg.Name, code: code}
-	if rt.plan != nil {
-		what.rpc = rt.plan.method
+func faultOf(rt *route.Route, event faultEvent, code ending.Code) fault {
+	what := fault{event: event, route: rt.Config.Name, code: code}
+	if rt.Plan != nil {
+		what.rpc = rt.Plan.Method
 	}
 	return what
 }
 
 // tellFailed tells the operator of an end that is the upstream's own fault, and that a caller was told. One that the request is
 // the reason for is none.
-func (b *Bridge) tellFailed(rt *route, by ending.Reason, code ending.Code) {
+func (b *Bridge) tellFailed(rt *route.Route, by ending.Reason, code ending.Code) {
 	if by == ending.ByUpstream && (code.ServerFault() || code.Retry()) {
-		b.faults.tell(rt.fault(upstreamFailed, code), episode{})
+		b.faults.tell(faultOf(rt, upstreamFailed, code), episode{})
 	}
 }
 
@@ -172,14 +173,14 @@ func (f *feed) broke(end *ending.Ending) {
 	}
 	o.attempt++
 	o.code = end.Code
-	f.bridge.faults.tell(f.rt.fault(upstreamBroke, end.Code), o.episode())
+	f.bridge.faults.tell(faultOf(f.rt, upstreamBroke, end.Code), o.episode())
 }
 
 // back tells that an outage is over, if there was one.
 func (f *feed) back() {
 	o := f.outage
 	if f.outage = (outage{}); !o.began.IsZero() {
-		f.bridge.faults.tell(f.rt.fault(upstreamIsBack, o.code), o.episode())
+		f.bridge.faults.tell(faultOf(f.rt, upstreamIsBack, o.code), o.episode())
 	}
 }
 

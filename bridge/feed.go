@@ -17,6 +17,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -33,7 +34,7 @@ type feed struct {
 	// reopens reports whether the upstream may be opened again after an end.
 	reopens func(end *ending.Ending) bool
 
-	first *call        // what the first attempt sends; nil afterwards
+	first *route.Call  // what the first attempt sends; nil afterwards
 	head  request.Head // further attempts are bound from it and from in, but for the cursor
 	in    bind.Input
 
@@ -43,12 +44,6 @@ type feed struct {
 	events int  // how many it has brought
 
 	outage outage
-}
-
-// call is what is sent to open an upstream stream.
-type call struct {
-	request  []byte // on the wire
-	metadata metadata.MD
 }
 
 // Run implements [reading.Upstream].
@@ -68,7 +63,7 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 		return reading.Result{Fate: fate, End: f.last(unbound(err))}
 	}
 	stream := ctx
-	if timeout := f.rt.cfg.Request.Timeout; f.shared && timeout > 0 { // a private stream's context has the deadline already
+	if timeout := f.rt.Config.Request.Timeout; f.shared && timeout > 0 { // a private stream's context has the deadline already
 		var stop context.CancelFunc
 		stream, stop = context.WithTimeout(ctx, timeout)
 		defer stop()
@@ -82,29 +77,29 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 }
 
 // last renders an ending for the clients of the stream.
-func (f *feed) last(end *ending.Ending) pump.End { return f.rt.last(f.final, end) }
+func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.final, end) }
 
 // bind returns what an attempt sends.
-func (f *feed) bind(a reading.Attempt) (*call, error) {
+func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	if first := f.first; first != nil {
 		f.first = nil // an idle stream keeps nothing of its request
 		return first, nil
 	}
 	in := f.in
 	in.LastEventID, in.HasLastEventID = a.Cursor, a.HasCursor
-	return f.rt.bind(f.head, in)
+	return f.rt.Bind(f.head, in)
 }
 
 // stream opens a stream, and hands on its events until it is over. The ending is what the browser is told.
-func (f *feed) stream(ctx context.Context, c *call) *ending.Ending {
-	stream, err := f.source.Open(ctx, f.rt.plan.method, c.request, c.metadata)
+func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
+	stream, err := f.source.Open(ctx, f.rt.Plan.Method, c.Request, c.Metadata)
 	if err != nil {
 		f.tellWords(ctx, source.StatusOf(err))
-		return f.rt.notOpened(err)
+		return notOpened(f.rt, err)
 	}
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
-		f.rt.health.opened()
+		f.rt.Health.Opened()
 		f.back()
 		f.accepted(header)
 	}
@@ -112,23 +107,23 @@ func (f *feed) stream(ctx context.Context, c *call) *ending.Ending {
 		message, err := stream.Recv()
 		switch {
 		case errors.Is(err, io.EOF):
-			return f.rt.upstreamEnded(status.New(codes.OK, ""))
+			return upstreamEnded(f.rt, status.New(codes.OK, ""))
 		case errors.Is(err, source.ErrMessageTooLarge):
 			return unreadable(err)
 		case err != nil:
 			f.tellWords(ctx, source.StatusOf(err))
-			return f.rt.upstreamEnded(source.StatusOf(err))
+			return upstreamEnded(f.rt, source.StatusOf(err))
 		}
 		err = f.render(ctx, message)
 		f.tellUnknown()
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return f.rt.upstreamEnded(source.StatusOf(ctx.Err()))
+			return upstreamEnded(f.rt, source.StatusOf(ctx.Err()))
 		case err != nil:
 			return unreadable(err)
 		}
 		if err := f.sink.Event(ctx, &f.event); err != nil {
-			return f.rt.upstreamEnded(source.StatusOf(err))
+			return upstreamEnded(f.rt, source.StatusOf(err))
 		}
 		f.events++
 		f.rest()
@@ -143,7 +138,7 @@ func (f *feed) accepted(header metadata.MD) {
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
 func (f *feed) report(end *ending.Ending) {
 	if end.Cause != nil {
-		f.bridge.faults.tell(f.rt.fault(endedByTheBridge, end.Code), episode{},
+		f.bridge.faults.tell(faultOf(f.rt, endedByTheBridge, end.Code), episode{},
 			"reason", end.Reason, "error", withoutValues(end.Cause))
 	}
 }
@@ -154,7 +149,7 @@ const maxWords = 1 << 10
 // tellWords tells how the upstream itself puts it, which may name what is not meant for every log.
 func (f *feed) tellWords(ctx context.Context, st *status.Status) {
 	if ctx.Err() == nil {
-		f.bridge.log.Debug("an upstream stream ended", "route", f.rt.cfg.Name, "rpc", f.rt.plan.method,
+		f.bridge.log.Debug("an upstream stream ended", "route", f.rt.Config.Name, "rpc", f.rt.Plan.Method,
 			"code", ending.CodeOf(uint32(st.Code())).String(), "message", st.Message()[:min(len(st.Message()), maxWords)])
 	}
 }
@@ -174,7 +169,7 @@ func withoutValues(err error) error {
 // recovered returns the ending for a panic while a message was read, which must not take down every other stream.
 func (f *feed) recovered(p any, stack []byte) *ending.Ending {
 	end := unreadable(nil) // a reconnect would meet the same message again
-	f.bridge.faults.tell(f.rt.fault(readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
+	f.bridge.faults.tell(faultOf(f.rt, readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
 	return end
 }
 
@@ -184,4 +179,15 @@ func panicText(p any) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("of type %T", p)
+}
+
+// tellUnknown tells which types the last message held that no schema has: the observer each time, the log once for each name.
+func (f *feed) tellUnknown() {
+	for _, u := range f.rt.Plan.Unknown.Take() {
+		f.bridge.observer.TypeUnknown(f.rt.Config.Name, u.Name)
+		if u.First {
+			f.bridge.log.Warn("a message holds a type that no schema has: it is sent as its bytes", "route", f.rt.Config.Name,
+				"rpc", f.rt.Plan.Method, "type", u.Name)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // A stream that is not closed keeps its place on a connection to the upstream for ever.
@@ -25,7 +26,7 @@ func TestEveryUpstreamStreamIsClosed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := &feeble{stood: time.Second}
 				b, rt := resumableRoute(t, src)
-				rt.cfg.Share = share
+				rt.Config.Share = share
 				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				for range 60 {
@@ -48,14 +49,13 @@ func TestTheHealthOfARouteIsThatOfFirstOpenings(t *testing.T) {
 	defer func() { require.NoError(t, b.Close()) }()
 	f := feed{renderer: renderer{rt: rt}}
 	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
-	assert.Nil(t, rt.health.since.Load(), "what the request is the reason for says nothing")
+	assert.Zero(t, rt.Health.FailingFor(), "what the request is the reason for says nothing")
 	f.judge(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
-	failing := rt.health.since.Load()
-	assert.NotNil(t, failing)
+	assert.Positive(t, rt.Health.FailingFor())
 	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
-	assert.Equal(t, failing, rt.health.since.Load())
+	assert.Positive(t, rt.Health.FailingFor())
 	f.judge(ending.Refuse(ending.OK, ending.ByUpstream, ""))
-	assert.Nil(t, rt.health.since.Load())
+	assert.Zero(t, rt.Health.FailingFor())
 }
 
 // The bridge's own word that a request is wrong is no answer to the cursor.
@@ -72,6 +72,6 @@ func TestOnlyTheUpstreamRefusesACursor(t *testing.T) {
 }
 
 // watchThrough attaches a GET to a stream of the route.
-func watchThrough(b *Bridge, rt *route) (subscription, *ending.Ending) {
+func watchThrough(b *Bridge, rt *route.Route) (subscription, *ending.Ending) {
 	return b.attach(nil, rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil)), frame.Form{}, nil)
 }

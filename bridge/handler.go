@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
@@ -66,16 +67,16 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serves the stream itself.
 func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.Form, s *stay, arrived func()) {
 	rt := s.rt
-	opened, end := opening(req.HTTP.Context(), s.sub, rt.cfg.OpenWait, b.drain.begun)
+	opened, end := opening(req.HTTP.Context(), s.sub, rt.Config.OpenWait, b.drain.begun)
 	switch {
 	case !opened, end != nil && end.Reason == ending.ByGone:
 		s.leave()
-		b.log.Debug("client left before the stream opened", "route", rt.cfg.Name)
+		b.log.Debug("client left before the stream opened", "route", rt.Config.Name)
 		answerHTTP(w, rt, req, clientLeft())
 		return
 	case end == nil || end.Code == ending.OK:
-		b.observer.StreamOpened(rt.cfg.Name)
-	case rt.wantsHTTPStatus(req):
+		b.observer.StreamOpened(rt.Config.Name)
+	case rt.WantsHTTPStatus(req):
 		s.leave()
 		b.answer(w, rt, req, end)
 		return
@@ -83,16 +84,16 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 		s.refused = true
 		b.tellRefused(rt, end)
 	}
-	rt.expose(w.Header(), s.sub.header())
+	rt.Expose(w.Header(), s.sub.header())
 	writeStreamHeader(w, req.Format, form, end)
-	settings := rt.settings(b, kind{form, req.Format, req.Final()})
+	settings := b.settingsFor(kind{rt, form, req.Format, req.Final()})
 	if form.Chunked {
 		s.park(w, settings)
 		return
 	}
 	arrived()
-	rt.tune(req.HTTP)
-	conn := pump.NewHTTPConn(w, rt.cfg.WriteTimeout).Over(connOfHTTP1(req.HTTP))
+	tune(rt, req.HTTP)
+	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
 	out := pump.Run(req.HTTP.Context(), conn, s.sub.cursor(), settings)
 	if out.Err == nil {
 		conn.Release()
@@ -104,9 +105,9 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 }
 
 // formFor decides how the stream stands on the caller's connection.
-func (b *Bridge) formFor(w http.ResponseWriter, rt *route, req *request.Request) frame.Form {
+func (b *Bridge) formFor(w http.ResponseWriter, rt *route.Route, req *request.Request) frame.Form {
 	form := frame.Form{Chunked: b.parks(w, req)}
-	if rt.cfg.Compression && req.EventSource { // others may not take an end without gzip's trailer for one
+	if rt.Config.Compression && req.EventSource { // others may not take an end without gzip's trailer for one
 		form.Encoding = frame.Negotiate(req.HTTP.Header.Values("Accept-Encoding"))
 	}
 	return form

@@ -46,9 +46,14 @@ func allowedImports() map[string][]string {
 			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/replay", "bridge/internal/backoff", "bridge/internal/frame",
 			"bridge/internal/pump", "bridge/internal/reading",
 		},
-		"bridge/internal/pump":     {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/backoff", "bridge/internal/frame", "golang.org/x/sys/unix"},
-		"bridge/internal/bind":     {"std", protobuf, "bridge/internal/fieldname"},
-		"bridge/internal/request":  {"std", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending"},
+		"bridge/internal/pump":    {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/backoff", "bridge/internal/frame", "golang.org/x/sys/unix"},
+		"bridge/internal/bind":    {"std", protobuf, "bridge/internal/fieldname"},
+		"bridge/internal/request": {"std", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending"},
+		"bridge/internal/route": {
+			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/backoff", "bridge/internal/bind",
+			"bridge/internal/ending", "bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request",
+			"bridge/internal/schema", "bridge/internal/source", "github.com/rs/cors",
+		},
 		"bridge/internal/upstream": {"std", grpc, "bridge/internal/target"},
 		"bridge/internal/source":   {"std", grpc, protobuf, "bridge/internal/upstream"},
 		"bridge/internal/schema": {
@@ -79,7 +84,7 @@ func allowedImports() map[string][]string {
 // httpUsers are the only packages that know net/http.
 func httpUsers() []string {
 	return []string{
-		"bridge", "bridge/internal/pump", "bridge/internal/request", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
+		"bridge", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
 		"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/crowd",
 	}
 }

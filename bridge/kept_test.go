@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
@@ -20,6 +21,6 @@ func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
 	r.Header.Set("X-Other", strings.Repeat("x", 60_000))
 	cfg := config.NewRoute("/watch/{topic}")
 	cfg.Metadata.Forward = []string{"x-tenant"}
-	kept := request.New(r).Head.Keep(headersRead(cfg))
+	kept := request.New(r).Head.Keep(route.HeadersRead(cfg))
 	assert.Equal(t, http.Header{"X-Tenant": {"acme"}, "Traceparent": {"00"}}, kept.Header)
 }

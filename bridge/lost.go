@@ -3,6 +3,7 @@ package bridge
 import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -22,10 +23,10 @@ func asSent(cursor string) string {
 
 // lostOn returns a client's cursor where the cursor alone shows that the route cannot resume from it. A route that neither
 // gives ids nor takes a cursor ignores what a client presents.
-func lostOn(rt *route, c request.Cursor) lostCursor {
-	resumes := rt.plan.binder.UsesCursor()
+func lostOn(rt *route.Route, c request.Cursor) lostCursor {
+	resumes := rt.Plan.Binder.UsesCursor()
 	switch {
-	case c.ID == "", !resumes && rt.plan.id == nil:
+	case c.ID == "", !resumes && rt.Plan.ID == nil:
 	case !c.Valid:
 		return lostCursor{c.ID, ending.ResetInvalid}
 	case !resumes:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
@@ -103,8 +104,8 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 				const streams = 200
 				l := &logged{}
 				b, rt := resumableRoute(t, &feeble{stood: time.Second}, WithLogger(l.logger()))
-				rt.cfg.Share = share
-				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
+				rt.Config.Share = share
+				rt.Config.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
 				var subs []subscription
 				for range streams {
 					sub, end := watchThrough(b, rt)
@@ -114,7 +115,7 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 				time.Sleep(1500 * time.Millisecond)
 				broke, back := l.lines("broke"), l.lines("is back")
 				require.Len(t, broke, 1)
-				assert.Equal(t, `level=WARN msg="an upstream stream broke, and is opened again" route=/watch rpc=`+rt.plan.method+
+				assert.Equal(t, `level=WARN msg="an upstream stream broke, and is opened again" route=/watch rpc=`+rt.Plan.Method+
 					` code=UNAVAILABLE attempt=1 lasted=0s`, broke[0])
 				assert.Empty(t, back)
 				time.Sleep(time.Minute)
@@ -145,8 +146,8 @@ func TestAStreamThatIsClosedHereHasNotBroken(t *testing.T) {
 				l := &logged{}
 				src := &feeble{stood: 24 * time.Hour, end: status.Error(codes.Canceled, "")}
 				b, rt := resumableRoute(t, src, WithLogger(l.logger()))
-				rt.cfg.Share = share
-				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
+				rt.Config.Share = share
+				rt.Config.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
 				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				time.Sleep(5 * time.Minute)
@@ -169,7 +170,7 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
 		b, rt := resumableRoute(t, src, WithLogger(l.logger()))
 		f := feed{renderer: renderer{rt: rt}, bridge: b, source: src}
-		end := f.stream(t.Context(), &call{})
+		end := f.stream(t.Context(), &route.Call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
 		b.tellFailed(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())

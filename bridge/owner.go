@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
@@ -19,7 +20,7 @@ import (
 type owner struct {
 	private *private
 	bridge  *Bridge
-	rt      *route
+	rt      *route.Route
 	form    frame.Form
 	format  request.Format
 	final   bool // the request may have had an effect: the upstream is never opened twice
@@ -80,7 +81,7 @@ func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 	if o.idless = !sent; sent {
 		o.newest = append(o.newest[:0], e.ID...)
 	} else if len(e.ID) > 0 {
-		o.bridge.observer.IDLeftOut(o.rt.cfg.Name)
+		o.bridge.observer.IDLeftOut(o.rt.Config.Name)
 	}
 	if err := o.private.queue.Push(ctx, o.form, e.Block); err != nil {
 		return err
@@ -92,14 +93,14 @@ func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 // reopens reports whether the stream can go on without the browser's noticing after an end: the upstream can be told where it
 // stopped, and the end is none that the browser must know of.
 func (o *owner) reopens(end *ending.Ending) bool {
-	return !o.final && o.resumes && o.rt.plan.id != nil && !o.idless && o.rt.hides(end)
+	return !o.final && o.resumes && o.rt.Plan.ID != nil && !o.idless && hides(o.rt, end)
 }
 
 // Abandon implements [reading.Owner]. The reader's context ends when the caller leaves.
 func (o *owner) Abandon() bool { return false }
 
 // Reopened implements [reading.Owner].
-func (o *owner) Reopened() { o.bridge.observer.Reopened(o.rt.cfg.Name) }
+func (o *owner) Reopened() { o.bridge.observer.Reopened(o.rt.Config.Name) }
 
 // Stale implements [reading.Owner].
 func (o *owner) Stale(by ending.Code) { o.notice(ending.StaleBlock(by)) }
@@ -117,7 +118,7 @@ func (o *owner) notice(block []byte) {
 // conclude returns the end of a stream whose reader has returned one: where the caller has left, that is the reason.
 func (o *owner) conclude(ctx context.Context, end pump.End) pump.End {
 	if errors.Is(ctx.Err(), context.Canceled) && end.Ending.Reason != ending.ByDrain {
-		return o.rt.last(o.final, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
+		return o.rt.End(o.final, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
 	}
 	return end
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // connKey is the key under which ConnContext keeps a connection.
@@ -79,9 +80,9 @@ func (b *Bridge) parks(w http.ResponseWriter, req *request.Request) bool {
 }
 
 // tune bounds what a stream may leave in the kernel where its connection is not parked. A connection that serves several streams has the bounds of the last one.
-func (rt *route) tune(r *http.Request) {
+func tune(rt *route.Route, r *http.Request) {
 	if conn := connOf(r); conn != nil {
-		_ = pump.Tune(conn, int(rt.cfg.SendBuffer), rt.cfg.WriteTimeout) // one that broke is found by the first write
+		_ = pump.Tune(conn, int(rt.Config.SendBuffer), rt.Config.WriteTimeout) // one that broke is found by the first write
 	}
 }
 
@@ -106,7 +107,7 @@ func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
 // takeOver flushes the header, and returns the connection. What the client has sent early is dropped: its response is the last.
 func (s *stay) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
 	controller := http.NewResponseController(w)
-	if err := controller.SetWriteDeadline(time.Now().Add(s.rt.cfg.WriteTimeout)); err != nil {
+	if err := controller.SetWriteDeadline(time.Now().Add(s.rt.Config.WriteTimeout)); err != nil {
 		return nil, err
 	}
 	if err := controller.Flush(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // queueBytes bounds what waits for one client of a private stream, unless it is a single event.
@@ -32,23 +33,23 @@ var _ subscription = (*private)(nil)
 // open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, on a goroutine other than
 // the one that writes.
 func (b *Bridge) open(
-	rt *route, req *request.Request, form frame.Form, in bind.Input, first *call, lost lostCursor,
+	rt *route.Route, req *request.Request, form frame.Form, in bind.Input, first *route.Call, lost lostCursor,
 ) *private {
 	ctx, p := b.newPrivate(req.HTTP.Context(), rt)
 	o := &owner{
 		private: p, bridge: b, rt: rt, form: form, format: req.Format, final: req.Final(), lost: lost,
-		resumes: rt.plan.binder.UsesCursor(),
+		resumes: rt.Plan.Binder.UsesCursor(),
 	}
 	f := &feed{
-		renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.plan.source,
+		renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.Plan.Source,
 		final: o.final, reopens: o.reopens, first: first,
 	}
 	if o.resumes { // otherwise no stream is opened again, and an idle one keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
-		f.head, f.in = req.Head.Keep(headersRead(rt.cfg)), in
+		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config)), in
 		f.in.Reference = f.head.Reference
 	}
-	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.reopening()}
+	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	b.readers.Go(func() {
 		defer close(p.done)
 		end := o.conclude(ctx, r.Run(ctx))
@@ -61,17 +62,17 @@ func (b *Bridge) open(
 // newPrivate returns a place on a stream of the route, and the stream's context, which ends with client, with the bridge, or
 // at the route's deadline. client is the context of the request. The stream's context has the values of client where the source
 // can use them. Elsewhere an idle stream would keep them for nothing.
-func (b *Bridge) newPrivate(client context.Context, rt *route) (context.Context, *private) {
+func (b *Bridge) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
 	ctx, stop := b.ctx, func() bool { return true }
 	var cancel, expire context.CancelFunc
-	if rt.plan.source.UsesContextValues() {
+	if rt.Plan.Source.UsesContextValues() {
 		ctx, cancel = context.WithCancel(context.WithoutCancel(client))
 		stop = context.AfterFunc(b.ctx, cancel)
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
 	}
 	expire = cancel
-	if timeout := rt.cfg.Request.Timeout; timeout > 0 {
+	if timeout := rt.Config.Request.Timeout; timeout > 0 {
 		ctx, expire = context.WithTimeout(ctx, timeout)
 	}
 	p := &private{

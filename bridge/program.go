@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
 // program holds the services and the routes that the Go program brings beside the configuration.
 type program struct {
 	services []*backend
-	routes   []*route
+	routes   []*route.Route
 	runner   *source.Runner // of the code behind both
 }
 
@@ -34,7 +35,7 @@ func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
 		p.services = append(p.services, u)
 	}
 	for _, r := range o.routes {
-		rt, found := r.route(p.runner)
+		rt, found := route.NewWithSource(r.cfg, r.src.definition, p.runner)
 		if rt == nil {
 			problems = append(problems, found...)
 			continue
@@ -93,10 +94,10 @@ func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
 		seen[r.Name] = true
 	}
 	for _, rt := range p.routes {
-		if seen[rt.cfg.Name] {
-			problems = append(problems, rt.cfg.Problem("name", fmt.Sprintf("duplicate route name: another route is called %q; rename one of the two", rt.cfg.Name), ""))
+		if seen[rt.Config.Name] {
+			problems = append(problems, rt.Config.Problem("name", fmt.Sprintf("duplicate route name: another route is called %q; rename one of the two", rt.Config.Name), ""))
 		}
-		seen[rt.cfg.Name] = true
+		seen[rt.Config.Name] = true
 	}
 	return problems
 }

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
@@ -46,7 +47,7 @@ func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
 	b, err := New(t.Context(), nil, WithRoute(config.NewRoute("/watch"), silent),
 		WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
-	b.table.Load().routes[0].plan.source = explosive{}
+	b.table.Load().routes[0].Plan.Source = explosive{}
 	web := httptest.NewServer(b)
 	defer web.Close()
 
@@ -152,8 +153,8 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 			synctest.Test(t, func(t *testing.T) {
 				src := &feeble{stood: tt.stood, end: tt.end}
 				b, rt := resumableRoute(t, src)
-				rt.cfg.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
-				rt.cfg.OnEnd = config.OnEndReopen
+				rt.Config.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second, MaxAttempts: tt.attempts}
+				rt.Config.OnEnd = config.OnEndReopen
 				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				for range 10_000 {
@@ -178,7 +179,7 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 func first[A, B any](a A, _ B) A { return a }
 
 // resumableRoute returns a bridge with one route, GET /watch, whose streams src opens and which can resume.
-func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *route) {
+func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *route.Route) {
 	t.Helper()
 	cfg := config.NewRoute("/watch")
 	cfg.Event.ID = "sequence"
@@ -187,7 +188,7 @@ func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *
 	b, err := New(t.Context(), nil, append(opts, WithRoute(cfg, events))...)
 	require.NoError(t, err)
 	rt := b.table.Load().routes[0]
-	require.NotNil(t, rt.plan, "%v", rt.problems)
-	rt.plan.source = src
+	require.NotNil(t, rt.Plan, "%v", rt.Problems)
+	rt.Plan.Source = src
 	return b, rt
 }

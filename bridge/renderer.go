@@ -7,13 +7,14 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // renderer renders the messages of one stream. One goroutine uses it.
 type renderer struct {
-	rt     *route
+	rt     *route.Route
 	format request.Format
 
 	event reading.Event // of the newest message
@@ -32,7 +33,7 @@ func (r *renderer) render(ctx context.Context, message []byte) error {
 		b.Block = sse.AppendHead(b.Block, name)
 	}
 	head := len(b.Block)
-	limit := int(r.rt.cfg.MaxEventBytes)
+	limit := int(r.rt.Config.MaxEventBytes)
 	switch err := r.appendData(ctx, message); {
 	case errors.Is(err, transcode.ErrTooLarge), err == nil && len(b.Block)-head > limit:
 		return &eventTooLargeError{limit}
@@ -45,11 +46,11 @@ func (r *renderer) render(ctx context.Context, message []byte) error {
 
 // nameOf returns the name of a message's event.
 func (r *renderer) nameOf(message []byte) (sse.Name, error) {
-	p := r.rt.plan
-	if p.name == nil {
-		return p.constName, nil
+	p := r.rt.Plan
+	if p.Name == nil {
+		return p.ConstName, nil
 	}
-	text, ok, err := p.name.AppendText(r.text[:0], message)
+	text, ok, err := p.Name.AppendText(r.text[:0], message)
 	if err != nil || !ok {
 		return sse.Name{}, err
 	}
@@ -59,31 +60,31 @@ func (r *renderer) nameOf(message []byte) (sse.Name, error) {
 }
 
 func (r *renderer) appendData(ctx context.Context, message []byte) (err error) {
-	p := r.rt.plan
-	if p.data != nil {
-		if message, err = p.data.Message(message); err != nil {
+	p := r.rt.Plan
+	if p.Data != nil {
+		if message, err = p.Data.Message(message); err != nil {
 			return err
 		}
 	}
-	r.event.Block, err = p.json.AppendJSONContext(ctx, r.event.Block, message)
+	r.event.Block, err = p.JSON.AppendJSONContext(ctx, r.event.Block, message)
 	return err
 }
 
 // read reads what stands beside the data.
 func (r *renderer) read(message []byte) (err error) {
-	p, b := r.rt.plan, &r.event
-	if b.ID = b.ID[:0]; p.id != nil {
-		if b.ID, _, err = p.id.AppendText(b.ID, message); err != nil {
+	p, b := r.rt.Plan, &r.event
+	if b.ID = b.ID[:0]; p.ID != nil {
+		if b.ID, _, err = p.ID.AppendText(b.ID, message); err != nil {
 			return err
 		}
 	}
-	if b.Key = b.Key[:0]; p.key != nil {
-		if b.Key, _, err = p.key.AppendText(b.Key, message); err != nil {
+	if b.Key = b.Key[:0]; p.Key != nil {
+		if b.Key, _, err = p.Key.AppendText(b.Key, message); err != nil {
 			return err
 		}
 	}
-	if b.Mark = false; p.mark != nil {
-		if b.Mark, err = p.mark.Has(message); err != nil {
+	if b.Mark = false; p.Mark != nil {
+		if b.Mark, err = p.Mark.Has(message); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
@@ -30,7 +31,7 @@ func rendering(t *testing.T, limit int, id, name, key string) *renderer {
 	require.NoError(t, err)
 	cfg := config.NewRoute("/x")
 	cfg.MaxEventBytes = config.Size(limit)
-	return &renderer{rt: &route{cfg: cfg, plan: &plan{json: json, id: path(id), name: path(name), key: path(key)}}}
+	return &renderer{rt: &route.Route{Config: cfg, Plan: &route.Plan{JSON: json, ID: path(id), Name: path(name), Key: path(key)}}}
 }
 
 // One large message must not keep its memory for the life of the stream, whichever part of it was large.
@@ -80,6 +81,6 @@ func TestARouteGivesItsBudgetToItsTranscoder(t *testing.T) {
 	defer func() { require.NoError(t, b.Close()) }()
 	wire, err := proto.Marshal(&streamv1.Event{Text: strings.Repeat("x", 1000)})
 	require.NoError(t, err)
-	_, err = b.table.Load().routes[0].plan.json.AppendJSONContext(t.Context(), nil, wire)
+	_, err = b.table.Load().routes[0].Plan.JSON.AppendJSONContext(t.Context(), nil, wire)
 	require.ErrorIs(t, err, transcode.ErrTooLarge)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // RouteInfo is what is known of one route.
@@ -23,33 +24,17 @@ func (b *Bridge) Routes() []RouteInfo {
 	var out []RouteInfo
 	for _, rt := range b.table.Load().routes {
 		info := RouteInfo{
-			Name:     rt.cfg.Name,
-			Methods:  rt.cfg.Methods,
-			Path:     rt.cfg.Path,
-			RPC:      rt.rpc(),
-			Upstream: rt.upstream(),
-			Source:   rt.origin,
-			Problem:  rt.problem(),
+			Name:     rt.Config.Name,
+			Methods:  rt.Config.Methods,
+			Path:     rt.Config.Path,
+			RPC:      rt.RPC(),
+			Upstream: rt.UpstreamName(),
+			Source:   rt.Origin,
+			Problem:  rt.FirstProblem(),
 		}
 		out = append(out, info)
 	}
 	return out
-}
-
-// rpc is the method behind the route, "" where there is none.
-func (rt *route) rpc() string {
-	if rt.cfg.Service == "" {
-		return ""
-	}
-	return rt.cfg.Service + "/" + rt.cfg.Method
-}
-
-// upstream is the name of who serves the route, as far as it is known.
-func (rt *route) upstream() string {
-	if rt.backend != nil {
-		return rt.backend.cfg.Name
-	}
-	return rt.cfg.Upstream
 }
 
 // schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
@@ -82,26 +67,26 @@ func (b *Bridge) announce(old, now *table) {
 	before := make(map[string]string)
 	if old != nil {
 		for _, rt := range old.routes {
-			before[rt.cfg.Name] = stateOf(rt)
+			before[rt.Config.Name] = stateOf(rt)
 		}
 	}
 	for _, rt := range now.routes {
-		state, known := before[rt.cfg.Name]
+		state, known := before[rt.Config.Name]
 		switch {
-		case known && state == stateOf(rt), rt.waiting:
-		case rt.plan == nil:
-			b.log.Warn("route is out of order", "route", rt.cfg.Name, "problem", rt.problem())
+		case known && state == stateOf(rt), rt.AwaitsSchema:
+		case rt.Plan == nil:
+			b.log.Warn("route is out of order", "route", rt.Config.Name, "problem", rt.FirstProblem())
 		default:
-			b.log.Info("route is served", "route", rt.cfg.Name, "rpc", rt.rpc(), "upstream", rt.upstream())
+			b.log.Info("route is served", "route", rt.Config.Name, "rpc", rt.RPC(), "upstream", rt.UpstreamName())
 		}
 	}
 }
 
-func stateOf(rt *route) string {
-	if rt.plan != nil {
+func stateOf(rt *route.Route) string {
+	if rt.Plan != nil {
 		return "served"
 	}
-	return rt.problem().Error()
+	return rt.FirstProblem().Error()
 }
 
 // remark logs what is to be said of a table beside the state of its routes, unless it was said of the table before: warnings, and
@@ -109,7 +94,7 @@ func stateOf(rt *route) string {
 func (b *Bridge) remark(t *table) {
 	remarks := slices.Clone(t.problems)
 	for _, rt := range t.routes {
-		remarks = append(remarks, without(rt.warnings, b.cfg.Warnings)...)
+		remarks = append(remarks, without(rt.Warnings, b.cfg.Warnings)...)
 	}
 	remarks.Sort()
 	said := make(map[string]bool, len(remarks))

@@ -7,56 +7,61 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// serving is how the pump serves the callers of one route. There are few kinds of callers and many callers, so each kind's
-// settings are made once and shared. It is safe for concurrent use.
-type serving struct {
+// settings are how the pump serves callers. There are few kinds of callers and many callers, so each kind's settings are made
+// once and shared. It is safe for concurrent use.
+type settings struct {
 	mu    sync.Mutex
+	table *table // that the kinds are of
 	kinds map[kind]*pump.Settings
 }
 
 // kind is what about a caller the pump has to know.
 type kind struct {
+	rt     *route.Route
 	form   frame.Form
 	format request.Format
 	final  bool
 }
 
-// settings returns how the pump serves a caller of rt.
-func (rt *route) settings(b *Bridge, k kind) *pump.Settings {
-	rt.serving.mu.Lock()
-	defer rt.serving.mu.Unlock()
-	s := rt.serving.kinds[k]
+// settingsFor returns how the pump serves a kind of callers. Those of a table that was replaced are forgotten.
+func (b *Bridge) settingsFor(k kind) *pump.Settings {
+	t := b.table.Load()
+	b.settings.mu.Lock()
+	defer b.settings.mu.Unlock()
+	if b.settings.table != t {
+		b.settings.table, b.settings.kinds = t, map[kind]*pump.Settings{}
+	}
+	s := b.settings.kinds[k]
 	if s == nil {
-		if rt.serving.kinds == nil {
-			rt.serving.kinds = map[kind]*pump.Settings{}
-		}
-		s = rt.newSettings(b, k)
-		rt.serving.kinds[k] = s
+		s = b.newSettings(k)
+		b.settings.kinds[k] = s
 	}
 	return s
 }
 
-func (rt *route) newSettings(b *Bridge, k kind) *pump.Settings {
+func (b *Bridge) newSettings(k kind) *pump.Settings {
+	rt := k.rt
 	s := &pump.Settings{
 		Form:      k.form,
 		Mute:      k.format == request.Lines,
 		Comment:   []byte(sse.Heartbeat),
-		Heartbeat: rt.cfg.Heartbeat,
+		Heartbeat: rt.Config.Heartbeat,
 
-		WriteTimeout: rt.cfg.WriteTimeout,
-		SendBuffer:   int(rt.cfg.SendBuffer),
+		WriteTimeout: rt.Config.WriteTimeout,
+		SendBuffer:   int(rt.Config.SendBuffer),
 
-		MaxAge:   rt.cfg.MaxAge,
-		AgeEnd:   rt.last(k.final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
+		MaxAge:   rt.Config.MaxAge,
+		AgeEnd:   rt.End(k.final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
 		Drain:    b.drain.begun,
 		DrainBy:  b.drain.deadline,
-		DrainEnd: rt.last(k.final, ending.ShuttingDown()),
+		DrainEnd: rt.End(k.final, ending.ShuttingDown()),
 	}
 	if !k.final {
-		s.Retry = rt.cfg.Event.Retry
+		s.Retry = rt.Config.Event.Retry
 	}
 	return s
 }

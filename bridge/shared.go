@@ -14,19 +14,20 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
-func (b *Bridge) join(rt *route, req *request.Request, form frame.Form, in bind.Input) (subscription, *ending.Ending) {
-	fits := rt.fits(req.Head, in)
+func (b *Bridge) join(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (subscription, *ending.Ending) {
+	fits := fits(rt, req.Head, in)
 	in.LastEventID, in.HasLastEventID = "", false
-	first, err := rt.bind(req.Head, in)
+	first, err := rt.Bind(req.Head, in)
 	if err != nil {
 		return nil, unbound(err)
 	}
-	key := shareKey(rt.plan.digest, first)
+	key := rt.ShareKey(first)
 	sub, err := b.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
-		return rt.sharing(), b.sharedFeed(rt, req.Head, in, first)
+		return sharing(rt), b.sharedFeed(rt, req.Head, in, first)
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
@@ -39,11 +40,11 @@ func (b *Bridge) join(rt *route, req *request.Request, form frame.Form, in bind.
 
 // fits reports whether the cursor in the input has the type of the field that the route binds it to. A cursor of another type
 // cannot be the id of a message of the route. An input without a cursor fits.
-func (rt *route) fits(head request.Head, in bind.Input) bool {
+func fits(rt *route.Route, head request.Head, in bind.Input) bool {
 	if !in.HasLastEventID {
 		return true
 	}
-	_, err := rt.bind(head, in)
+	_, err := rt.Bind(head, in)
 	cursor := (*bind.CursorError)(nil)
 	return !errors.As(err, &cursor)
 }
@@ -58,10 +59,10 @@ func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer 
 }
 
 // sharing is how the route's streams are shared.
-func (rt *route) sharing() fanout.Settings {
-	share := rt.cfg.Share
+func sharing(rt *route.Route) fanout.Settings {
+	share := rt.Config.Share
 	return fanout.Settings{
-		Label: rt.cfg.Name,
+		Label: rt.Config.Name,
 		Bounds: replay.Bounds{
 			Events: share.Replay.Events, Bytes: int64(share.Replay.Bytes), Age: share.Replay.Age,
 		},
@@ -69,11 +70,11 @@ func (rt *route) sharing() fanout.Settings {
 		Skip:     share.SlowClient == config.SlowClientSkip,
 		Linger:   share.Linger,
 		MaxAge:   share.ReopenAfter,
-		Retry:    rt.cfg.Event.Retry,
-		Backoff:  rt.reopening(),
-		HasID:    rt.plan.id != nil,
-		Resumes:  rt.plan.binder.UsesCursor(),
-		Slow:     rt.render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
+		Retry:    rt.Config.Event.Retry,
+		Backoff:  rt.Backoff(),
+		HasID:    rt.Plan.ID != nil,
+		Resumes:  rt.Plan.Binder.UsesCursor(),
+		Slow:     rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
 	}
 }
 
@@ -111,11 +112,11 @@ func (s shared) outlive() {} // the stream is the bridge's, and no request's
 func (s shared) close()   { s.Close() }
 
 // sharedFeed returns what reads the upstream for all clients of a shared stream. Its opener may have left long since.
-func (b *Bridge) sharedFeed(rt *route, opener request.Head, in bind.Input, first *call) *feed {
+func (b *Bridge) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
 	f := &feed{
-		renderer: renderer{rt: rt}, bridge: b, source: rt.plan.source, shared: true,
-		reopens: func(end *ending.Ending) bool { return rt.hides(end) || end.Retry && end.Reason == ending.ByLimit },
-		first:   first, head: opener.Keep(headersRead(rt.cfg)), in: in,
+		renderer: renderer{rt: rt}, bridge: b, source: rt.Plan.Source, shared: true,
+		reopens: func(end *ending.Ending) bool { return hides(rt, end) || end.Retry && end.Reason == ending.ByLimit },
+		first:   first, head: opener.Keep(route.HeadersRead(rt.Config)), in: in,
 	}
 	f.in.Reference = f.head.Reference
 	return f

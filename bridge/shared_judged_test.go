@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // Where an upstream has no slot for the stream, the browsers of a shared one are not told, if it can be opened again.
@@ -18,7 +19,7 @@ func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
 	b, err := New(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
-	rt := &route{cfg: config.NewRoute("/x"), health: &health{}, plan: &plan{method: "/a/b"}}
+	rt := &route.Route{Config: config.NewRoute("/x"), Health: &route.Health{}, Plan: &route.Plan{Method: "/a/b"}}
 	for name, tt := range map[string]struct {
 		attempt reading.Attempt
 		end     *ending.Ending

@@ -5,6 +5,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
@@ -29,11 +30,11 @@ func (b *Bridge) slots(u *config.Upstream) upstream.Observe {
 }
 
 // notOpened returns the ending for a stream that could not be opened.
-func (rt *route) notOpened(err error) *ending.Ending {
+func notOpened(rt *route.Route, err error) *ending.Ending {
 	if errors.Is(err, upstream.ErrNoSlot) {
 		end := ending.Refuse(ending.Unavailable, ending.ByLimit, "the upstream has no room for another stream")
 		end.Cause = err
 		return end
 	}
-	return rt.upstreamEnded(source.StatusOf(err))
+	return upstreamEnded(rt, source.StatusOf(err))
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // stay is one caller's time on a stream, from its place to its end. It outlives the handler where the connection is parked, so
 // it keeps nothing of the request.
 type stay struct {
 	bridge *Bridge
-	rt     *route
+	rt     *route.Route
 	sub    subscription
 	began  time.Time
 	// refused says that the observer was told that the caller has no stream: its end is all that it gets.
@@ -33,20 +34,20 @@ func (s *stay) over(out pump.Outcome) {
 	duration := time.Since(s.began) // closing may wait
 	s.sub.close()
 	defer s.bridge.drain.leave()
-	b, route := s.bridge, s.rt.cfg.Name
+	b, name := s.bridge, s.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {
 		b.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
-			"route", route)
+			"route", name)
 	}
 	if s.refused {
 		return
 	}
 	code := codeOf(out)
 	b.tellFailed(s.rt, out.Reason, code)
-	b.observer.StreamEnded(route, StreamStats{
+	b.observer.StreamEnded(name, StreamStats{
 		Reason: Reason(out.Reason), Code: codes.Code(code), Events: out.Events, Bytes: out.Bytes, Duration: duration,
 	})
-	about := []any{"route", route, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
+	about := []any{"route", name, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
 		"duration", duration}
 	if out.Err != nil {
 		about = append(about, "error", out.Err)

@@ -8,29 +8,31 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
 // table is all routes of one moment: a pure function of the configuration and of the schemas. It is immutable, and
 // swapped whole when a schema changes; streams keep the route that they began with.
 type table struct {
-	router *pathtmpl.Router[*route]
-	routes []*route
+	router *pathtmpl.Router[*route.Route]
+	routes []*route.Route
 	// problems are what is wrong with upstreams and their annotations, beside what is wrong with routes: nothing of it takes
 	// out a route that is listed.
 	problems config.Problems
 	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
 	// is turned away as this route is: 404 would make an EventSource give up for good.
-	pending *route
+	pending *route.Route
 }
 
 // newTable compiles every route against the schemas that are there. old lends the health of its routes.
 func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (*table, *config.Problem) {
 	b := &tableBuilder{
-		table:    &table{router: pathtmpl.NewRouter[*route]()},
+		table:    &table{router: pathtmpl.NewRouter[*route.Route]()},
 		backends: backends,
 		program:  p,
 		health:   healthOf(old),
+		serves:   map[*backend]bool{},
 	}
 	for _, r := range cfg.Routes {
 		if err := b.listed(r); err != nil {
@@ -55,11 +57,11 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 	return b.table, nil
 }
 
-func healthOf(t *table) map[string]*health {
-	out := make(map[string]*health)
+func healthOf(t *table) map[string]*route.Health {
+	out := make(map[string]*route.Health)
 	if t != nil {
 		for _, rt := range t.routes {
-			out[rt.cfg.Name] = rt.health
+			out[rt.Config.Name] = rt.Health
 		}
 	}
 	return out
@@ -69,35 +71,32 @@ type tableBuilder struct {
 	table    *table
 	backends []*backend
 	program  *program
-	health   map[string]*health
+	health   map[string]*route.Health
+	serves   map[*backend]bool // those that a route of the table goes to
 }
 
 // listed adds a route of the file, in order or out of it.
 func (b *tableBuilder) listed(r *config.Route) *config.Problem {
-	rt := &route{cfg: r, origin: originOf(r), health: b.healthOf(r.Name), cors: newCORS(r)}
+	rt := route.New(r, originOf(r), "", b.healthOf(r.Name))
 	u, waiting, problem := b.backendOf(r)
-	rt.waiting = waiting
+	rt.AwaitsSchema = waiting
 	if problem == nil {
-		rt.backend = u
+		rt.Upstream = u.cfg.Name
+		b.serves[u] = true
 		snap, err := u.schema()
 		if snap != nil {
-			rt.cfg = annotated(r, u, snap)
-			rt.compile(snap)
-			// What such a setting gives is not in the key of a shared stream, and would be sent on behalf of everybody.
-			if mixed := r.MixedCursor(); len(mixed) > 0 {
-				rt.plan, rt.cause = nil, causeOf(nil)
-				rt.found(mixed)
-			}
+			rt.Config = annotated(r, u, snap)
+			rt.Compile(snap, u.source, u.origin())
 		} else {
-			rt.waiting = true
+			rt.AwaitsSchema = true
 			problem = r.Problem("rpc", unavailable(u, err), "")
 		}
 	}
 	if problem != nil {
-		if !rt.waiting {
-			rt.cause = "no upstream is known to serve " + r.Service
+		if !rt.AwaitsSchema {
+			rt.Cause = "no upstream is known to serve " + r.Service
 		}
-		rt.problems = config.Problems{problem}
+		rt.Problems = config.Problems{problem}
 	}
 	return b.add(rt)
 }
@@ -141,7 +140,7 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 	case len(unknown) > 0:
 		return nil, true, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
 	}
-	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, serviceHint(r, b.services(r)))
+	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, route.ServiceHint(r, b.services(r)))
 }
 
 // services lists what all upstreams have in place of the service that a route asks for.
@@ -157,21 +156,28 @@ func (b *tableBuilder) services(r *config.Route) (names []string) {
 	return names
 }
 
-func (b *tableBuilder) healthOf(name string) *health {
+func (b *tableBuilder) healthOf(name string) *route.Health {
 	if h := b.health[name]; h != nil {
 		return h
 	}
-	return &health{}
+	return &route.Health{}
 }
 
-func (b *tableBuilder) add(rt *route) *config.Problem {
-	template, err := pathtmpl.Parse(rt.cfg.Path)
+// addOf adds a route that goes to an upstream.
+func (b *tableBuilder) addOf(u *backend, rt *route.Route) *config.Problem {
+	problem := b.add(rt)
+	b.serves[u] = b.serves[u] || problem == nil
+	return problem
+}
+
+func (b *tableBuilder) add(rt *route.Route) *config.Problem {
+	template, err := pathtmpl.Parse(rt.Config.Path)
 	if err != nil {
-		return rt.cfg.Problem("path", err.Error(), "")
+		return rt.Config.Problem("path", err.Error(), "")
 	}
-	for _, method := range rt.cfg.Methods {
+	for _, method := range rt.Config.Methods {
 		if err := b.table.router.Add(method, template, rt); err != nil {
-			return rt.cfg.Problem("path", err.Error(), "")
+			return rt.Config.Problem("path", err.Error(), "")
 		}
 	}
 	b.table.routes = append(b.table.routes, rt)

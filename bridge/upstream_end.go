@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -26,18 +27,18 @@ func unbound(err error) *ending.Ending {
 }
 
 // upstreamEnded returns the ending that the upstream's status means on this route.
-func (rt *route) upstreamEnded(st *status.Status) *ending.Ending {
+func upstreamEnded(rt *route.Route, st *status.Status) *ending.Ending {
 	e := ending.Refuse(ending.CodeOf(uint32(st.Code())), ending.ByUpstream, cutMessage(st.Message()))
-	if (e.Code.ServerFault() || byTransport(st)) && !rt.cfg.ExposeErrors {
+	if (e.Code.ServerFault() || byTransport(st)) && !rt.Config.ExposeErrors {
 		e.Message = e.Code.NeutralMessage()
 	} else {
-		e.Details = detailsJSON(cutDetails(st.Proto().GetDetails()), rt.types())
+		e.Details = detailsJSON(cutDetails(st.Proto().GetDetails()), rt.Types())
 	}
-	if verdict, ok := rt.cfg.Status[config.StatusCode(e.Code.String())]; ok {
+	if verdict, ok := rt.Config.Status[config.StatusCode(e.Code.String())]; ok {
 		e.Retry = verdict == config.Reconnect
 	}
 	if e.Code == ending.OK {
-		e.Retry = rt.cfg.OnEnd == config.OnEndReconnect
+		e.Retry = rt.Config.OnEnd == config.OnEndReconnect
 	}
 	return e
 }

@@ -6,11 +6,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // verdict says what the end of an upstream stream means for the clients. ctx is that of the attempt.
 func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Ending) reading.Result {
-	if !a.Reopening && !f.began && end.Code == ending.OK && f.rt.hides(end) { // an end in good order that is hidden is a first word too
+	if !a.Reopening && !f.began && end.Code == ending.OK && hides(f.rt, end) { // an end in good order that is hidden is a first word too
 		f.accepted(nil)
 	}
 	fate := reading.Over
@@ -40,9 +41,9 @@ func refusesCursor(e *ending.Ending) bool {
 }
 
 // hides reports whether an end is one that the bridge may hide by opening the upstream again.
-func (rt *route) hides(end *ending.Ending) bool {
+func hides(rt *route.Route, end *ending.Ending) bool {
 	if end.Code == ending.OK {
-		return rt.cfg.OnEnd == config.OnEndReopen && end.Reason == ending.ByUpstream
+		return rt.Config.OnEnd == config.OnEndReopen && end.Reason == ending.ByUpstream
 	}
 	return end.Retry && end.Reason == ending.ByUpstream
 }
@@ -51,8 +52,8 @@ func (rt *route) hides(end *ending.Ending) bool {
 func (f *feed) judge(end *ending.Ending) {
 	switch {
 	case end.Code == ending.OK:
-		f.rt.health.opened()
+		f.rt.Health.Opened()
 	case end.Retry:
-		f.rt.health.failed()
+		f.rt.Health.Failed()
 	}
 }

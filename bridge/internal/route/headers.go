@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"slices"
@@ -7,10 +7,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// headersRead returns the names of the request headers that a route reads, in lower case and without duplicates: the headers
+// HeadersRead returns the names of the request headers that a route reads, in lower case and without duplicates: the headers
 // that it forwards, those that its settings refer to, and the trace context. A preflight allows them, and a stream that is
 // opened again keeps them.
-func headersRead(r *config.Route) []string {
+func HeadersRead(r *config.Route) []string {
 	names := slices.Concat(traceContext(), r.Metadata.Forward)
 	refer := func(values ...config.Template) {
 		for _, value := range values {

@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 // cursor warns of ids that the request field which takes them back cannot hold: each would be dropped as invalid when a
 // browser comes back with it.
 func (c *planner) cursor(md protoreflect.MessageDescriptor) {
-	if c.plan.id == nil || c.plan.id.Descriptor() == nil {
+	if c.plan.ID == nil || c.plan.ID.Descriptor() == nil {
 		return
 	}
-	id := c.plan.id.Descriptor()
+	id := c.plan.ID.Descriptor()
 	for _, s := range c.route.Request.Set {
 		if len(s.Value) != 1 || s.Value[0].Ref != config.LastEventID {
 			continue // text around the cursor makes something else of it

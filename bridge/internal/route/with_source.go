@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"context"
@@ -11,12 +11,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// route compiles the route, whose code runs on runner. It is nil where problems are more than warnings.
-func (s sourcedRoute) route(runner *source.Runner) (*route, config.Problems) {
-	if s.cfg == nil {
+// NewWithSource compiles a route with a source of its own, whose code runs on runner. The route is nil where problems are more
+// than warnings.
+func NewWithSource(r *config.Route, definition source.Definition, runner *source.Runner) (*Route, config.Problems) {
+	if r == nil {
 		return nil, config.Problems{{Path: "bridge.WithRoute", Message: "expected a route, found nil"}}
 	}
-	cfg := *s.cfg
+	cfg := *r
 	if cfg.Name == "" {
 		cfg.Name = cfg.Path
 	}
@@ -25,32 +26,32 @@ func (s sourcedRoute) route(runner *source.Runner) (*route, config.Problems) {
 		problems = append(problems, cfg.Problem("rpc",
 			"a route with a source of its own calls no upstream: expected no Service, Method or Upstream", ""))
 	}
-	switch definition := s.src.definition; {
+	switch {
 	case definition.IsZero():
 		problems = append(problems, cfg.Problem("", "expected a source as RPC and Func make them, found none", ""))
 	case definition.Mistake != "":
 		problems = append(problems, cfg.Problem("", "the source of the route: "+definition.Mistake, ""))
 	}
-	rt := &route{cfg: &cfg, origin: "bridge.WithRoute", health: &health{}, cors: newCORS(&cfg)}
-	if rt.found(problems); len(rt.problems) > 0 {
+	rt := New(&cfg, "bridge.WithRoute", "", &Health{})
+	if rt.found(problems); len(rt.Problems) > 0 {
 		return nil, problems
 	}
-	plan, found := newSourcePlan(&cfg, s.src.definition, runner)
-	rt.plan = plan
+	plan, found := newSourcePlan(&cfg, definition, runner)
+	rt.Plan = plan
 	rt.found(found)
-	if len(rt.problems) > 0 {
-		return nil, rt.problems
+	if len(rt.Problems) > 0 {
+		return nil, rt.Problems
 	}
 	return rt, nil
 }
 
 // newSourcePlan is newPlan for a route with a source of its own.
-func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*plan, config.Problems) {
+func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*Plan, config.Problems) {
 	snap, err := schema.FromProgram()
 	if err != nil {
 		return nil, config.Problems{r.Problem("", err.Error(), "")}
 	}
-	c := &planner{route: r, plan: &plan{snapshot: snap, types: snap.Types(""), method: r.Name}}
+	c := &planner{route: r, plan: &Plan{snapshot: snap, types: snap.Types(""), Method: r.Name}}
 	c.request(definition.Input)
 	if definition.EmptyStruct {
 		for _, p := range c.problems {
@@ -64,8 +65,8 @@ func newSourcePlan(r *config.Route, definition source.Definition, runner *source
 		values = c.values(definition.Value)
 	}
 	c.cursor(definition.Input)
-	c.plan.source = definition.Source(runner, values)
-	c.plan.digest = newShareDigest(r, snap.Hash(), origin{registration: rand.Text()})
+	c.plan.Source = definition.Source(runner, values)
+	c.plan.Digest = newDigest(r, snap.Hash(), Origin{Registration: rand.Text()})
 	return c.done()
 }
 
@@ -89,7 +90,7 @@ func (c *planner) values(t reflect.Type) *source.ValueEncoder {
 		message.Name = source.ValueName
 	}
 	c.lines(md, message)
-	c.plan.json = valueJSON{data: c.path("event.data", md, source.ValueData, transcode.PathScalar)}
+	c.plan.JSON = valueJSON{data: c.path("event.data", md, source.ValueData, transcode.PathScalar)}
 	return encoder
 }
 

@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"strings"
@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// unknownTypes are the types that the messages of a route hold in a google.protobuf.Any and that no schema has. Their names come from
+// UnknownTypes are the types that the messages of a route hold in a google.protobuf.Any and that no schema has. Their names come from
 // the upstream, so there may be any number of them.
-type unknownTypes struct {
+type UnknownTypes struct {
 	pending atomic.Bool // whether there is something to take
 
 	mu    sync.Mutex
@@ -20,8 +20,8 @@ type unknownTypes struct {
 
 // unknownType is one such type in one message.
 type unknownType struct {
-	name  string
-	first bool // of this name
+	Name  string
+	First bool // of this name
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 )
 
 // add notes a type by its URL. It may be called concurrently.
-func (u *unknownTypes) add(url string) {
+func (u *UnknownTypes) add(url string) {
 	name := url[strings.LastIndexByte(url, '/')+1:]
 	if len(name) > 255 || !protoreflect.FullName(name).IsValid() {
 		name = malformedType
@@ -53,8 +53,8 @@ func (u *unknownTypes) add(url string) {
 	u.pending.Store(true)
 }
 
-// take returns what was added and not taken yet.
-func (u *unknownTypes) take() []unknownType {
+// Take returns what was added and not taken yet.
+func (u *UnknownTypes) Take() []unknownType {
 	if !u.pending.Load() {
 		return nil
 	}
@@ -64,15 +64,4 @@ func (u *unknownTypes) take() []unknownType {
 	u.news = nil
 	u.pending.Store(false)
 	return news
-}
-
-// tellUnknown tells which types the last message held that no schema has: the observer each time, the log once for each name.
-func (f *feed) tellUnknown() {
-	for _, u := range f.rt.plan.unknown.take() {
-		f.bridge.observer.TypeUnknown(f.rt.cfg.Name, u.name)
-		if u.first {
-			f.bridge.log.Warn("a message holds a type that no schema has: it is sent as its bytes", "route", f.rt.cfg.Name,
-				"rpc", f.rt.plan.method, "type", u.name)
-		}
-	}
 }

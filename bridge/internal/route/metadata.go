@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"encoding/base64"
@@ -18,14 +18,14 @@ const binarySuffix = "-bin"
 
 // outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
 // and the trace context, which a stream of one's own continues; a shared one is part of no trace. No other header ever reaches the upstream.
-func (rt *route) outgoing(head request.Head, in bind.Input) (metadata.MD, error) {
+func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
-	if rt.cfg.Share == nil {
+	if rt.Config.Share == nil {
 		for _, name := range traceContext() {
 			appendMetadata(md, name, head.Header.Get(name)) // one that is malformed is no reason to refuse anybody
 		}
 	}
-	for _, name := range rt.cfg.Metadata.Forward {
+	for _, name := range rt.Config.Metadata.Forward {
 		md.Delete(name)
 		for _, value := range head.Header.Values(name) {
 			if !appendMetadata(md, name, value) {
@@ -33,7 +33,7 @@ func (rt *route) outgoing(head request.Head, in bind.Input) (metadata.MD, error)
 			}
 		}
 	}
-	set, err := rt.plan.binder.Metadata(in)
+	set, err := rt.Plan.Binder.Metadata(in)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +77,9 @@ func decodeBase64(value string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
 }
 
-// expose copies response metadata that the route names to the headers of the response.
-func (rt *route) expose(h http.Header, md metadata.MD) {
-	for _, name := range rt.cfg.Metadata.Expose {
+// Expose copies response metadata that the route names to the headers of the response.
+func (rt *Route) Expose(h http.Header, md metadata.MD) {
+	for _, name := range rt.Config.Metadata.Expose {
 		for _, value := range md.Get(name) {
 			if strings.HasSuffix(name, binarySuffix) {
 				value = base64.StdEncoding.EncodeToString([]byte(value))

@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"fmt"
@@ -10,17 +10,17 @@ import (
 
 // The names of unknown types come from the upstream: there are never more than so many of them.
 func TestUnknownTypesAreBounded(t *testing.T) {
-	var u unknownTypes
-	assert.Nil(t, u.take())
+	var u UnknownTypes
+	assert.Nil(t, u.Take())
 	names, firsts := map[string]bool{}, 0
 	for i := range 1000 {
 		u.add(fmt.Sprintf("x/a.Type%d", i))
 		if i%2 == 0 {
 			continue
 		}
-		for _, news := range u.take() {
-			names[news.name] = true
-			if news.first {
+		for _, news := range u.Take() {
+			names[news.Name] = true
+			if news.First {
 				firsts++
 			}
 		}
@@ -31,11 +31,11 @@ func TestUnknownTypesAreBounded(t *testing.T) {
 	for range 1000 {
 		u.add("x/a.Type1")
 	}
-	assert.LessOrEqual(t, len(u.take()), maxUnknownPending, "what is not taken does not pile up")
+	assert.LessOrEqual(t, len(u.Take()), maxUnknownPending, "what is not taken does not pile up")
 	for _, url := range []string{"", "/", "x/", "x/a b", "x/a\nb", "x/" + strings.Repeat("a", 300)} {
 		u.add(url)
-		for _, news := range u.take() {
-			assert.Contains(t, []string{malformedType, otherTypes}, news.name)
+		for _, news := range u.Take() {
+			assert.Contains(t, []string{malformedType, otherTypes}, news.Name)
 		}
 	}
 }

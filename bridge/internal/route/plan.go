@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"context"
@@ -18,24 +18,24 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// plan is what only a schema can tell about a route, compiled once and read by all of its streams.
-type plan struct {
+// Plan is what only a schema can tell about a route, compiled once and read by all of its streams.
+type Plan struct {
 	snapshot *schema.Snapshot
 	types    transcode.Resolver // of what stands in a google.protobuf.Any, and of extensions
-	method   string             // as gRPC calls it: /package.Service/Method
-	source   source.Source      // of the messages
-	digest   shareDigest        // of all of it, and of the route
-	binder   *bind.Binder
-	json     jsonAppender
-	unknown  unknownTypes // that messages held
+	Method   string             // as gRPC calls it: /package.Service/Method
+	Source   source.Source      // of the messages
+	Digest   Digest             // of all of it, and of the route
+	Binder   *bind.Binder
+	JSON     jsonAppender
+	Unknown  UnknownTypes // that messages held
 
-	id        *transcode.Path // nil: events have no id
-	name      *transcode.Path // nil: every event has the name constName, which may be none
-	constName sse.Name
-	data      *transcode.Path // nil: the whole message is the data
+	ID        *transcode.Path // nil: events have no id
+	Name      *transcode.Path // nil: every event has the name ConstName, which may be none
+	ConstName sse.Name
+	Data      *transcode.Path // nil: the whole message is the data
 
-	key  *transcode.Path // shared, latest_by: the newest event of each value is for late joiners
-	mark *transcode.Path // shared, since: late joiners begin with the newest event that has it
+	Key  *transcode.Path // shared, latest_by: the newest event of each value is for late joiners
+	Mark *transcode.Path // shared, since: late joiners begin with the newest event that has it
 }
 
 // jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently. It may give up when
@@ -46,15 +46,15 @@ type jsonAppender interface {
 
 // newPlan compiles a route against a schema. All that is wrong is reported at once; the plan is nil then. Warnings alone
 // leave the plan whole.
-func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
+func newPlan(r *config.Route, snap *schema.Snapshot) (*Plan, config.Problems) {
 	method, err := snap.Method(r.Service, r.Method)
 	if err != nil {
 		return nil, config.Problems{methodProblem(r, snap, err)}
 	}
-	c := &planner{route: r, plan: &plan{
+	c := &planner{route: r, plan: &Plan{
 		snapshot: snap,
 		types:    snap.Types(method.Parent().FullName()),
-		method:   "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
+		Method:   "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
 	}}
 	c.request(method.Input())
 	c.event(method.Output())
@@ -65,12 +65,12 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*plan, config.Problems) {
 // planner collects the problems of one compilation.
 type planner struct {
 	route    *config.Route
-	plan     *plan
+	plan     *Plan
 	problems config.Problems
 }
 
 // done returns the plan, nil where it has problems that are more than warnings.
-func (c *planner) done() (*plan, config.Problems) {
+func (c *planner) done() (*Plan, config.Problems) {
 	for _, p := range c.problems {
 		if !p.Warning {
 			return nil, c.problems
@@ -116,7 +116,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 	for _, p := range problems {
 		c.problems = append(c.problems, r.Problem(p.Key, p.Message, p.Hint))
 	}
-	c.plan.binder = binder
+	c.plan.Binder = binder
 	if binder == nil {
 		return
 	}
@@ -150,10 +150,10 @@ func bindValue(t config.Template) bind.Value {
 // event compiles which parts of a message become which lines of an event.
 func (c *planner) event(md protoreflect.MessageDescriptor) {
 	c.lines(md, c.route.Event)
-	c.plan.data = c.path("event.data", md, c.route.Event.Data, transcode.PathMessage)
+	c.plan.Data = c.path("event.data", md, c.route.Event.Data, transcode.PathMessage)
 	data := md
-	if c.plan.data != nil {
-		data = c.plan.data.Descriptor().Message()
+	if c.plan.Data != nil {
+		data = c.plan.Data.Descriptor().Message()
 	}
 	c.warnSharedNames(data)
 	json, err := transcode.New(data, transcode.Options{
@@ -162,12 +162,12 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 		EmitDefaults: c.route.JSON.EmitDefaults,
 		Resolver:     c.plan.types,
 		MaxBytes:     int(c.route.MaxEventBytes),
-		TypeUnknown:  c.plan.unknown.add,
+		TypeUnknown:  c.plan.Unknown.add,
 	})
 	if err != nil {
 		c.problem("rpc", err)
 	}
-	c.plan.json = json
+	c.plan.JSON = json
 }
 
 // warnSharedNames says which fields of an event a page cannot tell apart.
@@ -182,9 +182,9 @@ func (c *planner) warnSharedNames(md protoreflect.MessageDescriptor) {
 
 // lines compiles what stands beside the data of an event.
 func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMapping) {
-	c.plan.constName, _ = sse.SafeName(ev.NameConst)
-	c.plan.id = c.path("event.id", md, ev.ID, transcode.PathScalar)
-	c.plan.name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
+	c.plan.ConstName, _ = sse.SafeName(ev.NameConst)
+	c.plan.ID = c.path("event.id", md, ev.ID, transcode.PathScalar)
+	c.plan.Name = c.path("event.name", md, ev.Name, transcode.PathScalar, transcode.PathOneof)
 	c.share(md)
 	c.warnReserved()
 }
@@ -197,9 +197,9 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 	}
 	switch share.LateJoin.Mode {
 	case config.LateJoinLatestBy:
-		c.plan.key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
+		c.plan.Key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)
 	case config.LateJoinSince:
-		c.plan.mark = c.path("share.late_join.since", md, share.LateJoin.Field,
+		c.plan.Mark = c.path("share.late_join.since", md, share.LateJoin.Field,
 			transcode.PathScalar, transcode.PathMessage, transcode.PathOneof)
 	}
 }
@@ -239,10 +239,10 @@ func anyOf(kinds []transcode.PathKind) string {
 
 // warnReserved says which members of a oneof will be renamed on their way to the browser.
 func (c *planner) warnReserved() {
-	if c.plan.name == nil {
+	if c.plan.Name == nil {
 		return
 	}
-	for _, member := range c.plan.name.Members() {
+	for _, member := range c.plan.Name.Members() {
 		if safe, renamed := sse.SafeName(member); renamed {
 			c.warn("event.name", "an event called "+member+" will be sent as "+safe.String()+
 				": the name is the browser's own, or the bridge's", "")
@@ -259,7 +259,7 @@ func methodProblem(r *config.Route, snap *schema.Snapshot, err error) *config.Pr
 	)
 	switch {
 	case errors.As(err, &service):
-		hint = serviceHint(r, service.Have)
+		hint = ServiceHint(r, service.Have)
 	case errors.As(err, &method):
 		hint = didYouMean(config.Nearest(r.Method, method.Have))
 		if names := streamingNames(snap, r.Service); hint == "" && names != "" {

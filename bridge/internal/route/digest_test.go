@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 )
 
 // unshareKey reads a key back, as far as it is one: a key that can be read back in one way only is injective.
-func unshareKey(t require.TestingT, key string) (route shareDigest, request string, md metadata.MD) {
+func unshareKey(t require.TestingT, key string) (route Digest, request string, md metadata.MD) {
 	rest := []byte(key[copy(route[:], key):])
 	number := func() (n int) {
 		for shift := 0; ; shift += 7 {
@@ -51,11 +51,11 @@ func unshareKey(t require.TestingT, key string) (route shareDigest, request stri
 func TestAShareKeyCanBeReadBackInOneWayOnly(t *testing.T) {
 	text := rapid.OneOf(rapid.StringN(0, 300, 300), rapid.SampledFrom([]string{"", "1", "1:", "11:1", "2:a", "\x01", "\x80\x01", "\x00\x00"}))
 	rapid.Check(t, func(t *rapid.T) {
-		var route shareDigest
+		var route Digest
 		copy(route[:], rapid.SliceOfN(rapid.Byte(), len(route), len(route)).Draw(t, "route"))
 		request := text.Draw(t, "request")
 		md := metadata.MD(rapid.MapOfN(text, rapid.SliceOfN(text, 0, 12), 0, 5).Draw(t, "metadata"))
-		gotRoute, gotRequest, gotMD := unshareKey(t, shareKey(route, &call{[]byte(request), md}))
+		gotRoute, gotRequest, gotMD := unshareKey(t, shareKey(route, &Call{[]byte(request), md}))
 		require.Equal(t, route, gotRoute)
 		require.Equal(t, request, gotRequest)
 		require.Len(t, gotMD, len(md))
@@ -72,12 +72,12 @@ func FuzzShareKey(f *testing.F) {
 	f.Add("12:x", "x-a", "", "", "x-a1", "\x00")
 	f.Fuzz(func(t *testing.T, request, name, first, second, other, value string) {
 		md := metadata.MD{name: {first, second}, other: {value}}
-		_, gotRequest, gotMD := unshareKey(t, shareKey(shareDigest{}, &call{[]byte(request), md}))
+		_, gotRequest, gotMD := unshareKey(t, shareKey(Digest{}, &Call{[]byte(request), md}))
 		require.Equal(t, request, gotRequest)
 		require.Equal(t, md, gotMD)
 		for _, forged := range []metadata.MD{{name: {first + second}, other: {value}}, {name: {first}, other: {second, value}}} {
 			if !reflect.DeepEqual(forged, md) {
-				require.NotEqual(t, shareKey(shareDigest{}, &call{[]byte(request), md}), shareKey(shareDigest{}, &call{[]byte(request), forged}))
+				require.NotEqual(t, shareKey(Digest{}, &Call{[]byte(request), md}), shareKey(Digest{}, &Call{[]byte(request), forged}))
 			}
 		}
 	})
@@ -172,9 +172,9 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 	r := wholeRoute()
 	upstream := config.Upstream{Name: "a", Target: "b"}
 	fill(reflect.ValueOf(&upstream).Elem(), deep)
-	digest := func() shareDigest { return newShareDigest(&r, "schema", origin{upstream: &upstream}) }
+	digest := func() Digest { return newDigest(&r, "schema", Origin{Upstream: &upstream}) }
 	whole := digest()
-	seen := map[shareDigest]string{}
+	seen := map[Digest]string{}
 	for _, v := range []reflect.Value{reflect.ValueOf(&r).Elem(), reflect.ValueOf(&upstream).Elem()} {
 		changes(v.Type().Name(), v, func(path string) {
 			got := digest()
@@ -191,9 +191,9 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 	}
 	assert.Greater(t, len(seen), 60)
 	assert.Equal(t, whole, digest(), "as it was")
-	assert.NotEqual(t, whole, newShareDigest(&r, "another schema", origin{upstream: &upstream}))
-	assert.NotEqual(t, whole, newShareDigest(&r, "schema", origin{registration: "x"}))
-	assert.NotEqual(t, newShareDigest(&r, "schema", origin{registration: "y"}), newShareDigest(&r, "schema", origin{registration: "x"}))
+	assert.NotEqual(t, whole, newDigest(&r, "another schema", Origin{Upstream: &upstream}))
+	assert.NotEqual(t, whole, newDigest(&r, "schema", Origin{Registration: "x"}))
+	assert.NotEqual(t, newDigest(&r, "schema", Origin{Registration: "y"}), newDigest(&r, "schema", Origin{Registration: "x"}))
 }
 
 // Sizes are written in round figures, which is no way to compare them.
@@ -201,16 +201,16 @@ func TestTheDigestTellsSizesApart(t *testing.T) {
 	a, b := wholeRoute(), wholeRoute()
 	a.MaxEventBytes, b.MaxEventBytes = 4*config.MiB, 4*config.MiB+1
 	a.Heartbeat, b.Heartbeat = time.Second, time.Second
-	assert.NotEqual(t, newShareDigest(&a, "", origin{}), newShareDigest(&b, "", origin{}))
+	assert.NotEqual(t, newDigest(&a, "", Origin{}), newDigest(&b, "", Origin{}))
 }
 
 // Two replicas have the same key for the same route, wherever it stands in their files.
 func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
 	const route = "{path: /x, rpc: a.v1.B/C, status: {NOT_FOUND: stop, ABORTED: stop, INTERNAL: reconnect}, share: {late_join: latest}"
-	digest := func(file string) shareDigest {
+	digest := func(file string) Digest {
 		cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {m: {target: \"a:1\", metadata: {b: c, d: e, f: g}}}\n"+file))
 		require.NoError(t, err)
-		return newShareDigest(cfg.Routes[0], "schema", origin{upstream: cfg.Upstreams[0]})
+		return newDigest(cfg.Routes[0], "schema", Origin{Upstream: cfg.Upstreams[0]})
 	}
 	want := digest("routes: [" + route + "}]")
 	for range 20 { // maps have no order

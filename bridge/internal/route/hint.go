@@ -1,4 +1,4 @@
-package bridge
+package route
 
 import (
 	"slices"
@@ -25,20 +25,20 @@ func fieldHint(name string, have []string) string {
 	if len(have) == 0 {
 		return ""
 	}
-	return "there are: " + listed(have)
+	return "there are: " + ListNames(have)
 }
 
-// listed returns names with commas between them, and the first few where there are many.
-func listed(names []string) string {
+// ListNames returns names with commas between them, and the first few where there are many.
+func ListNames(names []string) string {
 	if len(names) <= shownNames {
 		return strings.Join(names, ", ")
 	}
 	return strings.Join(names[:shownNames], ", ") + ", …"
 }
 
-// serviceHint says which method may be meant by one of an unknown service: that of the service with the same last name, or
+// ServiceHint says which method may be meant by one of an unknown service: that of the service with the same last name, or
 // of the one whose name is nearest.
-func serviceHint(r *config.Route, have []string) string {
+func ServiceHint(r *config.Route, have []string) string {
 	services := slices.Clone(have)
 	slices.Sort(services)
 	services = slices.Compact(services)
@@ -56,7 +56,7 @@ func serviceHint(r *config.Route, have []string) string {
 	case near != "":
 		return didYouMean(near + "/" + r.Method)
 	case len(same) > 1:
-		return "services of this name: " + listed(same)
+		return "services of this name: " + ListNames(same)
 	}
 	if near := config.Nearest(last(r.Service), lasts); near != "" {
 		return didYouMean(services[slices.Index(lasts, near)] + "/" + r.Method)
@@ -64,5 +64,5 @@ func serviceHint(r *config.Route, have []string) string {
 	if len(services) == 0 {
 		return ""
 	}
-	return "there are: " + listed(services)
+	return "there are: " + ListNames(services)
 }

@@ -1,9 +1,8 @@
-package bridge
+package route
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,51 +10,34 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// shareKey identifies what callers share: the compiled route, the request message without the cursor, and all metadata that is
-// sent on their behalf. What is not in it is not sent. Each part has its length or its count before it, so two keys are the same
-// only where all parts are.
-func shareKey(route shareDigest, c *call) string {
-	md := c.metadata
-	key := appendText(route[:], c.request)
-	key = binary.AppendUvarint(key, uint64(len(md)))
-	for _, name := range slices.Sorted(maps.Keys(md)) {
-		key = appendText(key, []byte(name))
-		key = binary.AppendUvarint(key, uint64(len(md[name])))
-		for _, value := range md[name] {
-			key = appendText(key, []byte(value))
-		}
-	}
-	return string(key)
-}
-
 func appendText(dst, text []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
-// shareDigest stands for a compiled route by its content: for all that can change a byte that its callers get, or how they are
+// Digest stands for a compiled route by its content: for all that can change a byte that its callers get, or how they are
 // served. It means the same in every process of the same version. The route's name is no part of it, since two routes may have
 // the same one.
-type shareDigest [sha256.Size]byte
+type Digest [sha256.Size]byte
 
-// newShareDigest returns the digest of a route that is compiled for the schema with this hash, and whose messages come from
+// newDigest returns the digest of a route that is compiled for the schema with this hash, and whose messages come from
 // origin.
-func newShareDigest(r *config.Route, schemaHash string, from origin) shareDigest {
+func newDigest(r *config.Route, schemaHash string, from Origin) Digest {
 	nameless := *r
 	nameless.Name = ""
 	content := appendValue(nil, reflect.ValueOf(nameless))
 	content = appendText(content, []byte(schemaHash))
-	content = appendText(content, []byte(from.registration))
-	if from.upstream != nil {
-		content = appendValue(content, reflect.ValueOf(*from.upstream))
+	content = appendText(content, []byte(from.Registration))
+	if from.Upstream != nil {
+		content = appendValue(content, reflect.ValueOf(*from.Upstream))
 	}
 	return sha256.Sum256(content)
 }
 
-// origin is where a route's messages come from: one of its fields is set.
-type origin struct {
-	upstream *config.Upstream
-	// registration is a random text for code of this process, of which no other process has the like.
-	registration string
+// Origin is where a route's messages come from: one of its fields is set.
+type Origin struct {
+	Upstream *config.Upstream
+	// Registration is a random text for code of this process, of which no other process has the like.
+	Registration string
 }
 
 // appendValue appends what a value of the configuration holds, so that different ones are different bytes. What a struct does not
