@@ -1,5 +1,10 @@
 package config
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
 // WithoutSource returns a copy for comparison: it does not know where it stood.
 func (r *Route) WithoutSource() Route {
 	c := *r
@@ -18,4 +23,34 @@ func (u *Upstream) WithoutSource() Upstream {
 func KeyNames() (names []string) {
 	eachField("", everyKey(), func(name string, _ field) { names = append(names, name) })
 	return names
+}
+
+// Rewritten returns the route as it is after it was turned into the tree of a file and read again.
+func (r *Route) Rewritten() *Route {
+	var c collector
+	d := &decoder{collector: &c}
+	return d.route(treeWriter{&c}.route(r)).Route
+}
+
+// Rewritten returns the upstream as it is after it was turned into the tree of a file and read again.
+func (u *Upstream) Rewritten() *Upstream {
+	var c collector
+	d := &decoder{collector: &c}
+	tree := treeWriter{&c}.upstream(u)
+	tree.name = u.Name
+	return d.upstream(tree)
+}
+
+// Defaults returns the values that keys stand for that a file leaves out, in the form of a file.
+func Defaults() map[string]string {
+	defaults := make(map[string]string)
+	eachField("", everyKey(), func(name string, f field) {
+		if value, ok := f.defaultValue(); ok {
+			defaults[name] = fmt.Sprint(value)
+			if text, isNumber := value.(json.RawMessage); isNumber {
+				defaults[name] = string(text)
+			}
+		}
+	})
+	return defaults
 }

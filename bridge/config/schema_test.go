@@ -238,3 +238,22 @@ func (a agreement) files(t *testing.T) {
 		a.check(t, file, text, err)
 	}
 }
+
+// values checks files in which a key has values of all kinds.
+func (a agreement) values(t *testing.T) {
+	taken := make(map[string]int)
+	for _, trial := range trials() {
+		a.check(t, trialFile, []byte(trial.file), trial.err)
+		if trial.err == nil {
+			taken[trial.key]++
+		}
+	}
+	for _, key := range config.KeyNames() {
+		assert.Equal(t, isServed(key), taken[key] > 0, "%s: the loader took %d values", key, taken[key])
+	}
+}
+
+// isServed reports whether the loader takes any value of a key.
+func isServed(key string) bool {
+	return key != "route.auth.jwt" && !strings.HasPrefix(key, "auth.jwt.*.")
+}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config is one configuration file with everything that it includes: resolved, validated, defaults filled in.
-// It is immutable by convention: whoever holds one only reads it.
+// Config is one configuration file with everything that it includes. Paths are resolved, defaults are filled in, and what the
+// file alone shows is checked. Change a Config only before it is handed to the bridge, which reads it from then on.
 type Config struct {
 	Server Server
 	// Upstreams are the gRPC servers, in the order of the file.
@@ -29,20 +29,20 @@ type Server struct {
 	Listen string
 	// TLS is nil where the file has no `server.tls`.
 	TLS *ServerTLS
-	// DrainTimeout is the time over which streams are ended at shutdown; 20 s by default.
+	// DrainTimeout is the time over which a shutdown spreads the ends of the streams; 20 s by default.
 	DrainTimeout time.Duration
-	// RequestBytes bounds header and body of a request; 64 KiB by default.
+	// RequestBytes bounds the header and the body of a request; 64 KiB by default.
 	RequestBytes Size
 	// Streams bounds how many streams are open at once; 0, the default, is 80 % of the file descriptors that the process
 	// may have.
 	Streams int
-	// SharedStreams bounds how many shared streams there are at once, 10,000 by default; it is at least 1. Those that linger
-	// count too, and make room for others.
+	// SharedStreams bounds how many shared streams there are at once; 10,000 by default, and at least 1. A stream that only
+	// lingers counts too, and makes room for a new one.
 	SharedStreams int
-	// ReplayBytes bounds what the logs of all shared streams hold together, those of lingering streams going first; 1 GiB
-	// by default, and never 0.
+	// ReplayBytes bounds the memory of the logs of all shared streams together; 1 GiB by default, and never 0. Above it, streams
+	// that only linger are ended first.
 	ReplayBytes Size
-	// Hosts are the names that requests may come for, in lower case and without a port; none, the default, means any name.
+	// Hosts are the names that a request may have as its host, in lower case and without a port; none, the default, means any name.
 	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
 	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
 	Hosts []string
@@ -60,19 +60,21 @@ type Upstream struct {
 	// Balance is [BalanceRoundRobin] by default.
 	Balance Balance
 	// Authority is the :authority of calls to a plaintext upstream, such as "market.internal"; "", the default, leaves it to
-	// gRPC, which derives it from the target. It is always empty beside TLS, where ServerName says it.
+	// gRPC, which derives it from the target. It is always empty beside TLS: ServerName takes its place.
 	Authority string
 	// TLS is nil for plaintext.
 	TLS    *UpstreamTLS
 	Schema Schema
 	// Annotations also serves methods that carry google.api.http GET rules or grpcsse.v1 options.
 	Annotations bool
-	// Connections is how many connections are held open, 1 by default; more are opened while streams wait for a free one,
-	// up to MaxConnections, 16 by default. Connections is at least 1 and never over MaxConnections.
-	Connections, MaxConnections int
+	// Connections is how many connections are held open; 1 by default, and at least 1.
+	Connections int
+	// MaxConnections is how many connections there may be while streams wait for a free one; 16 by default, and at least
+	// Connections.
+	MaxConnections int
 	// MaxMessageBytes bounds one received message on the wire; 4 MiB by default.
 	MaxMessageBytes Size
-	// Metadata is sent with every call, names in lower case.
+	// Metadata is sent with every call. The names are in lower case.
 	Metadata map[string]string
 	// Keepalive is off where Time is 0, which is the default.
 	Keepalive Keepalive
@@ -90,31 +92,42 @@ type UpstreamTLS struct {
 
 // Schema says where an upstream's descriptors come from: exactly one of its fields is set.
 type Schema struct {
-	Reflection    bool
-	DescriptorSet string // path of a FileDescriptorSet, relative paths resolved against the file that names them
-	Proto         *ProtoSources
+	// Reflection asks the server, by the gRPC service for server reflection. It is the default.
+	Reflection bool
+	// DescriptorSet is the path of a FileDescriptorSet. A relative path in a file starts at that file.
+	DescriptorSet string
+	// Proto are .proto files, compiled at start.
+	Proto *ProtoSources
 }
 
 // ProtoSources are .proto files that are compiled at start.
 type ProtoSources struct {
-	// Files are import names, resolved against ImportPaths. ImportPaths are resolved against the configuration file.
-	Files, ImportPaths []string
+	// Files are the files as an import statement would name them, or patterns of such names. There is at least one.
+	Files []string
+	// ImportPaths are the directories in which imports are looked up. A relative path in a file starts at that file.
+	ImportPaths []string
 }
 
-// Keepalive is gRPC's: a ping after Time without traffic, and Timeout to answer it.
+// Keepalive says when gRPC pings a quiet connection.
 type Keepalive struct {
-	Time, Timeout time.Duration
+	// Time is how long a connection is quiet before it is pinged; 0, the default, is never. gRPC takes 10 s for a shorter time.
+	Time time.Duration
+	// Timeout is how long the answer may take before the connection is closed; 20 s by default.
+	Timeout time.Duration
 }
 
 // Route maps one HTTP path onto one server-streaming RPC.
 type Route struct {
-	Name string // label in logs and metrics: the path by default
-	Path string // google.api.http template, already known to parse
-	// Service and Method are the two halves of `rpc`.
+	// Name is the label of the route in logs and metrics; the path by default.
+	Name string
+	// Path is a google.api.http template, such as "/quotes/{symbol}".
+	Path string
+	// Service and Method are the two halves of `rpc`: "demo.market.v1.MarketService" and "WatchQuotes".
 	Service, Method string
-	// Upstream is the name of the upstream, or "" where it is found by which one has the service.
+	// Upstream is the name of the upstream. "" is the one upstream that has the service.
 	Upstream string
-	// Methods are the HTTP methods that the path answers, sorted: "GET" (the default; HEAD goes with it) and "POST".
+	// Methods are the HTTP methods that the path answers, sorted: [net/http.MethodGet], which is the default and includes HEAD,
+	// and [net/http.MethodPost].
 	Methods []string
 	// Body is where the JSON body of a POST goes: "*" for the whole request message, a field path, or "" for a route that
 	// takes no body. It is empty unless Methods has "POST".
@@ -124,30 +137,32 @@ type Route struct {
 	Metadata MetadataMapping
 	Event    EventMapping
 	JSON     JSONOptions
-	// Share is nil where each connection has its own upstream stream, which is the default. It is there only for routes
-	// whose Methods is GET alone.
+	// Share is nil where each connection has its own upstream stream, which is the default. Only a route that answers GET alone
+	// can share.
 	Share *Share
 
 	// OnEnd says what follows when the upstream ends a stream with OK; [OnEndStop] by default.
 	OnEnd OnEnd
-	// Reopen is how an upstream stream that broke is opened again.
+	// Reopen says how an upstream stream that broke is opened again.
 	Reopen Reopen
 	// Status overrides, for single codes, whether the browser comes back after an error. It is nil by default.
 	Status map[StatusCode]Verdict
 	// OpenErrors says how the browser is told of an error that comes before the first message; [OpenErrorsEvent] by default.
 	OpenErrors OpenErrors
-	// ExposeErrors lets messages of server-fault codes reach the browser.
+	// ExposeErrors sends the browser the server's own message also for codes that are a fault of the server, such as INTERNAL.
+	// Without it, the default, the browser gets a neutral message for these codes.
 	ExposeErrors bool
-	// OpenWait is how long to wait for the upstream's first word before committing to 200; 300 ms by default.
+	// OpenWait is how long a new stream waits for the upstream's first message or error before it is answered with status 200;
+	// 300 ms by default.
 	OpenWait time.Duration
 	// Heartbeat is the time without traffic after which a comment is written; 15 s by default.
 	Heartbeat time.Duration
-	// WriteTimeout cuts off a client that takes nothing for so long; 10 s by default.
+	// WriteTimeout is the time after which a client that takes no bytes is cut off; 10 s by default.
 	WriteTimeout time.Duration
-	// SendBuffer bounds the bytes for one client that the kernel holds and has not sent; 128 KiB by default, and from 4 KiB
-	// to 1 GiB. It has an effect on Linux only.
+	// SendBuffer bounds the bytes for one client that the kernel holds and has not sent; 128 KiB by default. It is at least
+	// 4 KiB and at most 1 GiB, and has an effect on Linux only.
 	SendBuffer Size
-	// MaxAge ends a connection after this time, minus up to 20 % at random; 0, the default, is never.
+	// MaxAge is the time after which a connection ends, minus up to 20 % at random; 0, the default, is never.
 	MaxAge time.Duration
 	// MaxEventBytes bounds the JSON of one event; 4 MiB by default.
 	MaxEventBytes Size
@@ -159,103 +174,109 @@ type Route struct {
 	source
 }
 
-// Reopen says how the bridge opens an upstream stream again, from the last id that was sent, so that the browser sees
-// nothing of a failure. A stream that belongs to one browser is reopened only where the route has `event.id` and binds
-// ${last_event_id}, a shared one in any case; the values are filled in for every route.
+// Reopen says how the bridge opens an upstream stream again that broke, after the last id that was sent, so that the browser
+// sees nothing of the failure. A stream that belongs to one browser is reopened only where the route has `event.id` and binds
+// ${last_event_id}. A shared stream is always reopened.
 type Reopen struct {
-	// MaxAttempts is how many attempts there may be in a row; 0, the default, is without limit. A row is over when a stream has
-	// stood for as long as Max, or for 10 s where Max is longer, or has brought an event and ended with OK. That it has brought
-	// events before it failed is not enough.
+	// MaxAttempts is how many attempts there may be in a row; 0, the default, is any number. A row ends when a stream has stood
+	// for Max, or for 10 s where Max is longer. A stream that brought an event and ended with OK ends the row too, but a stream
+	// that brought events and failed early does not.
 	MaxAttempts int
-	// Base is the delay before the first attempt of a row, 200 ms by default. It doubles up to Max, 10 s by default, and is
-	// jittered. Base is over 0, and Max is at least Base.
-	Base, Max time.Duration
+	// Base is the pause before the first attempt of a row; 200 ms by default, and over 0. Each pause that follows is twice as
+	// long, up to Max, and all are jittered.
+	Base time.Duration
+	// Max is the longest pause; 10 s by default, and at least Base.
+	Max time.Duration
 }
 
-// Share says that requests which ask the upstream for the same share one upstream stream: those whose request message, the
-// fields of the cursor aside, and whose metadata are the same. [NewShare] fills in the defaults.
+// Share lets requests that ask the upstream for the same thing share one upstream stream. Two requests do that when they have
+// the same request message, without the fields that ${last_event_id} sets, and the same metadata. [NewShare] fills in the
+// defaults.
 type Share struct {
-	// LateJoin is what a client gets of the events before it came. A route has to say it.
+	// LateJoin says what a client gets of the events before it came. It has no default.
 	LateJoin LateJoin
-	// Replay bounds the log from which clients resume and late ones join.
+	// Replay bounds the log, from which clients resume and late clients join.
 	Replay Replay
 	// SlowClient says what happens to a client that is half the log behind; [SlowClientDisconnect] by default.
 	SlowClient SlowClient
-	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default, and 0 is not
-	// at all.
+	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default. With 0 they end
+	// at once.
 	Linger time.Duration
-	// ReopenAfter is the time after which the upstream stream is opened again, with a new check of the opener's credentials;
-	// 0, the default, is never.
+	// ReopenAfter is the time after which the upstream stream is opened again, so that the upstream checks the credentials again
+	// with which it was opened; 0, the default, is never.
 	ReopenAfter time.Duration
 }
 
-// LateJoin is which events of a shared stream a client gets that comes later, or that lost its place.
+// LateJoin says which events of a shared stream a client gets first that joins while the stream is running, or that can't resume.
 type LateJoin struct {
 	// Mode has no default.
 	Mode LateJoinMode
 	// Field is a field path. It is there for [LateJoinLatestBy] and [LateJoinSince] only.
 	Field string
-	// Keys bounds how many values of Field are kept. It is there for [LateJoinLatestBy] only, where it is at least 1, and
-	// 10,000 by default.
+	// Keys bounds how many values of Field are kept; 10,000 by default, and at least 1. It is there for [LateJoinLatestBy] only.
 	Keys int
 }
 
-// Replay bounds the log of one shared stream: the oldest events go first. An event that is over Bytes alone is kept alone.
+// Replay bounds the log of one shared stream. The oldest events are dropped as soon as one of the bounds is reached.
 type Replay struct {
-	// Events is at least 1; 1,024 by default.
+	// Events is how many events the log holds; 1,024 by default, and at least 1.
 	Events int
-	// Bytes is over 0; 4 MiB by default. It counts all forms of an event that are in memory.
+	// Bytes is how much memory the events take, with their compressed forms; 4 MiB by default, and over 0. An event that is larger
+	// is kept alone.
 	Bytes Size
-	// Age is over 0; 5 min by default.
+	// Age is how long an event is kept; 5 min by default, and over 0.
 	Age time.Duration
 }
 
 // CORS says which pages of other origins may read a route's streams.
 type CORS struct {
-	// Origins are compared with the header Origin as it is sent: scheme://host, with a port unless it is the scheme's own,
-	// all in lower case. The one element "*" stands for every origin, and is there only without Credentials.
+	// Origins are the origins as browsers send them in the header Origin: scheme://host in lower case, with a port unless it is
+	// the default port of the scheme. The single element "*" stands for every origin, and goes without Credentials.
 	Origins []string
-	// Credentials lets those pages send cookies and HTTP authentication along.
+	// Credentials lets the pages send cookies and HTTP authentication.
 	Credentials bool
-	// Headers are the names of request headers that those pages may send, in lower case, beside those that the route reads.
+	// Headers are the names of request headers that the pages may send, in lower case. They may always send the headers that the
+	// route reads.
 	Headers []string
 }
 
 // RequestMapping says how an HTTP request becomes the request message.
 type RequestMapping struct {
-	// QueryAll binds every query parameter to the field of its name; otherwise Query lists those that bind.
+	// QueryAll binds every query parameter to the field that it names. It is the default.
 	QueryAll bool
-	Query    []string
-	// RejectUnknownQuery refuses a parameter that names no field (and in a list, one that is not on it).
+	// Query are the field paths of the query parameters that bind, where QueryAll is false.
+	Query []string
+	// RejectUnknownQuery refuses a request with a query parameter that binds to no field. Without it, the default, such a
+	// parameter is ignored.
 	RejectUnknownQuery bool
-	// Set are the fixed values and references, sorted by field path.
+	// Set are fields that the route itself sets, sorted by field path. No browser can change them.
 	Set []Setting
 	// Timeout is the deadline of the gRPC stream; 0, the default, is none.
 	Timeout time.Duration
 }
 
-// Setting is one entry of `request.set`: what a field of the request message is given, in the form of ProtoJSON. It is one
+// Setting is one entry of `request.set`: the value of one field of the request message, in the form of ProtoJSON. It is a single
 // value, a list for a repeated field, or a mapping for a message or a map.
 //
-// A mapping gives the message whole, an empty one an empty message. A cursor that the request does not have is left out of
-// it, as an element is of a list and an entry of a map.
+// A mapping sets the whole message, and an empty mapping sets an empty message. A cursor that the request does not have is
+// left out of the message, the list or the map that it stands in.
 type Setting struct {
-	// Field is the path of the request field. In Members it is one name, of a field of the message, or the key of an entry of
-	// a map; in List it is empty.
+	// Field is the path of the request field. In Members it is the name of one field, or the key of an entry of a map. In List it
+	// is empty.
 	Field string
-	// Value is a literal, or exactly one reference, or text with references in it. It is empty for empty text, and
-	// where List or Members is not nil.
+	// Value is a literal, a reference, or text with references in it. It is empty for empty text, and where List or Members is
+	// not nil.
 	Value Template
-	// List are the elements where the file gives a list. An empty list is not nil.
+	// List are the elements of a list, and nil for anything else. An empty list is not nil.
 	List []Setting
-	// Members are the entries, sorted, where the file gives a mapping. An empty mapping is not nil.
+	// Members are the entries of a mapping, sorted by Field, and nil for anything else. An empty mapping is not nil.
 	Members []Setting
-	// Bare says that Value is a number, true, false or null that stands without quotes. Struct, Value, ListValue and Any tell
-	// it from text that reads like it; for all other types it is the same, but that null is no value of them.
+	// Bare says that Value is a number, true, false or null without quotes. It makes a difference in Struct, Value, ListValue and
+	// Any, where 3 is a number and "3" is text; null is a value in these alone.
 	Bare bool
 }
 
-// Templates returns the values of the setting: its own, or those of its elements and members, and so on.
+// Templates returns all values in the setting: its own, or those of its elements and members, however deep they stand.
 func (s Setting) Templates() []Template {
 	if s.List == nil && s.Members == nil {
 		return []Template{s.Value}
@@ -267,12 +288,12 @@ func (s Setting) Templates() []Template {
 	return all
 }
 
-// MetadataMapping says which metadata passes between browser and upstream. All names are in lower case, and a value whose
-// name ends in -bin is base64 in HTTP and bytes in gRPC.
+// MetadataMapping says which metadata passes between browser and upstream. All names are in lower case. A value whose name ends
+// in -bin is base64 in HTTP and bytes in gRPC.
 type MetadataMapping struct {
-	// Forward are the request headers that are sent to the upstream; no other header is.
+	// Forward are the request headers that are sent to the upstream. No other header is sent.
 	Forward []string
-	// Set are fixed values and references, sorted by name. No name is in Forward too.
+	// Set is metadata that the route itself sets, sorted by name. A name in it is not in Forward.
 	Set []MetadataSetting
 	// Expose are the names of response metadata that become headers of the HTTP response.
 	Expose []string
@@ -280,9 +301,10 @@ type MetadataMapping struct {
 
 // MetadataSetting is one entry of `metadata.set`.
 type MetadataSetting struct {
+	// Name is the name of the metadata, in lower case.
 	Name string
-	// Value is text with references in it; it is empty for empty text. Where Name ends in -bin, it is one literal in
-	// base64, or exactly one reference to such text. Other literals are printable ASCII.
+	// Value is text with references in it, and empty for empty text. Where Name ends in -bin, it is a single literal in base64,
+	// or a single reference to such text. Other literals are printable ASCII.
 	Value Template
 }
 
@@ -291,29 +313,38 @@ type Template []Part
 
 // Part is a piece of literal text, or a reference.
 type Part struct {
-	Text string // literal, where Ref is ""
-	// Ref is what is referred to: [LastEventID], "header.NAME" with a name in lower case, "path.FIELD",
-	// "query.NAME" or "cookie.NAME". A reference without a value refuses the request. But the cursor, where it is missing,
-	// leaves unset what it is for.
+	// Text is the literal text, where Ref is "".
+	Text string
+	// Ref is the name of a reference: [LastEventID], "header.NAME" with a name in lower case, "path.FIELD", "query.NAME" or
+	// "cookie.NAME". A request that has no value for a reference is refused, unless there is a default. A request without
+	// a cursor is not refused: the setting with [LastEventID] is left out.
 	Ref string
-	// Default stands in where the reference has no value, or an empty one, and HasDefault is true.
+	// Default is the value of a reference that has none, or an empty one. It counts where HasDefault is true.
 	Default    string
 	HasDefault bool
 }
 
 // EventMapping says which parts of a message become which lines of an event.
 type EventMapping struct {
-	ID        string // field path, "" for none
-	Name      string // field path, or the name of a oneof, "" for none
-	NameConst string // a constant event name, "" for none
-	Data      string // path of the sub-message that becomes data, "" for the whole message
-	// Retry is the reconnection time told to the browser, jittered by ±20 % per connection; 2 s by default.
+	// ID is the path of the field that becomes the id; "", the default, is none.
+	ID string
+	// Name is the path of the field or the oneof that becomes the name of the event; "", the default, is none.
+	Name string
+	// NameConst is the name of every event; "", the default, is none. It is empty where Name is not.
+	NameConst string
+	// Data is the path of the sub-message that becomes the data; "", the default, is the whole message.
+	Data string
+	// Retry is the time after which the browser comes back, jittered by ±20 % for each connection; 2 s by default.
 	Retry time.Duration
 }
 
 // JSONOptions are the choices that ProtoJSON leaves open.
 type JSONOptions struct {
-	EmitDefaults bool // true by default: `progress: 0` must not vanish in JavaScript
-	EnumNumbers  bool
-	ProtoNames   bool
+	// EmitDefaults sends fields that hold their default too, such as 0 or "". It is true by default, so that `progress: 0` does
+	// not vanish in JavaScript.
+	EmitDefaults bool
+	// EnumNumbers sends the numbers of enum values instead of their names.
+	EnumNumbers bool
+	// ProtoNames names fields as the .proto file does, instead of in lowerCamelCase.
+	ProtoNames bool
 }

@@ -3,48 +3,42 @@ package config_test
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+	"sync"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// values gives every key values of all kinds. What the loader takes in a route is tried in `defaults` too.
-func (a agreement) values(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.yaml")
-	require.Greater(t, len(anyValues()), 200)
-	for _, name := range config.KeyNames() {
-		taken := 0
+// trial is a file in which one key has a certain value, and what the loader says of it.
+type trial struct {
+	key, value, file string
+	cfg              *config.Config // nil where the loader refuses the file
+	err              error
+}
+
+// trialFile is the name of such a file. It lies in a directory that is not there, so that it includes nothing.
+const trialFile = "absent/a.yaml"
+
+// trials gives every key values of all kinds. What the loader takes in a route is tried in `defaults` too.
+var trials = sync.OnceValue(func() (all []trial) {
+	for _, key := range config.KeyNames() {
 		for _, value := range anyValues() {
-			if !a.takes(t, path, fileWith(name, value)) {
-				continue
-			}
-			taken++
-			if key, ok := strings.CutPrefix(name, "route."); ok {
-				below := nested(strings.Split(key, "."), value, nil, nil)
-				a.takes(t, path, "{upstreams: {market: {target: a}}, routes: [{path: /b, rpc: a.B/C}], defaults: "+below+"}")
+			tried := try(key, value, fileWith(key, value))
+			all = append(all, tried)
+			if inside, ok := strings.CutPrefix(key, "route."); ok && tried.err == nil {
+				below := nested(strings.Split(inside, "."), value, nil, nil)
+				file := "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [{path: /b, rpc: a.B/C}], defaults: " + below + "}"
+				all = append(all, try("defaults."+inside, value, file))
 			}
 		}
-		assert.Equal(t, isServed(name), taken > 0, "%s: the loader took %d values", name, taken)
 	}
-}
+	return all
+})
 
-// takes reports whether the loader takes a file, and holds the schema against that.
-func (a agreement) takes(t *testing.T, path, file string) bool {
-	t.Helper()
-	_, err := config.Parse(path, []byte(file), config.WithEnv(noEnvironment))
-	a.check(t, path, []byte(file), err)
-	return err == nil
-}
-
-// isServed reports whether the loader takes any value of a key.
-func isServed(name string) bool {
-	return name != "route.auth.jwt" && !strings.HasPrefix(name, "auth.jwt.*.")
+func try(key, value, file string) trial {
+	cfg, err := config.Parse(trialFile, []byte(file), config.WithEnv(noEnvironment))
+	return trial{key, value, file, cfg, err}
 }
 
 // anyValues are values of all kinds, as a file has them.
@@ -54,8 +48,8 @@ func anyValues() []string {
 
 func texts() []string {
 	return []string{
-		`null`, `~`, ``, `""`, `" "`, `a`, `market`, `a b`, `"a\nb"`, `'*'`, `a.b`, `a..b`, `a-b`, `1st`, `/a`, `"/{b}"`,
-		`"/{b"`, `a.B/C`, `a.B.C`, `ä`,
+		`null`, `~`, ``, `""`, `" "`, `a`, `market`, `orders`, `a b`, `"a\nb"`, `'*'`, `a.b`, `a..b`, `a-b`, `1st`, `/a`, `"/{b}"`,
+		`"/{b"`, `a.B/C`, `x.Y/Z`, `a.B.C`, `ä`,
 		`true`, `false`, `"true"`, `yes`, `on`, `off`, `"off"`, `auto`, `unlimited`, `none`, `all`, `latest`, `latest_by`,
 		`stop`,
 		`reconnect`, `reopen`, `event`, `http`, `disconnect`, `skip`, `ignore`, `reject`, `names`, `numbers`, `json`,
@@ -131,7 +125,7 @@ func fileWith(name, value string) string {
 		return "{upstreams: {market: " + market + "}, routes: [{path: /a, rpc: a.B/C}]}"
 	case "route":
 		route := nested(keys[1:], value, besides(name), map[string]string{"path": "/a", "rpc": "a.B/C"})
-		return "{upstreams: {market: {target: a}}, routes: [" + route + "]}"
+		return "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [" + route + "]}"
 	}
 	outer := map[string]string{"upstreams": "{market: {target: a}}", "routes": "[{path: /a, rpc: a.B/C}]"}
 	return nested(keys, value, besides(name), outer)

@@ -1,0 +1,121 @@
+package config_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// Every key has a field in the Go structs, and every field has a key: another value of the key is another value of the field.
+func TestEveryKeyHasAFieldAndEveryFieldAKey(t *testing.T) {
+	first, moved := make(map[string]*config.Config), make(map[string]map[string]bool)
+	for _, trial := range trials() {
+		if trial.err != nil || len(trial.cfg.Routes) == 0 || strings.HasPrefix(trial.value, "{") && hasKeys(trial.key) {
+			continue // what stands inside belongs to the keys there
+		}
+		if first[trial.key] == nil {
+			first[trial.key], moved[trial.key] = trial.cfg, make(map[string]bool)
+		}
+		differences(first[trial.key], trial.cfg, moved[trial.key])
+	}
+	withKey := make(map[string]bool)
+	for _, key := range config.KeyNames() {
+		maps.Copy(withKey, moved[key])
+		if reason := withoutField(key); reason != "" {
+			assert.Empty(t, moved[key], "%s is said to have no field: %s", key, reason)
+		} else if !hasKeys(key) {
+			assert.NotEmpty(t, moved[key], "%s has no field", key)
+		}
+	}
+	fields := make(map[string]bool)
+	fieldsOf(reflect.TypeFor[config.Server](), "Server", fields)
+	fieldsOf(reflect.TypeFor[config.Upstream](), "Upstream", fields)
+	fieldsOf(reflect.TypeFor[config.Route](), "Route", fields)
+	require.Greater(t, len(fields), 60)
+	delete(fields, "Upstream.Name")              // the key of the mapping around an upstream
+	delete(fields, "Upstream.Schema.Reflection") // true with one value of `schema`, and false with the others
+	assert.Equal(t, slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(withKey)), "the fields, and those that a key moves")
+}
+
+// withoutField returns why no Go struct has a field for a key, or "".
+func withoutField(key string) string {
+	switch {
+	case slices.Contains([]string{"server.health", "server.admin", "server.trusted_proxies", "server.limits.streams_per_client"}, key),
+		strings.HasPrefix(key, "auth"), strings.HasPrefix(key, "route.auth"), strings.HasPrefix(key, "route.limits"):
+		return "it is not served yet"
+	case key == "include":
+		return "the loader reads the files"
+	case key == "upstream.schema.reflection":
+		return "the other value needs another key"
+	}
+	return ""
+}
+
+// hasKeys reports whether a key stands for a section or for several ones.
+func hasKeys(key string) bool {
+	return slices.Contains([]string{"upstreams", "routes", "defaults", "auth.jwt.*"}, key) ||
+		slices.ContainsFunc(config.KeyNames(), func(name string) bool { return strings.HasPrefix(name, key+".") })
+}
+
+// differences notes the fields in which two configurations differ.
+func differences(a, b *config.Config, fields map[string]bool) {
+	differ(reflect.ValueOf(a.Server), reflect.ValueOf(b.Server), "Server", fields)
+	differ(reflect.ValueOf(a.Upstreams[0]), reflect.ValueOf(b.Upstreams[0]), "Upstream", fields)
+	differ(reflect.ValueOf(a.Routes[0]), reflect.ValueOf(b.Routes[0]), "Route", fields)
+}
+
+func differ(a, b reflect.Value, name string, fields map[string]bool) {
+	if a.Kind() == reflect.Pointer && !a.IsNil() && !b.IsNil() {
+		a, b = a.Elem(), b.Elem()
+	}
+	if a.Kind() != reflect.Struct {
+		empty := (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0 // nil is as good
+		if !empty && !reflect.DeepEqual(a.Interface(), b.Interface()) {
+			fields[name] = true
+		}
+		return
+	}
+	for i := range a.NumField() {
+		if f := a.Type().Field(i); f.IsExported() {
+			differ(a.Field(i), b.Field(i), name+"."+f.Name, fields)
+		}
+	}
+}
+
+// fieldsOf notes the names of the fields of a struct, and of the structs in them.
+func fieldsOf(of reflect.Type, name string, fields map[string]bool) {
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct {
+		fields[name] = true
+		return
+	}
+	for i := range of.NumField() {
+		if f := of.Field(i); f.IsExported() {
+			fieldsOf(f.Type, name+"."+f.Name, fields)
+		}
+	}
+}
+
+// What is made in Go is held to the rules of a file in the form of a file. No key is lost on the way there.
+func TestRoutesAndUpstreamsAreWrittenAsTheyWereRead(t *testing.T) {
+	for _, trial := range trials() {
+		if trial.err != nil || len(trial.cfg.Routes) == 0 {
+			continue
+		}
+		lost := make(map[string]bool)
+		route, upstream := trial.cfg.Routes[0], trial.cfg.Upstreams[0]
+		differ(reflect.ValueOf(route), reflect.ValueOf(route.Rewritten()), "Route", lost)
+		differ(reflect.ValueOf(upstream), reflect.ValueOf(upstream.Rewritten()), "Upstream", lost)
+		delete(lost, "Upstream.Metadata") // the bridge checks it when it connects
+		assert.Empty(t, lost, trial.file)
+	}
+}
