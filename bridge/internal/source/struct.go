@@ -96,8 +96,8 @@ func (b *structBuilder) message(t reflect.Type) string {
 			Name: proto.String(identifier(f.name, "field")), JsonName: proto.String(f.name), Number: proto.Int32(number),
 			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 		}
-		if used[fd.GetName()] {
-			fd.Name = proto.String(fmt.Sprintf("%s_%d", fd.GetName(), number))
+		for n := number; used[fd.GetName()]; n++ {
+			fd.Name = proto.String(fmt.Sprintf("%s_%d", identifier(f.name, "field"), n))
 		}
 		used[fd.GetName()] = true
 		if !b.describe(fd, f.Type) {

@@ -181,6 +181,20 @@ func TestValuesThatAStructCannotHold(t *testing.T) {
 	}
 }
 
+func TestNamesThatAreOneInProtobufStayApart(t *testing.T) {
+	type names struct {
+		Third  int                `json:"a_b_3"`
+		Dashed int                `json:"a-b"`
+		Under  int                `json:"a_b"`
+		Dotted int                `json:"a.b"`
+		X      struct{ N int }    // types without a name
+		Y      struct{ N string } `json:"y"`
+	}
+	got, err := decoded[names](t, `{"a_b_3": 1, "a-b": 2, "a_b": 3, "a.b": 4, "X": {"N": 5}, "y": {"N": "6"}}`)
+	require.NoError(t, err)
+	assert.Equal(t, names{Third: 1, Dashed: 2, Under: 3, Dotted: 4, X: struct{ N int }{5}, Y: struct{ N string }{"6"}}, got)
+}
+
 func TestDurationsOfAStruct(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		`{"D": "1.5s"}`:                  1500 * time.Millisecond,

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	bindv1 "github.com/grpcsse/grpcsse/gen/test/bind/v1"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -149,4 +150,16 @@ func TestWhatADefinitionSays(t *testing.T) {
 	assert.False(t, rpc.EmptyStruct)
 	assert.EqualValues(t, "test.stream.v1.WatchRequest", rpc.Input.FullName())
 	assert.EqualValues(t, "test.stream.v1.Event", rpc.Output.FullName())
+}
+
+func TestRequiredFieldsMayBeMissing(t *testing.T) {
+	src := source.Func(func(_ context.Context, r *bindv1.Strict) iter.Seq2[*bindv1.Strict, error] {
+		return func(yield func(*bindv1.Strict, error) bool) { yield(r, nil) }
+	}).Source(source.NewRunner(nil), nil)
+	stream, err := src.Open(t.Context(), "x", nil, nil)
+	require.NoError(t, err)
+	defer stream.Close()
+	wire, err := stream.Recv()
+	require.NoError(t, err)
+	assert.Empty(t, wire)
 }
