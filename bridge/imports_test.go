@@ -30,7 +30,9 @@ func allowedImports() map[string][]string {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/...",
 			"github.com/rs/cors",
 		},
-		"bridge/config":                     {"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl", "bridge/internal/target"},
+		"bridge/config": {
+			"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl", "bridge/internal/spelling", "bridge/internal/target",
+		},
 		"bridge/sse":                        {"std"},
 		"bridge/transcode":                  {"std", protobuf, "bridge/internal/fieldname"},
 		"bridge/internal/fieldname":         {protobuf},
@@ -41,6 +43,7 @@ func allowedImports() map[string][]string {
 		"bridge/internal/frame":             {"std", "github.com/klauspost/compress/..."},
 		"bridge/internal/pathtmpl":          {"std"},
 		"bridge/internal/target":            {"std"},
+		"bridge/internal/spelling":          {"std"},
 		"bridge/internal/backoff":           {"std"},
 		"bridge/internal/fanout": {
 			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/replay", "bridge/internal/backoff", "bridge/internal/frame",
@@ -52,7 +55,7 @@ func allowedImports() map[string][]string {
 		"bridge/internal/route": {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/backoff", "bridge/internal/bind",
 			"bridge/internal/ending", "bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request",
-			"bridge/internal/schema", "bridge/internal/source", "github.com/rs/cors",
+			"bridge/internal/schema", "bridge/internal/source", "bridge/internal/spelling", "github.com/rs/cors",
 		},
 		"bridge/internal/upstream": {"std", grpc, "bridge/internal/target"},
 		"bridge/internal/source":   {"std", grpc, protobuf, "bridge/internal/upstream"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
 )
 
 // decoder turns nodes into settings, and gathers what is wrong on the way.
@@ -60,7 +62,7 @@ func (d *decoder) unknownKey(around, n *node, section string, known []field) {
 	}
 	meant := renamed(joinPath(section, n.name))
 	if meant == "" {
-		meant = Nearest(n.name, keys)
+		meant = spelling.Nearest(n.name, keys)
 	}
 	if meant == "" {
 		meant = longForm(around, n.name, keys)
@@ -206,4 +208,12 @@ func notEmpty[T any](d *decoder, what string, read func(*node) ([]T, bool)) func
 		}
 		return values, ok
 	}
+}
+
+// didYouMean returns the hint for a misspelled word, or "".
+func didYouMean[T ~string](word string, candidates []T) string {
+	if near := spelling.Nearest(word, candidates); near != "" {
+		return "did you mean `" + string(near) + "`?"
+	}
+	return ""
 }

@@ -81,9 +81,7 @@ routes:
 		fmt.Println(err)
 		return
 	}
-	have := []string{"WatchQuotes", "ListSymbols"}
-	problem := cfg.Routes[0].Problem("rpc", "the service has no method WatchQuote",
-		"did you mean `"+config.Nearest("WatchQuote", have)+"`?")
+	problem := cfg.Routes[0].Problem("rpc", "the service has no method WatchQuote", "did you mean `WatchQuotes`?")
 	problem.Render(os.Stdout)
 	// Output:
 	// grpcsse.yaml:5:10: routes[0].rpc: the service has no method WatchQuote

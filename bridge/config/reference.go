@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
 )
 
 // A reference is written ${name} or ${name:-default}; $$ is a dollar. The names:
@@ -111,10 +113,10 @@ func referenceHint(name, kind, rest string) string {
 	if isIdentifier(name) && strings.ToUpper(name) == name {
 		return "did you mean `${env." + name + "}`?"
 	}
-	if near := Nearest(name, []string{LastEventID}); near != "" {
+	if near := spelling.Nearest(name, []string{LastEventID}); near != "" {
 		return "did you mean `${" + near + "}`?"
 	}
-	if near := Nearest(kind, referenceKinds()); near != "" && rest != "" && !referenceNotYet(near+".") {
+	if near := spelling.Nearest(kind, referenceKinds()); near != "" && rest != "" && !referenceNotYet(near+".") {
 		return "did you mean `${" + near + "." + rest + "}`?"
 	}
 	return "a dollar that begins no reference is written $$"

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
 )
 
 // shownNames bounds how many names a hint lists.
@@ -19,7 +20,7 @@ func didYouMean(near string) string {
 
 // fieldHint says which field may be meant by a name that no field has: the nearest, or all that there are.
 func fieldHint(name string, have []string) string {
-	if near := config.Nearest(name, have); near != "" {
+	if near := spelling.Nearest(name, have); near != "" {
 		return didYouMean(near)
 	}
 	if len(have) == 0 {
@@ -50,7 +51,7 @@ func ServiceHint(r *config.Route, have []string) string {
 			same = append(same, name)
 		}
 	}
-	switch near := config.Nearest(r.Service, services); {
+	switch near := spelling.Nearest(r.Service, services); {
 	case len(same) == 1:
 		return didYouMean(same[0] + "/" + r.Method)
 	case near != "":
@@ -58,7 +59,7 @@ func ServiceHint(r *config.Route, have []string) string {
 	case len(same) > 1:
 		return "services of this name: " + ListNames(same)
 	}
-	if near := config.Nearest(last(r.Service), lasts); near != "" {
+	if near := spelling.Nearest(last(r.Service), lasts); near != "" {
 		return didYouMean(services[slices.Index(lasts, near)] + "/" + r.Method)
 	}
 	if len(services) == 0 {

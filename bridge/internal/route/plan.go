@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -261,7 +262,7 @@ func methodProblem(r *config.Route, snap *schema.Snapshot, err error) *config.Pr
 	case errors.As(err, &service):
 		hint = ServiceHint(r, service.Have)
 	case errors.As(err, &method):
-		hint = didYouMean(config.Nearest(r.Method, method.Have))
+		hint = didYouMean(spelling.Nearest(r.Method, method.Have))
 		if names := streamingNames(snap, r.Service); hint == "" && names != "" {
 			hint = "server-streaming methods of the service: " + names
 		}

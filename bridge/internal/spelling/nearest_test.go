@@ -1,4 +1,4 @@
-package config_test
+package spelling_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
 
-	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
 )
 
 func TestNearest(t *testing.T) {
@@ -30,7 +30,7 @@ func TestNearest(t *testing.T) {
 		{strings.Repeat("a", 1000), "", []string{strings.Repeat("a", 999)}},
 	}
 	for _, tt := range tests {
-		assert.Equal(t, tt.want, config.Nearest(tt.word, tt.candidates), tt.word)
+		assert.Equal(t, tt.want, spelling.Nearest(tt.word, tt.candidates), tt.word)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestNearestForgivesOneMistake(t *testing.T) {
 			word[:at] + word[at+1:min(at+2, len(word))] + word[at:at+1] + word[min(at+2, len(word)):],
 		}
 		for _, mistake := range mistakes {
-			if got := config.Nearest(mistake, []string{"0123456789", word}); got != word {
+			if got := spelling.Nearest(mistake, []string{"0123456789", word}); got != word {
 				t.Fatalf("%q: got %q, want %q", mistake, got, word)
 			}
 		}

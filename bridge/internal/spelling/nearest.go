@@ -1,4 +1,5 @@
-package config
+// Package spelling guesses which of some words a person meant.
+package spelling
 
 import (
 	"strings"
@@ -9,11 +10,9 @@ import (
 const longestWord = 200
 
 // Nearest returns the candidate that word is most likely a misspelling of, or "" where none comes close. Case does not
-// count. Two words are close when no more than a third of the characters (and always one) were changed, added, left out
-// or swapped with their neighbour. Of candidates that are equally close the first is returned.
-func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
-
-func nearest[T ~string](word string, candidates []T) T {
+// count. Two words are close when at most a third of the characters, or one, were changed, added, left out or swapped with their
+// neighbour. Of several candidates that are equally close, the first is returned.
+func Nearest[T ~string](word string, candidates []T) T {
 	length := utf8.RuneCountInString(word)
 	if length == 0 || length > longestWord {
 		return ""
@@ -53,12 +52,4 @@ func distance(a, b []rune) int {
 		beforeLast, last, row = last, row, beforeLast
 	}
 	return last[len(b)]
-}
-
-// didYouMean returns the hint for a misspelled word, or "".
-func didYouMean[T ~string](word string, candidates []T) string {
-	if near := nearest(word, candidates); near != "" {
-		return "did you mean `" + string(near) + "`?"
-	}
-	return ""
 }
