@@ -29,8 +29,7 @@ func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	t := b.table.Load()
-	found := t.router.Match(method, req.HTTP.URL.EscapedPath(), nil)
+	found := b.catalog.Match(method, req.HTTP.URL.EscapedPath())
 	switch found.Outcome {
 	case pathtmpl.Found:
 		return found.Value, found.Variables, nil
@@ -42,8 +41,8 @@ func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string
 		return nil, nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument,
 			"the path is not percent-encoded UTF-8")
 	case pathtmpl.NotFound:
-		if t.pending != nil {
-			return t.pending, nil, nil
+		if found.Pending != nil {
+			return found.Pending, nil, nil
 		}
 	}
 	return nil, nil, ending.NotAStream(http.StatusNotFound, ending.NotFound,

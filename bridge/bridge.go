@@ -2,15 +2,13 @@ package bridge
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -23,9 +21,7 @@ type Bridge struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	observer Observer
-	backends []*backend
-	program  *program
-	table    atomic.Pointer[table]
+	catalog  *catalog.Catalog
 	shared   *fanout.Registry
 	loops    *pump.Loops // nil where connections are not parked
 	drain    *drain
@@ -35,14 +31,10 @@ type Bridge struct {
 	warn     warnings
 	settings settings
 
-	ctx      context.Context // ends with the bridge, and everything that it opened with it
-	cancel   context.CancelFunc
-	watchers sync.WaitGroup
-	readers  sync.WaitGroup  // of private streams
-	stays    sync.WaitGroup  // those that end on goroutines of their own
-	closed   func() error    // closes the connections, once
-	rebuild  sync.Mutex      // serialises changes of table
-	remarked map[string]bool // what was logged of the newest table; guarded by rebuild
+	ctx     context.Context // ends with the bridge, and everything that it opened with it
+	cancel  context.CancelFunc
+	readers sync.WaitGroup // of private streams
+	stays   sync.WaitGroup // those that end on goroutines of their own
 }
 
 var _ http.Handler = (*Bridge)(nil)
@@ -55,44 +47,33 @@ var _ http.Handler = (*Bridge)(nil)
 // be there: a descriptor set, a .proto source or a certificate that cannot be read is an error, as is a configuration
 // that contradicts itself. The error is a [config.Problems] then.
 func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, error) {
-	o := options{log: slog.New(slog.DiscardHandler), observer: NopObserver{}}
-	for _, opt := range opts {
-		opt.apply(&o)
-	}
+	o := newOptions(opts)
 	if cfg == nil {
 		cfg = config.New()
 	}
-	p, problems := newProgram(&o, cfg)
-	if problems != nil {
-		return nil, problems
+	ctx, cancel := context.WithCancel(ctx)
+	c, err := catalog.New(ctx, cfg, o.catalog())
+	if err != nil {
+		cancel()
+		return nil, err
 	}
 	b := &Bridge{
-		cfg: cfg, log: o.log, observer: o.observer, program: p, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
+		cfg: cfg, log: o.log, observer: o.observer, catalog: c, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
+		ctx: ctx, cancel: cancel,
 	}
 	b.warn.log = o.log
 	b.hosts = request.NewHosts(cfg.Server.Hosts)
 	b.faults = newFaults(b.log)
-	b.ctx, b.cancel = context.WithCancel(ctx)
-	b.closed = sync.OnceValue(b.disconnect)
 	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})
 	b.shared.Hooks = fanout.Hooks{Reopened: b.observer.Reopened, IDLeftOut: b.observer.IDLeftOut}
-	err := b.dialAll()
-	if err == nil && o.parking {
+	if o.parking {
 		err = b.startLoops()
-	}
-	if err == nil {
-		err = b.renew()
 	}
 	if err != nil {
 		_ = b.Close() // nothing was served: err is what counts
 		return nil, err
 	}
-	for _, u := range b.backends {
-		if u.reflects() {
-			b.log.Info("reading the schema by reflection", "upstream", u.cfg.Name, "target", u.cfg.Target)
-			b.watchers.Go(func() { u.watch(b.ctx, func() { b.schemaChanged(u) }) })
-		}
-	}
+	c.Watch(b.ctx)
 	return b, nil
 }
 
@@ -101,36 +82,10 @@ func (b *Bridge) closing() pump.End {
 	return pump.NewEnd(ending.ShuttingDown(), 0)
 }
 
-// dialAll connects to every upstream, and reports all that fail.
-func (b *Bridge) dialAll() error {
-	var problems config.Problems
-	for _, u := range b.cfg.Upstreams {
-		backend, problem := dial(b.ctx, u, reconnectOf(b.cfg, u), b.slots(u))
-		if problem != nil {
-			problems = append(problems, problem)
-			continue
-		}
-		b.backends = append(b.backends, backend)
-	}
-	if len(problems) > 0 {
-		return problems
-	}
-	return nil
-}
-
 // Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx
 // or the bridge ends first.
 func (b *Bridge) Ready(ctx context.Context) error {
-	for _, u := range b.backends {
-		select {
-		case <-u.tried:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-b.ctx.Done():
-			return errors.New("the bridge is closed")
-		}
-	}
-	return nil
+	return b.catalog.Ready(ctx, b.ctx.Done())
 }
 
 // Shutdown ends all streams in good order: each is told to come back, at a random moment before ctx's deadline (at once,
@@ -153,7 +108,7 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 // the end of its context holds it up. Further calls return what the first one did.
 func (b *Bridge) Close() error {
 	b.cancel()
-	b.watchers.Wait()
+	b.catalog.Wait()
 	b.shared.Close(b.closing())
 	b.drain.shutOut()
 	b.readers.Wait()
@@ -162,16 +117,5 @@ func (b *Bridge) Close() error {
 	}
 	b.stays.Wait()
 	b.faults.close()
-	b.program.runner.Close()
-	return b.closed()
-}
-
-func (b *Bridge) disconnect() error {
-	var errs []error
-	for _, u := range b.backends {
-		if err := u.client.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("upstream %q: %w", u.cfg.Name, err))
-		}
-	}
-	return errors.Join(errs...)
+	return b.catalog.Close()
 }

@@ -52,6 +52,10 @@ func allowedImports() map[string][]string {
 		"bridge/internal/pump":    {"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/backoff", "bridge/internal/frame", "golang.org/x/sys/unix"},
 		"bridge/internal/bind":    {"std", protobuf, "bridge/internal/fieldname"},
 		"bridge/internal/request": {"std", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending"},
+		"bridge/internal/catalog": {
+			"std", protobuf, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route", "bridge/internal/schema",
+			"bridge/internal/source", "bridge/internal/target", "bridge/internal/upstream",
+		},
 		"bridge/internal/route": {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/backoff", "bridge/internal/bind",
 			"bridge/internal/ending", "bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request",

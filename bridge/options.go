@@ -3,6 +3,7 @@ package bridge
 import (
 	"log/slog"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
@@ -13,8 +14,22 @@ type options struct {
 	log      *slog.Logger
 	observer Observer
 	services []source.Service
-	routes   []sourcedRoute
+	routes   []catalog.SourcedRoute
 	parking  bool
+}
+
+// newOptions applies options to the defaults.
+func newOptions(opts []Option) *options {
+	o := &options{log: slog.New(slog.DiscardHandler), observer: NopObserver{}}
+	for _, opt := range opts {
+		opt.apply(o)
+	}
+	return o
+}
+
+// catalog returns what the routes are made of beside the configuration.
+func (o *options) catalog() catalog.Options {
+	return catalog.Options{Log: o.log, Observer: o.observer, Services: o.services, Routes: o.routes}
 }
 
 type optionFunc func(*options)

@@ -79,7 +79,7 @@ func TestCloseWaitsForIterators(t *testing.T) {
 		}
 		b, err := New(t.Context(), nil, WithRoute(config.NewRoute("/slow"), Func(slow)))
 		require.NoError(t, err)
-		_, end := b.attach(nil, b.table.Load().routes[0], request.New(httptest.NewRequest(http.MethodGet, "/slow", nil)), frame.Form{}, nil)
+		_, end := b.attach(nil, b.catalog.Routes()[0], request.New(httptest.NewRequest(http.MethodGet, "/slow", nil)), frame.Form{}, nil)
 		require.Nil(t, end)
 		synctest.Wait()
 		require.NoError(t, b.Close())

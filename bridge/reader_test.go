@@ -47,7 +47,7 @@ func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
 	b, err := New(t.Context(), nil, WithRoute(config.NewRoute("/watch"), silent),
 		WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
-	b.table.Load().routes[0].Plan.Source = explosive{}
+	b.catalog.Routes()[0].Plan.Source = explosive{}
 	web := httptest.NewServer(b)
 	defer web.Close()
 
@@ -187,7 +187,7 @@ func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *
 	events := Func(func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] { return nil })
 	b, err := New(t.Context(), nil, append(opts, WithRoute(cfg, events))...)
 	require.NoError(t, err)
-	rt := b.table.Load().routes[0]
+	rt := b.catalog.Routes()[0]
 	require.NotNil(t, rt.Plan, "%v", rt.Problems)
 	rt.Plan.Source = src
 	return b, rt

@@ -81,6 +81,6 @@ func TestARouteGivesItsBudgetToItsTranscoder(t *testing.T) {
 	defer func() { require.NoError(t, b.Close()) }()
 	wire, err := proto.Marshal(&streamv1.Event{Text: strings.Repeat("x", 1000)})
 	require.NoError(t, err)
-	_, err = b.table.Load().routes[0].Plan.JSON.AppendJSONContext(t.Context(), nil, wire)
+	_, err = b.catalog.Routes()[0].Plan.JSON.AppendJSONContext(t.Context(), nil, wire)
 	require.ErrorIs(t, err, transcode.ErrTooLarge)
 }

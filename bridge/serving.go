@@ -14,9 +14,9 @@ import (
 // settings are how the pump serves callers. There are few kinds of callers and many callers, so each kind's settings are made
 // once and shared. It is safe for concurrent use.
 type settings struct {
-	mu    sync.Mutex
-	table *table // that the kinds are of
-	kinds map[kind]*pump.Settings
+	mu         sync.Mutex
+	generation uint64 // of the routes that the kinds are of
+	kinds      map[kind]*pump.Settings
 }
 
 // kind is what about a caller the pump has to know.
@@ -29,11 +29,11 @@ type kind struct {
 
 // settingsFor returns how the pump serves a kind of callers. Those of a table that was replaced are forgotten.
 func (b *Bridge) settingsFor(k kind) *pump.Settings {
-	t := b.table.Load()
+	now := b.catalog.Generation()
 	b.settings.mu.Lock()
 	defer b.settings.mu.Unlock()
-	if b.settings.table != t {
-		b.settings.table, b.settings.kinds = t, map[kind]*pump.Settings{}
+	if b.settings.kinds == nil || b.settings.generation != now {
+		b.settings.generation, b.settings.kinds = now, map[kind]*pump.Settings{}
 	}
 	s := b.settings.kinds[k]
 	if s == nil {

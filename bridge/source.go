@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
@@ -70,11 +71,7 @@ func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, 
 // [New] returns everything that is wrong with such routes as [config.Problems]. The route is copied then, and may be
 // changed and used again afterwards.
 func WithRoute(route *config.Route, src Source) Option {
-	return optionFunc(func(o *options) { o.routes = append(o.routes, sourcedRoute{cfg: route, src: src}) })
-}
-
-// sourcedRoute is what WithRoute was given.
-type sourcedRoute struct {
-	cfg *config.Route
-	src Source
+	return optionFunc(func(o *options) {
+		o.routes = append(o.routes, catalog.SourcedRoute{Config: route, Source: src.definition})
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -125,4 +126,14 @@ func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
 		}
 	}
 	return json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
+}
+
+// notOpened returns the ending for a stream that could not be opened.
+func notOpened(rt *route.Route, err error) *ending.Ending {
+	if errors.Is(err, upstream.ErrNoSlot) {
+		end := ending.Refuse(ending.Unavailable, ending.ByLimit, "the upstream has no room for another stream")
+		end.Cause = err
+		return end
+	}
+	return upstreamEnded(rt, source.StatusOf(err))
 }

@@ -1,4 +1,4 @@
-package bridge
+package catalog
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 // derived adds the routes that an upstream's schema brings: every method's, or those that annotations ask for.
 func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
-	snap, _ := u.schema()
+	snap := b.views[u].snap
 	if snap == nil {
 		b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
 		return
@@ -47,7 +47,7 @@ func (b *tableBuilder) derive(defaults *config.Route, u *backend, m protoreflect
 	if at.Data != "" {
 		r.Event.Data = at.Data
 	}
-	snap, _ := u.schema()
+	snap := b.views[u].snap
 	marked := annotated(&r, u, snap)
 	rt := route.New(marked, origin, u.cfg.Name, b.healthOf(r.Name))
 	rt.Compile(snap, u.source, u.origin())

@@ -1,4 +1,4 @@
-package bridge
+package catalog
 
 import (
 	"strings"
@@ -20,7 +20,7 @@ func (b *tableBuilder) checkPort(u *backend) {
 
 // checkServed sees that something is served of an upstream whose methods need no route.
 func (b *tableBuilder) checkServed(cfg *config.Config, u *backend) {
-	snap, _ := u.schema()
+	snap := b.views[u].snap
 	if snap == nil || len(snap.Broken()) > 0 || b.serves[u] {
 		return
 	}

@@ -1,4 +1,4 @@
-package bridge
+package catalog
 
 import (
 	"errors"
@@ -23,6 +23,9 @@ type table struct {
 	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
 	// is turned away as this route is: 404 would make an EventSource give up for good.
 	pending *route.Route
+	// unread is what is wrong with upstreams whose schema is not known.
+	unread     config.Problems
+	generation uint64
 }
 
 // newTable compiles every route against the schemas that are there. old lends the health of its routes.
@@ -33,6 +36,14 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 		program:  p,
 		health:   healthOf(old),
 		serves:   map[*backend]bool{},
+		views:    map[*backend]view{},
+	}
+	if old != nil {
+		b.table.generation = old.generation + 1
+	}
+	for _, u := range slices.Concat(p.services, backends) {
+		snap, err := u.schema()
+		b.views[u] = view{snap, err}
 	}
 	for _, r := range cfg.Routes {
 		if err := b.listed(r); err != nil {
@@ -51,6 +62,9 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 		b.broken(cfg, u)
 	}
 	for _, u := range backends {
+		if seen := b.views[u]; seen.snap == nil {
+			b.table.unread = append(b.table.unread, u.cfg.Problem("target", unavailable(u, seen.err), ""))
+		}
 		b.checkPort(u)
 		b.checkServed(cfg, u)
 	}
@@ -73,6 +87,14 @@ type tableBuilder struct {
 	program  *program
 	health   map[string]*route.Health
 	serves   map[*backend]bool // those that a route of the table goes to
+	views    map[*backend]view
+}
+
+// view is what is known of an upstream's schema while a table is built: a schema may change meanwhile, and a table is built of one
+// state of all of them.
+type view struct {
+	snap *schema.Snapshot // nil where there is none
+	err  error            // of the newest attempt to read one
 }
 
 // listed adds a route of the file, in order or out of it.
@@ -83,7 +105,7 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	if problem == nil {
 		rt.Upstream = u.cfg.Name
 		b.serves[u] = true
-		snap, err := u.schema()
+		snap, err := b.views[u].snap, b.views[u].err
 		if snap != nil {
 			rt.Config = annotated(r, u, snap)
 			rt.Compile(snap, u.source, u.origin())
@@ -112,7 +134,7 @@ func originOf(r *config.Route) string {
 // backendOf finds the upstream of a route: the one that it names, a service of this process, the only one, or the only one
 // that has the service. It reports true where schemas that are not loaded yet may tell.
 func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Problem) {
-	if u := b.program.serving(r); u != nil {
+	if u := b.serving(r); u != nil {
 		return u, false, nil
 	}
 	var have []*backend
@@ -124,10 +146,10 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 		if r.Upstream != "" {
 			continue
 		}
-		switch snap, err := u.schema(); {
-		case snap == nil:
-			unknown = append(unknown, unavailable(u, err))
-		case snap.HasService(r.Service):
+		switch seen := b.views[u]; {
+		case seen.snap == nil:
+			unknown = append(unknown, unavailable(u, seen.err))
+		case seen.snap.HasService(r.Service):
 			have = append(have, u)
 		}
 	}
@@ -146,7 +168,7 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 // services lists what all upstreams have in place of the service that a route asks for.
 func (b *tableBuilder) services(r *config.Route) (names []string) {
 	for _, u := range b.backends {
-		if snap, _ := u.schema(); snap != nil {
+		if snap := b.views[u].snap; snap != nil {
 			_, err := snap.Method(r.Service, r.Method)
 			if unknown := (*schema.UnknownService)(nil); errors.As(err, &unknown) {
 				names = append(names, unknown.Have...)
@@ -181,5 +203,18 @@ func (b *tableBuilder) add(rt *route.Route) *config.Problem {
 		}
 	}
 	b.table.routes = append(b.table.routes, rt)
+	return nil
+}
+
+// serving returns the service that a route asks for, nil where none of this process has that name.
+func (b *tableBuilder) serving(r *config.Route) *backend {
+	if r.Upstream != "" {
+		return nil
+	}
+	for _, u := range b.program.services {
+		if b.views[u].snap.HasService(r.Service) {
+			return u
+		}
+	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package bridge
+package catalog
 
 import (
 	"fmt"
@@ -18,11 +18,11 @@ type program struct {
 
 // newProgram compiles what the options brought, and reports all that is wrong with it.
 // Warnings alone are left to the routes.
-func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
-	p := &program{runner: source.NewRunner(o.log)}
+func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
+	p := &program{runner: source.NewRunner(o.Log)}
 	problems := madeInGo(cfg)
 	seen := map[string]bool{}
-	for _, s := range o.services {
+	for _, s := range o.Services {
 		u, problem := serviceBackend(s, p.runner)
 		if problem == nil && seen[s.Name()] {
 			problem = serviceProblem(s, "the service is there twice: expected one implementation")
@@ -34,8 +34,8 @@ func newProgram(o *options, cfg *config.Config) (*program, config.Problems) {
 		seen[s.Name()] = true
 		p.services = append(p.services, u)
 	}
-	for _, r := range o.routes {
-		rt, found := route.NewWithSource(r.cfg, r.src.definition, p.runner)
+	for _, r := range o.Routes {
+		rt, found := route.NewWithSource(r.Config, r.Source, p.runner)
 		if rt == nil {
 			problems = append(problems, found...)
 			continue
@@ -100,17 +100,4 @@ func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
 		seen[rt.Config.Name] = true
 	}
 	return problems
-}
-
-// serving returns the service that a route asks for, nil where none of this process has that name.
-func (p *program) serving(r *config.Route) *backend {
-	if r.Upstream != "" {
-		return nil
-	}
-	for _, u := range p.services {
-		if snap, _ := u.schema(); snap.HasService(r.Service) {
-			return u
-		}
-	}
-	return nil
 }

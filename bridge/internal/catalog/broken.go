@@ -1,4 +1,4 @@
-package bridge
+package catalog
 
 import (
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -9,7 +9,7 @@ import (
 // broken adds the routes that a service would have which its server lists and cannot describe. They are out of order: what
 // is known to be there must not answer 404, which ends an EventSource for good.
 func (b *tableBuilder) broken(cfg *config.Config, u *backend) {
-	snap, _ := u.schema()
+	snap := b.views[u].snap
 	if snap == nil {
 		return
 	}
