@@ -124,12 +124,24 @@ func TestStructsThatNothingCanBeBoundTo(t *testing.T) {
 	type odd struct {
 		Any any `json:"any"`
 	}
+	type a struct{ ID string }
+	type b struct{ ID string }
+	type both struct {
+		a
+		b
+	}
+	type around struct{ Inner *both }
+	const clash = "the fields a.ID and b.ID of bridge_test.both have one JSON name, \"ID\", and encoding/json drops both"
 	for name, tt := range map[string]struct {
 		src  bridge.Source
 		want string
 	}{
-		"an interface": {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
-		"no fields":    {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
+		"two of one name":                   {bridge.Func(yieldRequest[both]), clash},
+		"two of one name, inside":           {bridge.Func(yieldRequest[around]), clash},
+		"two of one name, in requests only": {bridge.Func(func(context.Context, both) iter.Seq2[int, error] { return nil }), "requests: " + clash},
+		"two of one name, in values only":   {bridge.Func(func(context.Context, struct{}) iter.Seq2[[]around, error] { return nil }), clash},
+		"an interface":                      {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
+		"no fields":                         {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bridge.New(t.Context(), nil, bridge.WithRoute(config.NewRoute("/jobs/{id}"), tt.src))

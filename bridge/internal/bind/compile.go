@@ -80,7 +80,23 @@ func (c *compiler) variable(name string) {
 
 // refersTo reports whether a setting has this reference.
 func (c *compiler) refersTo(ref string) bool {
-	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool { return s.refersTo(ref) }) || slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
+	return slices.ContainsFunc(c.spec.Set, func(s Setting) bool { return s.refersTo(ref) }) ||
+		slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
+}
+
+// cursorTaker returns the first setting that has the cursor, "" where none has.
+func (c *compiler) cursorTaker() string {
+	for _, s := range c.spec.Set {
+		if s.refersTo(cursorReference) {
+			return "`request.set." + s.Field + "`"
+		}
+	}
+	for _, s := range c.spec.Metadata {
+		if s.Value.refersTo(cursorReference) {
+			return "`metadata.set." + s.Name + "`"
+		}
+	}
+	return ""
 }
 
 // claim makes f a field that nobody else may bind, and reports where somebody has already.
@@ -167,7 +183,11 @@ func (c *compiler) parameter(key, name string) {
 	f, err := resolve(c.message(), name)
 	switch {
 	case isCursorParameter(name) && c.binder.hasCursor:
-		c.problem(key, "bind it with `request.set`: a field there takes ${last_event_id}",
+		hint := "bind it with `request.set`: a field there takes ${last_event_id}"
+		if taker := c.cursorTaker(); taker != "" {
+			hint = "leave it out: " + taker + " has the cursor"
+		}
+		c.problem(key, hint,
 			"the query parameter %s is the cursor, and binds to no field by its name", name)
 		return
 	case err != nil:

@@ -31,8 +31,11 @@ func TestCompileProblems(t *testing.T) {
 		"request.query[0]: the query parameter labels binds to no field: labels is a map, and a map can't be given here":                                                          {Query: []string{"labels"}},
 		"request.query[0]: the query parameter topic can't bind topic: the variable {topic} binds it already":                                                                     {Variables: []string{"topic"}, Query: []string{"topic"}},
 		"request.query[0]: the query parameter last_event_id is the cursor, and binds to no field by its name (bind it with `request.set`: a field there takes ${last_event_id})": {Cursor: true, Query: []string{"last_event_id"}},
-		"request.query[0]: the query parameter lastEventId is the cursor, and binds to no field by its name (bind it with `request.set`: a field there takes ${last_event_id})":   {Cursor: true, Query: []string{"lastEventId"}},
-		"request.query[0]: the query parameter tags[] binds to no field: tags is a repeated field: expected tags or tags[] once for each element, without a position":             {Query: []string{"tags[]"}},
+		"request.query[0]: the query parameter lastEventId is the cursor, and binds to no field by its name (leave it out: `request.set.after_sequence` has the cursor)": {
+			Query: []string{"lastEventId"}, Set: []bind.Setting{{Field: "after_sequence", Value: ref("last_event_id")}},
+		},
+		"request.query[0]: the query parameter lastEventId is the cursor, and binds to no field by its name (bind it with `request.set`: a field there takes ${last_event_id})": {Cursor: true, Query: []string{"lastEventId"}},
+		"request.query[0]: the query parameter tags[] binds to no field: tags is a repeated field: expected tags or tags[] once for each element, without a position":           {Query: []string{"tags[]"}},
 
 		`request.set.nope: no value can be set here: test.stream.v1.WatchRequest has no field "nope" (` + watchFields + `)`:                                        set("nope", text("x")),
 		"request.set.since.seconds: no value can be set here: since is given whole, as an RFC 3339 time such as 2026-01-02T15:04:05Z":                              set("since.seconds", text("1")),

@@ -196,6 +196,10 @@ func TestWarnings(t *testing.T) {
 	require.NoError(t, err)
 	m := built.Messages().Get(0)
 	const twice = `rpc: the fields one and two of shared.M have one JSON name, "x": a request that has it gives the first (name the second one as the .proto file does)`
+	const unset = "request: the parameter of the name last_event_id is the cursor, and the request field of that name stays unset"
+	hasIt := func(taker string) string {
+		return " (`" + taker + "` has the cursor already; any other value of the field can stand in `request.set`)"
+	}
 	const bindIt = " (bind it with `request.set`: `last_event_id: ${last_event_id}`)"
 	for _, tc := range []struct {
 		md   protoreflect.MessageDescriptor
@@ -207,7 +211,14 @@ func TestWarnings(t *testing.T) {
 			`rpc: in odd.Odd, "beta" means the field alpha, whose JSON name it is, and not the field beta (name the field by its JSON name)`,
 		}},
 		{m, everything(), []string{twice, "request: an id that a browser's library sends as the parameter last_event_id or lastEventId becomes the value of the request field last_event_id" + bindIt}},
-		{m, bind.Spec{Cursor: true}, []string{twice, "request: the parameter of the name last_event_id is the cursor, and the request field of that name stays unset" + bindIt}},
+		{m, bind.Spec{Cursor: true}, []string{twice, unset + bindIt}},
+		{m, bind.Spec{Set: []bind.Setting{{Field: "one", Value: ref("last_event_id")}}}, []string{twice, unset + hasIt("request.set.one")}},
+		{m, bind.Spec{Cursor: true, Set: []bind.Setting{{Field: "inner", List: []bind.Setting{{Members: []bind.Setting{
+			{Field: "one", Value: ref("last_event_id")},
+		}}}}}}, []string{twice, unset + hasIt("request.set.inner")}},
+		{m, bind.Spec{QueryAll: true, Metadata: []bind.MetadataSetting{{Name: "x-after", Value: ref("last_event_id")}}}, []string{
+			twice, unset + hasIt("metadata.set.x-after"),
+		}},
 		{m, bind.Spec{}, []string{twice}},
 		{m, bind.Spec{QueryAll: true, Set: []bind.Setting{{Field: "id", Value: ref("last_event_id")}}}, []string{twice}},
 		{m, bind.Spec{QueryAll: true, Variables: []string{"last_event_id"}}, []string{twice}},

@@ -86,6 +86,10 @@ func (c *compiler) warn() {
 		if c.binder.binds(f) {
 			continue
 		}
+		hint := "bind it with `request.set`: `" + name + ": ${last_event_id}`"
+		if taker := c.cursorTaker(); taker != "" {
+			hint = taker + " has the cursor already; any other value of the field can stand in `request.set`"
+		}
 		does := "an id that a browser's library sends as the parameter last_event_id or lastEventId becomes the value of the request field %s"
 		switch {
 		case c.binder.hasCursor:
@@ -93,7 +97,7 @@ func (c *compiler) warn() {
 		case !c.binder.takes(f):
 			continue
 		}
-		add("request", "bind it with `request.set`: `"+name+": ${last_event_id}`", does, name)
+		add("request", hint, does, name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"reflect"
@@ -17,7 +18,7 @@ func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, 
 		def.Output = output
 	} else {
 		def.Value = reflect.TypeFor[Res]()
-		def.Mistake += mistake
+		def.Mistake = cmp.Or(def.Mistake, mistake, clashIn(def.Value))
 	}
 	if f == nil {
 		def.Mistake = "expected a function, found nil"

@@ -85,6 +85,10 @@ func (b *structBuilder) message(t reflect.Type) string {
 	b.file.MessageType = append(b.file.MessageType, md)
 	var fields []structField
 	used := make(map[string]bool)
+	if clash := fieldClash(t); clash != "" {
+		b.mistake = "requests: " + clash
+		return name
+	}
 	for _, f := range jsonFields(t) {
 		if embedded := unsettable(t, f.Index); embedded != nil {
 			b.mistake = fmt.Sprintf("the field %s of the request type %v cannot be set: it is embedded as %v, a pointer to a type "+
