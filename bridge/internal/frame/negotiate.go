@@ -9,8 +9,9 @@ import "strings"
 // is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals gzip goes
 // before zstd (it is smaller for small events, and far smaller where it may refer to the one before), and both before identity.
 //
-// gzip is for clients that accept another real coding beside it, as browsers do, or that refuse identity: the stream has no trailer, which browsers
-// do without. Go's HTTP client, which offers gzip alone by itself, takes an end without it for a connection that broke.
+// A gzip stream here has no trailer. Browsers do without one; other clients report such a stream as truncated. So gzip is for
+// clients that accept another real coding beside it and do not name identity or "*" as acceptable too, as browsers do, and for those
+// that refuse identity. Go's HTTP client offers gzip alone, and Ruby's offers "gzip;q=1.0,deflate;q=0.6,identity;q=0.3".
 //
 // A client that refuses identity and all that there is gets identity nevertheless: a stream that it may be able to read is of
 // more use than a 406, which an EventSource never recovers from.
@@ -18,6 +19,7 @@ func Negotiate(acceptEncoding []string) Encoding {
 	var (
 		named  qualities
 		others bool // whether a real coding other than gzip is accepted
+		star   bool // whether "*" is accepted
 	)
 	for _, value := range acceptEncoding {
 		for element := range strings.SplitSeq(value, ",") {
@@ -25,12 +27,15 @@ func Negotiate(acceptEncoding []string) Encoding {
 			if !ok {
 				return Identity
 			}
-			others = others || other
+			others = others || other && !isAny(element)
+			star = star || other && isAny(element)
 		}
 	}
+	plain := named[Identity] > 1 || star && named[Identity] == 0
+	gzip := named[Identity] == 1 || (others || named[Zstd] > 1) && !plain
 	best, quality := Identity, named[Identity]
 	for _, e := range [...]Encoding{Zstd, Gzip} {
-		if q := named[e]; q > 1 && q >= quality && (e != Gzip || others || named[Zstd] > 1 || named[Identity] == 1) {
+		if q := named[e]; q > 1 && q >= quality && (e != Gzip || gzip) {
 			best, quality = e, q
 		}
 	}
@@ -40,8 +45,8 @@ func Negotiate(acceptEncoding []string) Encoding {
 // qualities are those of the codings that a client has named, in thousandths and plus 1; 0 for one that was not named.
 type qualities [Zstd + 1]int
 
-// add takes an element of the list, without white space around it. other says that it is a coding which is not made here, and is
-// accepted. It reports false where the element is malformed:
+// add takes an element of the list, without white space around it. other says that it is "*" or a coding which is not made
+// here, and is accepted. It reports false where the element is malformed:
 //
 //	element = [ token [ OWS ";" OWS "q=" qvalue ] ]
 func (q *qualities) add(element string) (other, ok bool) {
@@ -63,7 +68,13 @@ func (q *qualities) add(element string) (other, ok bool) {
 	if known && (q[e] == 0 || quality+1 < q[e]) {
 		q[e] = quality + 1
 	}
-	return !known && coding != "*" && quality > 0, true
+	return !known && quality > 0, true
+}
+
+// isAny reports whether an element of the list is "*", which stands for every coding that is not named.
+func isAny(element string) bool {
+	coding, _, _ := strings.Cut(element, ";")
+	return strings.Trim(coding, " \t") == "*"
 }
 
 // parseCoding returns the coding with a name, whose case does not matter.

@@ -42,6 +42,19 @@ func TestNegotiate(t *testing.T) {
 		{"identity;q=0.9, gzip;q=0.9", frame.Identity},
 		{"gzip;q=0.1", frame.Identity},
 
+		// Clients that say that plain text would do: no browser does.
+		{"gzip;q=1.0,deflate;q=0.6,identity;q=0.3", frame.Identity}, // Ruby
+		{"gzip, deflate, identity", frame.Identity},
+		{"gzip, br, identity;q=0.001", frame.Identity},
+		{"gzip, deflate, *", frame.Identity},
+		{"gzip, deflate, br, *;q=0.1", frame.Identity},
+		{"gzip, deflate, *;q=0", frame.Gzip},
+		{"gzip, deflate, *, identity;q=0", frame.Gzip},
+		{"gzip, *x", frame.Gzip}, // a coding, and not "*"
+		{"zstd, gzip, identity", frame.Zstd},
+		{"zstd, gzip, *", frame.Zstd},
+		{"zstd;q=0.1, gzip, identity;q=0.1", frame.Zstd},
+
 		// Qualities.
 		{"gzip;q=1.0, zstd;q=0.9", frame.Gzip},
 		{"gzip;q=0.001, zstd;q=0.002", frame.Zstd},
@@ -56,7 +69,7 @@ func TestNegotiate(t *testing.T) {
 		// Identity.
 		{"identity", frame.Identity},
 		{"identity, gzip;q=0.9, br", frame.Identity},
-		{"identity;q=0.9, gzip;q=0.9, br", frame.Gzip},
+		{"identity;q=0.9, gzip;q=0.9, br", frame.Identity},
 		{"identity;q=0", frame.Identity},               // and nothing else to be had
 		{"identity;q=0, br, gzip;q=0", frame.Identity}, // likewise
 		{"identity;q=0, gzip;q=0.1", frame.Gzip},       // and nothing else wanted
@@ -78,7 +91,8 @@ func TestNegotiate(t *testing.T) {
 		{"gzip, gzip;q=0, br", frame.Identity},
 		{"gzip;q=0, gzip, br", frame.Identity},
 		{"x-gzip;q=0\ngzip, br", frame.Identity},
-		{"identity, identity;q=0.1, gzip;q=0.2, br", frame.Gzip},
+		{"identity, identity;q=0.1, gzip;q=0.2, br", frame.Identity},
+		{"identity, identity;q=0, gzip;q=0.2, br", frame.Gzip},
 
 		// Malformed anywhere: none.
 		{"br, gzip;q=1.1", frame.Identity},
@@ -136,7 +150,9 @@ func TestNegotiateIsBlindToOrder(t *testing.T) {
 		want := frame.Identity
 		best, refusesIdentity := qualities["identity"]
 		refusesIdentity = refusesIdentity && best == 0
-		beyondGzip := refusesIdentity || qualities["zstd"] > 0 || qualities["br"] > 0
+		_, namesIdentity := qualities["identity"]
+		plain := qualities["identity"] > 0 || qualities["*"] > 0 && !namesIdentity
+		beyondGzip := refusesIdentity || (qualities["zstd"] > 0 || qualities["br"] > 0) && !plain
 		for _, e := range []frame.Encoding{frame.Zstd, frame.Gzip} {
 			if q := qualities[e.String()]; q > 0 && q >= best && (e != frame.Gzip || beyondGzip) {
 				want, best = e, q
