@@ -9,9 +9,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 )
 
-// checkBindings sees that no field of the request is given twice: by two variables of the path, by the path and
-// `request.set`, by two entries of that, or by one of these and a query parameter that the route lists. A field also
-// collides with those around it and inside it.
+// checkBindings refuses a field of the request that is given twice: by two variables of the path, by the path and `request.set`,
+// by two entries of `request.set`, or by one of these and a query parameter that the route lists. A field collides also with
+// the fields around it and inside it.
 func (s *sections) checkBindings(r *mappedRoute) {
 	bound := bindings{}
 	if r.template != nil {
@@ -53,7 +53,7 @@ func (s *sections) checkBindings(r *mappedRoute) {
 	}
 }
 
-// checkPathReferences sees that every ${path.NAME} names a variable of the path.
+// checkPathReferences refuses a ${path.NAME} that names no variable of the path.
 func (s *sections) checkPathReferences(r *mappedRoute) {
 	if r.template == nil {
 		return
@@ -81,15 +81,16 @@ func (s *sections) checkPathReferences(r *mappedRoute) {
 	}
 }
 
-// bindings knows what is bound, by field path, and for every field around those by which one of them.
+// bindings has the fields that are bound, and the fields around them, by field path.
 type bindings map[string]binding
 
+// binding says that a field is bound, and what binds it.
 type binding struct {
 	field, by string
 }
 
-// collision returns who has bound a field, a field around it or a field inside it.
-func (b bindings) collision(field string) (who string, found bool) {
+// collision returns what binds a field already, or a field around it or inside it.
+func (b bindings) collision(field string) (by string, found bool) {
 	if other, ok := b[field]; ok {
 		return other.by, true
 	}
@@ -121,7 +122,7 @@ func parents(field string) func(func(string) bool) {
 	}
 }
 
-// pathConflict reports a path that another route has already.
+// pathConflict reports a path that another route has.
 func (s *sections) pathConflict(n *node, err error) {
 	var conflict *pathtmpl.ConflictError[*node]
 	if !errors.As(err, &conflict) {

@@ -10,8 +10,8 @@ const (
 	plainCallerHint = "rely on it only behind a proxy that overwrites the header in every request"
 )
 
-// warnOfPlainCallers warns of headers from which a field or a metadata name takes who the caller is. It looks at names
-// only, of the header and of what takes its value: no one else can know what a value means.
+// warnOfPlainCallers warns of a setting that identifies the caller by a header that any client can send. It goes by the names of
+// the header and of the field or the metadata that takes its value, since nothing else tells what a value means.
 func (d *decoder) warnOfPlainCallers(n *node, target string) {
 	for _, c := range n.children {
 		if n.kind == mapping {
@@ -28,12 +28,12 @@ func (d *decoder) warnOfPlainCallers(n *node, target string) {
 	}
 }
 
-// isCredential reports the headers that prove what they say, to a server that checks it.
+// isCredential reports the headers whose value a server can verify.
 func isCredential(header string) bool {
 	return header == "authorization" || header == "cookie"
 }
 
-// namesCaller reports whether a name has a word in it that says who somebody is, or what they may do.
+// namesCaller reports whether a name has a word in it that stands for a person, or for what a person may do.
 func namesCaller(name string) bool {
 	if name == "user-agent" {
 		return false

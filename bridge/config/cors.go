@@ -27,7 +27,7 @@ func (d *decoder) corsKeys(c *CORS) []field {
 	}
 }
 
-// checkCORS sees that a route's section names origins. Those of `defaults` need not: the route can.
+// checkCORS refuses a route whose `cors` names no origins. The section in `defaults` may do without, since a route can add them.
 func (d *decoder) checkCORS(r *mappedRoute) {
 	if n := r.node.child("cors"); n != nil {
 		d.missing(n, "origins", "the origins that may read the stream")
@@ -55,7 +55,7 @@ func (d *decoder) origins(n *node) ([]string, bool) {
 	return list, true
 }
 
-// sendable sees that a page's script can send a header at all.
+// sendable refuses a header that no script in a page can send.
 func (d *decoder) sendable(n *node, name string) bool {
 	if !isForbiddenToScripts(name) {
 		return true
@@ -64,8 +64,8 @@ func (d *decoder) sendable(n *node, name string) bool {
 	return false
 }
 
-// isForbiddenToScripts reports the request headers that fetch sets itself (https://fetch.spec.whatwg.org/#forbidden-request-header),
-// as far as a person might list them.
+// isForbiddenToScripts reports request headers that only the browser itself sets
+// (https://fetch.spec.whatwg.org/#forbidden-request-header). It has those that a person might list.
 func isForbiddenToScripts(name string) bool {
 	switch name {
 	case "accept-encoding", "connection", "content-length", "cookie", "date", "host", "origin", "referer", "te", "trailer", "transfer-encoding",
@@ -75,7 +75,7 @@ func isForbiddenToScripts(name string) bool {
 	return strings.HasPrefix(name, "sec-") || strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "access-control-")
 }
 
-// origin reads an origin as browsers send it, since it is compared letter by letter.
+// origin reads an origin in the form that browsers send, since the bridge compares it letter by letter.
 func (d *decoder) origin(n *node) (string, bool) {
 	const what = "an origin such as https://app.example.com, or \"*\""
 	if !d.isScalar(n, what) {

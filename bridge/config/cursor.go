@@ -1,8 +1,8 @@
 package config
 
-// checkMixedCursor sees that on a shared route no setting has the cursor beside something else of the caller. Those who
-// share a stream agree in all that is sent on their behalf, but for what the cursor sets; such a setting is absent while
-// there is no cursor, and so is what the other callers are told apart by.
+// checkMixedCursor refuses a setting of a shared route that has the cursor beside another reference. Callers share a stream when
+// everything that is sent for them is the same, without the settings that have the cursor. The other reference would not be
+// compared, and two callers who differ in it would get one stream.
 func (s *sections) checkMixedCursor(r *mappedRoute) {
 	if r.Share == nil {
 		return

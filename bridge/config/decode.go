@@ -12,11 +12,11 @@ import (
 type decoder struct {
 	*collector
 
-	// guessed are the keys that unknown ones of a section are taken for: their absence is no second mistake.
+	// guessed has, for each section, the keys that its unknown keys may be misspellings of. Their absence is no second mistake.
 	guessed map[*node][]string
 }
 
-// into returns a decode function that stores what read returns. Where read finds a problem, the target keeps its value.
+// into returns a decode function that stores the value that read returns. After a problem the target keeps its value.
 func into[T any](target *T, read func(*node) (T, bool)) func(*node) {
 	return func(n *node) {
 		if v, ok := read(n); ok {
@@ -30,8 +30,8 @@ func shape[T any](read func(*node) (T, bool)) func(*node) {
 	return func(n *node) { read(n) }
 }
 
-// fields decodes a section with a fixed set of keys. The section's name, such as "server.limits", is what [notYet] knows
-// it by; every route is a "route" and every upstream an "upstream", and the whole file has none.
+// fields decodes a section with a fixed set of keys. The section has a name such as "server.limits", with which [notYet] is asked.
+// Every route has the name "route", every upstream "upstream", and the whole file "".
 func (d *decoder) fields(n *node, section string, known []field) {
 	if !d.isMapping(n, section) {
 		return
@@ -52,7 +52,7 @@ func (d *decoder) fields(n *node, section string, known []field) {
 	}
 }
 
-// unknownKey reports a key that a section does not know. The hint names only keys that are served there.
+// unknownKey reports a key that a section does not have. The hint names only keys that are served there.
 func (d *decoder) unknownKey(around, n *node, section string, known []field) {
 	var keys []string
 	for _, f := range known {
@@ -108,7 +108,7 @@ func isServed(around *node, key string) bool {
 	return !listed
 }
 
-// renamed returns what a key is called that once had another name, or "".
+// renamed returns the present name of a key that once had another name, or "".
 func renamed(key string) string {
 	if key == "route.share.max_age" {
 		return "reopen_after"
@@ -116,27 +116,27 @@ func renamed(key string) string {
 	return ""
 }
 
-// problem reports what is wrong with a value.
+// problem reports a mistake in a value.
 func (d *decoder) problem(n *node, hint, format string, args ...any) {
 	d.add(n.pos.problem(n.path, fmt.Sprintf(format, args...), hint))
 }
 
-// warn reports what is likely to surprise.
+// warn reports a value that is allowed and likely to surprise.
 func (d *decoder) warn(n *node, hint, format string, args ...any) {
 	p := n.pos.problem(n.path, fmt.Sprintf(format, args...), hint)
 	p.Warning = true
 	d.add(p)
 }
 
-// missing reports a key that a section needs and does not have. Where an unknown key is a misspelling of it, that is said
-// already.
+// missing reports a key that a section needs and does not have. It says nothing where an unknown key of the section may be a
+// misspelling of the missing one, since that is reported already.
 func (d *decoder) missing(n *node, key, what string) {
 	if n.kind == mapping && n.child(key) == nil && !slices.Contains(d.guessed[n], key) {
 		d.add(n.place().problem(n.path, fmt.Sprintf("`%s` is missing: expected %s", key, what), ""))
 	}
 }
 
-// expected reports a value of the wrong form. A hint made of the value is dropped where the value is a secret.
+// expected reports a value of the wrong form. It drops the hint where the value is a secret, since hints may repeat the value.
 func (d *decoder) expected(n *node, what, hint string) {
 	if n.kind == broken {
 		return
@@ -150,7 +150,7 @@ func (d *decoder) expected(n *node, what, hint string) {
 	d.problem(n, hint, "expected %s, found %s", what, n.found())
 }
 
-// isMapping sees that a section is a mapping.
+// isMapping reports whether a section is a mapping, and reports a problem where it is none.
 func (d *decoder) isMapping(n *node, section string) bool {
 	if n.kind != mapping {
 		what := "a mapping (`key: value`)"
@@ -169,7 +169,8 @@ func (d *decoder) isList(n *node, example string) bool {
 	return n.kind == list
 }
 
-// isScalar reports whether n is text without references, which only `request.set` and `metadata.set` may have.
+// isScalar reports whether n is text without references to a request, and reports a problem where it is not. References may stand
+// in `request.set` and `metadata.set` only.
 func (d *decoder) isScalar(n *node, what string) bool {
 	if n.kind != scalar {
 		d.expected(n, what, "")
@@ -182,7 +183,7 @@ func (d *decoder) isScalar(n *node, what string) bool {
 	return true
 }
 
-// listOf returns a reader of a list whose elements are read alike. It goes on after a problem, to find them all.
+// listOf returns a reader of a list whose elements are all read by one function. It goes on after a problem, to find all of them.
 func listOf[T any](d *decoder, example string, read func(*node) (T, bool)) func(*node) ([]T, bool) {
 	return func(n *node) ([]T, bool) {
 		if !d.isList(n, example) {

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// maxFileBytes bounds a configuration file, and maxDepth how deep its values nest: far more than a person writes,
-	// and little enough that a hostile file costs nothing.
+	// maxFileBytes bounds a configuration file. It is far more than a person writes, and so little that a hostile file costs
+	// next to nothing.
 	maxFileBytes = 4 << 20
-	maxDepth     = 64
+	// maxDepth bounds how deep the values of a file nest.
+	maxDepth = 64
 )
 
-// document reads one YAML document into a tree. It returns nil where there is no tree, having said why.
+// document reads one YAML document into a tree. Where it can't, it reports a problem and returns nil.
 func (l *loader) document(name string, data []byte) *node {
 	file := newSourceFile(name, data)
 	start := position{file, 1, 1}
@@ -54,8 +55,8 @@ func emptyFile(start position) *Problem {
 	return start.problem("", "the file is empty: expected at least `upstreams` and `routes`", "")
 }
 
-// firstDocument parses the whole of data, so that no syntax error goes unseen, and returns the first document. A second
-// one is a problem. The error is io.EOF where there is none.
+// firstDocument returns the first document in data. It parses all of data, so that it finds every syntax error, and reports a
+// second document as a problem. The error is io.EOF where there is no document.
 func (l *loader) firstDocument(file *sourceFile, data []byte) (*yaml.Node, error) {
 	documents, err := yaml.NewLoader(bytes.NewReader(data),
 		yaml.WithUniqueKeys(false), // we report every duplicate, with both places
@@ -83,8 +84,8 @@ func (l *loader) firstDocument(file *sourceFile, data []byte) (*yaml.Node, error
 	}
 }
 
-// unreadable returns a problem for the first character that no YAML file may hold. Found here, it has a position; the
-// YAML reader has none for it.
+// unreadable returns a problem for the first character that no YAML file may hold, or nil. The YAML reader would report such a
+// character without a position.
 func unreadable(file *sourceFile, data []byte) *Problem {
 	line, column := 1, 1
 	for i := 0; i < len(data); {
@@ -131,7 +132,7 @@ func syntaxProblem(file *sourceFile, err error) *Problem {
 	return at.problem("", message, syntaxHint(file.line(at.line), at.column))
 }
 
-// syntaxHint guesses at the common mistakes.
+// syntaxHint returns a hint for common mistakes, or "".
 func syntaxHint(line string, column int) string {
 	runes := []rune(line)
 	var at rune

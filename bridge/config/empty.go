@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// leaveOutEmpty removes sections that are there and empty, all of their lines being commented out, say: they count as left
-// out. A key that no section is keeps its lack of a value, which is a mistake. It is called before the tree is used.
+// leaveOutEmpty removes sections without a value from a tree, such as a section whose lines are all commented out: they count as
+// left out. A key that is not a section stays, since its missing value is a mistake. It runs before the tree is used.
 func (l *loader) leaveOutEmpty(n *node, section string) {
 	if n.kind == list {
 		if section == "routes" {
@@ -36,7 +36,7 @@ func (l *loader) leaveOutEmpty(n *node, section string) {
 	n.children = kept
 }
 
-// warnOfEmptyTLS warns where what is left out is the protection of a connection.
+// warnOfEmptyTLS warns of an empty `tls` section, without which the connection is not encrypted.
 func (l *loader) warnOfEmptyTLS(n *node, key string) {
 	hint := ""
 	switch key {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// minRetry is the shortest reconnection time that a browser may be told: with less, one broken upstream and one page are
-// hundreds of requests a second.
+// minRetry is the shortest reconnection time that a browser may be given. With a shorter one, a page makes hundreds of requests a
+// second while its upstream is broken.
 const minRetry = 500 * time.Millisecond
 
 // eventKeys say which parts of a message become which lines of an event.
@@ -57,7 +57,7 @@ func (d *decoder) constName(n *node) (string, bool) {
 	return name, true
 }
 
-// isReservedName reports names that mean something to EventSource, or that the bridge uses itself.
+// isReservedName reports names that have a meaning for EventSource, and names of events that the bridge itself sends.
 func isReservedName(name string) bool {
 	switch name {
 	case "error", "open", "message":

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// format is a sort of value: how it is read, how it is written, and what the JSON Schema says of it.
+// format is a kind of value: how the value is read and written, and how JSON Schema describes it.
 type format[T any] struct {
 	read func(*node) (T, bool)
 	// write returns nil for a value that stands for a key left out.

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// includes reads the files that the main file's `include` patterns find, each once, in the order of the patterns and of
-// the names, and returns their trees, and whether some can't be read. A file never includes itself, and included files include nothing.
+// includes reads the files that the `include` patterns of the main file match, and returns their trees. Each file is read once, in
+// the order of the patterns and of the names. Unread reports that a file can't be read. The main file is never included, and
+// included files can't include others.
 func (l *loader) includes(d *decoder, root, include *node) (trees []*node, unread bool) {
 	patterns, _ := listOf(d, `["routes.d/*.yaml"]`, d.includePattern)(include)
 	main, _ := os.Stat(root.pos.file.name)
@@ -48,7 +49,7 @@ func (l *loader) includes(d *decoder, root, include *node) (trees []*node, unrea
 	return trees, unread
 }
 
-// includePattern reads a pattern, and makes it relative to where the program runs.
+// includePattern reads a pattern, which starts at the file that has it, and makes it relative to the working directory.
 func (d *decoder) includePattern(n *node) (string, bool) {
 	pattern, ok := d.wordFor("a file name or a pattern such as routes.d/*.yaml")(n)
 	if !ok {
@@ -64,7 +65,7 @@ func (d *decoder) includePattern(n *node) (string, bool) {
 	return filepath.Join(literalPattern(filepath.Dir(n.pos.file.name)), pattern), true
 }
 
-// literalPattern returns a pattern that matches a directory whatever characters its name has.
+// literalPattern returns a pattern that matches one directory, whose name may have characters such as * and ?.
 func literalPattern(dir string) string {
 	if runtime.GOOS == "windows" {
 		return dir // there the backslash separates directories
@@ -98,7 +99,8 @@ func (l *loader) include(d *decoder, at *node, name string) *node {
 	return tree
 }
 
-// withoutPath returns the reason of a file error: the message around it names the file, as the configuration has it.
+// withoutPath returns the reason of a file error without the path. The message of the problem names the file as the configuration
+// does.
 func withoutPath(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

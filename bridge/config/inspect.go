@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Inspect reads a configuration file as [Load] does, for a person who mends it. It returns all problems of the file, sorted,
-// and beside them as much of the configuration as can be checked further: the upstreams that can be reached, and the routes
-// that name a path, a method and such an upstream, whatever else is wrong with them. A setting with a mistake has its
-// default there, so the configuration is for checking and not for serving. It is nil where the file is no YAML; an error is
-// that of the operating system.
+// Inspect reads a configuration file as [Load] does, and goes on where there are problems. It returns all problems of the file,
+// sorted, and the part of the configuration that can be checked further: the upstreams whose settings suffice to call them, and
+// the routes that have a path, a method and such an upstream. A setting with a mistake has its default there, so the
+// configuration is for checking and not for serving. The configuration is nil where the file is not YAML. The error is that of
+// the operating system, where the file can't be read.
 func Inspect(path string, opts ...Option) (*Config, Problems, error) {
 	data, err := readBounded(path, maxFileBytes)
 	if err != nil {
@@ -25,7 +25,7 @@ func Inspect(path string, opts ...Option) (*Config, Problems, error) {
 	return cfg, l.problems, nil
 }
 
-// reduce leaves in cfg what can be checked further.
+// reduce removes from cfg the upstreams and routes that can't be checked further.
 func (s *sections) reduce(cfg *Config) {
 	reachable := make(map[string]bool, len(cfg.Upstreams))
 	cfg.Upstreams = slices.DeleteFunc(cfg.Upstreams, func(u *Upstream) bool {
@@ -46,7 +46,7 @@ func (s *sections) reduce(cfg *Config) {
 	}
 }
 
-// isReachable reports whether nothing is wrong with what it takes to call an upstream.
+// isReachable reports whether the settings that are needed to call an upstream have no mistakes.
 func (s *sections) isReachable(u *Upstream) bool {
 	if u.Target == "" {
 		return false

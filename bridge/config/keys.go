@@ -14,24 +14,25 @@ type field struct {
 	name string
 	// about is the description in the schema.
 	about string
-	// example says how a mapping or a list looks. Only keys of these have one; such a key counts as left out where it is empty.
+	// example shows a mapping or a list, and is "" for any other value. A key with an example counts as left out without a value.
 	example string
 	// form describes the value in JSON Schema, beside the mapping that inside describes. It may be nil beside inside or each.
 	form form
 	// rule says what the keys inside demand of each other, in JSON Schema. It joins the description of the mapping.
 	rule form
-	// required is true for keys that a section can't be without.
+	// required is true for a key without which its section is refused.
 	required bool
-	// mainOnly is true for keys that an included file can't have.
+	// mainOnly is true for a key that an included file can't have.
 	mainOnly bool
 
 	decode func(*node)
-	// write gives the mapping around the key its value in the Go structs, or nothing where that stands for a key left out.
+	// write adds the key to the mapping around it, with the value in the Go structs. It adds nothing for a value that stands for a
+	// key left out.
 	write func(w treeWriter, around *node)
 
 	// inside returns the keys of a section with a fixed set of them.
 	inside func() []field
-	// each describes every entry of a list of sections, or of a mapping whose keys are the user's own.
+	// each describes every entry of a list of sections, or of a mapping with names that the user chooses.
 	each *field
 }
 
@@ -48,17 +49,17 @@ func key[T any](name, about string, target *T, f format[T]) field {
 	}
 }
 
-// unserved returns the field of a value that is checked and forgotten, since nothing is served by it yet.
+// unserved returns the field of a value that is checked and not stored, since the key is not served yet.
 func unserved[T any](name, about string, f format[T]) field {
 	return field{key: name, about: about, example: f.example, form: f.form, decode: shape(f.read), write: unwritten}
 }
 
-// custom returns the field of a value that is read and written in a way of its own.
+// custom returns a field with its own functions to read and to write the value.
 func custom(name, about string, form form, decode func(*node), write func(w treeWriter, around *node)) field {
 	return field{key: name, about: about, form: form, decode: decode, write: write}
 }
 
-// unwritten is for keys that no Go struct has, or that are written elsewhere.
+// unwritten writes nothing. It is for keys that no Go struct has, and for keys that are written elsewhere.
 func unwritten(treeWriter, *node) {}
 
 // section returns the field of a section with a fixed set of keys. The name is the one that [decoder.fields] takes.
@@ -98,25 +99,25 @@ func (f field) writing(write func(w treeWriter, around *node)) field {
 	return f
 }
 
-// or returns the field of a section whose value may be something else too.
+// or returns the field of a section whose value may have another form too.
 func (f field) or(form form) field {
 	f.form = form
 	return f
 }
 
-// demanding returns the field of a section whose keys demand something of each other.
+// demanding returns the field with a rule.
 func (f field) demanding(rule form) field {
 	f.rule = rule
 	return f
 }
 
-// shownAs returns the field of a mapping or a list, of which an example is given.
+// shownAs returns the field of a mapping or a list with an example.
 func (f field) shownAs(example string) field {
 	f.example = example
 	return f
 }
 
-// needed returns the field as one that its section can't be without.
+// needed returns the field as one that its section needs.
 func (f field) needed() field {
 	f.required = true
 	return f
@@ -128,8 +129,8 @@ func (f field) inMain() field {
 	return f
 }
 
-// eachField calls visit for all fields of the tree below some, with their names. What stands in several places, as the
-// keys of a route do in `defaults`, is visited once.
+// eachField calls visit for the given fields of a section and all fields inside them, with their names. Keys that stand in two
+// places, such as those of a route, which `defaults` has too, are visited once.
 func eachField(section string, fields []field, visit func(name string, f field)) {
 	for _, f := range fields {
 		name := joinPath(section, f.key)
@@ -144,21 +145,21 @@ func eachField(section string, fields []field, visit func(name string, f field))
 	}
 }
 
-// everyKey returns the whole tree of keys, with the defaults as values.
+// everyKey returns the whole tree of keys. The values are the defaults.
 func everyKey() []field {
 	d := &decoder{collector: &collector{}}
 	server := defaultServer()
 	return d.fileKeys(&server, new(*node), new(*node))
 }
 
-// sectionExamples has the examples of all mappings and lists, once it is asked for one.
+// sectionExamples has the examples of all mappings and lists, and is filled when the first one is asked for.
 var sectionExamples struct {
 	once  sync.Once
 	byKey map[string]string
 }
 
-// sectionExample says how the value of a key looks that is a mapping or a list. It returns "" for any other key.
-// Keys are called as [decoder.fields] calls them.
+// sectionExample returns the example of a key whose value is a mapping or a list, and "" for any other key. The key has the name
+// that [decoder.fields] takes.
 func sectionExample(key string) string {
 	sectionExamples.once.Do(func() {
 		sectionExamples.byKey = make(map[string]string)
@@ -171,7 +172,7 @@ func sectionExample(key string) string {
 	return sectionExamples.byKey[key]
 }
 
-// onlyMain returns the keys that an included file can't have.
+// onlyMain returns the names of the fields that an included file can't have, and the other fields.
 func onlyMain(fields []field) (names []string, rest []field) {
 	for _, f := range fields {
 		if f.mainOnly {

@@ -16,8 +16,8 @@ type optionFunc func(*loader)
 
 func (f optionFunc) apply(l *loader) { f(l) }
 
-// WithEnv says where ${env.NAME} is looked up; the function returns the value and whether the variable is set. The
-// default, and what nil means, is [os.LookupEnv].
+// WithEnv returns an option that takes the variables for ${env.NAME} from lookup, which returns the value and whether the variable
+// is set. The default is [os.LookupEnv], and so is nil.
 func WithEnv(lookup func(name string) (value string, set bool)) Option {
 	return optionFunc(func(l *loader) {
 		if lookup != nil {
@@ -26,8 +26,8 @@ func WithEnv(lookup func(name string) (value string, set bool)) Option {
 	})
 }
 
-// Load reads a configuration file and what it includes. The error is [Problems], with everything that is wrong at once,
-// or, where the file itself can't be read, the error of the operating system.
+// Load reads a configuration file and the files that it includes. The error is [Problems], with all mistakes and warnings, or the
+// error of the operating system where the file itself can't be read.
 func Load(path string, opts ...Option) (*Config, error) {
 	data, err := readBounded(path, maxFileBytes)
 	if err != nil {
@@ -36,8 +36,8 @@ func Load(path string, opts ...Option) (*Config, error) {
 	return Parse(path, data, opts...)
 }
 
-// Parse reads a configuration from data. The file name is what problems say, and the directory of it is where relative
-// paths and include patterns begin; the file need not exist. The error is [Problems].
+// Parse reads a configuration from data. Problems have the given file name, and relative paths and include patterns start at its
+// directory. The file need not exist. The error is [Problems], with all mistakes and warnings.
 func Parse(file string, data []byte, opts ...Option) (*Config, error) {
 	l := newLoader(opts)
 	cfg, _ := l.parse(file, data)
@@ -57,7 +57,7 @@ func newLoader(opts []Option) *loader {
 	return l
 }
 
-// parse reads a configuration, and sorts the problems. It returns nil where the file is no YAML.
+// parse reads a configuration, and sorts the problems. It returns nil where the file is not YAML.
 func (l *loader) parse(file string, data []byte) (*Config, *sections) {
 	var cfg *Config
 	var s *sections
@@ -68,9 +68,9 @@ func (l *loader) parse(file string, data []byte) (*Config, *sections) {
 	return cfg, s
 }
 
-// ForUpstream returns the configuration without a file: every server-streaming method that the server at target shows by
-// reflection, without TLS, served on loopback (127.0.0.1:8080). The target is anything that gRPC dials, such as
-// "localhost:50051".
+// ForUpstream returns a configuration for one server without a file. It serves every server-streaming method that the server
+// shows by reflection, at 127.0.0.1:8080, and calls the server without TLS. The target is anything that gRPC dials, such as
+// "localhost:50051". It is not checked here: [Upstream.Validate] does that.
 func ForUpstream(target string) *Config {
 	upstream := defaultUpstream(target)
 	upstream.Target = target
@@ -89,7 +89,7 @@ type loader struct {
 	env func(string) (string, bool)
 }
 
-// assemble builds the configuration out of the tree of the main file, and the trees of what it includes.
+// assemble builds the configuration out of the tree of the main file and the trees of included files.
 func (l *loader) assemble(root *node) (*Config, *sections) {
 	d := &decoder{collector: &l.collector}
 	cfg := &Config{Server: defaultServer()}
@@ -124,8 +124,8 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 	return cfg, s
 }
 
-// fileKeys are the keys of a whole file. What concerns more than one file is left where include and defaults point to, or in
-// the tree.
+// fileKeys are the keys of a whole file. Decoding stores the values of `include` and `defaults` in the pointers, and leaves
+// `upstreams` and `routes` in the tree, since they are decoded with those of the other files.
 func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
 	return []field{
 		custom("include", "Files with more upstreams and routes, as names or patterns.", listForm(lineForm), func(n *node) { *include = n }, unwritten).
@@ -151,10 +151,10 @@ func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
 	}
 }
 
-// later is for keys that are known here and decoded afterwards.
+// later decodes nothing. It is for keys whose values are decoded afterwards.
 func later(*node) {}
 
-// readBounded reads a file of at most limit bytes, and one byte of a longer one, for whoever refuses that.
+// readBounded reads at most limit+1 bytes of a file. More than limit bytes tell the caller that the file is too long.
 func readBounded(path string, limit int64) (data []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,7 +1,7 @@
 package config
 
-// merge lays a route over `defaults`: mappings merge, whatever else the route has replaces. What comes from either side
-// keeps its place in the file. Neither tree is changed.
+// merge lays a route over `defaults`. Mappings are merged key by key, and any other value of the route replaces that of
+// `defaults`. Every value keeps its position in its file. Neither tree is changed.
 func merge(defaults, route *node) *node {
 	return mergeAt("", defaults, route)
 }
@@ -28,7 +28,7 @@ func mergeAt(key string, below, above *node) *node {
 	return &merged
 }
 
-// replacedWhole reports the mappings that are one value: half of one and half of another would mean nothing.
+// replacedWhole reports the mappings that are one value, and are not merged key by key.
 func replacedWhole(key string) bool {
 	return key == "event.name" || key == "share.late_join" || key == "auth"
 }

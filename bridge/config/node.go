@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// kind says what stands at a place in the file.
+// kind is the kind of a value in a file.
 type kind uint8
 
 const (
-	// broken is a value whose problem is already known: whoever meets it says nothing more.
+	// broken is a value whose problem is reported already. Nothing more is reported of it.
 	broken kind = iota
 	null
 	scalar
@@ -28,8 +28,9 @@ type node struct {
 	// path is the configuration path, for example "routes[1].rpc".
 	path string
 
-	// raw is the text of a scalar as the file has it, and value what it stands for.
-	raw   string
+	// raw is the text of a scalar as the file has it.
+	raw string
+	// value is the text with the environment filled in.
 	value Template
 	// quoted is true for a scalar in quotes.
 	quoted bool
@@ -64,7 +65,7 @@ func (n *node) each(visit func(*node)) {
 	}
 }
 
-// element returns the first text of a list that is the given one, in whatever case, or nil.
+// element returns the first text of a list that equals the given one in any letter case, or nil.
 func (n *node) element(text string) *node {
 	if n == nil || n.kind != list {
 		return nil
@@ -77,7 +78,7 @@ func (n *node) element(text string) *node {
 	return nil
 }
 
-// place is where a problem about the whole of a value is best shown: at its key where it has one.
+// place returns the position for a problem about a value as a whole: its key, or the value where it has no key.
 func (n *node) place() position {
 	if !n.key.isZero() {
 		return n.key
@@ -111,7 +112,7 @@ func (n *node) findElement(key string) (*node, bool) {
 	return n.children[i].find(strings.TrimPrefix(rest, "."))
 }
 
-// text returns what a scalar without references stands for.
+// text returns the text of a scalar without references.
 func (n *node) text() string {
 	var b strings.Builder
 	for _, part := range n.value {
@@ -138,7 +139,7 @@ func (n *node) shown() string {
 	return quote(n.raw)
 }
 
-// found says what stands here, for messages of the form "expected …, found …".
+// found describes the value for messages of the form "expected …, found …".
 func (n *node) found() string {
 	switch n.kind {
 	case null:

@@ -13,7 +13,7 @@ type sourceFile struct {
 }
 
 func newSourceFile(name string, data []byte) *sourceFile {
-	// A byte order mark counts in no column.
+	// A byte order mark is no column.
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	// These are the line breaks that the YAML scanner counts.
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
@@ -23,8 +23,8 @@ func newSourceFile(name string, data []byte) *sourceFile {
 // longestLine bounds, in bytes, the lines that are looked at for excerpts.
 const longestLine = 8 << 10
 
-// line returns a source line. It returns "" for a line that is too long to be shown, and for one that the file does not
-// have: the end of a file is a position too.
+// line returns a source line. It returns "" for a line that is too long to be shown, and for the line behind the last one, since
+// the end of a file is a position too.
 func (f *sourceFile) line(number int) string {
 	if number < 1 || number > len(f.lines) || len(f.lines[number-1]) > longestLine {
 		return ""
@@ -66,23 +66,23 @@ func (p position) problem(path, message, hint string) *Problem {
 	return problem
 }
 
-// source remembers where a route or an upstream stood in its file. Its zero value is one that came from no file.
+// source is the place of a route or an upstream in its file. The zero value stands for one that came from no file.
 type source struct {
-	// node is what the route was decoded from: its own keys, and below them those of `defaults`.
+	// node is the tree that the route was decoded from: its own keys over those of `defaults`.
 	node *node
 	// path is the configuration path, for example "routes[1]".
 	path string
 }
 
-// Problem returns a problem at the place of a key of the route, for a check that this package can't make because it
-// knows no schemas. The key is given as the file nests it: "rpc", "event.id", "request.set.after_sequence",
-// "request.query[1]". Where the route leaves the key out, the place is that of the nearest section around it; where
-// `defaults` gives it, the place is there. A route that came from no file has no place, and its problem has none.
+// Problem returns a problem at the position of a key of the route. It is for checks that this package can't make because it knows no
+// schemas. The key has the sections around it: "rpc", "event.id", "request.set.after_sequence", "request.query[1]". For a key
+// that `defaults` gives, the position is there. For a key that is left out, it is that of the nearest section around it. The
+// problem of a route that came from no file has no position.
 func (r *Route) Problem(key, message, hint string) *Problem {
 	return r.source.problem(key, message, hint)
 }
 
-// Problem returns a problem at the place of a key of the upstream, as [Route.Problem] does.
+// Problem returns a problem at the position of a key of the upstream, as [Route.Problem] does.
 func (u *Upstream) Problem(key, message, hint string) *Problem {
 	return u.source.problem(key, message, hint)
 }

@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong in a configuration file, or, as a warning, one that is likely to surprise.
+// Problem is one mistake in a configuration, or a warning of something that is allowed and likely to surprise.
 //
-// Values that came from the environment or from a `*_file` key never appear in it: what it quotes is what stands in the
-// configuration file.
+// A problem quotes the configuration file only. It never shows a value of the environment or of a file that a `*_file` key
+// names.
 type Problem struct {
-	// File is the name of the file as it was given to [Load] or [Parse], or as an include pattern found it. It is empty
-	// where the configuration came from no file, as with [ForUpstream].
+	// File is the name that was given to [Load] or [Parse], or the name of an included file. It is empty for a configuration that
+	// came from no file, as with [ForUpstream].
 	File string
-	// Line and Column start at 1; columns count characters, not bytes. Both are 0 where File is empty.
+	// Line and Column start at 1. Columns count characters, not bytes. Both are 0 where File is empty.
 	Line, Column int
-	// Path says which value is meant, for example "routes[1].request.set.venue". It is empty for the file as a whole.
+	// Path is the configuration path of the value, for example "routes[1].request.set.venue". It is empty for the file as a whole.
 	Path string
 	// Message says what was expected, what was found and what to do.
 	Message string
-	// Hint is a guess at what was meant, for example "did you mean `WatchQuotes`?", or empty.
+	// Hint is advice or a guess, for example "did you mean `WatchQuotes`?", or empty.
 	Hint string
-	// Warning is true for what does not stop the bridge.
+	// Warning is true for a problem with which the bridge starts all the same.
 	Warning bool
 
 	// excerpt is the source line.
@@ -47,7 +47,7 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// compare orders problems by position; what stands at one position stays in the order of its path and message.
+// compare orders problems by position, then by path and message.
 func (p *Problem) compare(q *Problem) int {
 	return cmp.Or(
 		cmp.Compare(p.File, q.File),
@@ -58,11 +58,11 @@ func (p *Problem) compare(q *Problem) int {
 	)
 }
 
-// Problems is all that is wrong with a configuration. As an error it is what [Load] and [Parse] return; it then holds
-// the warnings as well, so that they can be shown together.
+// Problems are all problems of a configuration. [Load] and [Parse] return them as an error, which has the warnings too, so that all
+// can be shown together.
 type Problems []*Problem
 
-// Error returns every problem on a line of its own.
+// Error returns all problems, one on a line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -80,13 +80,13 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-// Sort orders the problems by file, line and column. Those of [Load] and [Parse] are sorted; it is for a caller who adds
-// problems of its own, made by [Route.Problem] or [Upstream.Problem].
+// Sort orders the problems by file, line and column. The problems of [Load] and [Parse] are sorted already. Sort is for callers
+// that add problems, made by [Route.Problem] or [Upstream.Problem].
 func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, (*Problem).compare)
 }
 
-// split separates what stops the bridge from what does not.
+// split separates errors from warnings.
 func (ps Problems) split() (errs, warnings Problems) {
 	for _, p := range ps {
 		if p.Warning {
@@ -98,12 +98,12 @@ func (ps Problems) split() (errs, warnings Problems) {
 	return errs, warnings
 }
 
-// collector gathers problems. Settings of `defaults` are looked at once for each route, so a problem of theirs comes up
-// again and again; it is kept once.
+// collector gathers problems. The settings of `defaults` are checked once for each route, so their problems are reported several
+// times. Each is kept once.
 type collector struct {
 	problems Problems
 	seen     map[seenProblem]bool
-	// reports counts every error, repeated or not.
+	// reports counts all errors that were reported, repeated ones included.
 	reports int
 }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Warnings returns what is likely to surprise about a route of which more is known than its file says: its ids may come from
-// the annotations of a schema. [Parse] leaves these checks out where an upstream has annotations.
+// Warnings returns warnings about a route whose settings are complete: with an event id, say, that comes from the annotations of a
+// schema. [Parse] makes these checks itself, unless an upstream has annotations.
 func (r *Route) Warnings() Problems {
 	if r.source.node == nil {
 		return slices.DeleteFunc(r.Validate(), func(p *Problem) bool { return !p.Warning })
@@ -20,23 +20,23 @@ func (r *Route) Warnings() Problems {
 	return c.problems
 }
 
-// checkCursors warns of routes that have one half of what resuming takes: ids without a request field that takes them back,
-// or such a field without ids. An id may also come from annotations, which a schema has.
+// checkCursors warns of routes that have one half of what is needed to resume: ids and no request field that takes the cursor, or
+// such a field and no ids. It makes no check where ids may come from the annotations of a schema.
 func (s *sections) checkCursors() {
 	if s.reports > 0 || s.annotated() {
-		return // what is wrong may be what is missed here
+		return // a mistake may be the reason for what seems to be missing
 	}
 	for _, r := range s.allRoutes {
 		if r.Share != nil || !slices.Contains(r.Methods, "GET") {
-			continue // a shared stream resumes from its log, and a POST is never told to come back
+			continue // a shared stream resumes from its log, and the client of a POST is never told to come back
 		}
 		if asks := r.asksToReopen(); asks != nil && (r.Event.ID == "" || !r.bindsCursor()) {
-			continue // checkResuming says so
+			continue // checkResuming warns of it
 		}
 		switch hasID, bound := r.Event.ID != "", r.bindsCursor(); {
 		case hasID && !bound:
 			s.warnOf(r, "event.id", "bind the field of the request that says where to go on: `request: {set: {FIELD: \"${"+LastEventID+"}\"}}`; or leave out `event.id`",
-				"events of the route %s have ids, and ${%s} is bound nowhere: the upstream is never told where to go on, so every browser that comes back begins anew, with grpc-reset",
+				"events of the route %s have ids, and no setting has ${%s}: the upstream is never told where to go on, so every browser that comes back begins anew, with grpc-reset",
 				r.shownPath(), LastEventID)
 		case bound && !hasID:
 			s.warnOf(r, r.cursorKey(), "set `event.id` to the field of the message that tells where to go on",
@@ -45,7 +45,7 @@ func (s *sections) checkCursors() {
 	}
 }
 
-// cursorKey returns the first key that the cursor is bound to.
+// cursorKey returns the first key whose value has the cursor.
 func (r *mappedRoute) cursorKey() string {
 	for _, s := range r.Request.Set {
 		if slices.ContainsFunc(s.Templates(), func(t Template) bool { return refersTo(t, isCursor) }) {
@@ -66,8 +66,8 @@ func refersTo(t Template, is func(ref string) bool) bool {
 	return slices.ContainsFunc(t, func(p Part) bool { return is(p.Ref) })
 }
 
-// checkSharedCallers warns of shared routes that send the upstream who the caller is: what is sent is part of what makes two
-// requests the same, so each user has a stream, and nothing is shared.
+// checkSharedCallers warns of shared routes that send the upstream something that identifies the caller. Two callers share a stream
+// only where the same is sent for both, so each user has a stream alone.
 func (s *sections) checkSharedCallers() {
 	if s.reports > 0 {
 		return
@@ -103,7 +103,7 @@ func (s *sections) warnOfShared(r *mappedRoute, key, what string) {
 		"%s differs from user to user, and is sent to the upstream: each user of the shared route %s has an upstream stream of their own", what, r.shownPath())
 }
 
-// tellsUsersApart reports references whose value one user alone has, as far as a name can tell.
+// tellsUsersApart reports references whose value differs from user to user, going by their names.
 func tellsUsersApart(ref string) bool {
 	kind, name, _ := strings.Cut(ref, ".")
 	switch kind {

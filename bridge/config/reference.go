@@ -13,8 +13,8 @@ import (
 //	last_event_id    the cursor that the browser presents
 //	header.NAME  path.FIELD  query.NAME  cookie.NAME  claim.NAME
 //
-// All but the first are filled in for each request. A default runs to the first closing brace. It stands in for a
-// variable that is not set or is empty, as in a shell.
+// All but the first are filled in for each request. A default ends at the first closing brace. As in a shell, it counts for a
+// variable that is not set, and for one that is empty.
 
 // referenceKinds are the words before the dot.
 func referenceKinds() []string {
@@ -24,14 +24,14 @@ func referenceKinds() []string {
 // LastEventID is the name of the reference to the cursor, for [Reference]: the id of the last event that the browser has.
 const LastEventID = "last_event_id"
 
-// referenceError is something wrong in a scalar, at an offset in bytes.
+// referenceError is a mistake in the references of a scalar, at an offset in bytes.
 type referenceError struct {
 	offset        int
 	message, hint string
 }
 
-// parseReferences splits a scalar into text and references; those to the environment are in it like the others. What
-// can't be read is left out, and reported.
+// parseReferences splits a scalar into text and references, of which those to the environment are not filled in yet. It leaves out
+// and reports those that it can't read.
 func parseReferences(text string) (Template, []referenceError) {
 	var (
 		parts   Template
@@ -73,7 +73,7 @@ func parseReferences(text string) (Template, []referenceError) {
 	return parts, errs
 }
 
-// parseReference reads what stands between the braces.
+// parseReference reads the text between the braces.
 func parseReference(inside string) (Part, *referenceError) {
 	name, fallback, hasDefault := strings.Cut(inside, ":-")
 	part := Part{Ref: name, Default: fallback, HasDefault: hasDefault}
@@ -122,7 +122,7 @@ func referenceHint(name, kind, rest string) string {
 	return "a dollar that begins no reference is written $$"
 }
 
-// expand fills the environment into a scalar. Where it can't, the scalar is broken.
+// expand fills the environment into a scalar. After a problem, the scalar is broken.
 func (c converter) expand(n *node) {
 	parts, errs := parseReferences(n.raw)
 	for _, err := range errs {
@@ -153,7 +153,7 @@ func (c converter) expand(n *node) {
 	n.value = n.value.joined()
 }
 
-// joined returns the template with neighbouring pieces of text made one, and empty ones left out.
+// joined returns the template with neighbouring pieces of text joined, and without empty pieces.
 func (t Template) joined() Template {
 	var parts Template
 	for _, part := range t {
@@ -170,8 +170,8 @@ func (t Template) joined() Template {
 	return parts
 }
 
-// within returns the position of a byte inside a scalar, where the scalar stands in the file as it reads. Otherwise, as
-// with escapes or folded lines, it returns the beginning.
+// within returns the position of a byte inside a scalar. Where the text in the file differs from that of the scalar, because of
+// escapes or folded lines, it returns the position of the scalar.
 func (n *node) within(offset int) position {
 	at := n.pos
 	runes := []rune(at.file.line(at.line))

@@ -10,15 +10,15 @@ import (
 // excerptWidth is how many characters of a long source line an excerpt shows.
 const excerptWidth = 120
 
-// Render writes the problem for a person to read: the line that [Problem.Error] returns, the source line with a caret
-// below the place, and the hint.
+// Render writes the problem for a person: the line that [Problem.Error] returns, the source line with a caret below the position,
+// and the hint.
 //
 //	grpcsse.yaml:7:10: routes[1].rpc: expected a method as package.Service/Method, found "demo.Market.Watch"
 //	  7 |     rpc: demo.Market.Watch
 //	    |          ^
 //	hint: did you mean `demo.Market/Watch`?
 //
-// Characters that could steer a terminal are replaced. An error of w is dropped: render into a buffer where it matters.
+// Characters that could control a terminal are replaced. Errors of w are ignored.
 func (p *Problem) Render(w io.Writer) {
 	var b strings.Builder
 	b.WriteString(p.Error())
@@ -75,8 +75,8 @@ func excerpt(source string, column int) (line, caret string) {
 	return strings.TrimRight(shown.String(), " \t"), below.String()
 }
 
-// printable replaces what is no visible character: control characters, and format characters such as those that turn
-// the direction of text.
+// printable replaces a character that is not visible: a control character, or a format character such as one that turns the
+// direction of text.
 func printable(r rune) rune {
 	if r == '\t' || unicode.IsPrint(r) {
 		return r

@@ -48,7 +48,7 @@ func (d *decoder) methods(n *node) ([]string, bool) {
 	return words, true
 }
 
-// body reads where a JSON body goes: "*", a field path, or "" to undo what `defaults` say.
+// body reads where a JSON body goes: "*", a field path, or "", which takes back the body of `defaults`.
 func (d *decoder) body(n *node) (string, bool) {
 	const what = "`*` for the whole message, or a field path"
 	if !d.isScalar(n, what) {
@@ -62,7 +62,7 @@ func (d *decoder) body(n *node) (string, bool) {
 	return text, true
 }
 
-// checkBody sees that a route that takes a body takes the method that has one.
+// checkBody refuses a body on a route that does not answer POST.
 func (d *decoder) checkBody(r *mappedRoute) {
 	if r.Body != "" && !slices.Contains(r.Methods, "POST") {
 		d.problem(r.node.child("body"), "write `methods: [POST]`, or `methods: [GET, POST]`",
@@ -112,7 +112,7 @@ func (d *decoder) fieldName(n *node) (string, bool) {
 	return text, true
 }
 
-// canRefer sees that all references in a scalar are served.
+// canRefer reports whether all references in a scalar are served, and reports a problem where one is not.
 func (d *decoder) canRefer(n *node) bool {
 	for _, part := range n.value {
 		if referenceNotYet(part.Ref) {

@@ -35,11 +35,11 @@ func (d *decoder) backoff(n *node, r *Reopen) {
 	}
 }
 
-// checkResuming warns of routes that ask for reopening and can't have it: a stream that belongs to one browser is opened
-// again from the last id that was sent, and from nowhere else. An id may also come from annotations, which a schema has.
+// checkResuming warns of routes that ask for reopening and can't have it. A stream that belongs to one browser is opened again after
+// the last id that was sent, so it needs ids and a setting with the cursor. Ids may also come from the annotations of a schema.
 func (s *sections) checkResuming() {
 	if s.reports > 0 {
-		return // what is wrong may be what is missed here
+		return // a mistake may be the reason for what seems to be missing
 	}
 	annotated := s.annotated()
 	for _, r := range s.allRoutes {
@@ -62,8 +62,8 @@ func (s *sections) checkResuming() {
 	}
 }
 
-// asksToReopen returns the value with which a route asks for reopening, or nil. A `reopen` in `defaults` is for those
-// routes that can have it.
+// asksToReopen returns the value with which a route asks for reopening, or nil. A `reopen` in `defaults` does not count, since it
+// is for the routes that can be reopened.
 func (r *mappedRoute) asksToReopen() *node {
 	if r.OnEnd == OnEndReopen {
 		return r.node.child("on_end")
@@ -74,7 +74,7 @@ func (r *mappedRoute) asksToReopen() *node {
 	return nil
 }
 
-// bindsCursor reports whether the cursor goes to the upstream.
+// bindsCursor reports whether a setting sends the cursor to the upstream.
 func (r *mappedRoute) bindsCursor() bool {
 	refers := func(t Template) bool {
 		return slices.ContainsFunc(t, func(p Part) bool { return p.Ref == LastEventID })

@@ -28,14 +28,15 @@ func defaultRoute() *Route {
 	}
 }
 
-// mappedRoute is a route and what is known of it besides.
+// mappedRoute is a route with its parsed path.
 type mappedRoute struct {
 	*Route
 
-	template *pathtmpl.Template // nil where the path is wrong
+	// template is nil where the path has a mistake.
+	template *pathtmpl.Template
 }
 
-// route decodes the keys of a route, whichever there are.
+// route decodes the keys of a route. None is required here.
 func (d *decoder) route(n *node) *mappedRoute {
 	r := &mappedRoute{Route: defaultRoute()}
 	r.source = source{node: n, path: n.path}
@@ -48,7 +49,7 @@ func (d *decoder) routeKeys(r *mappedRoute) []field {
 	return slices.Concat(d.mappingKeys(r), d.deliveryKeys(r.Route))
 }
 
-// mappingKeys say what is served where.
+// mappingKeys are the keys of a route that map a path onto a method.
 func (d *decoder) mappingKeys(r *mappedRoute) []field {
 	return []field{
 		key("name", "The label of the route in logs and metrics. The path by default.", &r.Name, words(d.word)),
@@ -73,7 +74,7 @@ func (d *decoder) mappingKeys(r *mappedRoute) []field {
 	}
 }
 
-// deliveryKeys say how streams are opened, sent and ended.
+// deliveryKeys are the keys of a route for how streams are opened, sent and ended.
 func (d *decoder) deliveryKeys(r *Route) []field {
 	return []field{
 		optional(d, "route.share", "How browsers that ask for the same thing share one upstream stream. Left out or off, each has its own.",
@@ -113,7 +114,7 @@ func (d *decoder) routeLimitKeys() []field {
 	}
 }
 
-// sendBuffer reads a size that a socket option takes, and that is not so small that every event goes out in pieces.
+// sendBuffer reads the size of a send buffer. Below 4 KiB, most events would be sent in several pieces.
 func (d *decoder) sendBuffer(n *node) (Size, bool) {
 	return d.sizeFrom(4*KiB, GiB, "a size from 4KiB to 1GiB")(n)
 }
@@ -141,7 +142,7 @@ func (d *decoder) template(n *node, path *string) *pathtmpl.Template {
 	return t
 }
 
-// templateProblem reports a mistake in a path template, at its column where the file has the template as it reads.
+// templateProblem reports a mistake in a path template, at its column where the file has the very text of the template.
 func (d *decoder) templateProblem(n *node, text string, err error) {
 	var syntax *pathtmpl.SyntaxError
 	if n.secret || !errors.As(err, &syntax) {
@@ -213,7 +214,7 @@ func statusForm() map[string]any {
 	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 }
 
-// status reads which codes are to be taken how.
+// status reads the verdict for each code.
 func (d *decoder) status(n *node) map[StatusCode]Verdict {
 	if !d.isMapping(n, "route.status") {
 		return nil
@@ -222,7 +223,7 @@ func (d *decoder) status(n *node) map[StatusCode]Verdict {
 	status := make(map[StatusCode]Verdict, len(n.children))
 	for _, c := range n.children {
 		if c.name == "OK" {
-			d.add(c.key.problem(c.path, "OK is no error: what it asks of the browser is said by `on_end`", ""))
+			d.add(c.key.problem(c.path, "OK is no error: `on_end` says what follows it", ""))
 			continue
 		}
 		code := StatusCode(c.name)
@@ -237,7 +238,7 @@ func (d *decoder) status(n *node) map[StatusCode]Verdict {
 	return status
 }
 
-// verdict reads what a status asks of the browser.
+// verdict reads whether the browser comes back.
 func (d *decoder) verdict(n *node) (Verdict, bool) {
 	if isWord(n, "retry") {
 		d.expected(n, oneOfText(verdicts()), "did you mean `reconnect`?")

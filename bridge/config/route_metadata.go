@@ -78,8 +78,8 @@ func (d *decoder) headerName(n *node) (string, bool) {
 	return name, true
 }
 
-// forwardable sees that a request header may be sent to the upstream. Credentials may, cookies among them: what is
-// forwarded is written down, and never guessed.
+// forwardable refuses a request header that may not be sent to the upstream. Credentials and cookies may be sent, since the
+// configuration has to name every header.
 func (d *decoder) forwardable(n *node, name string) bool {
 	switch {
 	case strings.HasPrefix(name, "grpc-") || ownedByTransport(name):
@@ -100,7 +100,7 @@ func (d *decoder) forwardable(n *node, name string) bool {
 	return false
 }
 
-// exposable sees that response metadata may become a header of the HTTP response.
+// exposable refuses response metadata that may not become a header of the HTTP response.
 func (d *decoder) exposable(n *node, name string) bool {
 	own := false
 	switch name {
@@ -178,7 +178,7 @@ func (d *decoder) metadataTemplate(n *node, name string) (Template, bool) {
 	return n.value, true
 }
 
-// isBinary reports whether gRPC carries any bytes under this name, and HTTP base64 of them.
+// isBinary reports whether the value of a name is any bytes in gRPC, and base64 of them in HTTP.
 func isBinary(name string) bool {
 	return strings.HasSuffix(name, "-bin")
 }
@@ -189,8 +189,8 @@ func isBase64(text string) bool {
 	return err == nil && !strings.ContainsAny(text, "\r\n")
 }
 
-// checkFixedMetadata warns of metadata that a route sets or forwards and its upstream has a fixed value for: that one wins,
-// since the bridge's own credentials stand there.
+// checkFixedMetadata warns of metadata that a route sets or forwards although its upstream has a fixed value for the name. The
+// fixed value wins, since it may be the bridge's own credentials.
 func (s *sections) checkFixedMetadata() {
 	for _, r := range s.allRoutes {
 		u := s.byName[r.Upstream]

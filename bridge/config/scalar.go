@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// The readers of single values. Each returns the value and true, or reports what is wrong and returns false.
+// This file has the readers of single values. Each returns the value and true, or reports a problem and returns false.
 
 // word reads text that is not empty.
 func (d *decoder) word(n *node) (string, bool) {
 	return d.wordFor("text")(n)
 }
 
-// wordFor returns a reader of text that is not empty, which calls it by the given name in its problems.
+// wordFor returns a reader of text that is not empty. Its problems call the text by the given name.
 func (d *decoder) wordFor(what string) func(*node) (string, bool) {
 	return func(n *node) (string, bool) {
 		if !d.isScalar(n, what) {
@@ -31,7 +31,7 @@ func (d *decoder) wordFor(what string) func(*node) (string, bool) {
 	}
 }
 
-// path reads the path of a file, and resolves it against the file that names it.
+// path reads the path of a file. A relative path starts at the file that names it.
 func (d *decoder) path(n *node) (string, bool) {
 	text, ok := d.wordFor("the path of a file")(n)
 	if !ok {
@@ -64,7 +64,7 @@ func (d *decoder) boolean(n *node) (value, ok bool) {
 	}
 }
 
-// atLeast returns a reader of whole numbers that are not under a bound.
+// atLeast returns a reader of whole numbers from a bound on.
 func (d *decoder) atLeast(least int) func(*node) (int, bool) {
 	return func(n *node) (int, bool) {
 		what := "a whole number of at least " + strconv.Itoa(least)
@@ -166,7 +166,7 @@ func oneOf[T ~string](d *decoder, words []T) func(*node) (T, bool) {
 	return oneOfFor(d, oneOfText(words), words)
 }
 
-// oneOfFor is oneOf for a value that has other forms too, which what names.
+// oneOfFor is oneOf for a value that may have other forms too. Its problems expect what.
 func oneOfFor[T ~string](d *decoder, what string, words []T) func(*node) (T, bool) {
 	return func(n *node) (T, bool) {
 		if !d.isScalar(n, what) {
@@ -187,7 +187,7 @@ func oneOfFor[T ~string](d *decoder, what string, words []T) func(*node) (T, boo
 	}
 }
 
-// choice reads one of two words as a boolean: true is the second.
+// choice returns a reader of two words, the second of which is true.
 func (d *decoder) choice(no, yes string) func(*node) (bool, bool) {
 	read := oneOf(d, []string{no, yes})
 	return func(n *node) (bool, bool) {
@@ -216,7 +216,7 @@ func (d *decoder) address(n *node) (string, bool) {
 	return d.addressFor(n, "an address to listen on such as :8080 or 127.0.0.1:8080", "")
 }
 
-// addressFor is address for a value that may be a word too, which what names; the word is "" where there is none.
+// addressFor is address for a value that may be a word too, or "" where it may not. Its problems expect what.
 func (d *decoder) addressFor(n *node, what, word string) (string, bool) {
 	if !d.isScalar(n, what) {
 		return "", false
@@ -248,7 +248,7 @@ func (d *decoder) fieldPath(n *node) (string, bool) {
 	return d.fieldPathFor(fieldPathText)(n)
 }
 
-// fieldPathFor is fieldPath for a value that has other forms too, which what names.
+// fieldPathFor is fieldPath for a value that may have other forms too. Its problems expect what.
 func (d *decoder) fieldPathFor(what string) func(*node) (string, bool) {
 	return func(n *node) (string, bool) {
 		if !d.isScalar(n, what) {

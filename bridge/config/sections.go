@@ -7,8 +7,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 )
 
-// defaults decodes the `defaults` section, which may be nil, and returns the route that it describes. The keys that make
-// a route what it is are refused there.
+// defaults decodes the `defaults` section, which may be nil, and returns the route that it describes. It refuses the keys that each
+// route needs for itself.
 func (d *decoder) defaults(root, section *node) *Route {
 	kept := &node{kind: mapping, pos: root.pos, path: "defaults"}
 	if section != nil && d.isMapping(section, "defaults") {
@@ -28,21 +28,21 @@ func (d *decoder) defaults(root, section *node) *Route {
 	return r
 }
 
-// sections gathers upstreams and routes out of all files, and checks what concerns more than one of them.
+// sections gathers the upstreams and routes of all files, and makes the checks that need several of them.
 type sections struct {
 	*decoder
 
 	root     *node
 	defaults *node
 
-	// unread is true where an included file could not be read: what it may hold is missed by nobody.
+	// unread is true where an included file could not be read. It may have what seems to be missing.
 	unread bool
 
 	allUpstreams []*Upstream
 	byName       map[string]*Upstream
-	empty        []string // upstreams with nothing below their names, which count as left out
+	empty        []string // names of upstreams without a value, which count as left out
 	allRoutes    []*mappedRoute
-	conflicting  map[*mappedRoute]bool // routes whose path another one has
+	conflicting  map[*mappedRoute]bool // routes whose path another route has
 }
 
 func (s *sections) upstreams(n *node) {
@@ -76,7 +76,7 @@ func (s *sections) routes(n *node) {
 	}
 }
 
-// mapRoute decodes one route with the defaults below it, and checks what concerns it alone.
+// mapRoute decodes one route over the defaults, and makes the checks that need no other route.
 func (s *sections) mapRoute(n *node) *mappedRoute {
 	r := s.route(merge(s.defaults, n))
 	s.missing(r.node, "path", "the path that browsers open, such as /quotes/{symbol}")
@@ -93,7 +93,7 @@ func (s *sections) mapRoute(n *node) *mappedRoute {
 	return r
 }
 
-// check looks at all upstreams and routes together, and at what cfg has besides them.
+// check makes the checks that need all upstreams and routes, or the other settings of cfg.
 func (s *sections) check(cfg *Config) {
 	s.checkUpstreams()
 	s.checkNames()
@@ -105,7 +105,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkFixedMetadata()
 	if s.annotated() {
-		derived := &mappedRoute{Route: cfg.Defaults} // annotations make routes of nothing else
+		derived := &mappedRoute{Route: cfg.Defaults} // routes that come from annotations have these settings
 		s.checkShare(derived)
 		s.checkMixedCursor(derived)
 	}
@@ -116,7 +116,7 @@ func (s *sections) check(cfg *Config) {
 	}
 }
 
-// annotated reports whether there is an upstream whose own annotations say what is served.
+// annotated reports whether there is an upstream with routes that come from annotations.
 func (s *sections) annotated() bool {
 	return slices.ContainsFunc(s.allUpstreams, func(u *Upstream) bool { return u.Annotations })
 }
@@ -124,11 +124,11 @@ func (s *sections) annotated() bool {
 const (
 	// shortList is how many upstreams a message lists.
 	shortList = 8
-	// manyProblems is after how many problems nobody reads hints: finding one looks at every upstream.
+	// manyProblems is the number of problems after which no hints are looked for, since each takes a look at every upstream.
 	manyProblems = 1000
 )
 
-// checkUpstreams sees that there is an upstream, and that the routes name those that there are.
+// checkUpstreams refuses a configuration without upstreams, and routes that name an upstream that does not exist.
 func (s *sections) checkUpstreams() {
 	if s.unread {
 		return
@@ -169,7 +169,7 @@ func (s *sections) checkUpstreams() {
 	}
 }
 
-// checkNames sees that no two routes have the same name: metrics would add them up.
+// checkNames refuses two routes of one name, since their metrics would be added up.
 func (s *sections) checkNames() {
 	first := make(map[string]*node)
 	for _, r := range s.allRoutes {
@@ -185,7 +185,7 @@ func (s *sections) checkNames() {
 	}
 }
 
-// checkPaths sees that no two routes answer the same requests.
+// checkPaths refuses two routes that answer the same requests.
 func (s *sections) checkPaths() {
 	router := pathtmpl.NewRouter[*node]()
 	for _, r := range s.allRoutes {

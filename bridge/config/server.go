@@ -31,7 +31,7 @@ func (d *decoder) serverKeys(s *Server) []field {
 		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration, durationForm)),
 		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
 			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),
-		key("hosts", "The names that requests may come for, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
+		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
 	}
 }
@@ -77,7 +77,7 @@ func (d *decoder) network(n *node) (string, bool) {
 	return text, true
 }
 
-// hosts reads the names that requests may come for, and puts them into lower case. An empty list is nil.
+// hosts reads the hosts of `server.hosts`, and puts them into lower case. An empty list is nil.
 func (d *decoder) hosts(n *node) ([]string, bool) {
 	names, ok := listOf(d, "[app.example.com]", d.host)(n)
 	for i, name := range names {
@@ -105,7 +105,7 @@ func (d *decoder) host(n *node) (string, bool) {
 	return name, ok
 }
 
-// canonicalHost returns a host as it is compared, and whether it is one.
+// canonicalHost returns a host in the form in which hosts are compared, and reports whether text is one.
 func canonicalHost(text string) (string, bool) {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked().String(), true
@@ -130,10 +130,10 @@ func canonicalHost(text string) (string, bool) {
 	return name, len(name) <= 253
 }
 
-// hostHint guesses at the host in an origin, a URL, or a host with a port.
+// hostHint returns a hint with the host of an origin, of a URL, or of a host with a port, or "".
 func hostHint(text string) string {
 	if text == "*" {
-		return "remove the key: without it, requests may come for any name"
+		return "remove the key: without it, requests may name any host"
 	}
 	if u, err := url.Parse(text); err == nil && u.Host != "" {
 		text = u.Host

@@ -42,8 +42,8 @@ func sortSettings(settings []Setting) {
 	slices.SortStableFunc(settings, func(a, b Setting) int { return strings.Compare(a.Field, b.Field) })
 }
 
-// setting reads what one field is given, an element of a list, or a member of a mapping. Whether it fits is for a schema to
-// say. It goes on after a problem, to find them all.
+// setting reads the value of a field, an element of a list, or a member of a mapping. Whether the value fits the field is checked
+// against a schema later. It goes on after a problem, to find all of them.
 func (d *decoder) setting(n *node, depth int) (Setting, bool) {
 	if depth > maxSettingDepth {
 		d.problem(n, "", "expected lists and mappings nested at most %d deep", maxSettingDepth)
@@ -82,8 +82,9 @@ func (d *decoder) nested(n *node, s Setting, depth int) (Setting, bool) {
 	return s, ok
 }
 
-// isFieldName reports whether text can be the path of a request field, in names of the .proto file or in JSON names, which
-// need be no identifiers. What has blanks or slashes in it is rather a slip; such a field has a name in the .proto file too.
+// isFieldName reports whether text can be the path of a request field, in names of the .proto file or in JSON names. A JSON name need
+// not be an identifier. Text with blanks or slashes is taken for a slip: a field with such a JSON name has its name in the .proto
+// file too.
 func isFieldName(text string) bool {
 	if text == "" || strings.ContainsAny(text, " \t\r\n/{}\"`\\") {
 		return false

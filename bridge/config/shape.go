@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The sections of this file have no function yet: their values are checked, so that a file written for them is found
-// right or wrong, and then [notYet] refuses them. Whoever builds the function turns the checks into decoding.
+// The sections of this file are not served yet. Their values are checked, so that mistakes in them are found, and then refused by
+// [notYet]. A change that serves a section turns its checks into decoding.
 
 func (d *decoder) routeAuth(n *node) {
 	if n.kind != mapping {

@@ -9,9 +9,9 @@ import (
 // defaultKeys is how many last values are kept.
 const defaultKeys = 10_000
 
-// NewShare returns how a route shares its upstream streams, with every setting but the given one at the default that a
-// file without it would give. LateJoin has no default, since none is right for a stream of states and for one of changes;
-// its Keys may be left 0 for theirs. Nothing is checked here; [Route.Validate] does.
+// NewShare returns the settings with which a route shares its upstream streams. LateJoin has no default, because a stream of states
+// needs another mode than a stream of changes. Its Keys may be 0, which stands for 10,000. Every other setting has the default that
+// it has in a file. Nothing is checked here: [Route.Validate] does that.
 func NewShare(late LateJoin) *Share {
 	if late.Mode == LateJoinLatestBy && late.Keys == 0 {
 		late.Keys = defaultKeys
@@ -24,8 +24,7 @@ func NewShare(late LateJoin) *Share {
 	}
 }
 
-// share decodes how a route shares its upstream streams. It returns nil for `off`, with which a route undoes what
-// `defaults` say.
+// share decodes the section `share`. It returns nil for `off`, with which a route takes back the section of `defaults`.
 func (d *decoder) share(n *node) *Share {
 	if n.kind != mapping {
 		d.notShared(n)
@@ -69,7 +68,7 @@ func (d *decoder) replayKeys(r *Replay) []field {
 	}
 }
 
-// notShared sees that what is no mapping is `off`.
+// notShared refuses any value of `share` but a mapping and `off`.
 func (d *decoder) notShared(n *node) {
 	const what = "a mapping such as {late_join: latest}, or `off`"
 	if !d.isScalar(n, what) || isWord(n, off) {
@@ -92,7 +91,7 @@ func (d *decoder) lateJoin(n *node) (late LateJoin) {
 	d.fields(n, "route.share.late_join", d.lateJoinKeys(&late.Field, &keys))
 	latest, since, bound := n.child(string(LateJoinLatestBy)), n.child(string(LateJoinSince)), n.child("keys")
 	switch {
-	case latest == nil && since == nil && len(d.guessed[n]) > 0: // misspelled, which is said
+	case latest == nil && since == nil && len(d.guessed[n]) > 0: // misspelled, and reported already
 	case latest == nil && since == nil:
 		d.add(n.place().problem(n.path, "expected `latest_by` or `since`, found neither", ""))
 	case latest != nil && since != nil:
@@ -118,8 +117,8 @@ func (d *decoder) lateJoinWord(n *node) LateJoinMode {
 	return word
 }
 
-// checkShare sees that a shared route says what late clients get, and that its streams are nobody's alone. The section of
-// `defaults` need not be complete: a route can add to it.
+// checkShare refuses a shared route without `late_join`, and one whose streams would be for one client only: those of a POST, and
+// those with a cookie. The section in `defaults` may be incomplete, since a route can add to it.
 func (d *decoder) checkShare(r *mappedRoute) {
 	n := r.node.child("share")
 	if n == nil {
@@ -138,11 +137,10 @@ func (d *decoder) checkShare(r *mappedRoute) {
 	}
 }
 
-// checkSharedIDs warns of shared routes whose messages have no id. An id may also come from annotations, which a schema
-// has.
+// checkSharedIDs warns of shared routes whose messages have no id. An id may also come from the annotations of a schema.
 func (s *sections) checkSharedIDs() {
 	if s.annotated() || s.reports > 0 {
-		return // what is wrong may be what is missed here
+		return // a mistake may be the reason for what seems to be missing
 	}
 	for _, r := range s.allRoutes {
 		if r.Share == nil || r.Event.ID != "" {
@@ -154,7 +152,7 @@ func (s *sections) checkSharedIDs() {
 	}
 }
 
-// checkReplayBytes warns of logs that never hold what their routes ask for, since all logs together may hold less.
+// checkReplayBytes warns of a route whose log may hold more than all logs together.
 func (s *sections) checkReplayBytes(total Size) {
 	for _, r := range s.allRoutes {
 		if r.Share != nil && r.Share.Replay.Bytes > total {
@@ -164,7 +162,7 @@ func (s *sections) checkReplayBytes(total Size) {
 	}
 }
 
-// warnOf warns of the value of a key of a route, or where the route leaves it out, of the section around it.
+// warnOf warns of the value of a key of a route. For a key that is left out, the position is that of the section around it.
 func (s *sections) warnOf(r *mappedRoute, key, hint, format string, args ...any) {
 	found, _ := r.node.find(key)
 	p := found.place().problem(found.path, fmt.Sprintf(format, args...), hint)

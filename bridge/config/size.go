@@ -16,7 +16,7 @@ const (
 	GiB
 )
 
-// String returns the size in the largest unit that divides it, as the file would say it: "4MiB", "1500".
+// String returns the size in the form of a file, in the largest unit that divides it: "4MiB", "1500".
 func (s Size) String() string {
 	for _, unit := range sizeUnits() {
 		if s != 0 && s%unit.size == 0 {
@@ -55,7 +55,7 @@ func parseSize(text string) (Size, bool) {
 	return Size(n) * factor, true
 }
 
-// sizeHint guesses which unit was meant: "4MB" and "4 MiB" become "4MiB". It returns "" where it has no guess.
+// sizeHint returns a hint with the unit that was meant, "4MiB" for "4MB" and "4 MiB", or "".
 func sizeHint(text string) string {
 	digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
 	if digits == "" {

@@ -2,18 +2,18 @@ package config
 
 import "strings"
 
-// harmless says which values of a key change nothing, though the function behind the key is still to come.
+// harmless describes the values of a key that are accepted although the key is not served yet, because they ask for nothing.
 type harmless struct {
 	accepts func(*node) bool
-	// instead tells what can be written for now.
+	// instead tells which value to write for now.
 	instead string
-	// form describes what is accepted in JSON Schema. It is nil where only what is inside is refused.
+	// form describes the accepted values in JSON Schema. It is nil for a section whose own keys have entries in the table.
 	form form
 }
 
-// notYet is the table of the keys that the format has and the bridge does not serve yet. The values that it names
-// change nothing and are accepted; any other is refused, so that nothing is silently ignored. A key that is not in it is
-// served. Whoever builds the function of a key deletes its line, and decodes it into types.go.
+// notYet is the table of the keys that the format has and the bridge does not serve yet. A value that asks for nothing is accepted,
+// and any other value is refused, so that no setting is ignored silently. A key that is not in the table is served. A change that
+// serves a key removes its entry, and decodes the value into types.go.
 func notYet(key string) (harmless, bool) {
 	switch key {
 	case "server.health", "server.admin":
@@ -25,7 +25,7 @@ func notYet(key string) (harmless, bool) {
 	case "auth.jwt":
 		return onlyEmpty(emptyMapping)
 	case "auth", "route.limits":
-		return harmless{accepts: func(*node) bool { return true }}, true // only what they hold is refused
+		return harmless{accepts: func(*node) bool { return true }}, true // their own keys have entries
 
 	case "route.auth":
 		return onlyWord(off)
@@ -35,7 +35,7 @@ func notYet(key string) (harmless, bool) {
 	return harmless{}, false
 }
 
-// referenceNotYet is the same for the references in `request.set` and `metadata.set`.
+// referenceNotYet reports the references in `request.set` and `metadata.set` that are not served yet.
 func referenceNotYet(ref string) bool {
 	return strings.HasPrefix(ref, "claim.")
 }
@@ -55,7 +55,7 @@ func emptyMapping() map[string]any {
 	return map[string]any{"type": "object", "additionalProperties": leftOut()}
 }
 
-// requireSupport reports a valid value that asks for something which is still to come.
+// requireSupport reports a valid value of a key that is not served yet.
 func (d *decoder) requireSupport(key string, n *node) {
 	if rule, listed := notYet(key); listed && !rule.accepts(n) {
 		d.add(n.place().problem(n.path, "not supported yet: "+rule.instead, ""))

@@ -6,13 +6,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// convert turns a YAML document into our tree.
+// convert turns a YAML document into a tree of nodes.
 func (l *loader) convert(file *sourceFile, y *yaml.Node) *node {
 	c := converter{loader: l, file: file}
 	return c.value(y, "")
 }
 
-// converter turns the nodes of one file into our own, and refuses what YAML can and this format does not do.
+// converter turns the YAML nodes of one file into nodes of this package, and refuses what YAML allows and this format does not.
 type converter struct {
 	*loader
 	file *sourceFile
@@ -75,7 +75,7 @@ func (c converter) entries(n *node, y *yaml.Node) {
 	}
 }
 
-// keyProblem says what is wrong with a key that can be none, or returns nil.
+// keyProblem returns the problem of something that can't be a key, or nil.
 func (c converter) keyProblem(n *node, key *yaml.Node) *Problem {
 	at := c.at(key)
 	switch {
@@ -103,7 +103,7 @@ func (c converter) scalar(n *node, y *yaml.Node) {
 	c.expand(n)
 }
 
-// printableKey is a key as messages show it.
+// printableKey returns a key as messages show it.
 func printableKey(key string) string {
 	return keyPath("", key)
 }

@@ -42,7 +42,7 @@ type Server struct {
 	// ReplayBytes bounds the memory of the logs of all shared streams together; 1 GiB by default, and never 0. Above it, streams
 	// that only linger are ended first.
 	ReplayBytes Size
-	// Hosts are the names that a request may have as its host, in lower case and without a port; none, the default, means any name.
+	// Hosts are the hosts that a request may name, in lower case and without a port; none, the default, means any name.
 	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
 	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
 	Hosts []string

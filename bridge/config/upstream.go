@@ -8,7 +8,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
-// minKeepalive is the shortest time between two pings that grpc-go sends, whatever it is told.
+// minKeepalive is the shortest time between two pings for grpc-go. It raises a shorter one.
 const minKeepalive = 10 * time.Second
 
 func defaultUpstream(name string) *Upstream {
@@ -67,7 +67,7 @@ func (d *decoder) upstreamKeys(u *Upstream) []field {
 	}
 }
 
-// checkConnections sees that there are not more connections to begin with than there may ever be.
+// checkConnections refuses more connections than `max_connections`.
 func (d *decoder) checkConnections(n *node, u *Upstream) {
 	if u.Connections <= u.MaxConnections {
 		return
@@ -77,7 +77,7 @@ func (d *decoder) checkConnections(n *node, u *Upstream) {
 	}
 }
 
-// target reads what gRPC dials: host:port, or a URI of one of its schemes.
+// target reads the target of a gRPC connection: host:port, or a URI of one of gRPC's schemes.
 func (d *decoder) target(n *node) (string, bool) {
 	const what = "a gRPC target such as localhost:50051, dns:///market:50051 or unix:/run/market.sock"
 	text, ok := d.wordFor(what)(n)
@@ -102,7 +102,7 @@ func (d *decoder) target(n *node) (string, bool) {
 	return "", false
 }
 
-// authority reads what a plaintext call gives as :authority: a host, with or without a port.
+// authority reads the :authority of plaintext calls: a host, with or without a port.
 func (d *decoder) authority(n *node) (string, bool) {
 	const what = "a host such as market.internal or market.internal:443"
 	text, ok := d.wordFor(what)(n)
@@ -135,7 +135,7 @@ func (d *decoder) keepalive(n *node, k *Keepalive) {
 	}
 }
 
-// schema reads where descriptors come from: one source, or reflection where the section is empty.
+// schema reads the source of the descriptors. In an empty section it is reflection.
 func (d *decoder) schema(n *node) Schema {
 	var s Schema
 	d.fields(n, "upstream.schema", d.schemaKeys(&s))

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Validate returns what is wrong with a route that was made or changed in Go, and as warnings what is likely to surprise:
-// the same problems that a file would have, as far as no schema is needed to find them. A route without Service and Method
-// is in order here, since it may have a source of its own.
+// Validate returns the problems and warnings of a route that was made or changed in Go: the same that the route would have in a
+// file, as far as no schema is needed to find them. A route without Service and Method has no problem here, since its stream may
+// come from Go code.
 func (r *Route) Validate() Problems {
 	var c collector
 	s := sections{decoder: &decoder{collector: &c}, byName: map[string]*Upstream{}}
@@ -27,7 +27,7 @@ func (r *Route) Validate() Problems {
 	return out
 }
 
-// treeWriter turns a route back into the tree of a file, so that both are held to the same rules.
+// treeWriter turns Go structs back into the tree of a file, so that both are held to the same rules.
 type treeWriter struct{ *collector }
 
 func (w treeWriter) route(r *Route) *node {
@@ -52,7 +52,8 @@ func (w treeWriter) rpc(around *node, r *Route) {
 	around.set("rpc", textNode(rpc))
 }
 
-// reopen leaves out the defaults: said where nothing was asked for, they would be warned of.
+// reopen leaves out the defaults. Written out, they would count as a wish for reopening, and a route that can't have it would get a
+// warning.
 func (w treeWriter) reopen(around *node, r Reopen) {
 	if r != defaultRoute().Reopen {
 		d := &decoder{collector: w.collector}
@@ -69,7 +70,7 @@ func (w treeWriter) settings(set *node, settings []Setting) {
 func (w treeWriter) metadataSettings(set *node, settings []MetadataSetting) {
 	for _, s := range settings {
 		if _, isFile := metadataKey(&node{name: s.Name}); isFile {
-			continue // in a file, the key of a file with the value
+			continue // in a file, such a key names a file with the value
 		}
 		if set.child(s.Name) != nil {
 			w.add(nowhere().problem(joinPath(set.path, s.Name), "the metadata "+quote(s.Name)+" is set twice: keep one of the two", ""))
@@ -91,7 +92,7 @@ func (w treeWriter) eventName(event *node, e EventMapping) {
 	}
 }
 
-// lateJoin writes a mode out as the file gives it: a word, or a mapping.
+// lateJoin writes a mode in the form of a file: a word, or a mapping.
 func (w treeWriter) lateJoin(share *node, late LateJoin) {
 	if !late.Mode.needsField() {
 		share.setWord("late_join", string(late.Mode))
@@ -108,7 +109,7 @@ func (w treeWriter) lateJoin(share *node, late LateJoin) {
 	}
 }
 
-// template writes out a template, and reads its references as those of a file.
+// template writes a template, and reports references that a file could not have.
 func (w treeWriter) template(path string, t Template) *node {
 	n := textNode("")
 	n.value = t.joined()
@@ -134,14 +135,14 @@ func (w treeWriter) template(path string, t Template) *node {
 	return n
 }
 
-// nowhere is the place of what stands in no file.
+// nowhere is the position of a value that stands in no file.
 func nowhere() position { return position{file: &sourceFile{}, column: 1} }
 
 func textNode(text string) *node {
 	return &node{kind: scalar, pos: nowhere(), raw: text, value: Literal(text)}
 }
 
-// durationNode writes out a duration, or `off`, which is 0 in Go.
+// durationNode writes a duration, or `off` for 0.
 func durationNode(value time.Duration) *node {
 	if value == 0 {
 		return textNode(off)
@@ -149,7 +150,7 @@ func durationNode(value time.Duration) *node {
 	return textNode(durationText(value))
 }
 
-// durationText writes 5m for what Go writes as 5m0s.
+// durationText returns a duration in the form of a file: 5m, where Go writes 5m0s.
 func durationText(value time.Duration) string {
 	text := value.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {

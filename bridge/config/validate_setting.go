@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// setting writes out what a field is given. What is nested too deep is cut, and reading it says so.
+// setting writes the value of a field. It stops one level deeper than a file may nest, so that reading reports the nesting.
 func (w treeWriter) setting(path string, s Setting, depth int) *node {
 	n := &node{pos: nowhere(), path: path}
 	forms := 0

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The words that stand where a number, a duration or a section could stand. None of them is ever written as 0: a reader
-// could not tell "none" from "as many as you like".
+// These words stand in place of a number, a duration or a section. The number 0 never stands for one of them, since a reader could
+// take it for "none" and for "any number".
 const (
 	off       = "off"
 	auto      = "auto"
@@ -22,8 +22,8 @@ func isWord(n *node, word string) bool {
 	return text == word || word == off && text == "false"
 }
 
-// wordHint returns a hint for what was written instead of a word: 0 in any unit, nothing, or another word for the same. It
-// returns "" for anything else, and where no word is expected.
+// wordHint returns a hint for text that was written instead of a word: 0 in any unit, nothing, or another word of that meaning. It
+// returns "" for any other text, and where no word is expected.
 func wordHint(text, word string) string {
 	if word == "" {
 		return ""
