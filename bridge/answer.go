@@ -47,7 +47,7 @@ func (b *Bridge) tellRefused(rt *route.Route, end *ending.Ending) {
 	name := ""
 	if rt != nil {
 		name = rt.Config.Name
-		b.tellFailed(rt, end.Reason, end.Code)
+		b.streams.TellFailed(rt, end.Reason, end.Code)
 	}
 	b.observer.Refused(name, Reason(end.Reason), codes.Code(end.Code))
 	b.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)

@@ -9,10 +9,10 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
-	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
@@ -22,19 +22,17 @@ type Bridge struct {
 	log      *slog.Logger
 	observer Observer
 	catalog  *catalog.Catalog
-	shared   *fanout.Registry
+	streams  *stream.Streams
 	loops    *pump.Loops // nil where connections are not parked
 	drain    *drain
 	limit    int // of open streams; 0 is none
-	faults   *faults
 	hosts    request.Hosts
 	warn     warnings
 	settings settings
 
-	ctx     context.Context // ends with the bridge, and everything that it opened with it
-	cancel  context.CancelFunc
-	readers sync.WaitGroup // of private streams
-	stays   sync.WaitGroup // those that end on goroutines of their own
+	ctx    context.Context // ends with the bridge, and everything that it opened with it
+	cancel context.CancelFunc
+	stays  sync.WaitGroup // those that end on goroutines of their own
 }
 
 var _ http.Handler = (*Bridge)(nil)
@@ -63,9 +61,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	b.warn.log = o.log
 	b.hosts = request.NewHosts(cfg.Server.Hosts)
-	b.faults = newFaults(b.log)
-	b.shared = fanout.NewRegistry(b.ctx, fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)})
-	b.shared.Hooks = fanout.Hooks{Reopened: b.observer.Reopened, IDLeftOut: b.observer.IDLeftOut}
+	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
+	b.streams = stream.New(ctx, limits, o.log, o.observer)
 	if o.parking {
 		err = b.startLoops()
 	}
@@ -75,11 +72,6 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	c.Watch(b.ctx)
 	return b, nil
-}
-
-// closing is the end of every shared stream when the bridge is closed.
-func (b *Bridge) closing() pump.End {
-	return pump.NewEnd(ending.ShuttingDown(), 0)
 }
 
 // Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx
@@ -109,13 +101,13 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.catalog.Wait()
-	b.shared.Close(b.closing())
+	b.streams.CloseShared()
 	b.drain.shutOut()
-	b.readers.Wait()
+	b.streams.Wait()
 	if b.loops != nil {
 		b.loops.Close()
 	}
 	b.stays.Wait()
-	b.faults.close()
+	b.streams.Close()
 	return b.catalog.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
 // ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
@@ -67,7 +68,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serves the stream itself.
 func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.Form, s *stay, arrived func()) {
 	rt := s.rt
-	opened, end := opening(req.HTTP.Context(), s.sub, rt.Config.OpenWait, b.drain.begun)
+	opened, end := stream.AwaitFirstWord(req.HTTP.Context(), s.sub, rt.Config.OpenWait, b.drain.begun)
 	switch {
 	case !opened, end != nil && end.Reason == ending.ByGone:
 		s.leave()
@@ -84,7 +85,7 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 		s.refused = true
 		b.tellRefused(rt, end)
 	}
-	rt.Expose(w.Header(), s.sub.header())
+	rt.Expose(w.Header(), s.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
 	settings := b.settingsFor(kind{rt, form, req.Format, req.Final()})
 	if form.Chunked {
@@ -94,7 +95,7 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 	arrived()
 	tune(rt, req.HTTP)
 	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
-	out := pump.Run(req.HTTP.Context(), conn, s.sub.cursor(), settings)
+	out := pump.Run(req.HTTP.Context(), conn, s.sub.Cursor(), settings)
 	if out.Err == nil {
 		conn.Release()
 	}
@@ -102,6 +103,20 @@ func (b *Bridge) serve(w http.ResponseWriter, req *request.Request, form frame.F
 		writeTrailer(w, out.End)
 	}
 	s.over(out)
+}
+
+// attach reads what of the request is bound, and finds the caller a place on a stream.
+func (b *Bridge) attach(
+	w http.ResponseWriter, rt *route.Route, req *request.Request, form frame.Form, variables []string,
+) (stream.Subscription, *ending.Ending) {
+	in, end := req.Input(w, variables, request.BodyLimits{Bytes: int64(b.cfg.Server.RequestBytes), Time: rt.Config.WriteTimeout})
+	if end == nil {
+		return b.streams.Attach(rt, req, form, in)
+	}
+	if end.Cause != nil {
+		b.log.Warn("a body cannot be read within a time", "error", end.Cause)
+	}
+	return nil, end
 }
 
 // formFor decides how the stream stands on the caller's connection.

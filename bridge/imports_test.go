@@ -56,6 +56,12 @@ func allowedImports() map[string][]string {
 			"std", protobuf, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route", "bridge/internal/schema",
 			"bridge/internal/source", "bridge/internal/target", "bridge/internal/upstream",
 		},
+		"bridge/internal/stream": {
+			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind", "bridge/internal/ending",
+			"bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump", "bridge/internal/reading",
+			"bridge/internal/replay", "bridge/internal/request", "bridge/internal/route", "bridge/internal/source",
+			"bridge/internal/upstream",
+		},
 		"bridge/internal/route": {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/backoff", "bridge/internal/bind",
 			"bridge/internal/ending", "bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request",

@@ -94,8 +94,8 @@ func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
 		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
-	s.sub.outlive()
-	err = s.bridge.loops.Park(conn, s.sub.cursor(), settings, func(out pump.Outcome) {
+	s.sub.Detach()
+	err = s.bridge.loops.Park(conn, s.sub.Cursor(), settings, func(out pump.Outcome) {
 		s.bridge.stays.Go(func() { s.over(out) }) // it may wait for the stream's reader, and the loop must not
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
 // stay is one caller's time on a stream, from its place to its end. It outlives the handler where the connection is parked, so
@@ -17,7 +18,7 @@ import (
 type stay struct {
 	bridge *Bridge
 	rt     *route.Route
-	sub    subscription
+	sub    stream.Subscription
 	began  time.Time
 	// refused says that the observer was told that the caller has no stream: its end is all that it gets.
 	refused bool
@@ -25,14 +26,14 @@ type stay struct {
 
 // leave gives up the place without a word.
 func (s *stay) leave() {
-	s.sub.close()
+	s.sub.Close()
 	s.bridge.drain.leave()
 }
 
 // over ends the stay, once, and says how it went. A drain is over when the last one was told of.
 func (s *stay) over(out pump.Outcome) {
 	duration := time.Since(s.began) // closing may wait
-	s.sub.close()
+	s.sub.Close()
 	defer s.bridge.drain.leave()
 	b, name := s.bridge, s.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {
@@ -43,7 +44,7 @@ func (s *stay) over(out pump.Outcome) {
 		return
 	}
 	code := codeOf(out)
-	b.tellFailed(s.rt, out.Reason, code)
+	b.streams.TellFailed(s.rt, out.Reason, code)
 	b.observer.StreamEnded(name, StreamStats{
 		Reason: Reason(out.Reason), Code: codes.Code(code), Events: out.Events, Bytes: out.Bytes, Duration: duration,
 	})

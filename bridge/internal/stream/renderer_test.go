@@ -1,8 +1,7 @@
-package bridge
+package stream
 
 import (
 	"context"
-	"iter"
 	"strings"
 	"testing"
 
@@ -73,14 +72,8 @@ func TestRenderingIsBoundedAndStops(t *testing.T) {
 func TestARouteGivesItsBudgetToItsTranscoder(t *testing.T) {
 	cfg := config.NewRoute("/watch")
 	cfg.MaxEventBytes = 100
-	source := Func(func(context.Context, struct{}) iter.Seq2[*streamv1.Event, error] {
-		return func(func(*streamv1.Event, error) bool) {}
-	})
-	b, err := New(t.Context(), nil, WithRoute(cfg, source))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, b.Close()) }()
 	wire, err := proto.Marshal(&streamv1.Event{Text: strings.Repeat("x", 1000)})
 	require.NoError(t, err)
-	_, err = b.catalog.Routes()[0].Plan.JSON.AppendJSONContext(t.Context(), nil, wire)
+	_, err = routeOf(t, cfg).Plan.JSON.AppendJSONContext(t.Context(), nil, wire)
 	require.ErrorIs(t, err, transcode.ErrTooLarge)
 }

@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -103,10 +103,10 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const streams = 200
 				l := &logged{}
-				b, rt := resumableRoute(t, &feeble{stood: time.Second}, WithLogger(l.logger()))
+				b, rt := loggedRoute(t, &feeble{stood: time.Second}, l.logger())
 				rt.Config.Share = share
 				rt.Config.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
-				var subs []subscription
+				var subs []Subscription
 				for range streams {
 					sub, end := watchThrough(b, rt)
 					require.Nil(t, end)
@@ -124,7 +124,7 @@ func TestABreakItsAttemptsAndTheRecoveryAreLogged(t *testing.T) {
 				assert.Regexp(t, `level=INFO msg="an upstream stream is back" route=/watch rpc=\S+ code=UNAVAILABLE attempt=1 lasted=\d`, l.lines("is back")[0])
 				assert.NotEmpty(t, l.lines("more="), "and the others are counted")
 				for _, sub := range subs {
-					sub.close()
+					sub.Close()
 				}
 				require.NoError(t, b.Close())
 			})
@@ -145,13 +145,13 @@ func TestAStreamThatIsClosedHereHasNotBroken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &logged{}
 				src := &feeble{stood: 24 * time.Hour, end: status.Error(codes.Canceled, "")}
-				b, rt := resumableRoute(t, src, WithLogger(l.logger()))
+				b, rt := loggedRoute(t, src, l.logger())
 				rt.Config.Share = share
 				rt.Config.Reopen = config.Reopen{Base: time.Second, Max: 5 * time.Second}
 				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
 				time.Sleep(5 * time.Minute)
-				sub.close()
+				sub.Close()
 				time.Sleep(5 * time.Minute)
 				assert.Empty(t, l.lines("level=WARN"))
 				if share == &aging {
@@ -168,11 +168,11 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 	for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
 		l := &logged{level: level}
 		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
-		b, rt := resumableRoute(t, src, WithLogger(l.logger()))
-		f := feed{renderer: renderer{rt: rt}, bridge: b, source: src}
+		b, rt := loggedRoute(t, src, l.logger())
+		f := feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src}
 		end := f.stream(t.Context(), &route.Call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
-		b.tellFailed(rt, end.Reason, end.Code)
+		b.TellFailed(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())
 		require.Len(t, l.lines("10.1.2.3"), want)
 		assert.Less(t, l.text.Len(), 4<<10)
@@ -186,9 +186,9 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 func TestWhatTheRequestIsTheReasonForIsNoFault(t *testing.T) {
 	for code := ending.OK; code <= ending.Unauthenticated; code++ {
 		l := &logged{}
-		b, rt := resumableRoute(t, &feeble{}, WithLogger(l.logger()))
-		b.tellFailed(rt, ending.ByUpstream, code)
-		b.tellFailed(rt, ending.ByDrain, code)
+		b, rt := loggedRoute(t, &feeble{}, l.logger())
+		b.TellFailed(rt, ending.ByUpstream, code)
+		b.TellFailed(rt, ending.ByDrain, code)
 		require.NoError(t, b.Close())
 		want := 0
 		switch code {

@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -147,11 +147,11 @@ func faultOf(rt *route.Route, event faultEvent, code ending.Code) fault {
 	return what
 }
 
-// tellFailed tells the operator of an end that is the upstream's own fault, and that a caller was told. One that the request is
+// TellFailed tells the operator of an end that is the upstream's own fault, and that a caller was told. One that the request is
 // the reason for is none.
-func (b *Bridge) tellFailed(rt *route.Route, by ending.Reason, code ending.Code) {
+func (s *Streams) TellFailed(rt *route.Route, by ending.Reason, code ending.Code) {
 	if by == ending.ByUpstream && (code.ServerFault() || code.Retry()) {
-		b.faults.tell(faultOf(rt, upstreamFailed, code), episode{})
+		s.faults.tell(faultOf(rt, upstreamFailed, code), episode{})
 	}
 }
 
@@ -173,14 +173,14 @@ func (f *feed) broke(end *ending.Ending) {
 	}
 	o.attempt++
 	o.code = end.Code
-	f.bridge.faults.tell(faultOf(f.rt, upstreamBroke, end.Code), o.episode())
+	f.streams.faults.tell(faultOf(f.rt, upstreamBroke, end.Code), o.episode())
 }
 
 // back tells that an outage is over, if there was one.
 func (f *feed) back() {
 	o := f.outage
 	if f.outage = (outage{}); !o.began.IsZero() {
-		f.bridge.faults.tell(faultOf(f.rt, upstreamIsBack, o.code), o.episode())
+		f.streams.faults.tell(faultOf(f.rt, upstreamIsBack, o.code), o.episode())
 	}
 }
 

@@ -1,6 +1,7 @@
-package bridge
+package stream
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,8 +17,7 @@ import (
 
 // Where an upstream has no slot for the stream, the browsers of a shared one are not told, if it can be opened again.
 func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
-	b, err := New(t.Context(), nil)
-	require.NoError(t, err)
+	b := newRunning(t, slog.New(slog.DiscardHandler))
 	defer func() { require.NoError(t, b.Close()) }()
 	rt := &route.Route{Config: config.NewRoute("/x"), Health: &route.Health{}, Plan: &route.Plan{Method: "/a/b"}}
 	for name, tt := range map[string]struct {

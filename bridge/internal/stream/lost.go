@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"

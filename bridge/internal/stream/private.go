@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -28,20 +28,20 @@ type private struct {
 	events   bool          // whether there was an event before the end, readable once the queue has one
 }
 
-var _ subscription = (*private)(nil)
+var _ Subscription = (*private)(nil)
 
 // open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, on a goroutine other than
 // the one that writes.
-func (b *Bridge) open(
+func (s *Streams) open(
 	rt *route.Route, req *request.Request, form frame.Form, in bind.Input, first *route.Call, lost lostCursor,
 ) *private {
-	ctx, p := b.newPrivate(req.HTTP.Context(), rt)
+	ctx, p := s.newPrivate(req.HTTP.Context(), rt)
 	o := &owner{
-		private: p, bridge: b, rt: rt, form: form, format: req.Format, final: req.Final(), lost: lost,
+		private: p, streams: s, rt: rt, form: form, format: req.Format, final: req.Final(), lost: lost,
 		resumes: rt.Plan.Binder.UsesCursor(),
 	}
 	f := &feed{
-		renderer: renderer{rt: rt, format: req.Format}, bridge: b, source: rt.Plan.Source,
+		renderer: renderer{rt: rt, format: req.Format}, streams: s, source: rt.Plan.Source,
 		final: o.final, reopens: o.reopens, first: first,
 	}
 	if o.resumes { // otherwise no stream is opened again, and an idle one keeps nothing of its request
@@ -50,7 +50,7 @@ func (b *Bridge) open(
 		f.in.Reference = f.head.Reference
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
-	b.readers.Go(func() {
+	s.readers.Go(func() {
 		defer close(p.done)
 		end := o.conclude(ctx, r.Run(ctx))
 		p.events = o.pushed
@@ -62,12 +62,12 @@ func (b *Bridge) open(
 // newPrivate returns a place on a stream of the route, and the stream's context, which ends with client, with the bridge, or
 // at the route's deadline. client is the context of the request. The stream's context has the values of client where the source
 // can use them. Elsewhere an idle stream would keep them for nothing.
-func (b *Bridge) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
-	ctx, stop := b.ctx, func() bool { return true }
+func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
+	ctx, stop := s.ctx, func() bool { return true }
 	var cancel, expire context.CancelFunc
 	if rt.Plan.Source.UsesContextValues() {
 		ctx, cancel = context.WithCancel(context.WithoutCancel(client))
-		stop = context.AfterFunc(b.ctx, cancel)
+		stop = context.AfterFunc(s.ctx, cancel)
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
 	}
@@ -84,9 +84,9 @@ func (b *Bridge) newPrivate(client context.Context, rt *route.Route) (context.Co
 	return ctx, p
 }
 
-func (p *private) cursor() pump.Cursor { return p.queue }
+func (p *private) Cursor() pump.Cursor { return p.queue }
 
-func (p *private) word() (spoken bool, end *ending.Ending) {
+func (p *private) FirstWord() (spoken bool, end *ending.Ending) {
 	if last := p.queue.Ended(); last != nil {
 		if p.events {
 			return true, nil
@@ -96,18 +96,18 @@ func (p *private) word() (spoken bool, end *ending.Ending) {
 	return p.response.Load() != nil, nil
 }
 
-func (p *private) header() metadata.MD {
+func (p *private) Header() metadata.MD {
 	if md := p.response.Load(); md != nil {
 		return *md
 	}
 	return nil
 }
 
-// outlive is part of subscription.
-func (p *private) outlive() { p.detach() }
+// Detach is part of subscription.
+func (p *private) Detach() { p.detach() }
 
-// close ends the stream, and waits until its reader has ended.
-func (p *private) close() {
+// Close ends the stream, and waits until its reader has ended.
+func (p *private) Close() {
 	p.cancel()
 	<-p.done
 }

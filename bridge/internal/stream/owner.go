@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // upstream stream is to begin.
 type owner struct {
 	private *private
-	bridge  *Bridge
+	streams *Streams
 	rt      *route.Route
 	form    frame.Form
 	format  request.Format
@@ -81,7 +81,7 @@ func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 	if o.idless = !sent; sent {
 		o.newest = append(o.newest[:0], e.ID...)
 	} else if len(e.ID) > 0 {
-		o.bridge.observer.IDLeftOut(o.rt.Config.Name)
+		o.streams.observer.IDLeftOut(o.rt.Config.Name)
 	}
 	if err := o.private.queue.Push(ctx, o.form, e.Block); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (o *owner) reopens(end *ending.Ending) bool {
 func (o *owner) Abandon() bool { return false }
 
 // Reopened implements [reading.Owner].
-func (o *owner) Reopened() { o.bridge.observer.Reopened(o.rt.Config.Name) }
+func (o *owner) Reopened() { o.streams.observer.Reopened(o.rt.Config.Name) }
 
 // Stale implements [reading.Owner].
 func (o *owner) Stale(by ending.Code) { o.notice(ending.StaleBlock(by)) }

@@ -1,20 +1,18 @@
-package bridge
+package stream
 
 import (
 	"context"
-	"iter"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
@@ -46,7 +44,7 @@ func TestOnlyCodeOfThisProcessIsGivenTheValuesOfARequest(t *testing.T) {
 				ctx, leave := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
 				defer leave()
 				r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)
-				sub, end := b.attach(nil, rt, request.New(r), frame.Form{}, nil)
+				sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
 				require.Nil(t, end)
 				synctest.Wait()
 				given := *src.ctx.Load()
@@ -59,30 +57,9 @@ func TestOnlyCodeOfThisProcessIsGivenTheValuesOfARequest(t *testing.T) {
 				}
 				synctest.Wait()
 				require.Error(t, given.Err())
-				sub.close()
+				sub.Close()
 				require.NoError(t, b.Close())
 			})
 		}
 	}
-}
-
-func TestCloseWaitsForIterators(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var cleaned atomic.Bool
-		slow := func(ctx context.Context, _ struct{}) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
-				yield("begun", nil)
-				<-ctx.Done()
-				time.Sleep(time.Minute) // the clean-up takes its time
-				cleaned.Store(true)
-			}
-		}
-		b, err := New(t.Context(), nil, WithRoute(config.NewRoute("/slow"), Func(slow)))
-		require.NoError(t, err)
-		_, end := b.attach(nil, b.catalog.Routes()[0], request.New(httptest.NewRequest(http.MethodGet, "/slow", nil)), frame.Form{}, nil)
-		require.Nil(t, end)
-		synctest.Wait()
-		require.NoError(t, b.Close())
-		assert.True(t, cleaned.Load())
-	})
 }

@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"net/http"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
@@ -31,12 +32,12 @@ func TestEveryUpstreamStreamIsClosed(t *testing.T) {
 				require.Nil(t, end)
 				for range 60 {
 					time.Sleep(time.Second)
-					sub.cursor().Advance(len(first(sub.cursor().Peek(nil, 1<<20))))
+					sub.Cursor().Advance(len(first(sub.Cursor().Peek(nil, 1<<20))))
 				}
 				synctest.Wait()
 				assert.Greater(t, src.opens(), 3, "it was opened again")
 				assert.GreaterOrEqual(t, src.closed.Load(), int64(src.opens()-1), "all but the newest are closed")
-				sub.close()
+				sub.Close()
 				require.NoError(t, b.Close())
 				assert.EqualValues(t, src.opens(), src.closed.Load())
 			})
@@ -72,6 +73,6 @@ func TestOnlyTheUpstreamRefusesACursor(t *testing.T) {
 }
 
 // watchThrough attaches a GET to a stream of the route.
-func watchThrough(b *Bridge, rt *route.Route) (subscription, *ending.Ending) {
-	return b.attach(nil, rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil)), frame.Form{}, nil)
+func watchThrough(b running, rt *route.Route) (Subscription, *ending.Ending) {
+	return b.Attach(rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil)), frame.Form{}, bind.Input{})
 }

@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -16,7 +16,7 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 	}
 	fate := reading.Over
 	switch {
-	case end.Code == ending.Canceled && f.bridge.ctx.Err() != nil:
+	case end.Code == ending.Canceled && f.streams.ctx.Err() != nil:
 		end = ending.ShuttingDown()
 	case a.HasCursor && f.events == 0 && refusesCursor(end):
 		fate = reading.Refused

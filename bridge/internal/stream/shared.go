@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ import (
 )
 
 // join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
-func (b *Bridge) join(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (subscription, *ending.Ending) {
+func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
 	fits := fits(rt, req.Head, in)
 	in.LastEventID, in.HasLastEventID = "", false
 	first, err := rt.Bind(req.Head, in)
@@ -26,8 +26,8 @@ func (b *Bridge) join(rt *route.Route, req *request.Request, form frame.Form, in
 		return nil, unbound(err)
 	}
 	key := rt.ShareKey(first)
-	sub, err := b.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
-		return sharing(rt), b.sharedFeed(rt, req.Head, in, first)
+	sub, err := s.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
+		return sharing(rt), s.sharedFeed(rt, req.Head, in, first)
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
@@ -88,33 +88,33 @@ func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
 // shared is a caller's place on a shared stream.
 type shared struct{ *fanout.Subscriber }
 
-var _ subscription = shared{}
+var _ Subscription = shared{}
 
-func (s shared) cursor() pump.Cursor { return s.Subscriber }
+func (s shared) Cursor() pump.Cursor { return s.Subscriber }
 
-func (s shared) word() (spoken bool, end *ending.Ending) {
-	if last, ok := s.End(); ok {
+func (s shared) FirstWord() (spoken bool, end *ending.Ending) {
+	if last, ok := s.Subscriber.End(); ok {
 		return true, last.Ending
 	}
 	select {
-	case <-s.Opened():
+	case <-s.Subscriber.Opened():
 		return true, nil
 	default:
 		return false, nil
 	}
 }
 
-func (s shared) header() metadata.MD {
-	return metadata.MD(s.Header())
+func (s shared) Header() metadata.MD {
+	return metadata.MD(s.Subscriber.Header())
 }
 
-func (s shared) outlive() {} // the stream is the bridge's, and no request's
-func (s shared) close()   { s.Close() }
+func (s shared) Detach() {} // the stream is the bridge's, and no request's
+func (s shared) Close()  { s.Subscriber.Close() }
 
 // sharedFeed returns what reads the upstream for all clients of a shared stream. Its opener may have left long since.
-func (b *Bridge) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
+func (s *Streams) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
 	f := &feed{
-		renderer: renderer{rt: rt}, bridge: b, source: rt.Plan.Source, shared: true,
+		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,
 		reopens: func(end *ending.Ending) bool { return hides(rt, end) || end.Retry && end.Reason == ending.ByLimit },
 		first:   first, head: opener.Keep(route.HeadersRead(rt.Config)), in: in,
 	}

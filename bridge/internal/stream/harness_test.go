@@ -1,13 +1,10 @@
-package bridge
+package stream
 
 import (
 	"context"
 	"io"
 	"iter"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,52 +19,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
-
-// explosive is a source, and a stream, that panics at its first message.
-type explosive struct{}
-
-func (explosive) Open(context.Context, string, []byte, metadata.MD) (source.Stream, error) {
-	return explosive{}, nil
-}
-func (explosive) Header() (metadata.MD, bool) { return metadata.MD{}, true }
-func (explosive) Recv() ([]byte, error)       { panic("secret of the message") }
-func (explosive) Close()                      {}
-func (explosive) UsesContextValues() bool     { return true }
-
-func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
-	var log strings.Builder
-	silent := Func(func(context.Context, struct{}) iter.Seq2[*streamv1.Event, error] {
-		return func(func(*streamv1.Event, error) bool) {}
-	})
-	b, err := New(t.Context(), nil, WithRoute(config.NewRoute("/watch"), silent),
-		WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	require.NoError(t, err)
-	b.catalog.Routes()[0].Plan.Source = explosive{}
-	web := httptest.NewServer(b)
-	defer web.Close()
-
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/watch", nil)
-	require.NoError(t, err)
-	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Accept-Encoding", "identity")
-	resp, err := web.Client().Do(r)
-	require.NoError(t, err)
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.NoError(t, b.Close())
-
-	assert.Contains(t, string(text), `"status":"DATA_LOSS"`)
-	assert.Contains(t, string(text), `"retry":false,"reason":"message"`, "the same message would come again")
-	assert.NotContains(t, string(text), "secret")
-	assert.Contains(t, log.String(), "panic while reading a stream")
-	assert.NotContains(t, log.String(), "secret", "logs hold no message")
-}
 
 func TestLogsHoldNothingOfAMessage(t *testing.T) {
 	err := withoutValues(&transcode.Error{
@@ -159,12 +116,12 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 				require.Nil(t, end)
 				for range 10_000 {
 					time.Sleep(time.Second)
-					sub.cursor().Advance(len(first(sub.cursor().Peek(nil, 1<<20))))
+					sub.Cursor().Advance(len(first(sub.Cursor().Peek(nil, 1<<20))))
 					if src.opens() >= tt.opens {
 						break
 					}
 				}
-				sub.close()
+				sub.Close()
 				require.Len(t, src.opened, tt.opens)
 				for i, seconds := range tt.waits {
 					wait := seconds * time.Second
@@ -178,17 +135,59 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 
 func first[A, B any](a A, _ B) A { return a }
 
-// resumableRoute returns a bridge with one route, GET /watch, whose streams src opens and which can resume.
-func resumableRoute(t *testing.T, src source.Source, opts ...Option) (*Bridge, *route.Route) {
+// running are streams that a test can end.
+type running struct {
+	*Streams
+
+	cancel context.CancelFunc
+}
+
+// Close ends them as a bridge does, and waits until nothing of them is left.
+func (r running) Close() error {
+	r.cancel()
+	r.CloseShared()
+	r.Wait()
+	r.Streams.Close()
+	return nil
+}
+
+func newRunning(t *testing.T, log *slog.Logger) running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	return running{New(ctx, fanout.Limits{}, log, nobody{}), cancel}
+}
+
+// nobody is an observer that takes note of nothing.
+type nobody struct{}
+
+func (nobody) Reopened(string)            {}
+func (nobody) IDLeftOut(string)           {}
+func (nobody) TypeUnknown(string, string) {}
+
+// resumableRoute returns streams and a route, GET /watch, whose upstream streams src opens and which can resume.
+func resumableRoute(t *testing.T, src source.Source) (running, *route.Route) {
+	t.Helper()
+	return loggedRoute(t, src, slog.New(slog.DiscardHandler))
+}
+
+// loggedRoute is resumableRoute with a log.
+func loggedRoute(t *testing.T, src source.Source, log *slog.Logger) (running, *route.Route) {
 	t.Helper()
 	cfg := config.NewRoute("/watch")
 	cfg.Event.ID = "sequence"
 	cfg.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Template{{Ref: "last_event_id"}}}}
-	events := Func(func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] { return nil })
-	b, err := New(t.Context(), nil, append(opts, WithRoute(cfg, events))...)
-	require.NoError(t, err)
-	rt := b.catalog.Routes()[0]
-	require.NotNil(t, rt.Plan, "%v", rt.Problems)
+	rt := routeOf(t, cfg)
 	rt.Plan.Source = src
-	return b, rt
+	return newRunning(t, log), rt
+}
+
+// routeOf compiles a route whose messages are test events.
+func routeOf(t *testing.T, cfg *config.Route) *route.Route {
+	t.Helper()
+	events := source.Func(func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
+		return func(func(*streamv1.Event, error) bool) {}
+	})
+	rt, problems := route.NewWithSource(cfg, events, source.NewRunner(slog.New(slog.DiscardHandler)))
+	require.Empty(t, problems)
+	return rt
 }

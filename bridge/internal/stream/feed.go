@@ -1,4 +1,4 @@
-package bridge
+package stream
 
 import (
 	"context"
@@ -26,8 +26,8 @@ import (
 // [reading.Upstream] of private and of shared streams. One goroutine uses it.
 type feed struct {
 	renderer
-	bridge *Bridge
-	source source.Source
+	streams *Streams
+	source  source.Source
 
 	shared bool // many share the stream: the request is that of the caller who opened it
 	final  bool // the request may have had an effect: no client is told to come back
@@ -138,7 +138,7 @@ func (f *feed) accepted(header metadata.MD) {
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
 func (f *feed) report(end *ending.Ending) {
 	if end.Cause != nil {
-		f.bridge.faults.tell(faultOf(f.rt, endedByTheBridge, end.Code), episode{},
+		f.streams.faults.tell(faultOf(f.rt, endedByTheBridge, end.Code), episode{},
 			"reason", end.Reason, "error", withoutValues(end.Cause))
 	}
 }
@@ -149,7 +149,7 @@ const maxWords = 1 << 10
 // tellWords tells how the upstream itself puts it, which may name what is not meant for every log.
 func (f *feed) tellWords(ctx context.Context, st *status.Status) {
 	if ctx.Err() == nil {
-		f.bridge.log.Debug("an upstream stream ended", "route", f.rt.Config.Name, "rpc", f.rt.Plan.Method,
+		f.streams.log.Debug("an upstream stream ended", "route", f.rt.Config.Name, "rpc", f.rt.Plan.Method,
 			"code", ending.CodeOf(uint32(st.Code())).String(), "message", st.Message()[:min(len(st.Message()), maxWords)])
 	}
 }
@@ -169,7 +169,7 @@ func withoutValues(err error) error {
 // recovered returns the ending for a panic while a message was read, which must not take down every other stream.
 func (f *feed) recovered(p any, stack []byte) *ending.Ending {
 	end := unreadable(nil) // a reconnect would meet the same message again
-	f.bridge.faults.tell(faultOf(f.rt, readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
+	f.streams.faults.tell(faultOf(f.rt, readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
 	return end
 }
 
@@ -184,9 +184,9 @@ func panicText(p any) string {
 // tellUnknown tells which types the last message held that no schema has: the observer each time, the log once for each name.
 func (f *feed) tellUnknown() {
 	for _, u := range f.rt.Plan.Unknown.Take() {
-		f.bridge.observer.TypeUnknown(f.rt.Config.Name, u.Name)
+		f.streams.observer.TypeUnknown(f.rt.Config.Name, u.Name)
 		if u.First {
-			f.bridge.log.Warn("a message holds a type that no schema has: it is sent as its bytes", "route", f.rt.Config.Name,
+			f.streams.log.Warn("a message holds a type that no schema has: it is sent as its bytes", "route", f.rt.Config.Name,
 				"rpc", f.rt.Plan.Method, "type", u.Name)
 		}
 	}
