@@ -3,7 +3,6 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 // gzip or not. The content says which, and not the name. Of the imports it may lack only those that are
 // linked into the program: google/protobuf, google/api, google/rpc and grpcsse/v1.
 func FromDescriptorSet(path string) (*Snapshot, error) {
-	wire, err := os.ReadFile(path)
+	wire, err := readSet(path)
 	if err != nil {
 		return nil, fmt.Errorf("descriptor set: %w", err)
 	}

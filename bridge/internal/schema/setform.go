@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
@@ -19,6 +22,68 @@ const (
 	maxUnpackedTimes  = 100
 )
 
+// An uncompressed set may have as many bytes as a compressed one once it is unpacked, and so many elements: messages of every kind in
+// it, and the names in its lists. Two bytes can make an element of hundreds.
+const (
+	maxSetBytes    = maxUnpackedBytes
+	maxSetElements = 2_000_000
+)
+
+// howToShrink is what to do about a set that is too large.
+const howToShrink = "leave out what is not served: `buf build --path DIR --exclude-source-info`"
+
+// readSet reads a file with a descriptor set.
+func readSet(path string) (content []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	content, err = io.ReadAll(io.LimitReader(f, maxSetBytes+1))
+	if len(content) > maxSetBytes {
+		return nil, fmt.Errorf("%s: expected at most %d bytes, found more; %s", path, maxSetBytes, howToShrink)
+	}
+	return content, err
+}
+
+// checkElements refuses a set of too many elements before it is parsed.
+func checkElements(content []byte) error {
+	var elements int
+	if isJSON(content) {
+		elements = bytes.Count(content, []byte("{")) + bytes.Count(content, []byte(`",`)) // or more than there are
+	} else {
+		elements = countElements(content, (*descriptorpb.FileDescriptorSet)(nil).ProtoReflect().Descriptor(), 0)
+	}
+	if elements > maxSetElements {
+		return fmt.Errorf("expected a set of at most %d elements, found more; %s", maxSetElements, howToShrink)
+	}
+	return nil
+}
+
+// countElements counts the messages in a message on the wire, and the texts in its lists. It stops where the bytes do not parse: the
+// code that parses them says so.
+func countElements(wire []byte, md protoreflect.MessageDescriptor, depth int) (elements int) {
+	for len(wire) > 0 && depth < deepest {
+		number, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 {
+			break
+		}
+		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
+		if size < 0 {
+			break
+		}
+		if fd := md.Fields().ByNumber(number); fd != nil && kind == protowire.BytesType && (fd.Message() != nil || fd.IsList()) {
+			elements++
+			if fd.Message() != nil {
+				body, _ := protowire.ConsumeBytes(wire[n:])
+				elements += countElements(body, fd.Message(), depth+1)
+			}
+		}
+		wire = wire[n+size:]
+	}
+	return elements
+}
+
 // decodeSet reads a FileDescriptorSet in whichever form it is, by its content: binary or JSON, each of them as it is or
 // compressed with gzip. What the JSON has beside the fields that are known here is passed over: options of one's own, and
 // what buf adds.
@@ -28,6 +93,9 @@ func decodeSet(content []byte) (*descriptorpb.FileDescriptorSet, error) {
 		if content, err = unpack(content); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkElements(content); err != nil {
+		return nil, err
 	}
 	set := new(descriptorpb.FileDescriptorSet)
 	if isJSON(content) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -88,6 +90,44 @@ func TestABinarySetThatBeginsLikeJSON(t *testing.T) {
 	set, err := decodeSet(wire)
 	require.NoError(t, err)
 	assert.Equal(t, "a.proto", set.GetFile()[0].GetName())
+}
+
+// A few bytes make an element of hundreds: the number of elements is bounded before any is made.
+func TestDescriptorSetsThatAreTooLarge(t *testing.T) {
+	const many = maxSetElements + 1
+	inside := func(number protowire.Number, body []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), body)
+	}
+	const ofElements = "expected a set of at most 2000000 elements, found more"
+	for name, tt := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"files":            {bytes.Repeat([]byte{0x0a, 0}, many), ofElements},
+		"messages":         {inside(1, bytes.Repeat([]byte{0x22, 0}, many)), ofElements},
+		"places of source": {inside(1, inside(9, bytes.Repeat([]byte{0x0a, 0}, many))), ofElements},
+		"options":          {inside(1, inside(8, bytes.Repeat([]byte{0xba, 0x3e, 0}, many))), ofElements},
+		"imports":          {inside(1, bytes.Repeat([]byte{0x1a, 0}, many)), ofElements},
+		"unpacked":         {gzipped(t, append(bytes.Repeat([]byte{0x0a, 0}, many), incompressible(100<<10)...)), ofElements},
+		"JSON":             {[]byte(`{"file":[` + strings.Repeat("{},", many) + "{}]}"), ofElements},
+		"texts of JSON":    {[]byte(`{"file":[{"dependency":[` + strings.Repeat(`"",`, many) + `""]}]}`), ofElements},
+		"bytes":            {make([]byte, maxSetBytes+1), "expected at most 67108864 bytes, found more"},
+	} {
+		path := filepath.Join(t.TempDir(), "set")
+		require.NoError(t, os.WriteFile(path, tt.content, 0o600))
+		_, err := FromDescriptorSet(path)
+		require.ErrorContains(t, err, tt.want, name)
+		require.ErrorContains(t, err, path, name)
+		require.ErrorContains(t, err, "--exclude-source-info", name)
+	}
+}
+
+// incompressible returns a field that the set does not know, whose bytes do not get smaller.
+func incompressible(size int) []byte {
+	body := make([]byte, size)
+	random := rand.NewChaCha8([32]byte{})
+	_, _ = random.Read(body)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 100, protowire.BytesType), body)
 }
 
 func TestDescriptorSetsThatAreNone(t *testing.T) {
