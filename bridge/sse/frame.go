@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// MinRetry is the shortest reconnection time that is ever sent. A browser waits exactly as long as it is told, without
-// jitter or back-off: `retry: 0` is 200 requests a second from one page.
+// MinRetry is the shortest reconnection time that is sent. A browser waits for exactly this time, without jitter or back-off: with
+// `retry: 0`, one page makes 200 requests a second.
 const MinRetry = 500 * time.Millisecond
 
 // Event is one event. Its zero value is an event with empty data.
 type Event struct {
 	// Name is the event's type; the zero Name is delivered as "message".
 	Name Name
-	// Data may be any bytes. Each LF, CR or CRLF in it begins another data line, and is read back as LF, as the HTML
-	// standard has it (9.2.6). The stream is UTF-8: a client replaces invalid bytes. U+0000, which JSON text never
-	// contains, is dropped by some browsers.
+	// Data may be any bytes. Each LF, CR or CRLF in it starts another data line, which a client reads back as LF (HTML standard,
+	// 9.2.6). The stream is UTF-8, and a client replaces invalid bytes. Some browsers drop U+0000, which JSON text never contains.
 	Data []byte
 	// ID is the cursor that a reconnecting client presents; the zero ID leaves the client's last one as it is.
 	ID ID
-	// Retry is the reconnection time told to the client, see [AppendRetry]; 0 says nothing.
+	// Retry is the reconnection time for the client, see [AppendRetry]. With 0, none is sent.
 	Retry time.Duration
 }
 
@@ -31,8 +30,7 @@ type Event struct {
 //	data: {"symbol":"AAPL"}
 //	id: 4711
 //
-// There is always a data line, so every block is an event to every client (HTML standard, 9.2.6: a block without data
-// is not dispatched), and an id is never sent without one.
+// There is always a data line, because clients dispatch no event for a block without data (HTML standard, 9.2.6).
 func AppendFrame(dst []byte, e Event) []byte {
 	if e.Retry != 0 {
 		dst = AppendRetry(dst, e.Retry)
@@ -42,9 +40,9 @@ func AppendFrame(dst []byte, e Event) []byte {
 	return AppendTail(dst, e.ID)
 }
 
-// AppendHead appends the lines of a block up to where its data begins, "event: quote\ndata: " or "data: ". The caller
-// appends data that is all on one line, which JSON without indentation is, and closes the block with [AppendTail] or
-// [AppendTailValue]. It allocates only where dst has no room.
+// AppendHead appends the beginning of a block up to its data: "event: quote\ndata: " or "data: ". The caller appends the data on one
+// line, such as JSON without indentation, and closes the block with [AppendTail] or [AppendTailValue]. AppendHead allocates only
+// where dst has no room.
 func AppendHead(dst []byte, name Name) []byte {
 	if name.text != "" {
 		dst = append(dst, "event: "...)
@@ -64,8 +62,8 @@ func AppendTail(dst []byte, id ID) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// AppendTailValue is AppendTail with the id that [EncodeID] returns for value, without the ID in between: it allocates
-// only where dst has no room. It returns false where value cannot be an id; the block is then closed without one.
+// AppendTailValue is AppendTail with the id that [EncodeID] returns for value. It allocates only where dst has no room, while EncodeID
+// allocates the ID. It returns false where value cannot be an id, and closes the block without one.
 func AppendTailValue(dst, value []byte) ([]byte, bool) {
 	n, plain := sentLength(value)
 	switch {
@@ -80,11 +78,11 @@ func AppendTailValue(dst, value []byte) ([]byte, bool) {
 }
 
 // AppendRetry appends "retry: N\n", the time in milliseconds after which a client that lost its connection comes back,
-// and at least [MinRetry]. There is no blank line: the line belongs to the block that follows, or stands after a
-// comment, since in a block of its own it reaches some clients as an empty event. A client honours it as soon as it has
-// read the line (HTML standard, 9.2.6).
+// and at least [MinRetry]. It appends no blank line. The line belongs to the block that follows, or stands after a comment: some
+// clients take a block that has nothing else for an empty event. A client honours the time as soon as it has read the line (HTML
+// standard, 9.2.6).
 //
-// Clients that are told the same come back together: the caller adds the jitter.
+// Clients with the same time come back together, so the caller adds jitter.
 func AppendRetry(dst []byte, d time.Duration) []byte {
 	dst = append(dst, "retry: "...)
 	dst = strconv.AppendInt(dst, max(d, MinRetry).Milliseconds(), 10)

@@ -9,29 +9,29 @@ import (
 // MaxIDBytes is the longest id that is sent, in bytes as it stands on the wire.
 const MaxIDBytes = 128
 
-// EndID is the id that means "stop": the bridge sends it with the status of a stream that must not be opened again, and
-// answers the reconnect that presents it as Last-Event-ID with 204, which closes an EventSource for good.
+// EndID is the id that stops an EventSource. The bridge sends it with the status of a stream that must not be opened again. When the
+// browser reconnects with it as Last-Event-ID, the bridge answers 204, which closes the EventSource for good.
 const EndID = "grpc-end"
 
-// marker begins an id whose value could not be sent as it is; base64url without padding follows. "~" needs no escape
-// in a URL, so that a page can pass such an id on as `?last_event_id=`.
+// marker is the beginning of an id whose value could not be sent as it is. The value follows in base64url without padding. "~" needs no
+// escape in a URL, so that a page can pass such an id on as `?last_event_id=`.
 const marker = '~'
 
-// opaque is how a value stands behind the marker. Strict, so that each value has one spelling.
+// opaque is the encoding of a value behind the marker. It is strict, so that each value has one spelling.
 var opaque = base64.RawURLEncoding.Strict()
 
-// ID is an event's id as it stands on the wire: 1 to [MaxIDBytes] bytes of printable ASCII without spaces (0x21 to
-// 0x7e). The zero ID is no id at all. IDs are comparable: two are equal exactly when the values they carry are.
+// ID is the id of an event as it is sent: 1 to [MaxIDBytes] bytes of printable ASCII without spaces (0x21 to 0x7e). The zero ID is
+// no id. IDs are comparable: two of them are equal exactly when the values they carry are equal.
 //
-// The HTML standard allows more (any line without U+0000, 9.2.6), and in practice less survives: browsers send
-// anything else back as raw bytes or trimmed, and one client cannot reconnect any more after a non-ASCII id.
+// The HTML standard allows any line without U+0000 (9.2.6). Browsers, though, send other characters back as raw bytes or trimmed,
+// and one client can't reconnect after an id that is not ASCII.
 type ID struct{ text string }
 
 // End returns the id that stops an EventSource: [EndID].
 func End() ID { return ID{EndID} }
 
-// ParseID returns the ID that is written text on the wire. It accepts what [EncodeID] can return, which is any safe
-// text but [EndID], and, behind the marker "~", only the encoding of a value that needs it.
+// ParseID returns the ID for text that was sent as an id. It accepts every text that [EncodeID] can return: safe text other than
+// [EndID], and behind the marker "~" the encoding of a value that needs to be encoded.
 func ParseID(text string) (ID, error) {
 	if _, err := DecodeID(text); err != nil {
 		return ID{}, err
@@ -41,8 +41,8 @@ func ParseID(text string) (ID, error) {
 
 // EncodeID returns the id that carries value, which may be any bytes. A safe value is sent as it is; one that is not
 // printable ASCII without spaces, equals [EndID] or begins with the marker "~" is sent as base64url behind the marker.
-// It returns false, and no id, for an empty value and for one that is over [MaxIDBytes] as sent (an encoded value may
-// have 95 bytes): such an event is sent without id.
+// It returns false for an empty value, and for a value whose id would be over [MaxIDBytes] (95 bytes of a value that is encoded).
+// Events with such a value are sent without an id.
 func EncodeID(value []byte) (ID, bool) {
 	n, plain := sentLength(value)
 	switch {
@@ -55,8 +55,8 @@ func EncodeID(value []byte) (ID, bool) {
 	return ID{string(appendOpaque(buf, value))}, true
 }
 
-// DecodeID returns the value of an id that came back, as Last-Event-ID or `?last_event_id=`. It reverses [EncodeID]:
-// text that EncodeID never returns is an error, [EndID] among it. The text may be hostile; errors do not repeat it.
+// DecodeID returns the value of an id that came back, as Last-Event-ID or `?last_event_id=`. It reverses [EncodeID]. Text that
+// EncodeID never returns, such as [EndID], is an error. The text may be hostile, and errors do not repeat it.
 func DecodeID(text string) (string, error) {
 	switch {
 	case text == "":
@@ -82,10 +82,10 @@ func DecodeID(text string) (string, error) {
 	return string(value), nil
 }
 
-// String returns the id as it stands on the wire, "" for none.
+// String returns the id as it is sent, and "" for no id.
 func (id ID) String() string { return id.text }
 
-// IsZero reports whether id is no id at all.
+// IsZero reports whether id is the zero ID, which is no id.
 func (id ID) IsZero() bool { return id.text == "" }
 
 // sentLength returns how many bytes value takes as an id, and whether it is sent as it is.

@@ -14,9 +14,8 @@ const MaxNameBytes = 128
 // reservedPrefix begins the names of the bridge's own events.
 const reservedPrefix = "grpc-"
 
-// Name is an event's name: 1 to [MaxNameBytes] bytes of valid UTF-8 whose characters all print (letters, marks,
-// numbers, punctuation, symbols and the ASCII space), so never a line break or U+0000. The zero Name is none: a browser
-// delivers such an event as "message". Names are comparable.
+// Name is the name of an event: 1 to [MaxNameBytes] bytes of valid UTF-8 that consist of printable characters (letters, marks, numbers,
+// punctuation, symbols and the ASCII space). A browser delivers an event with the zero Name as "message". Names are comparable.
 type Name struct{ text string }
 
 // StatusName returns "grpc-status", the name of the event that ends a stream.
@@ -38,8 +37,8 @@ func StaleName() Name { return Name{"grpc-stale"} }
 // LiveName returns "grpc-live", the name of the event that says that events flow again.
 func LiveName() Name { return Name{"grpc-live"} }
 
-// ParseName returns the name that somebody chose and wrote down, say in a configuration file. It refuses what [SafeName]
-// would change, and the empty text.
+// ParseName returns the name for text that a person wrote, in a configuration file for example. It refuses empty text, and text that
+// [SafeName] would change.
 func ParseName(text string) (Name, error) {
 	switch {
 	case text == "":
@@ -56,14 +55,14 @@ func ParseName(text string) (Name, error) {
 	return Name{text}, nil
 }
 
-// SafeName returns the name for text that comes from a message, which may be anything, and whether the name differs
-// from the text. No event is lost over its name, and none that has a name becomes one without:
+// SafeName returns the name for text that comes from a message, which may be any text, and reports whether the name differs from
+// the text. Every text but the empty one gives a name:
 //
 //   - reserved names (error, open, message, and all that begins with "grpc-") get a trailing "_": an event called
 //     "error" would arrive where every page handles a lost connection;
 //   - each character that does not print, and each byte that is not UTF-8, becomes "_";
-//   - what is over [MaxNameBytes] is cut at a character;
-//   - the empty text is no name, and the same.
+//   - a name over [MaxNameBytes] is cut between two characters;
+//   - empty text gives the zero Name, which does not count as different.
 func SafeName(text string) (name Name, renamed bool) {
 	safe := text
 	if firstUnprintable(safe) >= 0 {
@@ -76,10 +75,10 @@ func SafeName(text string) (name Name, renamed bool) {
 	return Name{safe}, safe != text
 }
 
-// String returns the name, "" for none.
+// String returns the name, and "" for the zero Name.
 func (n Name) String() string { return n.text }
 
-// IsZero reports whether n is no name at all.
+// IsZero reports whether n is the zero Name.
 func (n Name) IsZero() bool { return n.text == "" }
 
 func isReserved(text string) bool {

@@ -23,8 +23,8 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// unescape returns text decoded. Where keepSlashes is true, %2F and %2f stay as they are. The escapes of text are known to
-// be well-formed. It allocates only where something is decoded.
+// unescape returns the decoded text. Where keepSlashes is true, %2F and %2f stay as they are. The escapes in text have to be
+// well-formed. It allocates only where it decodes an escape.
 func unescape(text string, keepSlashes bool) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text

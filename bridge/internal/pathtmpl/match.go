@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Outcome says what became of a path.
+// Outcome is the result of a match.
 type Outcome int
 
 const (
@@ -14,13 +14,13 @@ const (
 	NotFound Outcome = iota
 	// Found: a template fits, and has the method.
 	Found
-	// MethodNotAllowed: templates fit, none has the method.
+	// MethodNotAllowed: templates fit, and none of them has the method.
 	MethodNotAllowed
 	// Malformed: the path has a percent sign without two hexadecimal digits, or a variable whose value is not UTF-8.
 	Malformed
 )
 
-// Match is what [Router.Match] found.
+// Match is the result of [Router.Match].
 type Match[T any] struct {
 	Outcome Outcome
 	// Value and Template belong to the route, where the outcome is Found.
@@ -34,16 +34,16 @@ type Match[T any] struct {
 }
 
 // Match finds the route for a method and a path as it stands in the request line, see [net/url.URL.EscapedPath].
-// A route for GET is not one for HEAD: who serves both asks for GET.
+// A route for GET is not one for HEAD. A server that answers HEAD with the route for GET asks for GET.
 //
-// Of several templates that fit, the most specific one is found, among those that have the method: one with the path's
-// verb before one without, then, from left to right, a literal before "*" before "**".
+// Where several templates fit, Match returns the most specific one that has the method. A template with the verb of the path comes
+// before one without a verb. Then, from left to right, a literal comes before "*", and "*" before "**".
 //
-// Values are percent-decoded as google/api/http.proto has it: whole where the variable is a single segment (so %2F is a
-// slash in a value, and never splits a path), and all but %2F and %2f where it may be several, since a decoded slash could
-// not be told from one that stands between segments.
+// Values are percent-decoded as google/api/http.proto says. The value of a variable that is a single segment is decoded whole, so
+// that %2F is a slash in the value. In the value of a variable that may be several segments, %2F and %2f stay as they are, since
+// a decoded slash could not be told from a slash between segments.
 //
-// Nothing is allocated but for values that have escapes, and for Allowed.
+// Match allocates for values that have escapes, and for Allowed, and for nothing else.
 func (r *Router[T]) Match(method, path string, variables []string) Match[T] {
 	switch {
 	case !isWellFormed(path):
@@ -84,8 +84,8 @@ func trimRoot(path string) string {
 	return path
 }
 
-// find returns the most specific endpoint below n for rest, the segments that are left, each behind its slash. Each node
-// is visited at most once, so the cost is bounded by the templates, whatever the path.
+// find returns the most specific endpoint below n for rest, which is the segments that are left, each with its slash. It visits each
+// node at most once, so the number of templates bounds its cost, and not the path.
 func (n *node[T]) find(rest, method, verb string) *endpoint[T] {
 	if rest == "" {
 		if e := pick(n.ends, method, verb); e != nil {
@@ -128,7 +128,7 @@ func cutSegment(rest string) (text, next string) {
 	return rest, ""
 }
 
-// fitsRest reports whether "**" takes rest: what it captures must not begin with a slash.
+// fitsRest reports whether "**" fits rest. The text that it captures must not begin with a slash.
 func fitsRest(rest string) bool { return !strings.HasPrefix(rest, "//") }
 
 // allowed returns the methods of all templates that fit path, sorted, or nil.

@@ -54,7 +54,7 @@ func (p *parser) segments(one func() error) error {
 	}
 }
 
-// segment reads a segment, or a variable.
+// segment reads a segment or a variable.
 func (p *parser) segment() error {
 	if p.accept("{") {
 		return p.variable()
@@ -62,7 +62,7 @@ func (p *parser) segment() error {
 	return p.plainSegment()
 }
 
-// plainSegment reads a segment that is no variable.
+// plainSegment reads a segment that is not a variable.
 func (p *parser) plainSegment() error {
 	start := p.pos
 	switch {
@@ -91,7 +91,7 @@ func (p *parser) plainSegment() error {
 
 func (p *parser) add(s segment) { p.template.segments = append(p.template.segments, s) }
 
-// missingSegment returns the error that no segment stands here.
+// missingSegment returns the error for a missing segment.
 func (p *parser) missingSegment() error {
 	if rest := p.scanner; rest.accept(":") {
 		if name := rest.name(); name != "" {
@@ -179,7 +179,7 @@ func (p *parser) verb() error {
 	return nil
 }
 
-// unexpected returns the error that no template goes on with what stands here.
+// unexpected returns the error for text with which no template can go on.
 func (p *parser) unexpected() error {
 	hint := "it is written percent-encoded in a path"
 	switch p.text[p.pos] {

@@ -14,7 +14,7 @@ func NewRouter[T any]() *Router[T] {
 	return &Router[T]{verbs: make(map[string]struct{})}
 }
 
-// ConflictError says that a template has the shape and the method of one that was added before.
+// ConflictError is the error for a template with the shape and the method of a template that was added before.
 type ConflictError[T any] struct {
 	Method string
 	// Template is the template that was refused, ExistingTemplate the one it collides with.
@@ -42,8 +42,8 @@ type endpoint[T any] struct {
 	value    T
 }
 
-// Add makes t a route for an HTTP method, with v as what [Router.Match] finds. The order of calls does not matter. Where
-// a template of the same shape has the method already, the error is a [*ConflictError].
+// Add makes t a route for an HTTP method. [Router.Match] finds v for it. The order of calls does not matter. Where a template of the
+// same shape has the method already, the error is a [*ConflictError].
 func (r *Router[T]) Add(method string, t *Template, v T) error {
 	n := &r.root
 	for _, s := range t.segments {
@@ -56,7 +56,7 @@ func (r *Router[T]) Add(method string, t *Template, v T) error {
 			}
 			n = n.one
 		case kindRest:
-			// The last segment, and no node of its own.
+			// The last segment, which has no node.
 		}
 	}
 	ends := &n.ends
@@ -73,7 +73,7 @@ func (r *Router[T]) Add(method string, t *Template, v T) error {
 	return nil
 }
 
-// literal returns the node behind a literal, made where it is missing.
+// literal returns the node behind a literal, and makes it where it is missing.
 func (n *node[T]) literal(text string) *node[T] {
 	if n.literals == nil {
 		n.literals = make(map[string]*node[T])

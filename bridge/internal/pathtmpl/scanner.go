@@ -14,7 +14,7 @@ type SyntaxError struct {
 	Template string
 	// Column is where the mistake begins, in characters, the first being 1.
 	Column int
-	// Msg says what was expected and what was found.
+	// Msg tells what was expected and what was found.
 	Msg string
 }
 
@@ -37,12 +37,12 @@ func (s *scanner) errorAt(pos int, format string, args ...any) *SyntaxError {
 	}
 }
 
-// expected returns the error that something else stands here.
+// expected returns the error for text other than the expected one.
 func (s *scanner) expected(what string) *SyntaxError {
 	return s.errorAt(s.pos, "expected %s, found %s", what, s.found())
 }
 
-// found describes what stands here.
+// found describes the text at the position, for errors.
 func (s *scanner) found() string {
 	if s.atEnd() {
 		return "the end"
@@ -53,7 +53,7 @@ func (s *scanner) found() string {
 
 func (s *scanner) atEnd() bool { return s.pos == len(s.text) }
 
-// accept steps over token if it stands here.
+// accept steps over token, and reports whether it was there.
 func (s *scanner) accept(token string) bool {
 	if !strings.HasPrefix(s.text[s.pos:], token) {
 		return false
@@ -62,7 +62,7 @@ func (s *scanner) accept(token string) bool {
 	return true
 }
 
-// name reads the name of a protobuf field, "" where none stands here.
+// name reads the name of a protobuf field. It returns "" where there is none.
 func (s *scanner) name() string {
 	start := s.pos
 	for ; !s.atEnd(); s.pos++ {
@@ -75,7 +75,7 @@ func (s *scanner) name() string {
 	return s.text[start:s.pos]
 }
 
-// literal reads literal text and returns it decoded, "" where none stands here.
+// literal reads literal text and returns it decoded. It returns "" where there is none.
 func (s *scanner) literal() (string, error) {
 	start := s.pos
 	for !s.atEnd() {
@@ -99,8 +99,8 @@ func (s *scanner) literal() (string, error) {
 	return text, nil
 }
 
-// isLiteral reports whether r stands for itself in a literal: what RFC 3986, 3.3 allows in a segment, without the
-// characters that have a meaning in a template, and all that prints beyond ASCII.
+// isLiteral reports whether r stands for itself in a literal. These are the characters that RFC 3986, 3.3 allows in a segment,
+// without those that have a meaning in a template, and all printable characters beyond ASCII.
 func isLiteral(r rune, size int) bool {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':

@@ -16,8 +16,7 @@ type Template struct {
 type Variable struct {
 	// Path is the field path that the variable names, for example "filter.venue".
 	Path string
-	// Multi says that the variable is written with several segments or "**", so that what it captures keeps an encoded slash
-	// as it is (see [Router.Match]).
+	// Multi is true for a variable with several segments or "**". Its value keeps an encoded slash as it is (see [Router.Match]).
 	Multi bool
 
 	first, end int // its segments are segments[first:end]
@@ -29,7 +28,7 @@ type segment struct {
 	literal string // decoded
 }
 
-// kind says what a segment fits. The order is that of specificity.
+// kind is the kind of a segment. The kinds are in the order of specificity.
 type kind int
 
 const (
@@ -38,7 +37,7 @@ const (
 	kindRest         // **
 )
 
-// String returns the template as it was written.
+// String returns the text of the template.
 func (t *Template) String() string { return t.source }
 
 // Variables returns the template's variables from left to right. The caller must not change it.
@@ -46,7 +45,7 @@ func (t *Template) Variables() []Variable { return t.variables }
 
 // Shape returns the template without the names of its variables, in one spelling: "/v1/shelves/*:watch" for
 // "/v1/{name=shelves/*}:watch". Two templates with the same shape fit the same paths, and cannot both be routes of one
-// method. A shape is itself a template.
+// method. A shape is a template too.
 func (t *Template) Shape() string {
 	var b strings.Builder
 	for _, s := range t.segments {
