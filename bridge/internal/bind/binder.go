@@ -42,7 +42,7 @@ type setting struct {
 	slot  slot
 }
 
-// put gives the field its value. The messages around it are made only where there is one.
+// put gives the field its value. It makes the messages around the field only where there is a value.
 func (s setting) put(r *binding) error {
 	return s.slot.put(r, func() protoreflect.Message {
 		var m protoreflect.Message = r.message
@@ -59,28 +59,29 @@ type boundField struct {
 	by    string
 }
 
-// Input is an HTTP request, as far as it is bound.
+// Input is the part of an HTTP request that is bound.
 type Input struct {
 	// Variables are the values of the path's variables, decoded, in the order of [Spec.Variables].
 	Variables []string
 	// RawQuery is the query as it stands in the URL.
 	RawQuery string
-	// LastEventID is the cursor, decoded; it counts where HasLastEventID is true.
+	// LastEventID is the decoded cursor. It counts where HasLastEventID is true.
 	LastEventID    string
 	HasLastEventID bool
-	// Body is the JSON body, which counts where HasBody is true, as it is for each request whose method has one; empty,
-	// it stands for an empty message. The caller bounds its size.
+	// Body is the JSON body. It counts where HasBody is true, which it is for each request whose method has a body. An empty body
+	// stands for an empty message. The caller bounds the size.
 	Body    []byte
 	HasBody bool
-	// Reference looks up a reference to a header, a cookie or a claim, for example "header.x-tenant"; nil finds none.
+	// Reference returns the value of a reference to a header, a cookie or a claim, for example "header.x-tenant". A nil Reference
+	// finds none.
 	Reference func(ref string) (value string, ok bool)
 }
 
-// UsesCursor reports whether a setting, of a field or of metadata, refers to the cursor: the route can resume upstream.
+// UsesCursor reports whether a setting of a field or of metadata refers to the cursor, so that the upstream can resume.
 func (b *Binder) UsesCursor() bool { return b.usesCursor }
 
-// Bind returns the request message in the wire format, the same bytes for the same request. An error is an [*Error], or a
-// [*CursorError] where the cursor alone is at fault; in may then be bound again without it.
+// Bind returns the request message in the wire format. Equal requests give equal bytes. An error is an [*Error], or a [*CursorError]
+// where the cursor is the only mistake: the caller may bind the request again without the cursor.
 func (b *Binder) Bind(in Input) (request []byte, err error) {
 	r, err := b.begin(in)
 	if err != nil {
@@ -99,7 +100,7 @@ func (b *Binder) Bind(in Input) (request []byte, err error) {
 	return request, nil
 }
 
-// begin looks at what a request consists of.
+// begin checks and splits the parts of a request.
 func (b *Binder) begin(in Input) (*binding, error) {
 	if len(in.Variables) != len(b.variables) {
 		return nil, fmt.Errorf("expected %d path variables, found %d", len(b.variables), len(in.Variables))
@@ -133,8 +134,8 @@ func (r *binding) bindVariables() error {
 	return nil
 }
 
-// bindSettings gives fields what references stand for. It comes last, so that a cursor is only found wrong in a request
-// that is right without it.
+// bindSettings gives fields the values of their settings. It comes last, so that a [*CursorError] is returned only for a request that
+// has no other mistake.
 func (r *binding) bindSettings() error {
 	for _, s := range r.settings {
 		if err := s.put(r); err != nil {
@@ -144,7 +145,7 @@ func (r *binding) bindSettings() error {
 	return nil
 }
 
-// plainReason returns what an error of the protobuf library says behind its prefix, whose spelling varies on purpose.
+// plainReason returns an error of the protobuf library without its prefix, whose spelling varies on purpose.
 func plainReason(err error) string {
 	return strings.TrimSpace(strings.TrimPrefix(err.Error(), "proto:"))
 }

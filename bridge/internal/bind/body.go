@@ -19,7 +19,7 @@ func (r *binding) takesWholeBody() bool {
 	return r.in.HasBody && r.body != nil && len(r.body.path) == 0
 }
 
-// bindBody gives fields what the body holds. It comes first: what variables and settings bind is not in it.
+// bindBody gives fields the values in the body. It comes first. The body has no field that a variable or a setting binds.
 func (r *binding) bindBody() error {
 	if !r.in.HasBody {
 		return nil
@@ -49,7 +49,7 @@ func (r *binding) bindBody() error {
 	return b.value(m, *r.body, r.bound, place{key: r.body.leaf().JSONName()})
 }
 
-// checkJSON sees that a body is one JSON value, of a depth that can be read recursively.
+// checkJSON refuses a body that is not one JSON value, or that nests too deep to be read recursively.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return refused(FromBody, "", "expected JSON in UTF-8, found other bytes")
@@ -89,7 +89,7 @@ func nesting(text []byte) int {
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
 
-// takesNull reports whether null is a value of fd. For all other fields it means that they are not given.
+// takesNull reports whether null is a value of fd. For any other field, null means that the field is left out.
 func takesNull(fd protoreflect.FieldDescriptor) bool {
 	if fd.IsList() || fd.IsMap() {
 		return false
@@ -98,11 +98,11 @@ func takesNull(fd protoreflect.FieldDescriptor) bool {
 		fd.Enum() != nil && fd.Enum().FullName() == "google.protobuf.NullValue"
 }
 
-// longestReason is how many characters of what protojson says an error repeats.
+// longestReason is how many characters of an error of protojson are repeated.
 const longestReason = 200
 
-// jsonReason returns what an error of protojson says behind its prefixes: one varies on purpose, the other counts lines of
-// a text that is not the client's.
+// jsonReason returns an error of protojson without its prefixes. The spelling of one varies on purpose, and the other counts lines
+// of a text that the client did not write.
 func jsonReason(err error) string {
 	text := strings.TrimSpace(strings.ReplaceAll(plainReason(err), "\u00a0", " "))
 	if _, rest, ok := strings.Cut(text, "): "); ok && (strings.HasPrefix(text, "(line ") || strings.HasPrefix(text, "syntax error (line ")) {
@@ -111,7 +111,7 @@ func jsonReason(err error) string {
 	return printable(cut(text, longestReason))
 }
 
-// describe says what a JSON value has to be, in words that follow "expected".
+// describe returns a description of the JSON values that a field takes, in words that follow "expected".
 func describe(fd protoreflect.FieldDescriptor) string {
 	switch {
 	case fd.IsMap():

@@ -10,14 +10,14 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// bodyReader reads a body, which is one valid JSON value, in one pass. It walks along messages itself, so that errors know
-// where they are and fields that are bound already are found; protojson reads what messages are made of.
+// bodyReader reads a body, which is one valid JSON value, in one pass. It walks along the messages itself, so that errors have a place
+// and fields that are bound already are found. protojson reads the values of single fields.
 type bodyReader struct {
 	*binding
 	dec *json.Decoder
 }
 
-// place is where in a body a value stands: its path, in the spelling of the client, and the last name of that.
+// place is the place of a value in a body: its path in the client's spelling, and the last name of the path.
 type place struct {
 	path, key string
 }
@@ -57,7 +57,7 @@ func (b bodyReader) open(delim json.Delim, what string, at place) (null bool, er
 	return false, mismatch(FromBody, at.path, what, tokenText(token))
 }
 
-// unreadable is for errors that checkJSON leaves none of.
+// unreadable is for errors that cannot happen after checkJSON.
 func unreadable(err error) error {
 	return refused(FromBody, "", "expected JSON: %s", printable(err.Error()))
 }
@@ -73,7 +73,7 @@ func tokenText(token json.Token) string {
 	return string(text)
 }
 
-// members reads what is in an object, which is open, into m. It is the field f, and of bound are those inside of it.
+// members reads the members of an open object into m, which is the value of the field f. The fields in bound stand inside f.
 func (b bodyReader) members(m protoreflect.Message, f field, bound []boundField, at place) error {
 	given := map[protoreflect.FieldNumber]struct{}{}
 	for b.dec.More() {
@@ -102,7 +102,7 @@ func (b bodyReader) members(m protoreflect.Message, f field, bound []boundField,
 	return err
 }
 
-// unknown passes over the value of a name that leads to no field, or refuses it.
+// unknown skips the value of a name that leads to no field, or refuses the name.
 func (b bodyReader) unknown(m protoreflect.Message, key string, at place) error {
 	if b.rejectUnknown {
 		return refused(FromBody, at.path, "%s has no field %q", m.Descriptor().FullName(), shown(key))
@@ -138,7 +138,8 @@ func hasMembers(fd protoreflect.FieldDescriptor) bool {
 	return md != nil && !fd.IsExtension() && !isOpaque(md) && wellKnown(md) == nil
 }
 
-// give sees that nobody else gives f, a field of m, a value. It returns those of bound that are inside of f: they may stay.
+// give refuses a value for f, a field of m, that something else gives already. It returns the fields of bound inside f, which the
+// value may not have.
 func give(m protoreflect.Message, f field, bound []boundField, at place) (inside []boundField, err error) {
 	for _, other := range bound {
 		if other.field.isIn(f) && !f.isIn(other.field) {
@@ -211,7 +212,7 @@ func (b bodyReader) entries(entries protoreflect.Map, fd protoreflect.FieldDescr
 	return err
 }
 
-// nested reads an element of a list or a map, where nothing can be bound and null is no message.
+// nested reads an element of a list or a map. No field in it can be bound already, and null is not a message.
 func (b bodyReader) nested(m protoreflect.Message, fd protoreflect.FieldDescriptor, at place) error {
 	null, err := b.open('{', describeOne(fd), at)
 	if err != nil {
@@ -244,8 +245,8 @@ func (b bodyReader) leaf(m protoreflect.Message, fd protoreflect.FieldDescriptor
 	return nil
 }
 
-// holdsUnknownEnum reports whether an enum, or a list or map of such, has a value that is none. protojson leaves out names
-// that it does not know, together with unknown fields, and takes every number.
+// holdsUnknownEnum reports whether an enum, or a list or a map of enums, has a value that its type does not have. protojson drops names
+// that it does not know where it drops unknown fields, and takes every number.
 func holdsUnknownEnum(fd protoreflect.FieldDescriptor, raw json.RawMessage) bool {
 	ed := fd.Enum()
 	if fd.IsMap() {

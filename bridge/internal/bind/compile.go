@@ -12,8 +12,7 @@ import (
 // shownFields is how many fields of a message a hint lists.
 const shownFields = 12
 
-// Compile resolves what a route binds onto request messages of type md. It returns a Binder, or everything that is wrong
-// with the spec.
+// Compile resolves the fields that a route binds, in request messages of type md. It returns a Binder, or all problems of the spec.
 func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) {
 	c := compiler{spec: spec, binder: &Binder{
 		types:         spec.Resolver,
@@ -84,7 +83,7 @@ func (c *compiler) refersTo(ref string) bool {
 		slices.ContainsFunc(c.spec.Metadata, func(s MetadataSetting) bool { return s.Value.refersTo(ref) })
 }
 
-// cursorTaker returns the first setting that has the cursor, "" where none has.
+// cursorTaker returns the first setting with the cursor, or "".
 func (c *compiler) cursorTaker() string {
 	for _, s := range c.spec.Set {
 		if s.refersTo(cursorReference) {
@@ -99,7 +98,7 @@ func (c *compiler) cursorTaker() string {
 	return ""
 }
 
-// claim makes f a field that nobody else may bind, and reports where somebody has already.
+// claim marks f as bound, and reports a problem where f is bound already.
 func (c *compiler) claim(key string, f field, by string) {
 	for _, other := range c.binder.bound {
 		if clash := other.clash(f); clash != "" {
@@ -110,7 +109,7 @@ func (c *compiler) claim(key string, f field, by string) {
 	c.binder.bound = append(c.binder.bound, boundField{field: f, by: by})
 }
 
-// reference checks a reference, and remembers what it is to.
+// reference checks a reference, and notes which parameter, variable or cursor it needs.
 func (c *compiler) reference(key string, p Part) {
 	kind, name, _ := strings.Cut(p.Ref, ".")
 	switch kind {
@@ -129,7 +128,8 @@ func (c *compiler) reference(key string, p Part) {
 	}
 }
 
-// body resolves what a body gives. Variables and settings may bind fields inside of that: a body then leaves them out.
+// body resolves the field that a body gives. Variables and settings may bind fields inside it, and the body then has to leave those
+// out.
 func (c *compiler) body() {
 	const key = "body"
 	c.binder.bodyBound = c.binder.bound
@@ -219,7 +219,7 @@ func fieldsHint(md protoreflect.MessageDescriptor) string {
 	return "its fields: " + strings.Join(names, ", ") + more
 }
 
-// clash says why a field can't be bound beside b, "" where it can.
+// clash returns the reason why a field can't be bound beside b, or "" where it can.
 func (b boundField) clash(f field) string {
 	switch oneof, rival := f.rival(b.field); {
 	case f.isIn(b.field) && b.field.isIn(f):

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// maxSettingValues is how many values all settings of a route may have together. Each is looked at in each request.
+// maxSettingValues is how many values all settings of a route may have together. Each request goes through all of them.
 const maxSettingValues = 10_000
 
 // setting adds a setting. A literal goes into the message that every request begins with.
@@ -29,13 +29,13 @@ func (c *compiler) setting(s Setting) {
 		c.binder.settings = append(c.binder.settings, given)
 	default:
 		r := &binding{Binder: c.binder, message: c.binder.literals}
-		if err := given.put(r); err != nil { // what the checks of single values let through, such as a Struct that is too deep
+		if err := given.put(r); err != nil { // a mistake that no check of a single value finds, such as a Struct that is too deep
 			c.problem(key, "", "%s", err)
 		}
 	}
 }
 
-// slot compiles what a setting gives f, a field of any type.
+// slot compiles the value that a setting gives f, a field of any type.
 func (c *compiler) slot(key string, f field, s Setting, depth int) slot {
 	fd := f.leaf()
 	out := slot{fd: fd}
@@ -55,7 +55,7 @@ func (c *compiler) slot(key string, f field, s Setting, depth int) slot {
 	return out
 }
 
-// entries compiles what a mapping gives a map.
+// entries compiles the entries that a mapping gives a map.
 func (c *compiler) entries(key string, f field, s Setting, depth int, out *slot) {
 	fd := f.leaf()
 	if s.Members == nil {
@@ -80,7 +80,7 @@ func (c *compiler) entries(key string, f field, s Setting, depth int, out *slot)
 	}
 }
 
-// maker compiles one value: of f, or of an element of the list that f is.
+// maker compiles one value of f, or of one element where f is a list.
 func (c *compiler) maker(key string, f field, s Setting, depth int) maker {
 	if c.values++; c.values > maxSettingValues {
 		if c.values == maxSettingValues+1 {
@@ -113,7 +113,7 @@ func (c *compiler) maker(key string, f field, s Setting, depth int) maker {
 	return nil
 }
 
-// members compiles what a mapping gives a message.
+// members compiles the fields that a mapping gives a message.
 func (c *compiler) members(key string, f field, s Setting, depth int) maker {
 	md := f.leaf().Message()
 	out := messageMaker{md: md}
@@ -143,7 +143,7 @@ func (c *compiler) members(key string, f field, s Setting, depth int) maker {
 	return out
 }
 
-// document compiles what is a JSON document in ProtoJSON.
+// document compiles a value that is a JSON document in ProtoJSON.
 func (c *compiler) document(key string, f field, s Setting, depth int) maker {
 	md := f.leaf().Message()
 	name := md.FullName()
@@ -227,7 +227,7 @@ func holdsNull(fd protoreflect.FieldDescriptor) bool {
 	return fd.Message() != nil && fd.Message().FullName() == "google.protobuf.Value"
 }
 
-// describeSetting says what one value of fd is in a configuration, in words that follow "expected".
+// describeSetting describes one value of fd in a configuration, in words that follow "expected".
 func describeSetting(fd protoreflect.FieldDescriptor) string {
 	md := fd.Message()
 	switch {

@@ -29,7 +29,7 @@ func (d documentMaker) make(r *binding) (protoreflect.Value, bool, error) {
 	return protoreflect.ValueOfMessage(m), true, nil
 }
 
-// write appends the JSON of a setting. ok is false where it is the cursor, and there is none.
+// write appends the JSON of a setting. It returns false for a cursor that the request does not have.
 func (d documentMaker) write(r *binding, out *bytes.Buffer, s Setting) (ok bool, err error) {
 	switch {
 	case s.List != nil:
@@ -43,7 +43,7 @@ func (d documentMaker) write(r *binding, out *bytes.Buffer, s Setting) (ok bool,
 		return false, err
 	case !utf8.ValidString(text):
 		return false, textMaker{field: d.field, value: s.Value}.notUTF8(text)
-	case s.Bare && !s.refers() && isJSONWord(text): // who asks does not choose the type
+	case s.Bare && !s.refers() && isJSONWord(text): // the text of a reference is always a string, since a client must not choose the type
 		out.WriteString(text)
 	default:
 		out.Write(quoteJSON(text))
@@ -51,7 +51,7 @@ func (d documentMaker) write(r *binding, out *bytes.Buffer, s Setting) (ok bool,
 	return true, nil
 }
 
-// writeAll appends what is between two brackets. What is a cursor that is missing is left out.
+// writeAll appends the values between two brackets. It leaves out a cursor that the request does not have.
 func (d documentMaker) writeAll(r *binding, out *bytes.Buffer, brackets string, all []Setting, label func(Setting) string) error {
 	out.WriteByte(brackets[0])
 	first := true
@@ -82,7 +82,7 @@ func (t textMaker) notUTF8(text string) error {
 	return mismatch(FromReference, t.value.references(), "UTF-8 text", text)
 }
 
-// mismatch returns the error that the document, with its references filled in, is none of the field's type.
+// mismatch returns the error for a document that does not fit the field's type once its references are filled in.
 func (d documentMaker) mismatch(r *binding, err error) error {
 	if d.setting.refersTo(cursorReference) && r.in.HasLastEventID {
 		return &CursorError{Field: d.field.name, Expected: describeOne(d.field.leaf()), Value: shown(r.in.LastEventID)}

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// shownRunes is how much of what a client sent an error repeats.
+// shownRunes is how many characters of a client's text an error repeats.
 const shownRunes = 64
 
 // Source is the part of a request that an error is about.
@@ -22,14 +22,14 @@ const (
 	FromRequest   Source = "request"
 )
 
-// Error says why a request can't be bound. It is the client's mistake: UNAUTHENTICATED where MissingCredential is true,
-// and INVALID_ARGUMENT otherwise.
+// Error is the reason why a request can't be bound. It is a mistake of the client: UNAUTHENTICATED where MissingCredential is true, and
+// INVALID_ARGUMENT otherwise.
 type Error struct {
 	Source Source
-	// Parameter is the name as the client gave it, or the reference without ${}; cut to 64 characters. In a body it is the
-	// path of the value, such as "filters[0].venue", and empty for the body as a whole.
+	// Parameter is the name that the client gave, or the reference without ${}, cut to 64 characters. In a body it is the path of the
+	// value, such as "filters[0].venue", and "" for the body as a whole.
 	Parameter string
-	// Expected is the type that Value, cut to 64 characters, does not have. Where it is empty, Reason says what is wrong.
+	// Expected is the type that Value, cut to 64 characters, does not have. Where Expected is empty, Reason tells the mistake.
 	Expected, Value string
 	Reason          string
 	// MissingCredential is true where a setting refers to a cookie that the caller has not sent, or to a claim that its token
@@ -37,8 +37,7 @@ type Error struct {
 	MissingCredential bool
 }
 
-// Error returns one line. What the client sent is quoted, with control characters escaped; of a body, values are shown as
-// the JSON that they are.
+// Error returns one line. Text of the client is quoted, with control characters escaped. Values of a body are shown as JSON.
 func (e *Error) Error() string {
 	where := string(e.Source)
 	switch {
@@ -56,10 +55,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: expected %s, found %q", where, e.Expected, e.Value)
 }
 
-// CursorError says that the cursor does not fit what it is bound to. The cursor can be dropped and the request
-// bound without it: a page must not die of an old id.
+// CursorError is the error for a cursor that does not fit the field or the metadata that takes it. The caller can bind the request
+// again without the cursor, so that a page with an old id goes on.
 type CursorError struct {
-	// Field is the path of the field that it is bound to, or Metadata the name of the metadata; the other is empty.
+	// Field is the path of the field that takes the cursor, or Metadata the name of the metadata. The other one is empty.
 	Field, Metadata string
 	// Expected is its type. Value is the cursor, cut to 64 characters.
 	Expected, Value string
@@ -74,17 +73,17 @@ func (e *CursorError) Error() string {
 	return fmt.Sprintf("cursor: expected %s for %s, found %q", e.Expected, what, e.Value)
 }
 
-// mismatch returns the error that text is not what the field takes.
+// mismatch returns the error for text that does not fit the field.
 func mismatch(source Source, parameter, expected, text string) *Error {
 	return &Error{Source: source, Parameter: shown(parameter), Expected: expected, Value: shown(text)}
 }
 
-// refused returns the error that a parameter can't be bound, whatever its value.
+// refused returns the error for a parameter that can't be bound with any value.
 func refused(source Source, parameter, format string, args ...any) *Error {
 	return &Error{Source: source, Parameter: shown(parameter), Reason: fmt.Sprintf(format, args...)}
 }
 
-// printable escapes what does not belong on a terminal or in a log line.
+// printable escapes characters that do not belong on a terminal or in a log line.
 func printable(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])

@@ -11,15 +11,15 @@ import (
 // maxDepth bounds how deep a name may reach into nested messages: a type may contain itself.
 const maxDepth = 32
 
-// field is a place in the request message that a value can be given to.
+// field is a field of the request message, or of a message inside it.
 type field struct {
 	path []protoreflect.FieldDescriptor
 	name string // the path in the names of the .proto file
 }
 
-// fieldError says why a name leads to no such place.
+// fieldError is the reason why a name leads to no field that text can give.
 type fieldError struct {
-	// unknown is true where the name leads to no field at all, rather than to one that can't be given.
+	// unknown is true for a name that leads to no field. Otherwise it leads to a field that no text can give.
 	unknown bool
 	// parent is the message that lacks the field, where unknown is true; it may be nil.
 	parent protoreflect.MessageDescriptor
@@ -28,7 +28,8 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.reason }
 
-// resolve finds the field that name leads to, one that text can give. Where it fails, the field is what was found of it.
+// resolve returns the field that name leads to, if text can give it. With an error it returns the field that the beginning of the
+// name leads to.
 func resolve(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
 	f, err := find(md, name)
 	if err == nil {
@@ -55,7 +56,7 @@ func find(md protoreflect.MessageDescriptor, name string) (field, *fieldError) {
 	return f, err
 }
 
-// follow is find, which also says whether name has the brackets of a list behind it: "tags[]".
+// follow is find, and also reports whether name ends in the brackets of a list: "tags[]".
 func follow(md protoreflect.MessageDescriptor, name string) (f field, element bool, err *fieldError) {
 	bracketed := false
 	for {
@@ -133,7 +134,7 @@ func (f field) child(fd protoreflect.FieldDescriptor) field {
 
 func (f field) leaf() protoreflect.FieldDescriptor { return f.path[len(f.path)-1] }
 
-// isIn reports whether f is other, or in it.
+// isIn reports whether f is other, or a field inside it.
 func (f field) isIn(other field) bool {
 	if len(f.path) < len(other.path) {
 		return false
@@ -146,7 +147,7 @@ func (f field) isIn(other field) bool {
 	return true
 }
 
-// rival returns the oneof of which f and other, or what they are in, are different members.
+// rival returns the oneof that f and other stand in with different members, or that fields around them do.
 func (f field) rival(other field) (oneof protoreflect.OneofDescriptor, ok bool) {
 	for i := range min(len(f.path), len(other.path)) {
 		a, b := f.path[i], other.path[i]
@@ -172,7 +173,7 @@ func (f field) put(root protoreflect.Message, v protoreflect.Value) {
 	}
 }
 
-// parse returns text as a value of f, of one element where it is a list, and whether it is one.
+// parse returns the value of f for text, or that of one element where f is a list. It reports whether text fits.
 func (f field) parse(text string, types Resolver) (protoreflect.Value, bool) {
 	md := f.leaf().Message()
 	if md == nil {
@@ -183,7 +184,7 @@ func (f field) parse(text string, types Resolver) (protoreflect.Value, bool) {
 	return protoreflect.ValueOfMessage(m), ok
 }
 
-// parseRaw is parse for text that was once the text of an event id: where f holds bytes, it is those bytes themselves.
+// parseRaw is parse for the text of an event id. Where f holds bytes, they are the bytes of the text.
 func (f field) parseRaw(text string, types Resolver) (protoreflect.Value, bool) {
 	switch fd := f.leaf(); {
 	case fd.Kind() == protoreflect.BytesKind:

@@ -8,8 +8,8 @@ type Metadatum struct {
 	Name, Value string
 }
 
-// Metadata returns what [Spec.Metadata] is for a request, in that order. What refers to a cursor that the request does
-// not have is left out. An error is an [*Error], or a [*CursorError] as of [Binder.Bind]. It does not look at the body.
+// Metadata returns the metadata of [Spec.Metadata] for a request, in the order of the spec. It leaves out metadata with a cursor that
+// the request does not have. An error is an [*Error] or a [*CursorError], as with [Binder.Bind]. The body has no effect.
 func (b *Binder) Metadata(in Input) ([]Metadatum, error) {
 	if len(b.metadata) == 0 {
 		return nil, nil
@@ -36,7 +36,7 @@ func (b *Binder) Metadata(in Input) ([]Metadatum, error) {
 	return out, nil
 }
 
-// parse returns what is sent for text.
+// parse returns the value that is sent for text.
 func (s MetadataSetting) parse(text string, hasCursor bool) (string, bool) {
 	if !isBinary(s.Name) {
 		return text, isPrintableASCII(text)
@@ -48,7 +48,7 @@ func (s MetadataSetting) parse(text string, hasCursor bool) (string, bool) {
 	return string(value), ok
 }
 
-// mismatch returns the error that what the references stand for can't be sent.
+// mismatch returns the error for values of references that can't be sent.
 func (s MetadataSetting) mismatch(text string) error {
 	what, _ := metadataForm(s.Name)
 	if s.Value.refersTo(cursorReference) {
@@ -57,7 +57,7 @@ func (s MetadataSetting) mismatch(text string) error {
 	return mismatch(FromReference, s.Value.references(), what, text)
 }
 
-// metadataForm returns which text the metadata of this name takes.
+// metadataForm describes the text that metadata of this name takes.
 func metadataForm(name string) (what string, fits func(string) bool) {
 	if isBinary(name) {
 		return "base64", func(text string) bool { _, ok := parseBase64(text); return ok }
@@ -65,7 +65,7 @@ func metadataForm(name string) (what string, fits func(string) bool) {
 	return "printable ASCII", isPrintableASCII
 }
 
-// isBinary reports whether gRPC carries any bytes under this name.
+// isBinary reports whether metadata of this name may have any bytes in gRPC.
 func isBinary(name string) bool { return strings.HasSuffix(name, "-bin") }
 
 func isPrintableASCII(text string) bool {

@@ -29,12 +29,12 @@ func lookUpKey(md protoreflect.MessageDescriptor, key string, types Resolver) pr
 	return fd
 }
 
-// maxSeparators is how many dots and brackets of a name are looked at for where the name of a field ends: a client chooses
-// how many there are.
+// maxSeparators bounds how many dots and brackets of a name are tried as the end of a field's name, since a client chooses how many
+// there are.
 const maxSeparators = maxDepth
 
-// cutName splits off path the longest beginning that is the name of a field of md: a JSON name may have dots and brackets
-// of its own. What is left begins with a dot or a bracket, or is empty.
+// cutName splits path behind its longest beginning that is the name of a field of md, since a JSON name may have dots and brackets in
+// it. The rest begins with a dot or a bracket, or is empty.
 func cutName(md protoreflect.MessageDescriptor, path string) (fd protoreflect.FieldDescriptor, rest string) {
 	var ends [maxSeparators + 1]int
 	n := 0
@@ -53,13 +53,13 @@ func cutName(md protoreflect.MessageDescriptor, path string) (fd protoreflect.Fi
 	return nil, path
 }
 
-// unbracket turns what stands behind the name of a field, in the manner of name[inside]rest, into a path with dots.
+// unbracket turns brackets behind the name of a field, as in name[inside]rest, into a path with dots.
 func unbracket(rest string) string {
 	inside, after, _ := strings.Cut(rest[1:], "]")
 	return inside + after
 }
 
-// refuseBrackets returns the error for brackets behind the name of f, which takes none of that kind.
+// refuseBrackets returns the error for brackets behind the name of f, which takes no such brackets.
 func (f field) refuseBrackets() *fieldError {
 	if f.leaf().IsList() {
 		return &fieldError{reason: fmt.Sprintf("%s is a repeated field: expected %[1]s or %[1]s[] once for each element, without a position", f.name)}

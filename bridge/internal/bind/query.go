@@ -14,7 +14,7 @@ const MaxParameters = 1000
 // parameter is one query parameter, decoded.
 type parameter struct {
 	name, value string
-	malformed   bool // value has a percent sign without two hexadecimal digits, and stands as it came
+	malformed   bool // the value has a percent sign without two hexadecimal digits, and is not decoded
 }
 
 // parseQuery splits a query, keeping the order that the client gave.
@@ -40,7 +40,7 @@ func parseQuery(raw string) ([]parameter, error) {
 		if err != nil {
 			value = rawValue
 		}
-		if err != nil && !isCursorParameter(name) { // what carries a cursor may bind to nothing
+		if err != nil && !isCursorParameter(name) { // a parameter with a cursor may bind to nothing
 			return nil, parameter{name: name, value: value}.refuseMalformed()
 		}
 		parameters = append(parameters, parameter{name, value, err != nil})
@@ -52,7 +52,7 @@ func (p parameter) refuseMalformed() *Error {
 	return mismatch(FromQuery, p.name, "two hexadecimal digits after each %", p.value)
 }
 
-// bindQuery gives fields what parameters of their name hold.
+// bindQuery gives fields the values of the parameters that name them.
 func (r *binding) bindQuery() error {
 	given := map[string]struct{}{} // singular fields that have a value, by name
 	for _, p := range r.parameters {
@@ -87,8 +87,8 @@ func (r *binding) bindQuery() error {
 	return nil
 }
 
-// target returns the field that a parameter binds to, nil for one that binds to nothing and is ignored. One whose name
-// begins with a field that parameters bind is never ignored: who wrote it meant that field.
+// target returns the field that a parameter binds to, or nil for a parameter that is ignored. A parameter whose name begins with a
+// field that parameters bind is never ignored, since that field was meant.
 func (r *binding) target(p parameter) (*field, error) {
 	f, err := resolveParameter(r.message.Descriptor(), p.name)
 	_, referenced := r.referenced[p.name]
@@ -115,13 +115,13 @@ func (r *binding) target(p parameter) (*field, error) {
 	return nil, nil
 }
 
-// takes reports whether parameters bind f, or what it is in.
+// takes reports whether parameters bind f, or a field around it.
 func (b *Binder) takes(f field) bool {
 	return b.queryAll || slices.ContainsFunc(b.query, func(listed field) bool { return f.isIn(listed) })
 }
 
-// clash says why a parameter must not bind the field that its name leads to, "" where it may. Of a name that leads to no
-// field, err being unknown, f is what could be found: it counts where that is bound, or is in something that is.
+// clash returns the reason why a parameter must not bind the field that its name leads to, or "" where it may. For a name that leads
+// to no field, f is the field that the beginning of the name leads to. There is a clash if f is bound, or stands in a field that is.
 func (r *binding) clash(f field, err *fieldError) string {
 	bound := r.bound
 	if r.in.HasBody {

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// parseReference returns what a field holds where its whole value is a reference with this text.
+// parseReference returns the value of a field whose setting is a single reference with this text.
 func parseReference(f field, ref, text string, types Resolver) (protoreflect.Value, bool) {
 	if ref == cursorReference {
 		return f.parseRaw(text, types)
@@ -39,7 +39,7 @@ func (r *binding) expand(v Value) (text string, ok bool, err error) {
 	return text, true, nil
 }
 
-// lookUp returns what a reference stands for.
+// lookUp returns the value of a reference.
 func (r *binding) lookUp(ref string) (text string, ok bool, err error) {
 	kind, name, _ := strings.Cut(ref, ".")
 	switch kind {

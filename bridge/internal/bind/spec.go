@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// CursorParameter and CursorParameterJS are the query parameters that carry the cursor where a client can't set the header
-// Last-Event-ID; the second is how libraries for browsers spell it. They are the caller's to read. Where the route has a
-// cursor, Bind passes over them. Elsewhere they bind as any other parameter, but one that binds to nothing, or to what the
-// route gives already, is ignored: a library sends it by itself.
+// CursorParameter and CursorParameterJS are the query parameters with the cursor of a client that can't set the header Last-Event-ID.
+// The second one is the spelling of libraries for browsers. The caller of Bind reads them. Where the route has a cursor, Bind
+// skips them. On other routes they bind as any other parameter does. There, one that binds to nothing, or to a field that the
+// route sets, is ignored and not refused, since libraries send it on their own.
 const (
 	CursorParameter   = "last_event_id"
 	CursorParameterJS = "lastEventId"
@@ -18,30 +18,30 @@ const (
 
 func isCursorParameter(name string) bool { return name == CursorParameter || name == CursorParameterJS }
 
-// Spec says what a route binds.
+// Spec has the names and the values that a route binds.
 type Spec struct {
-	// Variables are the field paths of the path template's variables, in their order. One that names no field is fine
-	// where a setting refers to it, as ${path.NAME}.
+	// Variables are the field paths of the variables in the path template, in their order. A variable may name no field if a setting
+	// refers to it, as ${path.NAME}.
 	Variables []string
-	// QueryAll binds every query parameter to the field of its name; otherwise Query lists the field paths that bind.
+	// QueryAll binds every query parameter to the field that it names. Otherwise Query lists the field paths that bind.
 	QueryAll bool
 	Query    []string
 	// RejectUnknown refuses a parameter that binds to nothing. Otherwise it is ignored.
 	RejectUnknown bool
-	// Cursor says that the route has a cursor though no setting may refer to it, as a route whose streams have a log does.
+	// Cursor is true for a route that has a cursor even if no setting refers to it, because its streams have a log.
 	Cursor bool
-	// Body is what the JSON body of a request gives: "*" for the whole message, the path of a field of any type, or "" for a
-	// route that takes none.
+	// Body tells where the JSON body of a request goes: "*" for the whole message, the path of a field of any type, or "" for a route
+	// without a body.
 	Body string
 	// Set are fixed values and references.
 	Set []Setting
 	// Metadata are values for the metadata of the call, which [Binder.Metadata] returns.
 	Metadata []MetadataSetting
-	// Resolver finds types that values in JSON form refer to; nil is what is linked into the program.
+	// Resolver finds types that values in JSON refer to. A nil Resolver finds the types that are linked into the program.
 	Resolver Resolver
 }
 
-// Resolver is what protojson.UnmarshalOptions takes.
+// Resolver is the resolver that protojson.UnmarshalOptions takes.
 type Resolver interface {
 	protoregistry.MessageTypeResolver
 	protoregistry.ExtensionTypeResolver
@@ -50,8 +50,8 @@ type Resolver interface {
 // Setting gives one field a value: one value, a list for a repeated field, or a mapping for a message or a map, in the form
 // of ProtoJSON. Where Members is not nil it is a mapping, where List is not nil a list.
 //
-// A mapping gives the message whole: an empty one gives an empty message. What is a cursor that the request does not have
-// is left out of it, as an element is of a list and an entry of a map.
+// A mapping gives the whole message, and an empty mapping gives an empty message. A cursor that the request does not have is left out
+// of the message, the list or the map that it stands in.
 type Setting struct {
 	// Field is the path of the field. In Members it is one name, of a field of the message, or the key of an entry of a map;
 	// in List it is empty.
@@ -59,12 +59,12 @@ type Setting struct {
 	Value   Value
 	List    []Setting
 	Members []Setting
-	// Bare says that Value is written without quotes. Struct, Value, ListValue and Any tell 7, true and null from the text
-	// "7", "true" and "null"; for all other types it is the same, but that they have no null.
+	// Bare is true for a Value without quotes. It makes a difference in Struct, Value, ListValue and Any, where 7 is a number and "7" is
+	// text. Null is a value in these alone.
 	Bare bool
 }
 
-// isNull reports whether the setting gives null.
+// isNull reports whether the value of the setting is null.
 func (s Setting) isNull() bool {
 	text, literal := s.Value.literal()
 	return s.Bare && literal && text == "null" && s.List == nil && s.Members == nil
@@ -91,7 +91,7 @@ func (s Setting) refersTo(ref string) bool {
 	return slices.ContainsFunc(s.parts(), func(v Value) bool { return v.refersTo(ref) })
 }
 
-// references returns what the setting refers to, as errors show it.
+// references returns the references of the setting, as errors show them.
 func (s Setting) references() string {
 	var all Value
 	for _, v := range s.parts() {
@@ -102,35 +102,34 @@ func (s Setting) references() string {
 
 // MetadataSetting gives one metadata name a value.
 type MetadataSetting struct {
-	// Name is in lower case. Where it ends in -bin, Value is base64 of the bytes that are sent: a literal, or exactly one
-	// reference. Otherwise it is text, with references in it or not.
+	// Name is in lower case. Where it ends in -bin, Value is base64 of the bytes that are sent: a literal or a single reference.
+	// Otherwise Value is text that may have references in it.
 	Name  string
 	Value Value
 }
 
-// Value is a literal (one Part with text, or none), exactly one reference, or, for string fields, text and references
-// mixed.
+// Value is a literal (one Part with text, or no Part), a single reference, or, for string fields, text and references mixed.
 type Value []Part
 
 // Part is a piece of literal text, or a reference.
 //
 // The references are last_event_id (the cursor), path.NAME (a variable of the path), query.NAME (a query parameter),
-// and, looked up by [Input.Reference], header.NAME, cookie.NAME and claim.NAME. One without a value refuses the request.
-// But last_event_id then leaves unset what it is for.
+// and header.NAME, cookie.NAME and claim.NAME, which [Input.Reference] looks up. A request that has no value for a reference is
+// refused. But a request without a cursor is not: the setting with last_event_id is left out.
 type Part struct {
 	Text string // literal, where Ref is ""
 	Ref  string
-	// Default stands in where the reference has no value, or an empty one, and HasDefault is true.
+	// Default is the value of a reference that has none, or an empty one. It counts where HasDefault is true.
 	Default    string
 	HasDefault bool
 }
 
-// Problem is something wrong in a Spec.
+// Problem is a mistake in a Spec.
 type Problem struct {
-	// Key is where, as the configuration file nests it: "path", "request.query[0]", "request.set.filter.venue",
+	// Key is the key of the mistake in a configuration file: "path", "request.query[0]", "request.set.filter.venue",
 	// "body", "metadata.set.x-user".
 	Key string
-	// Message says what was expected and what was found; Hint, which may be empty, what could be done.
+	// Message tells what was expected and what was found. Hint is advice, and may be empty.
 	Message, Hint string
 }
 
@@ -141,7 +140,7 @@ func (p Problem) String() string {
 	return p.Key + ": " + p.Message + " (" + p.Hint + ")"
 }
 
-// literal returns the value where it has no reference.
+// literal returns the text of a value without references.
 func (v Value) literal() (string, bool) {
 	text := ""
 	for _, p := range v {
@@ -153,7 +152,7 @@ func (v Value) literal() (string, bool) {
 	return text, true
 }
 
-// alone returns the one reference that the value is.
+// alone returns the reference of a value that is a single reference.
 func (v Value) alone() (ref string, ok bool) {
 	if len(v) != 1 || v[0].Ref == "" {
 		return "", false
@@ -161,7 +160,7 @@ func (v Value) alone() (ref string, ok bool) {
 	return v[0].Ref, true
 }
 
-// references returns what the value refers to, as errors show it.
+// references returns the references of the value, as errors show them.
 func (v Value) references() string {
 	var refs []string
 	for _, p := range v {

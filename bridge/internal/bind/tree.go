@@ -7,18 +7,18 @@ import (
 
 // maker makes one value: of a field, or of an element of a list or a map.
 type maker interface {
-	// make returns a value. ok is false where it is the cursor, and there is none: then there is no such value.
+	// make returns a value. ok is false for a cursor that the request does not have, which leaves the value out.
 	make(r *binding) (v protoreflect.Value, ok bool, err error)
 }
 
-// slot is a field of a message and what a setting gives it: one value, the elements of a list, or the entries of a map.
+// slot is a field of a message with the values that a setting gives it: one value, the elements of a list, or the entries of a map.
 type slot struct {
 	fd     protoreflect.FieldDescriptor
 	values []maker
 	keys   []protoreflect.MapKey // for a map, the keys of values
 }
 
-// put fills the field. It asks for the message only where there is something to put.
+// put fills the field. It makes the message only where there is a value.
 func (s slot) put(r *binding, message func() protoreflect.Message) error {
 	for i, value := range s.values {
 		v, ok, err := value.make(r)
@@ -62,7 +62,7 @@ func (t textMaker) parse(text string, types Resolver) (protoreflect.Value, bool)
 	return t.field.parse(text, types)
 }
 
-// mismatch returns the error that what the references stand for does not fit the field.
+// mismatch returns the error for values of references that do not fit the field.
 func (t textMaker) mismatch(text string) error {
 	if t.value.refersTo(cursorReference) {
 		return &CursorError{Field: t.field.name, Expected: expected(t.field.leaf()), Value: shown(text)}
@@ -70,7 +70,7 @@ func (t textMaker) mismatch(text string) error {
 	return mismatch(FromReference, t.value.references(), expected(t.field.leaf()), text)
 }
 
-// messageMaker makes a message of what a mapping gives, an empty one of an empty mapping.
+// messageMaker makes a message with the fields of a mapping, and an empty message of an empty mapping.
 type messageMaker struct {
 	md      protoreflect.MessageDescriptor
 	members []slot

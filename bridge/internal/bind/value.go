@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// shownEnumValues is how many names of an enum an error lists; longer ones are named.
+// shownEnumValues is how many names of an enum an error lists. For a larger enum, it has the name of the enum.
 const shownEnumValues = 8
 
-// parseScalar returns text as a value of fd, which is of no message type, and whether it is one.
+// parseScalar returns the value of fd for text, and reports whether text fits. The type of fd is not a message.
 func parseScalar(fd protoreflect.FieldDescriptor, text string) (v protoreflect.Value, ok bool) {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
@@ -48,7 +48,7 @@ func parseScalar(fd protoreflect.FieldDescriptor, text string) (v protoreflect.V
 	return protoreflect.Value{}, false
 }
 
-// parseEnum takes a name or a number. An open enum holds any number, a closed one only those that it names.
+// parseEnum takes a name or a number. An open enum takes any number, and a closed enum takes those that have a name.
 func parseEnum(ed protoreflect.EnumDescriptor, text string) (protoreflect.Value, bool) {
 	if v := ed.Values().ByName(protoreflect.Name(text)); v != nil {
 		return protoreflect.ValueOfEnum(v.Number()), true
@@ -79,7 +79,7 @@ func parseFloat(text string, bits int) (float64, bool) {
 
 // parseBase64 takes the standard and the URL alphabet, with and without padding, as ProtoJSON does.
 func parseBase64(text string) ([]byte, bool) {
-	if strings.ContainsAny(text, "\r\n") { // the decoder would pass over them
+	if strings.ContainsAny(text, "\r\n") { // the decoder would skip them
 		return nil, false
 	}
 	encoding := base64.RawStdEncoding
@@ -93,7 +93,7 @@ func parseBase64(text string) ([]byte, bool) {
 	return b, err == nil
 }
 
-// expected describes the values of fd, of one element where it is a list.
+// expected describes the values of fd, or those of one element where fd is a list.
 func expected(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:

@@ -8,14 +8,14 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fieldname"
 )
 
-// Warnings returns what is likely to surprise in a spec that is in order.
+// Warnings returns warnings about a spec without problems, whose effect is likely to surprise.
 func (b *Binder) Warnings() []Problem { return b.warnings }
 
-// maxWarnedTypes bounds how many message types are looked at for names that mean two fields.
+// maxWarnedTypes bounds how many message types are searched for names that two fields have.
 const maxWarnedTypes = 1000
 
-// SharedNames returns, one sentence each, which fields of md, and of the messages inside of it, have one JSON name. In JSON
-// they cannot be told apart: the first is read, and both are written.
+// SharedNames returns a sentence for each two fields of md, or of a message inside it, that have one JSON name. JSON cannot tell them
+// apart: the first field is read, and both are written.
 func SharedNames(md protoreflect.MessageDescriptor) []string {
 	var found []string
 	eachType(md, func(md protoreflect.MessageDescriptor) {
@@ -33,7 +33,8 @@ func SharedNames(md protoreflect.MessageDescriptor) []string {
 	return found
 }
 
-// hiddenNames returns which fields cannot be reached by their names in the .proto file, being the JSON names of others.
+// hiddenNames returns the fields whose name in the .proto file is the JSON name of another field, so that the name does not reach
+// them.
 func hiddenNames(md protoreflect.MessageDescriptor) []string {
 	var found []string
 	eachType(md, func(md protoreflect.MessageDescriptor) {
@@ -66,7 +67,7 @@ func eachType(md protoreflect.MessageDescriptor, look func(protoreflect.MessageD
 	}
 }
 
-// warn collects what is likely to surprise.
+// warn collects the warnings.
 func (c *compiler) warn() {
 	add := func(key, hint, format string, args ...any) {
 		c.binder.warnings = append(c.binder.warnings, Problem{Key: key, Message: fmt.Sprintf(format, args...), Hint: hint})
@@ -101,7 +102,7 @@ func (c *compiler) warn() {
 	}
 }
 
-// binds reports whether a variable or a setting binds f, or something in it or around it.
+// binds reports whether a variable or a setting binds f, or a field inside it or around it.
 func (b *Binder) binds(f field) bool {
 	for _, other := range b.bound {
 		if f.isIn(other.field) || other.field.isIn(f) {

@@ -10,13 +10,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// wellKnownType is a message type whose JSON form is one word, so that a parameter can carry it.
+// wellKnownType is a message type whose JSON form is a single value, so that a parameter can have it.
 type wellKnownType struct {
-	text string // what is expected; "" for a wrapper
+	text string // describes the values; "" for a wrapper
 }
 
-// wellKnown returns what is special about md, or nil. A schema may come from anywhere: a type that has only the name,
-// and not the fields, is an ordinary message.
+// wellKnown returns the well-known type that md is, or nil. A schema may come from any server, so a type that has the name and not
+// the fields of a well-known type is an ordinary message.
 func wellKnown(md protoreflect.MessageDescriptor) *wellKnownType {
 	fields := md.Fields()
 	switch md.FullName() {
@@ -85,12 +85,12 @@ func (k *wellKnownType) parse(m protoreflect.Message, text string, types Resolve
 	return err == nil && protojson.UnmarshalOptions{Resolver: types}.Unmarshal(quoted, m.Interface()) == nil
 }
 
-// unmarshalJSON is protojson's. That knows the types of google.protobuf by their names alone, and panics where a schema has
-// a type of such a name that has other fields.
+// unmarshalJSON is protojson's Unmarshal without its panic. protojson knows the types of google.protobuf by their names alone, and panics
+// for a type of such a name that has other fields.
 func unmarshalJSON(text []byte, m proto.Message, discardUnknown bool, types Resolver) (err error) {
 	defer func() {
 		if recover() != nil {
-			err = errors.New("the schema has a type of google.protobuf with fields of its own")
+			err = errors.New("the schema has a type of google.protobuf with other fields than the original")
 		}
 	}()
 	return protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: discardUnknown, Resolver: types}.Unmarshal(text, m)
