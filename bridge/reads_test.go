@@ -79,6 +79,48 @@ func TestAStreamThatIsOpenedAgainKeepsTheHeadersThatItNeeds(t *testing.T) {
 	}
 }
 
+// References may stand anywhere in a mapping: in members, in lists of mappings, and in the entries of a map.
+func TestReferencesInsideOfMappingsAreReadLikeOthers(t *testing.T) {
+	const set = `request: {set: {after_sequence: "${last_event_id}", filter: {venue: "${header.x-venue:-d}", inner: {venue: "${header.x-inner:-d}"}}, ` +
+		`filters: [{venue: XNAS}, {inner: {inner: {venue: "${header.x-deep:-d}"}}}], labels: {user: "${header.x-label:-d}", session: "${cookie.session:-d}"}}}`
+	requests := make(chan *streamv1.WatchRequest, 10)
+	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		requests <- r
+		if r.GetAfterSequence() == 2 {
+			return nil
+		}
+		if err := stream.Send(&streamv1.Event{Sequence: r.GetAfterSequence() + 1}); err != nil {
+			return err
+		}
+		return status.Error(codes.Unavailable, "")
+	})
+	for name, extra := range map[string]string{"private": "", "shared": "share: {late_join: all}"} {
+		t.Run(name, func(t *testing.T) {
+			f := startFront(t, s, routeFile("event: {id: sequence}", set, "reopen: {backoff: {base: 1ms, max: 1ms}}", extra,
+				`cors: {origins: ["https://app.example.com"]}`))
+			preflight, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, f.url+"/watch/x", nil)
+			require.NoError(t, err)
+			preflight.Header.Set("Origin", "https://app.example.com")
+			preflight.Header.Set("Access-Control-Request-Method", "GET")
+			preflight.Header.Set("Access-Control-Request-Headers", "x-deep,x-inner,x-label,x-venue")
+			resp := do(t, clients(t)["HTTP1"], preflight)
+			assert.Equal(t, "x-deep,x-inner,x-label,x-venue", resp.Header.Get("Access-Control-Allow-Headers"))
+
+			r := eventSource(t.Context(), t, f.url+"/watch/x", "X-Venue", "1", "X-Inner", "2", "X-Deep", "3", "X-Label", "4", "Cookie", "session=5")
+			require.Len(t, newReader(do(t, clients(t)["HTTP1"], r)).all(t), 3)
+			for after := range int64(3) {
+				got := <-requests
+				assert.Equal(t, after, got.GetAfterSequence())
+				assert.Equal(t, "1", got.GetFilter().GetVenue())
+				assert.Equal(t, "2", got.GetFilter().GetInner().GetVenue())
+				require.Len(t, got.GetFilters(), 2)
+				assert.Equal(t, "3", got.GetFilters()[1].GetInner().GetInner().GetVenue())
+				assert.Equal(t, map[string]string{"user": "4", "session": "5"}, got.GetLabels())
+			}
+		})
+	}
+}
+
 func TestTheTraceContextIsSentOnce(t *testing.T) {
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	got := make(chan []string, 1)
