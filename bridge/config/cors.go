@@ -36,23 +36,12 @@ func (d *decoder) checkCORS(r *mappedRoute) {
 
 // origins reads a list of exact origins, or ["*"].
 func (d *decoder) origins(n *node) ([]string, bool) {
-	list, ok := notEmpty(d, "at least one origin", listOf(d, `["https://app.example.com"]`, d.origin))(n)
-	if !ok {
+	list, ok := notEmpty(d, "at least one origin", d.eachOnce("origin", listOf(d, `["https://app.example.com"]`, d.origin)))(n)
+	if star := slices.Index(list, "*"); ok && star >= 0 && len(list) > 1 {
+		d.problem(n.children[star], "", "`*` stands for every origin: expected it alone, found it among others")
 		return nil, false
 	}
-	listed := make(map[string]bool, len(list))
-	for i, origin := range list {
-		switch {
-		case origin == "*" && len(list) > 1:
-			d.problem(n.children[i], "", "`*` stands for every origin: expected it alone, found it among others")
-			return nil, false
-		case listed[origin]:
-			d.problem(n.children[i], "", "the origin %s is listed twice", n.children[i].shown())
-			return nil, false
-		}
-		listed[origin] = true
-	}
-	return list, true
+	return list, ok
 }
 
 // sendable refuses a header that no script in a page can send.

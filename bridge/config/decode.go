@@ -199,6 +199,22 @@ func listOf[T any](d *decoder, example string, read func(*node) (T, bool)) func(
 	}
 }
 
+// eachOnce returns a reader that also refuses a list in which something stands twice. Its problems call it by the given name.
+func (d *decoder) eachOnce(what string, read func(*node) ([]string, bool)) func(*node) ([]string, bool) {
+	return func(n *node) ([]string, bool) {
+		values, ok := read(n)
+		listed := make(map[string]bool, len(values))
+		for i, value := range values {
+			if ok && listed[value] {
+				d.problem(n.children[i], "", "the %s %s is listed twice", what, n.children[i].shown())
+				return nil, false
+			}
+			listed[value] = true
+		}
+		return values, ok
+	}
+}
+
 // notEmpty returns a reader that also refuses a list without elements.
 func notEmpty[T any](d *decoder, what string, read func(*node) ([]T, bool)) func(*node) ([]T, bool) {
 	return func(n *node) ([]T, bool) {

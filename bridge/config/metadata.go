@@ -83,15 +83,7 @@ func ownedByTransport(name string) bool {
 const metadataText = "printable ASCII text"
 
 func (d *decoder) metadataValue(n *node) (string, bool) {
-	if !d.isScalar(n, metadataText) {
-		return "", false
-	}
-	text := n.text()
-	if !isPrintableASCII(text) {
-		d.expected(n, metadataText, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat(metadataText, isPrintableASCII)(n)
 }
 
 // secretFile reads a value from the file that n names. No problem shows any of it.

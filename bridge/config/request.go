@@ -34,32 +34,16 @@ func methods() []string { return []string{"GET", "POST"} }
 
 // methods reads which HTTP methods a path answers, and sorts them.
 func (d *decoder) methods(n *node) ([]string, bool) {
-	words, ok := notEmpty(d, "at least one method", listOf(d, "[GET]", oneOf(d, methods())))(n)
-	if !ok {
-		return nil, false
-	}
-	for i, word := range words {
-		if first := slices.Index(words, word); first < i {
-			d.problem(n.children[i], "", "the method %s is listed twice", n.children[i].shown())
-			return nil, false
-		}
-	}
+	words, ok := notEmpty(d, "at least one method", d.eachOnce("method", listOf(d, "[GET]", oneOf(d, methods()))))(n)
 	slices.Sort(words)
-	return words, true
+	return words, ok
 }
 
 // body reads where a JSON body goes: "*", a field path, or "", which takes back the body of `defaults`.
 func (d *decoder) body(n *node) (string, bool) {
-	const what = "`*` for the whole message, or a field path"
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	text := n.text()
-	if text != "*" && text != "" && (!isFieldName(text) || strings.Contains(text, "[")) {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat("`*` for the whole message, or a field path", func(text string) bool {
+		return text == "*" || text == "" || isFieldName(text) && !strings.Contains(text, "[")
+	})(n)
 }
 
 // checkBody refuses a body on a route that does not answer POST.
@@ -101,15 +85,7 @@ func (d *decoder) query(n *node, m *RequestMapping) {
 
 // fieldName reads the path of a request field.
 func (d *decoder) fieldName(n *node) (string, bool) {
-	if !d.isScalar(n, fieldPathText) {
-		return "", false
-	}
-	text := n.text()
-	if !isFieldName(text) {
-		d.expected(n, fieldPathText, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat(fieldPathText, isFieldName)(n)
 }
 
 // canRefer reports whether all references in a scalar are served, and reports a problem where one is not.

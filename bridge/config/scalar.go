@@ -31,6 +31,21 @@ func (d *decoder) wordFor(what string) func(*node) (string, bool) {
 	}
 }
 
+// textThat returns a reader of text that fits. Its problems expect what.
+func (d *decoder) textThat(what string, fits func(text string) bool) func(*node) (string, bool) {
+	return func(n *node) (string, bool) {
+		if !d.isScalar(n, what) {
+			return "", false
+		}
+		text := n.text()
+		if !fits(text) {
+			d.expected(n, what, "")
+			return "", false
+		}
+		return text, true
+	}
+}
+
 // path reads the path of a file. A relative path starts at the file that names it.
 func (d *decoder) path(n *node) (string, bool) {
 	text, ok := d.wordFor("the path of a file")(n)
@@ -250,17 +265,7 @@ func (d *decoder) fieldPath(n *node) (string, bool) {
 
 // fieldPathFor is fieldPath for a value that may have other forms too. Its problems expect what.
 func (d *decoder) fieldPathFor(what string) func(*node) (string, bool) {
-	return func(n *node) (string, bool) {
-		if !d.isScalar(n, what) {
-			return "", false
-		}
-		text := n.text()
-		if !isFieldPath(text) {
-			d.expected(n, what, "")
-			return "", false
-		}
-		return text, true
-	}
+	return d.textThat(what, isFieldPath)
 }
 
 // isFieldPath reports whether text is identifiers joined with dots.

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -63,29 +62,16 @@ func (d *decoder) serverTLS(n *node) *ServerTLS {
 
 // network reads a range of addresses, or one address.
 func (d *decoder) network(n *node) (string, bool) {
-	const what = "a range of addresses such as 10.0.0.0/8"
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	text := n.text()
-	_, prefixErr := netip.ParsePrefix(text)
-	_, addrErr := netip.ParseAddr(text)
-	if prefixErr != nil && addrErr != nil {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat("a range of addresses such as 10.0.0.0/8", func(text string) bool {
+		_, prefixErr := netip.ParsePrefix(text)
+		_, addrErr := netip.ParseAddr(text)
+		return prefixErr == nil || addrErr == nil
+	})(n)
 }
 
 // hosts reads the hosts of `server.hosts`, and puts them into lower case. An empty list is nil.
 func (d *decoder) hosts(n *node) ([]string, bool) {
-	names, ok := listOf(d, "[app.example.com]", d.host)(n)
-	for i, name := range names {
-		if first := slices.Index(names, name); ok && first < i {
-			d.problem(n.children[i], "", "the host %s is listed twice", n.children[i].shown())
-			return nil, false
-		}
-	}
+	names, ok := d.eachOnce("host", listOf(d, "[app.example.com]", d.host))(n)
 	if len(names) == 0 {
 		names = nil
 	}

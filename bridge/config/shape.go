@@ -61,30 +61,16 @@ func (d *decoder) jwt(n *node) {
 }
 
 func (d *decoder) webURL(n *node) (string, bool) {
-	const what = "a URL such as https://id.example.com"
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	text := n.text()
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat("a URL such as https://id.example.com", func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+	})(n)
 }
 
 // tokenSource checks where a token may come from.
 func (d *decoder) tokenSource(n *node) (string, bool) {
-	const what = "`header`, `cookie:NAME` or `query:NAME`"
-	if !d.isScalar(n, what) {
-		return "", false
-	}
-	text := n.text()
-	place, name, named := strings.Cut(text, ":")
-	if text != "header" && (!named || name == "" || place != "cookie" && place != "query") {
-		d.expected(n, what, "")
-		return "", false
-	}
-	return text, true
+	return d.textThat("`header`, `cookie:NAME` or `query:NAME`", func(text string) bool {
+		place, name, _ := strings.Cut(text, ":")
+		return text == "header" || name != "" && (place == "cookie" || place == "query")
+	})(n)
 }

@@ -19,9 +19,14 @@ func (r *Route) Validate() Problems {
 	s.checkSharedIDs()
 	s.checkCursors()
 	s.checkSharedCallers()
+	return c.placed(r.source)
+}
+
+// placed returns the problems of a tree without positions, with those of the file that the tree stands for.
+func (c *collector) placed(at source) Problems {
 	out := make(Problems, len(c.problems))
 	for i, p := range c.problems {
-		out[i] = r.Problem(p.Path, p.Message, p.Hint)
+		out[i] = at.problem(p.Path, p.Message, p.Hint)
 		out[i].Warning = p.Warning
 	}
 	return out

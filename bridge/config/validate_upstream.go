@@ -9,12 +9,7 @@ func (u *Upstream) Validate() Problems {
 	var c collector
 	d := &decoder{collector: &c}
 	d.upstream(treeWriter{&c}.upstream(u))
-	out := make(Problems, len(c.problems))
-	for i, p := range c.problems {
-		out[i] = u.Problem(p.Path, p.Message, p.Hint)
-		out[i].Warning = p.Warning
-	}
-	return out
+	return c.placed(u.source)
 }
 
 // upstream turns an upstream back into the tree of a file.

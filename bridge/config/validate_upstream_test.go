@@ -23,7 +23,7 @@ func TestAnUpstreamMadeInGoIsInOrder(t *testing.T) {
 		"a set in files": {Target: "localhost:50051", Schema: config.Schema{Reflection: true, DescriptorSet: "market.binpb"}},
 		"sources":        {Target: "localhost:50051", Schema: config.Schema{Proto: &config.ProtoSources{Files: []string{"a.proto"}, ImportPaths: []string{"."}}}},
 		"everything": {
-			Target: "localhost:50051", Balance: "pick_first", TLS: &config.UpstreamTLS{ServerName: "market"}, Annotations: true,
+			Target: "localhost:50051", Balance: config.BalancePickFirst, TLS: &config.UpstreamTLS{ServerName: "market"}, Annotations: true,
 			MaxMessageBytes: 1 << 20, Metadata: map[string]string{"x-key-bin": "\x00"}, Keepalive: config.Keepalive{Time: time.Minute},
 		},
 	} {
