@@ -193,3 +193,19 @@ func TestWhoIsToldByItsResponseIsNotToldAgain(t *testing.T) {
 		assert.Len(t, old.read(), 22, "with a reconnection time")
 	})
 }
+
+func TestWhoIsLateHasAMoment(t *testing.T) {
+	inWorld(t, fanout.Settings{Bounds: hundred}, func(w *world) {
+		c, up := w.live()
+		require.NoError(t, up.send("x"))
+		c.read()
+		for range 80 {
+			require.NoError(t, up.send("x"))
+		}
+		assert.False(t, c.Subscriber.Overdue(0, false))
+		time.Sleep(pump.OverduePatience - 1)
+		assert.False(t, c.Subscriber.Overdue(0, false), "however often it is asked")
+		time.Sleep(1)
+		assert.True(t, c.Subscriber.Overdue(0, false))
+	})
+}
