@@ -2,37 +2,25 @@ package bridge
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/pump"
-	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
 // concurrently.
 type Bridge struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	observer Observer
-	catalog  *catalog.Catalog
-	streams  *stream.Streams
-	loops    *pump.Loops // nil where connections are not parked
-	drain    *drain
-	limit    int // of open streams; 0 is none
-	hosts    request.Hosts
-	warn     warnings
-	settings settings
+	catalog *catalog.Catalog
+	streams *stream.Streams
+	handler *serve.Handler
 
 	ctx    context.Context // ends with the bridge, and everything that it opened with it
 	cancel context.CancelFunc
-	stays  sync.WaitGroup // those that end on goroutines of their own
 }
 
 var _ http.Handler = (*Bridge)(nil)
@@ -55,24 +43,21 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		cancel()
 		return nil, err
 	}
-	b := &Bridge{
-		cfg: cfg, log: o.log, observer: o.observer, catalog: c, drain: newDrain(), limit: streamLimit(cfg.Server.Streams),
-		ctx: ctx, cancel: cancel,
-	}
-	b.warn.log = o.log
-	b.hosts = request.NewHosts(cfg.Server.Hosts)
 	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
-	b.streams = stream.New(ctx, limits, o.log, o.observer)
-	if o.parking {
-		err = b.startLoops()
+	streams := stream.New(ctx, limits, o.log, o.observer)
+	b := &Bridge{
+		catalog: c, streams: streams, handler: serve.New(cfg.Server, c, streams, o.log, told{o.observer}), ctx: ctx, cancel: cancel,
 	}
-	if err != nil {
-		_ = b.Close() // nothing was served: err is what counts
-		return nil, err
-	}
-	c.Watch(b.ctx)
+	c.Watch(ctx)
 	return b, nil
 }
+
+// ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
+// pump its events until somebody ends it. The upstream stream ends on every way out.
+//
+// The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
+// offer Unwrap, see [http.ResponseController]. Where it does not, the answer is 500 and says so.
+func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 
 // Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx
 // or the bridge ends first.
@@ -91,8 +76,7 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 		// A tenth of the time is left for writing the last frames.
 		by = now.Add(deadline.Sub(now) * 9 / 10)
 	}
-	b.drain.begin(by)
-	return b.drain.wait(ctx)
+	return b.handler.Shutdown(ctx, by)
 }
 
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It returns when nothing of
@@ -102,12 +86,9 @@ func (b *Bridge) Close() error {
 	b.cancel()
 	b.catalog.Wait()
 	b.streams.CloseShared()
-	b.drain.shutOut()
+	b.handler.ShutOut()
 	b.streams.Wait()
-	if b.loops != nil {
-		b.loops.Close()
-	}
-	b.stays.Wait()
+	b.handler.Close()
 	b.streams.Close()
 	return b.catalog.Close()
 }

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/grpcsse/grpcsse/bridge"
 )
 
 // pagePath is where a site has its page. Everything else is the bridge's.
@@ -62,8 +60,9 @@ func startTLSSite(t *testing.T, s *server, file string) *site {
 // keeps no record of its visits.
 func startParkedSite(t *testing.T, s *server, file string) *site {
 	t.Helper()
-	web := httptest.NewUnstartedServer(withPage(startFront(t, s, file).bridge))
-	web.Config.ConnContext = bridge.ConnContext
+	f := startFront(t, s, file)
+	web := httptest.NewUnstartedServer(withPage(f.bridge))
+	require.NoError(t, f.bridge.Park(web.Config))
 	web.Start()
 	t.Cleanup(web.Close)
 	return &site{url: web.URL, client: web.Client()}

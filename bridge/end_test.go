@@ -194,7 +194,7 @@ func startObserved(t *testing.T, s *server, o bridge.Observer, file string) *fro
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
 	require.NoError(t, err)
-	b, err := bridge.New(t.Context(), cfg, bridge.WithParking(), bridge.WithObserver(o))
+	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(o))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	return &front{bridge: b, url: serveHTTP(t, b)}

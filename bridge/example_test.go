@@ -191,7 +191,7 @@ func ExampleWithRoute() {
 
 // A shared route in front of an iterator, served the cheapest way: one call of the iterator for all who listen, and no goroutine
 // for any of them.
-func ExampleWithParking() {
+func ExampleBridge_Park() {
 	ticks := bridge.Func(func(context.Context, struct{}) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
 			for n := 1; n <= 3 && yield(n, nil); n++ {
@@ -200,14 +200,17 @@ func ExampleWithParking() {
 	})
 	route := config.NewRoute("/ticks")
 	route.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinNone})
-	b, err := bridge.New(context.Background(), nil, bridge.WithRoute(route, ticks), bridge.WithParking())
+	b, err := bridge.New(context.Background(), nil, bridge.WithRoute(route, ticks))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer func() { _ = b.Close() }()
 	server := httptest.NewUnstartedServer(b)
-	server.Config.ConnContext = bridge.ConnContext // as in any http.Server
+	if err := b.Park(server.Config); err != nil { // as for any http.Server, before it serves
+		fmt.Println(err)
+		return
+	}
 	server.Start()
 	defer server.Close()
 

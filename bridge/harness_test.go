@@ -108,7 +108,7 @@ func startFront(t *testing.T, s *server, file string) *front {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
 	require.NoError(t, err)
-	b, err := bridge.New(t.Context(), cfg, bridge.WithParking())
+	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	return &front{bridge: b, url: serveHTTP(t, b)}
@@ -116,15 +116,23 @@ func startFront(t *testing.T, s *server, file string) *front {
 
 func serveHTTP(t *testing.T, b *bridge.Bridge) string {
 	t.Helper()
-	web := httptest.NewUnstartedServer(b)
+	return serveThrough(t, b, b)
+}
+
+// serveThrough is serveHTTP with a handler in front of the bridge.
+func serveThrough(t *testing.T, b *bridge.Bridge, handler http.Handler) string {
+	t.Helper()
+	web := httptest.NewUnstartedServer(handler)
 	web.Config.Protocols = new(http.Protocols)
 	web.Config.Protocols.SetHTTP1(true)
 	web.Config.Protocols.SetUnencryptedHTTP2(true)
+	require.NoError(t, b.Park(web.Config))
+	park := web.Config.ConnContext
 	web.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if host, _, _ := net.SplitHostPort(c.RemoteAddr().String()); host == unparked {
 			return ctx
 		}
-		return bridge.ConnContext(ctx, c)
+		return park(ctx, c)
 	}
 	web.Start()
 	t.Cleanup(func() {

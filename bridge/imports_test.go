@@ -27,8 +27,8 @@ func allowedImports() map[string][]string {
 	const grpc, protobuf = "google.golang.org/grpc/...", "google.golang.org/protobuf/..."
 	return map[string][]string{
 		"bridge": {
-			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/...",
-			"github.com/rs/cors",
+			"std", grpc, protobuf, "bridge/config", "bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout",
+			"bridge/internal/pump", "bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream",
 		},
 		"bridge/config": {
 			"std", "go.yaml.in/yaml/v4/...", "bridge/internal/pathtmpl", "bridge/internal/spelling", "bridge/internal/target",
@@ -55,6 +55,11 @@ func allowedImports() map[string][]string {
 		"bridge/internal/catalog": {
 			"std", protobuf, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route", "bridge/internal/schema",
 			"bridge/internal/source", "bridge/internal/target", "bridge/internal/upstream",
+		},
+		"bridge/internal/serve": {
+			"std", "bridge/config", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
+			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route", "bridge/internal/serve",
+			"bridge/internal/stream",
 		},
 		"bridge/internal/stream": {
 			"std", grpc, protobuf, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind", "bridge/internal/ending",
@@ -97,7 +102,8 @@ func allowedImports() map[string][]string {
 // httpUsers are the only packages that know net/http.
 func httpUsers() []string {
 	return []string{
-		"bridge", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route", "cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
+		"bridge", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route", "bridge/internal/serve",
+		"cmd/grpcsse", "cmd/grpcsse/internal/app", "cmd/grpcsse/internal/console",
 		"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/crowd",
 	}
 }

@@ -76,7 +76,7 @@ func playNarrow(upstream string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	b, err := bridge.New(context.Background(), cfg, bridge.WithParking())
+	b, err := bridge.New(context.Background(), cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -88,7 +88,11 @@ func playNarrow(upstream string) {
 		log.Fatal(err)
 	}
 	fmt.Println(lis.Addr())
-	log.Fatal((&http.Server{Handler: b, ConnContext: bridge.ConnContext, ReadHeaderTimeout: patience}).Serve(lis))
+	server := &http.Server{Handler: b, ReadHeaderTimeout: patience}
+	if err := b.Park(server); err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(server.Serve(lis))
 }
 
 // lockedBuffer is a buffer that a process writes while a test reads.

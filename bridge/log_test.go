@@ -37,7 +37,7 @@ func logged(t *testing.T, s *server, file string) (*front, *logText) {
 	require.NoError(t, err)
 	text := new(logText)
 	logger := slog.New(slog.NewTextHandler(text, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	b, err := bridge.New(t.Context(), cfg, bridge.WithParking(), bridge.WithLogger(logger))
+	b, err := bridge.New(t.Context(), cfg, bridge.WithLogger(logger))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	return &front{bridge: b, url: serveHTTP(t, b)}, text

@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
 // Observer is told what happens, so that it can be counted. Its methods are called concurrently, some of them between two
@@ -80,3 +83,16 @@ func (NopObserver) StreamWaits(string, int) {}
 
 // Connections implements [Observer].
 func (NopObserver) Connections(string, int) {}
+
+// told passes what the handler tells on to an [Observer].
+type told struct{ Observer }
+
+func (t told) StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome) {
+	t.Observer.StreamEnded(route, StreamStats{
+		Reason: Reason(out.Reason), Code: codes.Code(code), Events: out.Events, Bytes: out.Bytes, Duration: lasted,
+	})
+}
+
+func (t told) Refused(route string, by ending.Reason, code ending.Code) {
+	t.Observer.Refused(route, Reason(by), codes.Code(code))
+}

@@ -66,7 +66,7 @@ func TestTheObserverIsTold(t *testing.T) {
 `, "ADDR", s.addr)))
 	require.NoError(t, err)
 	l := &ledger{}
-	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(l), bridge.WithObserver(nil), bridge.WithParking())
+	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(l), bridge.WithObserver(nil))
 	require.NoError(t, err)
 	url := serveHTTP(t, b)
 	require.NoError(t, b.Ready(t.Context()))

@@ -15,7 +15,6 @@ type options struct {
 	observer Observer
 	services []source.Service
 	routes   []catalog.SourcedRoute
-	parking  bool
 }
 
 // newOptions applies options to the defaults.

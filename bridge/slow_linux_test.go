@@ -180,14 +180,14 @@ func startSlowFront(t *testing.T, parked bool, retry string, settings ...string)
 		fmt.Sprintf("share: {late_join: latest, linger: 1m, replay: {events: %d}}", slowLog))...)
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
 	require.NoError(t, err)
-	var options []bridge.Option
-	if parked {
-		options = append(options, bridge.WithParking())
-	}
-	b, err := bridge.New(t.Context(), cfg, options...)
+	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
-	first := &pacedClient{url: serveHTTP(t, b)}
+	var handler http.Handler = b
+	if !parked {
+		handler = behindMiddleware(b)
+	}
+	first := &pacedClient{url: serveThrough(t, b, handler)}
 	require.NoError(t, first.connect())
 	defer func() { _ = first.conn.Close() }()
 	require.NoError(t, first.read(1<<30, patience, func() bool { return first.events == 20 }))

@@ -54,7 +54,7 @@ func everySource(t *testing.T, w watch, change func(*config.Route), test func(t 
 // startProgram is startFront for a bridge whose routes come from Go.
 func startProgram(t *testing.T, cfg *config.Config, opts ...bridge.Option) *front {
 	t.Helper()
-	b, err := bridge.New(t.Context(), cfg, append(opts, bridge.WithParking())...)
+	b, err := bridge.New(t.Context(), cfg, opts...)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	return &front{bridge: b, url: serveHTTP(t, b)}

@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/stretchr/testify/require"
 )
 
 // overEveryTransport runs a test over every kind of connection that the program serves: HTTP/1.1 that the bridge parks where the
@@ -23,7 +23,7 @@ func overEveryTransport(t *testing.T, start func(*testing.T) *front, test func(t
 		t.Run("TLS, "+name, func(t *testing.T) {
 			f := start(t)
 			web := httptest.NewUnstartedServer(f.bridge)
-			web.Config.ConnContext = bridge.ConnContext
+			require.NoError(t, f.bridge.Park(web.Config))
 			web.EnableHTTP2 = true
 			web.StartTLS()
 			t.Cleanup(func() {

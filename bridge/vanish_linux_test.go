@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -28,16 +29,19 @@ func vanish(t *testing.T, conn *net.TCPConn) {
 
 // Heartbeats to a machine that is gone fit a send buffer for many minutes: what counts is that nothing is acknowledged.
 func TestAMachineThatVanishedIsNoticed(t *testing.T) {
-	for name, opts := range map[string][]bridge.Option{"parked": {bridge.WithParking()}, "unparked": nil} {
+	for name, handler := range map[string]func(*bridge.Bridge) http.Handler{
+		"parked":   func(b *bridge.Bridge) http.Handler { return b },
+		"unparked": behindMiddleware,
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", untilCancelled)
 			file := strings.ReplaceAll(routeFile("open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 1s"), "ADDR", s.addr)
 			cfg, err := config.Parse("grpcsse.yaml", []byte(file))
 			require.NoError(t, err)
-			b, err := bridge.New(t.Context(), cfg, opts...)
+			b, err := bridge.New(t.Context(), cfg)
 			require.NoError(t, err)
 			require.NoError(t, b.Ready(t.Context()))
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(serveHTTP(t, b), "http://"))
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(serveThrough(t, b, handler(b)), "http://"))
 			require.NoError(t, err)
 			defer func() { _ = conn.Close() }()
 			_, err = fmt.Fprint(conn, "GET /watch/x HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
@@ -48,3 +52,12 @@ func TestAMachineThatVanishedIsNoticed(t *testing.T) {
 		})
 	}
 }
+
+// behindMiddleware returns a handler that wraps the ResponseWriter, so that the bridge does not park the connection.
+func behindMiddleware(b *bridge.Bridge) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.ServeHTTP(wrappedWriter{w}, r) })
+}
+
+type wrappedWriter struct{ http.ResponseWriter }
+
+func (w wrappedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -9,8 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-
-	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/stretchr/testify/require"
 )
 
 // unflushable hides what a ResponseWriter can do beside the interface itself, as middleware often does.
@@ -90,7 +89,7 @@ func TestAWrappedResponseWriterIsNotParked(t *testing.T) {
 		f.bridge.ServeHTTP(noHijack{w, t}, r)
 		returned <- struct{}{}
 	}))
-	web.Config.ConnContext = bridge.ConnContext
+	require.NoError(t, f.bridge.Park(web.Config))
 	web.Start()
 	t.Cleanup(web.Close)
 	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, web.URL+"/watch/x"))

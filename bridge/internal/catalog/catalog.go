@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
-	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
@@ -127,19 +126,10 @@ func (c *Catalog) disconnect() error {
 	return errors.Join(errs...)
 }
 
-// Found is what a request's path leads to.
-type Found struct {
-	pathtmpl.Match[*route.Route]
-
-	// Pending stands for routes that a schema has yet to bring, nil where none are missing. A path that nothing matches may be one of
-	// theirs.
-	Pending *route.Route
-}
-
 // Match finds the route for a method and an escaped path.
-func (c *Catalog) Match(method, path string) Found {
+func (c *Catalog) Match(method, path string) route.Found {
 	t := c.table.Load()
-	return Found{t.router.Match(method, path, nil), t.pending}
+	return route.Found{Match: t.router.Match(method, path, nil), Pending: t.pending}
 }
 
 // Generation is a number that changes when the routes are built anew.

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
@@ -155,4 +156,13 @@ func causeOf(err error) string {
 		return err.Error()
 	}
 	return "the route does not fit the schema of its method"
+}
+
+// Found is what a request's path leads to.
+type Found struct {
+	pathtmpl.Match[*Route]
+
+	// Pending stands for routes that a schema has yet to bring, nil where none are missing. A path that nothing matches may be one of
+	// theirs.
+	Pending *Route
 }

@@ -104,9 +104,11 @@ func (f *front) server(ctx context.Context) (*http.Server, error) {
 		MaxHeaderBytes:    int(f.settings.RequestBytes),
 		ErrorLog:          newServerLog(f.log),
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnContext:       bridge.ConnContext,
 		Protocols:         new(http.Protocols),
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}
+	if err := f.bridge.Park(server); err != nil {
+		return nil, err
 	}
 	server.Protocols.SetHTTP1(true)
 	if f.settings.TLS == nil {

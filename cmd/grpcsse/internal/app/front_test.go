@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -116,7 +117,10 @@ routes:
 // TestTheServerIsBounded names what no test can wait for.
 func TestTheServerIsBounded(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	f := &front{settings: config.Server{RequestBytes: config.KiB}, log: slog.New(slog.DiscardHandler)}
+	b, err := bridge.New(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	f := &front{bridge: b, settings: config.Server{RequestBytes: config.KiB}, log: slog.New(slog.DiscardHandler)}
 	server, err := f.server(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, 10*time.Second, server.ReadHeaderTimeout, "a client that never ends its header")

@@ -30,7 +30,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		cfg.Server.Hosts = loopbackNames()
 	}
 	// The end of ctx is the beginning of the drain: streams must outlive it.
-	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log), bridge.WithParking())
+	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log))
 	if err != nil {
 		return err
 	}

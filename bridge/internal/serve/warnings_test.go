@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"log/slog"

@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // checkWriter reports, as an answer, that no stream can be written to w: events would be held back, or a client that stalls could
 // not be cut off. It commits to nothing.
-func (b *Bridge) checkWriter(w http.ResponseWriter) *ending.Ending {
+func (h *Handler) checkWriter(w http.ResponseWriter) *ending.Ending {
 	missing := ""
 	switch outermost := canFlush(w); {
 	case outermost != nil:
@@ -20,7 +20,7 @@ func (b *Bridge) checkWriter(w http.ResponseWriter) *ending.Ending {
 	default:
 		return nil
 	}
-	b.warn.once("writer", missing, "no stream can be served through this http.ResponseWriter", "because", missing)
+	h.warn.once("writer", missing, "no stream can be served through this http.ResponseWriter", "because", missing)
 	return ending.NotAStream(http.StatusInternalServerError, ending.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
 		"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
 }

@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"context"
@@ -13,12 +13,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// connKey is the key under which ConnContext keeps a connection.
+// connKey is the key under which connContext keeps a connection.
 type connKey struct{}
 
-// ConnContext is a [http.Server.ConnContext] that lets the bridge see the connection behind a request. With it the bridge
-// bounds what the kernel holds for a client (`send_buffer`), and notices machines that vanished; [WithParking] needs it. On
-// systems other than Linux it changes nothing.
+// ConnContext returns a context that shows the connection of its requests.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
@@ -37,40 +35,32 @@ func connOfHTTP1(r *http.Request) net.Conn {
 	return connOf(r)
 }
 
-// WithParking makes event streams over plain HTTP/1.1 cost no goroutine: once such a response has begun, the bridge takes its
-// connection over from net/http, and loops serve many of them. An idle browser of a shared stream then costs a twentieth of the
-// memory. It changes nothing where it cannot be: over TLS and HTTP/2, on systems other than Linux, and without [ConnContext] in
-// the [http.Server].
-//
-// ServeHTTP then returns while the stream goes on: middleware that measures a request, or holds something for it, sees its
-// beginning only. Middleware around the ResponseWriter turns parking off for its requests, if it offers Unwrap, and must not
-// hide that it is there. A parked connection is the bridge's: [Bridge.Shutdown] and [Bridge.Close] end it, and those of the
-// http.Server do not.
-func WithParking() Option {
-	return optionFunc(func(o *options) { o.parking = true })
-}
-
 // loops is how many loops write to parked connections.
 const loops = 1
 
-// startLoops starts what parked connections need, where there is such a thing.
-func (b *Bridge) startLoops() error {
-	started, err := pump.NewLoops(loops, b.drain.begun, b.drain.deadline)
+// StartLoops starts what parked connections need, where there is such a thing.
+func (h *Handler) StartLoops() error {
+	h.starting.Lock()
+	defer h.starting.Unlock()
+	if h.loops.Load() != nil {
+		return nil
+	}
+	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil
 	case err != nil:
 		return err
 	}
-	b.loops = started
+	h.loops.Store(started)
 	return nil
 }
 
 // parks reports whether the caller's connection can be taken over from net/http: event streams over plain HTTP/1.1, on a
 // ResponseWriter that nothing wraps.
-func (b *Bridge) parks(w http.ResponseWriter, req *request.Request) bool {
+func (h *Handler) parks(w http.ResponseWriter, req *request.Request) bool {
 	r := req.HTTP
-	if b.loops == nil || r.TLS != nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
+	if h.loops.Load() == nil || r.TLS != nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
 		return false
 	}
 	_, hijacks := w.(http.Hijacker)
@@ -88,15 +78,15 @@ func tune(rt *route.Route, r *http.Request) {
 
 // park takes the connection over from net/http, and leaves it to the loops: from then on no goroutine belongs to it. The
 // response's header has been written.
-func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
+func (s *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 	conn, err := s.takeOver(w)
 	if err != nil {
 		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
 	s.sub.Detach()
-	err = s.bridge.loops.Park(conn, s.sub.Cursor(), settings, func(out pump.Outcome) {
-		s.bridge.stays.Go(func() { s.over(out) }) // it may wait for the stream's reader, and the loop must not
+	err = s.handler.loops.Load().Park(conn, s.sub.Cursor(), settings, func(out pump.Outcome) {
+		s.handler.visits.Go(func() { s.over(out) }) // it may wait for the stream's reader, and the loop must not
 	})
 	if err != nil {
 		_ = conn.Close() // nobody else has it
@@ -105,7 +95,7 @@ func (s *stay) park(w http.ResponseWriter, settings *pump.Settings) {
 }
 
 // takeOver flushes the header, and returns the connection. What the client has sent early is dropped: its response is the last.
-func (s *stay) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
+func (s *visit) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
 	controller := http.NewResponseController(w)
 	if err := controller.SetWriteDeadline(time.Now().Add(s.rt.Config.WriteTimeout)); err != nil {
 		return nil, err

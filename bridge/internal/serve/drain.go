@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"context"
@@ -91,4 +91,16 @@ func (d *drain) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// enter counts a caller in, unless the bridge is full or shutting down.
+func (h *Handler) enter() *ending.Ending { return h.drain.enter(h.limit) }
+
+// streamLimit is how many streams may be open at once: configured, or else four fifths of the descriptors that the process
+// may have, so that there are some left to talk to the upstreams, and to tell a browser that the bridge is full. 0 is no limit.
+func streamLimit(configured int) int {
+	if configured > 0 {
+		return configured
+	}
+	return descriptors() / 5 * 4
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package bridge
+package serve
 
 // descriptors is how many file descriptors the process may have; 0, since here nothing limits them.
 func descriptors() int { return 0 }

@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"sync"
@@ -28,22 +28,22 @@ type kind struct {
 }
 
 // settingsFor returns how the pump serves a kind of callers. Those of a table that was replaced are forgotten.
-func (b *Bridge) settingsFor(k kind) *pump.Settings {
-	now := b.catalog.Generation()
-	b.settings.mu.Lock()
-	defer b.settings.mu.Unlock()
-	if b.settings.kinds == nil || b.settings.generation != now {
-		b.settings.generation, b.settings.kinds = now, map[kind]*pump.Settings{}
+func (h *Handler) settingsFor(k kind) *pump.Settings {
+	now := h.routes.Generation()
+	h.settings.mu.Lock()
+	defer h.settings.mu.Unlock()
+	if h.settings.kinds == nil || h.settings.generation != now {
+		h.settings.generation, h.settings.kinds = now, map[kind]*pump.Settings{}
 	}
-	s := b.settings.kinds[k]
+	s := h.settings.kinds[k]
 	if s == nil {
-		s = b.newSettings(k)
-		b.settings.kinds[k] = s
+		s = h.newSettings(k)
+		h.settings.kinds[k] = s
 	}
 	return s
 }
 
-func (b *Bridge) newSettings(k kind) *pump.Settings {
+func (h *Handler) newSettings(k kind) *pump.Settings {
 	rt := k.rt
 	s := &pump.Settings{
 		Form:      k.form,
@@ -56,8 +56,8 @@ func (b *Bridge) newSettings(k kind) *pump.Settings {
 
 		MaxAge:   rt.Config.MaxAge,
 		AgeEnd:   rt.End(k.final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
-		Drain:    b.drain.begun,
-		DrainBy:  b.drain.deadline,
+		Drain:    h.drain.begun,
+		DrainBy:  h.drain.deadline,
 		DrainEnd: rt.End(k.final, ending.ShuttingDown()),
 	}
 	if !k.final {

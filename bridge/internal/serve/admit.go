@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"net/http"
@@ -11,25 +11,25 @@ import (
 )
 
 // misdirected answers a request for a host that is not served.
-func (b *Bridge) misdirected(w http.ResponseWriter, req *request.Request) {
+func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
 	host := req.HTTP.Host
-	why := b.hosts.Refusal(host)
-	b.warn.once("host", host, "a request for a host that is not served was refused", "because", why, "host", request.Shorten(host))
-	b.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
+	why := h.hosts.Refusal(host)
+	h.warn.once("host", host, "a request for a host that is not served was refused", "because", why, "host", request.Shorten(host))
+	h.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
 }
 
 // match finds the route of a request and the values of its path variables, or the answer where there is none.
-func (b *Bridge) match(w http.ResponseWriter, req *request.Request) (*route.Route, []string, *ending.Ending) {
-	return b.find(w, req, req.HTTP.Method)
+func (h *Handler) match(w http.ResponseWriter, req *request.Request) (*route.Route, []string, *ending.Ending) {
+	return h.find(w, req, req.HTTP.Method)
 }
 
 // find is match for a request with another method.
-func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string) (*route.Route, []string, *ending.Ending) {
+func (h *Handler) find(w http.ResponseWriter, req *request.Request, method string) (*route.Route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	found := b.catalog.Match(method, req.HTTP.URL.EscapedPath())
+	found := h.routes.Match(method, req.HTTP.URL.EscapedPath())
 	switch found.Outcome {
 	case pathtmpl.Found:
 		return found.Value, found.Variables, nil
@@ -50,8 +50,8 @@ func (b *Bridge) find(w http.ResponseWriter, req *request.Request, method string
 }
 
 // admit decides whether the caller may have a stream of the route now.
-func (b *Bridge) admit(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
-	if end := b.checkOrigin(w, rt, req); end != nil {
+func (h *Handler) admit(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
+	if end := h.checkOrigin(w, rt, req); end != nil {
 		return end
 	}
 	switch {

@@ -1,11 +1,9 @@
-package bridge
+package serve
 
 import (
 	"math"
 	"net/http"
 	"strconv"
-
-	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -18,8 +16,8 @@ import (
 // answer writes the whole response of a request that gets no stream. An EventSource learns it by an event, since of any
 // status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
 // rt is nil where no route matched.
-func (b *Bridge) answer(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
-	b.tellRefused(rt, end)
+func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
+	h.tellRefused(rt, end)
 	if end.TurnsAway() && req.HTTP.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
 	}
@@ -30,7 +28,7 @@ func (b *Bridge) answer(w http.ResponseWriter, rt *route.Route, req *request.Req
 	writeStreamHeader(w, req.Format, frame.Form{}, end)
 	q := pump.NewQueue(0)
 	q.End(rt.End(req.Final(), end))
-	settings := b.settingsFor(kind{rt: rt, format: req.Format, final: req.Final()})
+	settings := h.settingsFor(kind{rt: rt, format: req.Format, final: req.Final()})
 	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings)
 }
 
@@ -43,14 +41,14 @@ func clientLeft() *ending.Ending {
 }
 
 // tellRefused tells the operator of a request that got no stream. rt is nil where no route matched.
-func (b *Bridge) tellRefused(rt *route.Route, end *ending.Ending) {
+func (h *Handler) tellRefused(rt *route.Route, end *ending.Ending) {
 	name := ""
 	if rt != nil {
 		name = rt.Config.Name
-		b.streams.TellFailed(rt, end.Reason, end.Code)
+		h.streams.TellFailed(rt, end.Reason, end.Code)
 	}
-	b.observer.Refused(name, Reason(end.Reason), codes.Code(end.Code))
-	b.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
+	h.observer.Refused(name, end.Reason, end.Code)
+	h.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
@@ -71,5 +69,24 @@ func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, en
 	w.WriteHeader(end.HTTPStatus)
 	if req.HTTP.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has left: there is nobody to tell
+	}
+}
+
+// stop answers a client that presents the id of a final end. The status 204 closes an EventSource for good. The answer needs no
+// state, so every replica can give it.
+func stop(w http.ResponseWriter, req *request.Request) {
+	req.LeaveBody(w)
+	allowEnd(w.Header(), req.HTTP)
+	w.Header().Set("Cache-Control", "no-store") // a cache that kept the 204 would close the streams of others
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// allowEnd lets a page of any origin see the 204 that closes its EventSource. The answer tells the page nothing of the route. A
+// browser that may not see the answer takes it for a network failure, after which it may reconnect (HTML standard, 9.2.3).
+func allowEnd(h http.Header, r *http.Request) {
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 }

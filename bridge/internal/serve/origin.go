@@ -1,4 +1,4 @@
-package bridge
+package serve
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 // checkOrigin lets pages of the bridge's own origin and of those that the route names pass. It runs before anything of the
 // request is acted upon.
-func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
+func (h *Handler) checkOrigin(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
 	r := req.HTTP
 	if rt.CORS != nil {
 		rt.CORS.HandlerFunc(w, r)
@@ -20,15 +20,15 @@ func (b *Bridge) checkOrigin(w http.ResponseWriter, rt *route.Route, req *reques
 		return nil
 	}
 	origin := r.Header.Get("Origin")
-	b.warn.once("origin "+rt.Config.Name, origin, "a page of another origin was refused",
+	h.warn.once("origin "+rt.Config.Name, origin, "a page of another origin was refused",
 		"route", rt.Config.Name, "origin", request.Shorten(origin), "host", request.Shorten(r.Host), "because", foreign)
 	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,
 		"the route does not serve pages of this origin: "+foreign)
 }
 
 // preflight answers a browser that asks what a page of another origin may send.
-func (b *Bridge) preflight(w http.ResponseWriter, req *request.Request) {
-	rt, _, end := b.find(w, req, req.PreflightMethod())
+func (h *Handler) preflight(w http.ResponseWriter, req *request.Request) {
+	rt, _, end := h.find(w, req, req.PreflightMethod())
 	switch {
 	case end != nil: // whatever a preflight is refused with, the page learns nothing of it
 		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, end.Message)
@@ -40,5 +40,5 @@ func (b *Bridge) preflight(w http.ResponseWriter, req *request.Request) {
 		rt.CORS.HandlerFunc(w, req.HTTP)
 		return
 	}
-	b.answer(w, nil, req, end)
+	h.answer(w, nil, req, end)
 }
