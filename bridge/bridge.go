@@ -19,14 +19,15 @@ type Bridge struct {
 	streams *stream.Streams
 	handler *serve.Handler
 
-	ctx    context.Context // ends with the bridge, and everything that it opened with it
+	ctx    context.Context // ends with the bridge, and so does everything that the bridge has opened
 	cancel context.CancelFunc
 }
 
 var _ http.Handler = (*Bridge)(nil)
 
-// New returns a bridge that serves cfg until ctx ends or [Bridge.Close] is called. cfg may be nil, as for [config.New],
-// where options bring all routes.
+// New returns a bridge that serves cfg until [Bridge.Close] is called. cfg may be nil, as for [config.New], where options bring
+// all routes. ctx bounds New itself: when ctx ends later, the bridge goes on, so that a program can end its streams in good order
+// with [Bridge.Shutdown] after the signal that ended its context. The values of ctx are those of the bridge's own calls.
 //
 // It waits for no server: while an upstream's schema cannot be read by reflection yet, the routes that need it are out of
 // order, their requests are turned away, and reading it is tried again. What the configuration names on this machine must
@@ -37,12 +38,11 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	if cfg == nil {
 		cfg = config.New()
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	c, err := catalog.New(ctx, cfg, o.catalog())
 	if err != nil {
-		cancel()
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
 	streams := stream.New(ctx, limits, o.log, o.observer)
 	b := &Bridge{
@@ -52,8 +52,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	return b, nil
 }
 
-// ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
-// pump its events until somebody ends it. The upstream stream ends on every way out.
+// ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches to a
+// stream, and writes its events until the stream ends or the client leaves. The upstream stream of a private stream ends with it.
 //
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
 // offer Unwrap, see [http.ResponseController]. Where it does not, the answer is 500 and says so.

@@ -45,7 +45,7 @@ type SourcedRoute struct {
 }
 
 // New connects to the upstreams, and builds the routes. A schema that lies in files is read here; a server is not waited
-// for. Observers of connections are called until ctx ends. Errors are [config.Problems].
+// for. ctx bounds the reading of files. Errors are [config.Problems].
 func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 	p, problems := newProgram(&o, cfg)
 	if problems != nil {

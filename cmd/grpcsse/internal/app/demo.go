@@ -102,7 +102,7 @@ func demoFront(
 	if isLoopback(listener.Addr().String()) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(quiet(t.log)),
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(quiet(t.log)),
 		bridge.WithService(show.Service(), show))
 	if err != nil {
 		return nil, err

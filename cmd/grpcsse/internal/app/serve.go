@@ -29,8 +29,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if s.Upstream != "" && isLoopback(cfg.Server.Listen) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	// The end of ctx is the beginning of the drain: streams must outlive it.
-	b, err := bridge.New(context.WithoutCancel(ctx), cfg, bridge.WithLogger(t.log))
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,41 @@
+package bridge_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+// The program's context ends with a signal, after which streams are to end in good order.
+func TestTheEndOfTheContextOfNewEndsNoStream(t *testing.T) {
+	for name, share := range map[string]string{"private": "", "shared": "share: {late_join: all}"} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "127.0.0.1:0", untilCancelled)
+			cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("open_wait: 1ms", share), "ADDR", s.addr)))
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			b, err := bridge.New(ctx, cfg)
+			require.NoError(t, err)
+			require.NoError(t, b.Ready(t.Context()))
+			url := serveHTTP(t, b)
+			before := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url+"/watch/x")))
+			s.requireStreams(t, 1)
+			cancel()
+			after := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url+"/watch/y"))
+			assert.Equal(t, http.StatusOK, after.StatusCode)
+			s.requireStreams(t, 2)
+			require.NoError(t, b.Shutdown(t.Context()))
+			events := before.all(t)
+			assert.Contains(t, events[len(events)-1].data, `"reason":"drain"`)
+			require.NoError(t, b.Close())
+			s.requireStreams(t, 0)
+		})
+	}
+}
