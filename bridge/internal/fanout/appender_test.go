@@ -14,19 +14,19 @@ import (
 )
 
 // inSharedLog runs a test in a world whose log others can append to.
-func inSharedLog(t *testing.T, s fanout.Settings, test func(w *world, log func() replay.Log)) {
+func inSharedLog(t *testing.T, s fanout.Settings, test func(w *world, log func() *replay.Ring)) {
 	t.Helper()
 	inWorld(t, s, func(w *world) {
-		var log replay.Log
-		w.registry.NewLog = func(b replay.Bounds) replay.Log {
-			log = replay.NewRing(b)
-			return log
-		}
-		test(w, func() replay.Log { return log })
+		var log *replay.Ring
+		w.registry.AppendInto(func(l *replay.Ring) fanout.Appender {
+			log = l
+			return l
+		})
+		test(w, func() *replay.Ring { return log })
 	})
 }
 
-func appendTo(t *testing.T, log replay.Log, text, key string) {
+func appendTo(t *testing.T, log *replay.Ring, text, key string) {
 	t.Helper()
 	e, err := replay.NewEvent(log.State().End(), fmt.Appendf(nil, "data: %s\nid: %s\n\n", text, text), 0)
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func appendTo(t *testing.T, log replay.Log, text, key string) {
 
 func TestWhatSomebodyElseAppendsIsReadToo(t *testing.T) {
 	s := fanout.Settings{HasID: true, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}
-	inSharedLog(t, s, func(w *world, log func() replay.Log) {
+	inSharedLog(t, s, func(w *world, log func() *replay.Ring) {
 		c, up := w.live()
 		require.NoError(t, up.send("a1#a1@a"))
 		rang := 0
@@ -50,7 +50,7 @@ func TestWhatSomebodyElseAppendsIsReadToo(t *testing.T) {
 }
 
 func TestAnEventThatSomebodyElseWasFasterWithIsNoEvent(t *testing.T) {
-	inSharedLog(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world, log func() replay.Log) {
+	inSharedLog(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world, log func() *replay.Ring) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
 		appendTo(t, log(), "other", "")
@@ -67,7 +67,7 @@ func TestAnEventThatSomebodyElseWasFasterWithIsNoEvent(t *testing.T) {
 }
 
 func TestALogThatTakesNothing(t *testing.T) {
-	inSharedLog(t, fanout.Settings{}, func(w *world, log func() replay.Log) {
+	inSharedLog(t, fanout.Settings{}, func(w *world, log func() *replay.Ring) {
 		c := w.join(fanout.Newcomer{})
 		up := w.upstream.next()
 		log().Close()

@@ -7,32 +7,30 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// lateLog is a log that may show what it took some time later, as one that lives elsewhere would. It remembers all that it has
-// shown. Only one goroutine at a time uses it, but for reading.
+// lateLog is an appender that may show an event some time after it has taken it, as a log outside the process would. It remembers
+// everything that it has shown. Only one goroutine at a time uses it.
 type lateLog struct {
-	*replay.Ring
-
+	shown  *replay.Ring // what subscribers read
 	bounds replay.Bounds
-	late   bool // whether what it takes waits for show
+	late   bool // whether an event waits for show
 	next   replay.Position
-	after  string            // what the epoch goes on after that it has taken
-	cursor string            // the id of the newest event that it has taken, or what its epoch goes on after
-	taken  []func()          // what it has not shown
-	epochs []epoch           // what it has, evicted events included
+	cursor string            // the id of the newest event that was taken
+	taken  []func()          // each shows an event or an epoch that was taken
+	epochs []epoch           // what was shown, evicted events included
 	past   map[string]string // why no subscriber resumes from an id: an earlier epoch had it, or the upstream refused it
 }
 
 // epoch is what one epoch of a log has shown.
 type epoch struct {
-	name, after string
-	events      []*replay.Event
+	name   string
+	events []*replay.Event
 }
 
-func newLateLog(b replay.Bounds, late bool) *lateLog {
-	return &lateLog{Ring: replay.NewRing(b), bounds: b, late: late, past: map[string]string{}}
+func newLateLog(shown *replay.Ring, b replay.Bounds, late bool) *lateLog {
+	return &lateLog{shown: shown, bounds: b, late: late, past: map[string]string{}}
 }
 
-func (l *lateLog) Begin(ctx context.Context, name, after string) error {
+func (l *lateLog) Begin(ctx context.Context, name string) error {
 	if e, number := l.newest(); number >= 0 {
 		for _, event := range e.events[l.first():] {
 			if l.past[event.ID] == "" {
@@ -40,10 +38,10 @@ func (l *lateLog) Begin(ctx context.Context, name, after string) error {
 			}
 		}
 	}
-	l.next, l.after, l.cursor = replay.Position{Epoch: name}, after, after
+	l.next, l.cursor = replay.Position{Epoch: name}, ""
 	l.take(func() {
-		l.epochs = append(l.epochs, epoch{name: name, after: after})
-		_ = l.Ring.Begin(ctx, name, after)
+		l.epochs = append(l.epochs, epoch{name: name})
+		_ = l.shown.Begin(ctx, name)
 	})
 	return nil
 }
@@ -57,7 +55,7 @@ func (l *lateLog) Append(ctx context.Context, e *replay.Event) error {
 	l.take(func() {
 		newest := &l.epochs[len(l.epochs)-1]
 		newest.events = append(newest.events, e)
-		_ = l.Ring.Append(ctx, e)
+		_ = l.shown.Append(ctx, e)
 	})
 	return nil
 }
@@ -68,7 +66,7 @@ func (l *lateLog) take(do func()) {
 	}
 }
 
-// show shows the next n things that it has taken.
+// show shows the next n things that were taken.
 func (l *lateLog) show(n int) {
 	for ; n > 0 && len(l.taken) > 0; n-- {
 		do := l.taken[0]

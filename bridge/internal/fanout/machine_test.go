@@ -188,10 +188,10 @@ type machine struct {
 // run returns what is wrong.
 func (p plan) run(ctx context.Context) error {
 	m := &machine{plan: p, registry: fanout.NewRegistry(ctx, fanout.Limits{Streams: 1})}
-	m.registry.NewLog = func(b replay.Bounds) replay.Log {
-		m.stream.log = newLateLog(b, p.late)
+	m.registry.AppendInto(func(log *replay.Ring) fanout.Appender {
+		m.stream.log = newLateLog(log, p.settings.Bounds, p.late)
 		return m.stream.log
-	}
+	})
 	defer m.close()
 	for i, s := range p.steps {
 		if err := errors.Join(s.do(m, s), m.look()); err != nil {

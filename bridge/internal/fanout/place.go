@@ -25,7 +25,7 @@ func (st *stream) behind(id string, state replay.State) (at replay.Position, ok 
 		if st.past.reason(id) != ending.NoReset {
 			return replay.Position{}, false
 		}
-		return st.log.FindUnique(id)
+		return st.log.Find(id)
 	}
 	at, ok = parsePosition(id)
 	return at, ok && at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next

@@ -10,9 +10,17 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
+// appender takes the events of a stream. Subscribers read the stream's log, which may show an event later than the appender has
+// taken it. The log itself is the appender, except in tests.
+type appender interface {
+	Begin(ctx context.Context, epoch string) error
+	Append(ctx context.Context, e *replay.Event) error
+}
+
 // recorder appends to the log what upstream streams bring, one after the other. One goroutine uses it.
 type recorder struct {
 	stream *stream
+	into   appender
 	next   replay.Position // where the next event belongs; zero before the first epoch
 	cursor string          // the id of the newest event; "" where it has no id that the upstream takes
 	block  []byte          // scratch
@@ -43,7 +51,7 @@ func (r *recorder) start(ctx context.Context) {
 // beginEpoch begins a new epoch of the log.
 func (r *recorder) beginEpoch() {
 	next := replay.Position{Epoch: newEpoch()}
-	if r.err = r.stream.log.Begin(r.ctx, next.Epoch, ""); r.err == nil {
+	if r.err = r.into.Begin(r.ctx, next.Epoch); r.err == nil {
 		r.grow(next)
 	}
 }
@@ -105,7 +113,7 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := r.stream.log.Append(ctx, event); err != nil {
+	if err := r.into.Append(ctx, event); err != nil {
 		conflict := (*replay.ConflictError)(nil)
 		switch {
 		case errors.As(err, &conflict): // what somebody else appended is not known here

@@ -27,13 +27,12 @@ var ErrClosed = errors.New("fanout: the registry is closed")
 // Registry is the shared streams by key. Its methods may be called concurrently; its fields are set before any of them.
 type Registry struct {
 	Hooks Hooks
-	// NewLog makes the log of a stream; [replay.NewRing] where it is nil.
-	NewLog func(replay.Bounds) replay.Log
 
 	ctx     context.Context
 	limits  Limits
-	bytes   atomic.Int64   // what the streams hold together, as of their last events
-	running sync.WaitGroup // their goroutines
+	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
+	bytes   atomic.Int64                // what the streams hold together, as of their last events
+	running sync.WaitGroup              // their goroutines
 
 	// Locks of streams are taken within this one, never the other way round.
 	mu      sync.Mutex
@@ -92,9 +91,9 @@ func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (s
 // begin adds a stream, which runs in the registry's context once joined is closed. The lock is held.
 func (r *Registry) begin(key string, settings Settings, upstream reading.Upstream, joined <-chan struct{}) *stream {
 	ctx, cancel := context.WithCancel(r.ctx)
-	log := r.newLog(settings.Bounds)
+	log := replay.NewRing(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
-	owner := &recorder{stream: st}
+	owner := &recorder{stream: st, into: r.appender(log)}
 	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, MaxAge: settings.MaxAge}
 	r.streams[key] = st
 	r.running.Go(func() {
@@ -108,11 +107,11 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	return st
 }
 
-func (r *Registry) newLog(b replay.Bounds) replay.Log {
-	if r.NewLog != nil {
-		return r.NewLog(b)
+func (r *Registry) appender(log *replay.Ring) appender {
+	if r.into != nil {
+		return r.into(log)
 	}
-	return replay.NewRing(b)
+	return log
 }
 
 // end forgets a stream, and tells its subscribers that nothing follows but e.

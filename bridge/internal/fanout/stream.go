@@ -17,7 +17,7 @@ type stream struct {
 	registry *Registry
 	key      string
 	settings Settings
-	log      replay.Log
+	log      *replay.Ring
 	cancel   context.CancelFunc // of the goroutine that reads the upstream
 	opened   chan struct{}      // closed when the upstream has accepted once, or the stream is over
 	watchers watchers
@@ -51,7 +51,7 @@ type stream struct {
 	released bool
 }
 
-func newStream(r *Registry, key string, settings Settings, log replay.Log, cancel context.CancelFunc) *stream {
+func newStream(r *Registry, key string, settings Settings, log *replay.Ring, cancel context.CancelFunc) *stream {
 	st := &stream{
 		registry: r, key: key, settings: settings, log: log, cancel: cancel,
 		opened: make(chan struct{}),

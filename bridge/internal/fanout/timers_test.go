@@ -72,7 +72,7 @@ func TestATimerOfAFormerAcceptanceSettlesNothing(t *testing.T) {
 func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
 	_, sub := quietStream(t, Settings{LateJoin: LateJoin{Mode: LatestBy}, Bounds: replay.Bounds{Events: 100}})
 	st := sub.stream
-	rec := &recorder{stream: st, next: st.log.State().End()}
+	rec := &recorder{stream: st, into: st.log, next: st.log.State().End()}
 	send := func(text, key string) {
 		require.NoError(t, rec.Event(t.Context(), &reading.Event{Block: []byte("data: " + text), Key: []byte(key)}))
 	}

@@ -1,25 +1,21 @@
-// Package replay keeps the newest events of a stream, finished for the wire, so that any number of subscribers can read them,
-// each from its own place.
+// Package replay keeps the newest events of a stream, ready to be written, so that any number of subscribers can read them. Each
+// subscriber reads from its own place.
 //
-// A [Log] is a sequence of events. An event's [Position] is an epoch and an offset that counts from 0 in each epoch. Within an
-// epoch nothing is missing; a new one begins whenever that can no longer be promised, so whoever finds its epoch gone knows that
-// it has missed something, and never only guesses so.
+// A [Ring] is such a log, in the memory of one process. The [Position] of an event is an epoch and an offset. Offsets count from
+// 0 in each epoch. Within an epoch no event is missing. A new epoch begins when that can no longer be promised: a reader whose
+// epoch is gone knows that it may have missed events.
 //
 //	epoch k3v9        offset  0  1  2  3  4  5  6  7
 //	                          evicted ┘  │           └ Next: where the next event will be
 //	                                     First: the oldest event that is held
 //
-// [Ring] is a log in memory. A back end that lives elsewhere implements [Log], builds its events with [NewEvent], and passes
-// [github.com/grpcsse/grpcsse/bridge/internal/replay/replaytest.Run].
+// # What a log guarantees
 //
-// # What a back end guarantees
-//
-//   - Order. Events are read in the order of their offsets, without a gap, the same ones by every reader, and never change.
-//   - One appender wins. [Log.Append] succeeds only at the next position. Of two that append at the same one, in this process or
-//     in another, one gets a [*ConflictError]; so it does where somebody else has begun an epoch.
-//   - Visible together. What [Log.State], [Log.Read], [Log.Find] and [Log.Lag] show only ever moves on. They may lag behind
-//     Begin and Append, which return when the event is safe, not when readers see it.
-//   - Nobody polls. Whatever readers can newly see is followed by a call of each function given to [Log.Watch].
-//   - Bounded. At most what [Bounds] allows is held, and always the newest event: it is what a newcomer is shown.
-//   - Gone is gone. What has been evicted is answered with [ErrGone] by Read, and its id is not found.
+//   - Order. All readers read the same events, in the order of their offsets, without a gap. An event never changes.
+//   - One appender wins. Append succeeds only at the next position. Of two appenders at the same position one gets a
+//     [*ConflictError]. So does an appender that does not know of a new epoch.
+//   - Readers move forward. What State, Read, Find and Lag show never goes back.
+//   - No polling. After each change that readers can see, the log calls the functions given to Watch.
+//   - Bounded. The log holds at most what [Bounds] allows, and always the newest event.
+//   - Eviction is final. Read answers [ErrGone] for an evicted event, and Find does not find its id.
 package replay

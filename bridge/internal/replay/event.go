@@ -8,21 +8,23 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Event is one event of a log. It belongs to the log once it is appended, and nobody changes it any more: any number of
-// goroutines read it.
+// Event is one event of a log. Once it is appended, it belongs to the log and must not be changed: any number of goroutines may
+// read it.
 type Event struct {
 	Position
 
-	// Frame is the event's block, finished for the wire in each form that a subscriber asks for. [NewEvent] makes it.
+	// Frame is the event's block in each form that a subscriber asks for, ready to be written. [NewEvent] makes it.
 	Frame *frame.Frame
-	ID    string    // the event's id as it stands on the wire, "" none
-	Key   string    // what the event is the newest value of, "" nothing
-	Mark  bool      // whether newcomers are shown the stream from here on
-	At    time.Time // when the event was received; Append sets it where it is zero. Does not go backwards by more than clocks do
+	ID    string // the event's id as it stands on the wire; "" is none
+	Key   string // the key whose newest value the event is; "" is none
+	Mark  bool   // whether the events that a new subscriber is shown may begin with this one
+	// At is when the event was received. Append sets it where it is zero. It is not before the At of the event before it, except
+	// by as much as a clock is set back.
+	At time.Time
 }
 
-// NewEvent returns the event at a position, with a copy of its block: whole, as the package sse appends it, so ending in a blank
-// line. Its only data line, "data: …", begins at data. The caller sets the other fields.
+// NewEvent returns the event at a position. It copies block, the whole event as the package sse appends it, which ends in a blank
+// line. data is the index in block at which the only data line, "data: …", begins. The caller sets the other fields.
 func NewEvent(at Position, block []byte, data int) (*Event, error) {
 	if !bytes.HasSuffix(block, []byte("\n\n")) {
 		return nil, fmt.Errorf("event %s: expected a block that ends in a blank line, found %d bytes that do not", at, len(block))
@@ -33,8 +35,8 @@ func NewEvent(at Position, block []byte, data int) (*Event, error) {
 	return &Event{Position: at, Frame: frame.New(block, data)}, nil
 }
 
-// Block returns the event as it stands in a plain stream. It is shared: it must not be changed.
+// Block returns the event as it stands in a stream without compression. The caller must not change it.
 func (e *Event) Block() []byte { return e.Frame.Block() }
 
-// Data returns where the data line begins in the block, -1 where there is none.
+// Data returns the index in the block at which the data line begins, or -1 where there is none.
 func (e *Event) Data() int { return e.Frame.Data() }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// view evicts what is due and returns the lock, held for reading. A reader whose next event is the newest one, or none, is not
-// made to look at the clock: the newest is always held.
+// view evicts the events that are due and returns the lock, held for reading. next is the offset of the reader's next event. A
+// reader whose next event is the newest one, or has not come yet, does not look at the clock: the newest event is always held.
 func (r *Ring) view(next uint64) *sync.RWMutex {
 	r.mu.RLock()
 	if r.due(next) {
@@ -19,7 +19,8 @@ func (r *Ring) view(next uint64) *sync.RWMutex {
 	return &r.mu
 }
 
-// due reports whether the oldest event is to be evicted, as far as it matters to who reads on at next.
+// due reports whether the oldest event must be evicted. It looks at the age of that event only where a reader whose next event is
+// at next could tell the difference.
 func (r *Ring) due(next uint64) bool {
 	switch {
 	case r.window.len() <= 1:
@@ -32,14 +33,14 @@ func (r *Ring) due(next uint64) bool {
 	return r.bounds.Age > 0 && next+1 < r.window.next && time.Since(r.window.at(r.window.first()).At) > r.bounds.Age
 }
 
-// evictDue evicts all that goes over the bounds.
+// evictDue evicts events until the log is within its bounds.
 func (r *Ring) evictDue() {
 	for r.due(0) {
 		r.evict()
 	}
 }
 
-// evict gives up the oldest event.
+// evict removes the oldest event.
 func (r *Ring) evict() {
 	e := r.window.shift()
 	e.Frame.Release(&r.held)
@@ -49,7 +50,7 @@ func (r *Ring) evict() {
 	}
 }
 
-// drop gives up all events, and counts from 0 again.
+// drop removes all events. Offsets begin at 0 again.
 func (r *Ring) drop() {
 	for r.window.len() > 0 {
 		r.evict()
@@ -57,5 +58,5 @@ func (r *Ring) drop() {
 	r.window, r.ids = window{}, map[string]places{}
 }
 
-// overhead is what an event takes besides its frame's bytes.
+// overhead returns how many bytes an event takes besides those of its frame.
 func overhead(e *Event) int64 { return int64(eventBytes + len(e.ID) + len(e.Key)) }

@@ -13,7 +13,7 @@ func ExampleRing() {
 	ctx := context.Background()
 	log := replay.NewRing(replay.Bounds{Events: 2})
 	defer log.Close()
-	if err := log.Begin(ctx, "k3v9", ""); err != nil {
+	if err := log.Begin(ctx, "k3v9"); err != nil {
 		panic(err)
 	}
 	for i := range 3 {
@@ -24,7 +24,7 @@ func ExampleRing() {
 		}
 		e.ID = at.String()
 		if err := log.Append(ctx, e); err != nil {
-			panic(err) // somebody else appends to this log
+			panic(err) // another appender was faster
 		}
 	}
 

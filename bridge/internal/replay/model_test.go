@@ -88,7 +88,7 @@ func play(t *testing.T, bounds replay.Bounds, steps []step) error {
 	epoch := 0
 	begin := func() error {
 		epoch++
-		return r.Begin(t.Context(), fmt.Sprintf("e%d", epoch), "")
+		return r.Begin(t.Context(), fmt.Sprintf("e%d", epoch))
 	}
 	if err := begin(); err != nil {
 		return err

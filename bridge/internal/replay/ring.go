@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// Ring is a log in the memory of one process. What is appended can be read at once. Its methods ignore their contexts: none of
-// them waits.
+// Ring is a log in the memory of one process: a sequence of events that grows at one end and is evicted at the other. An event
+// can be read as soon as Append has returned. All methods may be called concurrently, and none of them waits: contexts are
+// ignored. After Close methods return [ErrClosed] or zero values.
 //
-// The bytes that it bounds are those of the frames, in all forms, those made after the event was appended too, with
-// [eventBytes] for each event and its id and key. As forms are made without the log's knowledge, they may exceed the bound until
-// the log is next used.
+// The bound of bytes counts every form of each event's frame, [eventBytes] for each event, and its id and key. A form that is
+// made after the event was appended counts too. Since the log does not notice when a form is made, it may be over the bound
+// until it is next used.
 type Ring struct {
 	bounds   Bounds
 	held     atomic.Int64 // bytes; frames add to it when a form is made
@@ -23,36 +24,36 @@ type Ring struct {
 	mu     sync.RWMutex
 	closed bool
 	epoch  string
-	after  string // the id that precedes offset 0
 	window window
-	ids    map[string]places // of the held events with an id
+	ids    map[string]places // by the id of the held events that have one
 }
 
 // places says which held events have one id.
 type places struct {
-	newest uint64 // the offset of the newest one
-	apart  uint64 // one more than the offset of the newest one that others stand between and the newest; 0 where there was none
+	newest uint64 // the offset of the newest event with the id
+	// apart is 1 + the offset of the newest event with the id that other events separate from the newest one; 0 is none.
+	apart uint64
 }
-
-var _ Log = (*Ring)(nil)
 
 // eventBytes is about what an event takes besides its frame's bytes, id and key: the event, the frame, its place in the ring and
 // among the ids.
 const eventBytes = 256
 
-// NewRing returns an empty log. Its first epoch is yet to begin.
+// NewRing returns an empty log. Its first epoch has not begun.
 func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]places{}} }
 
-// Begin is [Log.Begin]. Of the former epochs it knows only the last.
-func (r *Ring) Begin(_ context.Context, epoch, after string) error {
-	if err := r.begin(epoch, after); err != nil {
+// Begin begins an epoch. The log drops all events, and positions of earlier epochs can no longer be read. The name of the epoch
+// must not be empty and must not have been used before; Begin compares it with the last epoch only. After an error the log is
+// as it was.
+func (r *Ring) Begin(_ context.Context, epoch string) error {
+	if err := r.begin(epoch); err != nil {
 		return err
 	}
 	r.watchers.notify()
 	return nil
 }
 
-func (r *Ring) begin(epoch, after string) error {
+func (r *Ring) begin(epoch string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -64,11 +65,12 @@ func (r *Ring) begin(epoch, after string) error {
 		return fmt.Errorf("replay: expected a new epoch, found %s, which the log is in", epoch)
 	}
 	r.drop()
-	r.epoch, r.after = epoch, after
+	r.epoch = epoch
 	return nil
 }
 
-// Append is [Log.Append]; it fails with a [*ConflictError] or [ErrClosed] only.
+// Append adds e behind the newest event. From then on e belongs to the log. The error is a [*ConflictError] where e's position
+// is not the next one, or [ErrClosed]. After an error the log is as it was.
 func (r *Ring) Append(_ context.Context, e *Event) error {
 	if err := r.append(e); err != nil {
 		return err
@@ -97,7 +99,7 @@ func (r *Ring) append(e *Event) error {
 	return nil
 }
 
-// note notes where the newest event has its id.
+// note adds the newest event to the ids.
 func (r *Ring) note(e *Event) {
 	if e.ID == "" {
 		return
@@ -110,10 +112,14 @@ func (r *Ring) note(e *Event) {
 	r.ids[e.ID] = at
 }
 
-// Watch is [Log.Watch]. notify is called by whoever appends.
+// Watch has notify called after each change that State and Read show: an event, an epoch, the end of the log. The goroutine that
+// made the change calls notify. notify must not block; it may call the log's methods. stop ends the calls, but a call that has
+// begun may end after stop has returned. stop may be called more than once.
 func (r *Ring) Watch(notify func()) (stop func()) { return r.watchers.add(notify) }
 
-// Read is [Log.Read].
+// Read appends to dst the events from a position on, at most limit of them. It appends none where no event follows yet, and none
+// for a position behind the end of the epoch. The error is [ErrGone] where the event at from has been evicted or from is in
+// another epoch, and [ErrClosed] after Close.
 func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	defer r.view(from.Offset).RUnlock()
 	switch {
@@ -128,35 +134,25 @@ func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	return dst, nil
 }
 
-// Find is [Log.Find].
+// Find returns the position behind the newest event with an id: the first event that a subscriber lacks whose last event had the
+// id. The id is as it stands on the wire. Find finds only ids of held events. An id is not found where another event stands
+// between two held events that have it, because the log cannot tell which of the two the subscriber had.
 func (r *Ring) Find(id string) (Position, bool) {
 	defer r.view(0).RUnlock()
-	if id == "" || r.epoch == "" || r.closed {
-		return Position{}, false
-	}
-	if at, ok := r.ids[id]; ok {
-		return Position{r.epoch, at.newest + 1}, true
-	}
-	return Position{r.epoch, 0}, id == r.after && r.window.first() == 0
-}
-
-// FindUnique is [Log.FindUnique].
-func (r *Ring) FindUnique(id string) (Position, bool) {
-	defer r.view(0).RUnlock()
 	at, ok := r.ids[id]
-	if !ok || at.apart > r.window.first() || r.closed {
+	if !ok || at.apart > r.window.first() {
 		return Position{}, false
 	}
 	return Position{r.epoch, at.newest + 1}, true
 }
 
-// State is [Log.State].
+// State returns what the log holds.
 func (r *Ring) State() State {
 	defer r.view(0).RUnlock()
 	return State{Epoch: r.epoch, First: r.window.first(), Next: r.window.next, Bytes: r.held.Load()}
 }
 
-// Lag is [Log.Lag].
+// Lag returns how far behind a reader is whose next event is the one at from. Lag costs as little as a Read that finds nothing.
 func (r *Ring) Lag(from Position) Lag {
 	defer r.view(from.Offset).RUnlock()
 	w := &r.window
@@ -175,7 +171,7 @@ func (r *Ring) Lag(from Position) Lag {
 	return lag
 }
 
-// share returns the greatest share of the bounds that a lag makes use of, whose oldest event is e.
+// share returns the greatest share of a bound that the events of a lag use. e is their oldest event.
 func (r *Ring) share(lag Lag, e *Event) float64 {
 	used := 0.0
 	if r.bounds.Events > 0 {
@@ -191,7 +187,7 @@ func (r *Ring) share(lag Lag, e *Event) float64 {
 	return min(used, 1)
 }
 
-// Trim is [Log.Trim].
+// Trim evicts the oldest events until the log holds at most so many bytes, or the newest event alone.
 func (r *Ring) Trim(bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +196,7 @@ func (r *Ring) Trim(bytes int64) {
 	}
 }
 
-// Close is [Log.Close].
+// Close drops all events and closes the log. A second call does nothing.
 func (r *Ring) Close() {
 	r.mu.Lock()
 	if r.closed {
@@ -209,7 +205,7 @@ func (r *Ring) Close() {
 	}
 	r.closed = true
 	r.drop()
-	r.epoch, r.after = "", ""
+	r.epoch = ""
 	r.mu.Unlock()
 	r.watchers.notify()
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestRingIsALog(t *testing.T) {
-	replaytest.Run(t, func(b replay.Bounds) replay.Log { return replay.NewRing(b) })
+	replaytest.Run(t, func(b replay.Bounds) replaytest.Log { return replay.NewRing(b) })
 }
 
 // newRing returns a ring in the epoch "e1", which is closed with the test.
@@ -25,7 +25,7 @@ func newRing(t testing.TB, b replay.Bounds) *replay.Ring {
 	t.Helper()
 	r := replay.NewRing(b)
 	t.Cleanup(r.Close)
-	require.NoError(t, r.Begin(t.Context(), "e1", ""))
+	require.NoError(t, r.Begin(t.Context(), "e1"))
 	return r
 }
 
@@ -43,7 +43,7 @@ func each() []frame.Form {
 	return []frame.Form{{Chunked: true}, {Encoding: frame.Gzip}, {Encoding: frame.Zstd}}
 }
 
-func TestEventsAgeWhileNobodyAppends(t *testing.T) {
+func TestEventsAgeWithoutAppends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRing(t, replay.Bounds{Age: time.Minute})
 		for range 4 {
@@ -58,13 +58,13 @@ func TestEventsAgeWhileNobodyAppends(t *testing.T) {
 
 		time.Sleep(time.Hour)
 		events, err = r.Read(nil, replay.Position{Epoch: "e1", Offset: 3}, 10)
-		require.NoError(t, err, "the newest stays, whoever asks")
+		require.NoError(t, err, "the newest stays")
 		require.Len(t, events, 1)
 		assert.EqualValues(t, 3, r.State().First)
 	})
 }
 
-func TestAgeIsCheckedByWhoeverLooks(t *testing.T) {
+func TestEachMethodChecksTheAge(t *testing.T) {
 	for name, look := range map[string]func(r *replay.Ring) bool{
 		"read": func(r *replay.Ring) bool {
 			_, err := r.Read(nil, replay.Position{Epoch: "e1"}, 1)
@@ -134,7 +134,7 @@ func TestFormsThatAreMadeLaterCount(t *testing.T) {
 	require.NoError(t, r.Append(t.Context(), last))
 	require.EqualValues(t, 1, r.State().First)
 	last.Frame.Bytes(frame.Form{Encoding: frame.Zstd})
-	assert.LessOrEqual(t, r.State().Bytes, int64(bound), "who looks next evicts")
+	assert.LessOrEqual(t, r.State().Bytes, int64(bound), "State evicts")
 	assert.EqualValues(t, 3, r.State().First)
 	last.Frame.Bytes(frame.Form{Encoding: frame.Gzip})
 	assert.Greater(t, r.State().Bytes, int64(bound), "the newest alone")
@@ -156,10 +156,10 @@ func TestEvictedFramesAreNotCounted(t *testing.T) {
 	put(t, r, 1000)
 	before := r.State().Bytes
 	for _, form := range each() {
-		assert.NotEmpty(t, old.Frame.Bytes(form), "who still has it may still write it")
+		assert.NotEmpty(t, old.Frame.Bytes(form), "a subscriber that still has it may still write it")
 	}
 	assert.Equal(t, before, r.State().Bytes)
-	require.NoError(t, r.Begin(t.Context(), "e2", ""))
+	require.NoError(t, r.Begin(t.Context(), "e2"))
 	assert.Zero(t, r.State().Bytes)
 }
 

@@ -5,27 +5,27 @@ import (
 	"sync"
 )
 
-// watchers are the functions that want to know of a change. The zero value has none. It may be used concurrently.
+// watchers holds the functions that are called after a change. The zero value has none. It may be used concurrently.
 type watchers struct {
 	mu   sync.Mutex
-	list []*func() // replaced, never changed: who calls them does so without the lock
+	list []*func() // replaced, never changed: notify calls the functions without the lock
 }
 
-// add has notify called by each call of notify, until stop.
-func (w *watchers) add(notify func()) (stop func()) {
+// add has f called by each call of notify, until stop.
+func (w *watchers) add(f func()) (stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = append(slices.Clip(w.list), &notify)
-	return func() { w.remove(&notify) }
+	w.list = append(slices.Clip(w.list), &f)
+	return func() { w.remove(&f) }
 }
 
-func (w *watchers) remove(notify *func()) {
+func (w *watchers) remove(f *func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = slices.DeleteFunc(slices.Clone(w.list), func(f *func()) bool { return f == notify })
+	w.list = slices.DeleteFunc(slices.Clone(w.list), func(other *func()) bool { return other == f })
 }
 
-// notify calls all of them.
+// notify calls all functions.
 func (w *watchers) notify() {
 	w.mu.Lock()
 	list := w.list

@@ -2,10 +2,10 @@ package replay
 
 import "slices"
 
-// window holds the newest events of an epoch, in order: a queue in one piece of memory, which is moved to its front when half of
-// it is empty.
+// window holds the newest events of an epoch, in order. It is a queue in one slice. When half of the slice is empty, the events
+// are moved to its front.
 type window struct {
-	slots []slot // of which those from head on are held
+	slots []slot // the held events are those from head on
 	head  int
 	next  uint64 // the offset of the next event
 	total int64  // bytes of the blocks of all events of the epoch
@@ -19,15 +19,15 @@ type slot struct {
 
 func (w *window) len() int { return len(w.slots) - w.head }
 
-// first returns the offset of the oldest event; next where there is none.
+// first returns the offset of the oldest event, or next where there is none.
 func (w *window) first() uint64 { return w.next - uint64(w.len()) }
 
-// at returns the event at an offset, which is held.
+// at returns the event at an offset. The event must be held.
 func (w *window) at(offset uint64) *Event { return w.slot(offset).event }
 
 func (w *window) slot(offset uint64) *slot { return &w.slots[w.head+int(offset-w.first())] }
 
-// from returns up to n slots from an offset on, which is not before the first.
+// from returns up to n slots from an offset on. The offset must not be before the first one.
 func (w *window) from(offset uint64, n int) []slot {
 	if offset >= w.next {
 		return nil
@@ -36,7 +36,7 @@ func (w *window) from(offset uint64, n int) []slot {
 	return tail[:min(len(tail), max(n, 0))]
 }
 
-// bytes returns how many bytes the blocks have from an offset on, which is held.
+// bytes returns how many bytes the blocks have from an offset on. The offset must not be before the first one.
 func (w *window) bytes(offset uint64) int64 {
 	if offset >= w.next {
 		return 0

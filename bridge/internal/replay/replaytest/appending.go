@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-func testConflict(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testConflict(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	log.appendN(3)
 	before := log.State()
@@ -32,8 +32,8 @@ func testConflict(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.False(t, found)
 }
 
-// testAppenders has appenders who know of each other only by the conflicts they meet, as processes would.
-func testAppenders(t *testing.T, open func(replay.Bounds) replay.Log) {
+// testAppenders has several appenders. Each knows of the others only by its conflicts, as processes would.
+func testAppenders(t *testing.T, open func(replay.Bounds) Log) {
 	const appenders, each = 4, 50
 	log := newSubject(t, open, replay.Bounds{})
 	var group sync.WaitGroup
@@ -73,11 +73,11 @@ func testAppenders(t *testing.T, open func(replay.Bounds) replay.Log) {
 	}
 }
 
-func testEpochs(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testEpochs(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	log.appendN(3)
 	old := log.State()
-	log.begin("e2", "")
+	log.begin("e2")
 	assert.Equal(t, replay.State{Epoch: "e2"}, log.State(), "nothing is held")
 	for _, at := range []replay.Position{old.Start(), {Epoch: "e1", Offset: 1}, old.End()} {
 		_, err := log.Read(nil, at, 1)
@@ -86,7 +86,7 @@ func testEpochs(t *testing.T, open func(replay.Bounds) replay.Log) {
 	_, found := log.Find("1")
 	assert.False(t, found)
 	var conflict *replay.ConflictError
-	require.ErrorAs(t, log.Append(t.Context(), event(old.End())), &conflict, "an appender who has missed the epoch")
+	require.ErrorAs(t, log.Append(t.Context(), event(old.End())), &conflict, "an appender that does not know of the epoch")
 
 	log.appendN(2)
 	assert.Equal(t, []uint64{0, 1}, log.offsets())
@@ -94,11 +94,11 @@ func testEpochs(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.ErrorIs(t, err, replay.ErrGone, "although the epoch has an event there")
 }
 
-func testEpochNames(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testEpochNames(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	log.appendN(2)
-	require.Error(t, log.Begin(t.Context(), "", ""))
-	require.Error(t, log.Begin(t.Context(), "e1", ""))
+	require.Error(t, log.Begin(t.Context(), ""))
+	require.Error(t, log.Begin(t.Context(), "e1"))
 	log.append()
 	assert.Equal(t, []uint64{0, 1, 2}, log.offsets())
 }

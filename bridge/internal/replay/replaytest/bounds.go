@@ -22,7 +22,7 @@ func (s *subject) appendBig(n int) {
 	}
 }
 
-func testBoundedInEvents(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testBoundedInEvents(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{Events: 3})
 	log.appendN(3)
 	assert.Equal(t, []uint64{0, 1, 2}, log.offsets())
@@ -35,7 +35,7 @@ func testBoundedInEvents(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.Equal(t, []uint64{102, 103, 104}, log.offsets())
 }
 
-func testBoundedInBytes(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testBoundedInBytes(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{Bytes: 10 * big})
 	for range 30 {
 		log.appendBig(1)
@@ -50,7 +50,7 @@ func testBoundedInBytes(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.LessOrEqual(t, log.State().Bytes, int64(10*big))
 }
 
-func testBoundedInAge(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testBoundedInAge(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{Age: time.Hour})
 	now := time.Now()
 	for _, age := range []time.Duration{3 * time.Hour, 2 * time.Hour, 30 * time.Minute, time.Minute} {
@@ -60,7 +60,7 @@ func testBoundedInAge(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.Equal(t, []uint64{2, 3}, log.offsets())
 }
 
-func testNewestIsHeld(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testNewestIsHeld(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{Events: 100, Bytes: big / 2, Age: time.Hour})
 	log.appendN(2)
 	log.appendBig(1)
@@ -74,7 +74,7 @@ func testNewestIsHeld(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.Equal(t, []uint64{5}, log.offsets())
 }
 
-func testTrim(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testTrim(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	log.Trim(0)
 	log.appendBig(10)

@@ -1,9 +1,5 @@
-// Package replaytest is the suite that every back end of [replay.Log] must pass.
+// Package replaytest is the suite of tests that a log of package replay must pass.
 //
-//	func TestLog(t *testing.T) {
-//		replaytest.Run(t, func(b replay.Bounds) replay.Log { return mylog.New(b) })
-//	}
-//
-// It knows nothing of where a log is: what was appended may be seen later, within [Patience], and by then a function given to
-// Watch must have been called. Run it with the race detector.
+// The suite allows a log to show an appended event some time later, within [Patience], as a log outside the process would. By
+// then the log must have called the functions given to Watch. The suite is to be run with the race detector.
 package replaytest

@@ -17,12 +17,11 @@ import (
 // faultVariable names the fault that a process of TestFaultsAreFound is to show.
 const faultVariable = "REPLAYTEST_FAULT"
 
-// faulty is a log with something wrong. What it does not do itself the ring does right.
+// faulty is a log with something wrong. The ring does right what the faulty log does not do itself.
 type faulty struct {
 	*replay.Ring
 
 	append func(context.Context, *replay.Event) error
-	begin  func(ctx context.Context, epoch, after string) error
 	watch  func(func()) func()
 	read   func([]*replay.Event, replay.Position, int) ([]*replay.Event, error)
 	find   func(string) (replay.Position, bool)
@@ -31,13 +30,10 @@ type faulty struct {
 }
 
 func (f *faulty) Append(ctx context.Context, e *replay.Event) error { return f.append(ctx, e) }
-func (f *faulty) Begin(ctx context.Context, epoch, after string) error {
-	return f.begin(ctx, epoch, after)
-}
-func (f *faulty) Watch(notify func()) func()             { return f.watch(notify) }
-func (f *faulty) Find(id string) (replay.Position, bool) { return f.find(id) }
-func (f *faulty) Lag(from replay.Position) replay.Lag    { return f.lag(from) }
-func (f *faulty) Trim(bytes int64)                       { f.trim(bytes) }
+func (f *faulty) Watch(notify func()) func()                        { return f.watch(notify) }
+func (f *faulty) Find(id string) (replay.Position, bool)            { return f.find(id) }
+func (f *faulty) Lag(from replay.Position) replay.Lag               { return f.lag(from) }
+func (f *faulty) Trim(bytes int64)                                  { f.trim(bytes) }
 func (f *faulty) Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
 	return f.read(dst, from, limit)
 }
@@ -45,18 +41,18 @@ func (f *faulty) Read(dst []*replay.Event, from replay.Position, limit int) ([]*
 // right returns a log without a fault.
 func right(b replay.Bounds) *faulty {
 	r := replay.NewRing(b)
-	return &faulty{Ring: r, append: r.Append, begin: r.Begin, watch: r.Watch, read: r.Read, find: r.Find, lag: r.Lag, trim: r.Trim}
+	return &faulty{Ring: r, append: r.Append, watch: r.Watch, read: r.Read, find: r.Find, lag: r.Lag, trim: r.Trim}
 }
 
-// faults are ways to be wrong that a back end may come upon.
-func faults() map[string]func(replay.Bounds) replay.Log {
-	return map[string]func(replay.Bounds) replay.Log{
-		"loses the bound of events": func(b replay.Bounds) replay.Log { b.Events = 0; return right(b) },
-		"loses the bound of bytes":  func(b replay.Bounds) replay.Log { b.Bytes = 0; return right(b) },
-		"loses the bound of age":    func(b replay.Bounds) replay.Log { b.Age = 0; return right(b) },
-		"holds one event too many":  func(b replay.Bounds) replay.Log { b.Events += min(b.Events, 1); return right(b) },
-		"holds one event too few":   func(b replay.Bounds) replay.Log { b.Events = max(b.Events-1, min(b.Events, 1)); return right(b) },
-		"goes on where it can": func(b replay.Bounds) replay.Log {
+// faults returns logs by the fault that each has.
+func faults() map[string]func(replay.Bounds) Log {
+	return map[string]func(replay.Bounds) Log{
+		"loses the bound of events": func(b replay.Bounds) Log { b.Events = 0; return right(b) },
+		"loses the bound of bytes":  func(b replay.Bounds) Log { b.Bytes = 0; return right(b) },
+		"loses the bound of age":    func(b replay.Bounds) Log { b.Age = 0; return right(b) },
+		"holds one event too many":  func(b replay.Bounds) Log { b.Events += min(b.Events, 1); return right(b) },
+		"holds one event too few":   func(b replay.Bounds) Log { b.Events = max(b.Events-1, min(b.Events, 1)); return right(b) },
+		"goes on where it can": func(b replay.Bounds) Log {
 			f := right(b)
 			f.read = func(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
 				from.Offset = max(from.Offset, f.State().First)
@@ -64,7 +60,7 @@ func faults() map[string]func(replay.Bounds) replay.Log {
 			}
 			return f
 		},
-		"forgets epochs when it reads": func(b replay.Bounds) replay.Log {
+		"forgets epochs when it reads": func(b replay.Bounds) Log {
 			f := right(b)
 			f.read = func(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
 				from.Epoch = f.State().Epoch
@@ -72,7 +68,7 @@ func faults() map[string]func(replay.Bounds) replay.Log {
 			}
 			return f
 		},
-		"appends wherever the end is": func(b replay.Bounds) replay.Log {
+		"appends wherever the end is": func(b replay.Bounds) Log {
 			f := right(b)
 			f.append = func(ctx context.Context, e *replay.Event) error {
 				e.Position = f.State().End()
@@ -80,17 +76,17 @@ func faults() map[string]func(replay.Bounds) replay.Log {
 			}
 			return f
 		},
-		"calls nobody": func(b replay.Bounds) replay.Log {
+		"calls no watcher": func(b replay.Bounds) Log {
 			f := right(b)
 			f.watch = func(func()) func() { return func() {} }
 			return f
 		},
-		"calls on after stop": func(b replay.Bounds) replay.Log {
+		"calls on after stop": func(b replay.Bounds) Log {
 			f := right(b)
 			f.watch = func(notify func()) func() { f.Ring.Watch(notify); return func() {} }
 			return f
 		},
-		"finds the oldest": func(b replay.Bounds) replay.Log {
+		"finds the oldest": func(b replay.Bounds) Log {
 			f, ids := right(b), map[string]replay.Position{}
 			f.append = func(ctx context.Context, e *replay.Event) error {
 				err := f.Ring.Append(ctx, e)
@@ -108,17 +104,27 @@ func faults() map[string]func(replay.Bounds) replay.Log {
 			}
 			return f
 		},
-		"forgets what precedes an epoch": func(b replay.Bounds) replay.Log {
-			f := right(b)
-			f.begin = func(ctx context.Context, epoch, _ string) error { return f.Ring.Begin(ctx, epoch, "") }
+		"finds an id that stands in two places": func(b replay.Bounds) Log {
+			f, ids := right(b), map[string]replay.Position{}
+			f.append = func(ctx context.Context, e *replay.Event) error {
+				err := f.Ring.Append(ctx, e)
+				if err == nil && e.ID != "" {
+					ids[e.ID] = replay.Position{Epoch: e.Epoch, Offset: e.Offset + 1}
+				}
+				return err
+			}
+			f.find = func(id string) (replay.Position, bool) {
+				at := ids[id]
+				return at, at.Epoch != "" && at.Epoch == f.State().Epoch && at.Offset > f.State().First
+			}
 			return f
 		},
-		"knows no lag": func(b replay.Bounds) replay.Log {
+		"knows no lag": func(b replay.Bounds) Log {
 			f := right(b)
 			f.lag = func(replay.Position) replay.Lag { return replay.Lag{} }
 			return f
 		},
-		"trims nothing": func(b replay.Bounds) replay.Log {
+		"trims nothing": func(b replay.Bounds) Log {
 			f := right(b)
 			f.trim = func(int64) {}
 			return f
@@ -134,7 +140,7 @@ func TestFaultsAreFound(t *testing.T) {
 		return
 	}
 	defer func() { patience = Patience }()
-	t.Run("none", func(t *testing.T) { Run(t, func(b replay.Bounds) replay.Log { return right(b) }) })
+	t.Run("none", func(t *testing.T) { Run(t, func(b replay.Bounds) Log { return right(b) }) })
 	for _, fault := range slices.Sorted(maps.Keys(faults())) {
 		t.Run(fault, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultsAreFound$", "-test.failfast", "-rapid.nofailfile")

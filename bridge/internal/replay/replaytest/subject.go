@@ -16,10 +16,10 @@ import (
 // Patience is how long the suite waits for what was appended to be seen.
 const Patience = 10 * time.Second
 
-// patience is Patience but for the suite's own tests.
+// patience is shorter than Patience in the suite's own tests.
 var patience = Patience
 
-// T is what the suite needs of a test, or of a property's try.
+// T is the part of testing.T and rapid.T that the suite needs.
 type T interface {
 	require.TestingT
 	Helper()
@@ -28,7 +28,7 @@ type T interface {
 
 // subject is a log under test.
 type subject struct {
-	replay.Log
+	Log
 
 	t       T
 	changed chan struct{} // holds a value after a call by Watch
@@ -36,15 +36,15 @@ type subject struct {
 }
 
 // newSubject opens a log in the epoch "e1", which is closed with the test.
-func newSubject(t *testing.T, open func(replay.Bounds) replay.Log, b replay.Bounds) *subject {
+func newSubject(t *testing.T, open func(replay.Bounds) Log, b replay.Bounds) *subject {
 	t.Helper()
 	s := watch(t, open(b))
 	t.Cleanup(s.close)
-	s.begin("e1", "")
+	s.begin("e1")
 	return s
 }
 
-func watch(t T, log replay.Log) *subject {
+func watch(t T, log Log) *subject {
 	s := &subject{Log: log, t: t, changed: make(chan struct{}, 1)}
 	s.stop = log.Watch(func() {
 		select {
@@ -60,8 +60,7 @@ func (s *subject) close() {
 	s.Close()
 }
 
-// eventually waits until a condition holds that a change of the log brings about. It looks again only when Watch has called, so
-// a log that does not call is found out as soon as it lags.
+// eventually waits until a condition holds. It looks again only when Watch has called, so it finds a log that does not call.
 func (s *subject) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	timeout := time.NewTimer(patience)
@@ -76,9 +75,9 @@ func (s *subject) eventually(what string, holds func() bool) {
 }
 
 // begin begins an epoch and waits until it is seen.
-func (s *subject) begin(epoch, after string) {
+func (s *subject) begin(epoch string) {
 	s.t.Helper()
-	require.NoError(s.t, s.Begin(s.t.Context(), epoch, after))
+	require.NoError(s.t, s.Begin(s.t.Context(), epoch))
 	s.eventually("the epoch "+epoch, func() bool { return s.State().Epoch == epoch })
 }
 
@@ -111,12 +110,12 @@ func (s *subject) offsets() []uint64 {
 	return all
 }
 
-// event returns one for a position, whose data is that position.
+// event returns an event at a position. Its data is that position.
 func event(at replay.Position, set ...func(*replay.Event)) *replay.Event {
 	return sized(at, 0, set...)
 }
 
-// sized is event with data of at least so many bytes.
+// sized is event with at least so many bytes of data.
 func sized(at replay.Position, bytes int, set ...func(*replay.Event)) *replay.Event {
 	name, _ := sse.SafeName("tick")
 	block := sse.AppendHead(nil, name)

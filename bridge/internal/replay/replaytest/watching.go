@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-func testWatch(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testWatch(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	var seen [2]atomic.Uint64 // what State showed, at the latest when the function was called
 	var calls [2]atomic.Int64
@@ -36,13 +36,13 @@ func testWatch(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.Equal(t, stopped, calls[0].Load(), "no call after stop")
 
 	before := calls[1].Load()
-	log.begin("e2", "")
+	log.begin("e2")
 	log.eventually("a call for the epoch", func() bool { return calls[1].Load() > before })
 	stops[1]()
 }
 
-// testWatchFromWithin has functions that use the log, and stop themselves.
-func testWatchFromWithin(t *testing.T, open func(replay.Bounds) replay.Log) {
+// testWatchFromWithin has functions given to Watch that use the log and stop their own calls.
+func testWatchFromWithin(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{})
 	var stop func()
 	var once sync.Once
@@ -62,9 +62,8 @@ func testWatchFromWithin(t *testing.T, open func(replay.Bounds) replay.Log) {
 	log.append()
 }
 
-// testReaders has readers who follow a log that evicts much, each from what it has last seen, and an appender who does not
-// wait for them.
-func testReaders(t *testing.T, open func(replay.Bounds) replay.Log) {
+// testReaders has readers that follow a log which evicts many events. The appender does not wait for them.
+func testReaders(t *testing.T, open func(replay.Bounds) Log) {
 	const readers, events = 8, 500
 	log := newSubject(t, open, replay.Bounds{Events: 50})
 	var group sync.WaitGroup
@@ -84,7 +83,7 @@ func testReaders(t *testing.T, open func(replay.Bounds) replay.Log) {
 }
 
 // follow reads a log until it has seen its last event, and checks that it is told of every gap.
-func follow(t *testing.T, log replay.Log, events uint64) {
+func follow(t *testing.T, log Log, events uint64) {
 	s := watch(t, log)
 	defer s.stop()
 	next := replay.Position{Epoch: "e1"}
@@ -115,9 +114,9 @@ func follow(t *testing.T, log replay.Log, events uint64) {
 	}
 }
 
-func testClose(t *testing.T, open func(replay.Bounds) replay.Log) {
+func testClose(t *testing.T, open func(replay.Bounds) Log) {
 	log := watch(t, open(replay.Bounds{}))
-	log.begin("e1", "0")
+	log.begin("e1")
 	log.appendN(2)
 	closed := make(chan struct{})
 	var once sync.Once
@@ -135,7 +134,7 @@ func testClose(t *testing.T, open func(replay.Bounds) replay.Log) {
 	assert.False(t, found)
 	log.Trim(0)
 	require.ErrorIs(t, log.Append(t.Context(), event(replay.Position{Epoch: "e1", Offset: 2})), replay.ErrClosed)
-	require.ErrorIs(t, log.Begin(t.Context(), "e2", ""), replay.ErrClosed)
+	require.ErrorIs(t, log.Begin(t.Context(), "e2"), replay.ErrClosed)
 	assert.EqualValues(t, 1, log.Lag(replay.Position{Epoch: "e1"}).Share)
 	stop()
 	log.stop()
