@@ -58,7 +58,7 @@ func allowedImports() map[string][]string {
 		},
 		"bridge/internal/serve": {
 			"std", "bridge/config", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
-			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route", "bridge/internal/serve",
+			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
 			"bridge/internal/stream",
 		},
 		"bridge/internal/stream": {
