@@ -25,9 +25,9 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// The stream that is too much for the clients of these tests. Its log reaches back five seconds.
+// The stream that is too much for the clients of these tests. Its log reaches back ten seconds.
 const (
-	slowTick  = 10 * time.Millisecond // between two events
+	slowTick  = 20 * time.Millisecond // between two events
 	slowLog   = 500                   // events
 	slowEvent = 1000                  // about the bytes of an event on the wire
 	slowRate  = slowEvent * int(time.Second/slowTick)
@@ -196,7 +196,7 @@ func startSlowFront(t *testing.T, parked bool, retry string, settings ...string)
 
 // slowAndBack has a client read at a share of the stream's rate. One that does not stay comes back when it was told to.
 func slowAndBack(url string, rate float64, stays bool) error {
-	const within = 11 * time.Second
+	const within = 22 * time.Second
 	c := &pacedClient{url: url}
 	if err := c.connect(); err != nil {
 		return err
