@@ -23,15 +23,26 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// tape is an upstream that numbers its events, goes on after any of them, and does not forget when its server dies.
-type tape struct{ newest atomic.Int64 }
+// tape is an upstream that numbers its events, goes on after any of them, and does not forget when its server dies. Its events
+// are the clock of the test.
+type tape struct {
+	mu     sync.Mutex
+	newest int64
+	grown  chan struct{} // closed when the next event is there
+}
+
+func newTape() *tape { return &tape{newest: 1, grown: make(chan struct{})} }
 
 // run adds an event every so often until ctx ends.
 func (p *tape) run(ctx context.Context, every time.Duration) {
 	for ticker := time.NewTicker(every); ; {
 		select {
 		case <-ticker.C:
-			p.newest.Add(1)
+			p.mu.Lock()
+			p.newest++
+			close(p.grown)
+			p.grown = make(chan struct{})
+			p.mu.Unlock()
 		case <-ctx.Done():
 			ticker.Stop()
 			return
@@ -39,20 +50,46 @@ func (p *tape) run(ctx context.Context, every time.Duration) {
 	}
 }
 
+// end returns the number of the newest event, and what is closed when there is another one.
+func (p *tape) end() (int64, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.newest, p.grown
+}
+
+// pause waits until n more events are on the tape, or ctx ends.
+func (p *tape) pause(ctx context.Context, n int) {
+	begin, _ := p.end()
+	for ctx.Err() == nil {
+		newest, grown := p.end()
+		if newest >= begin+int64(n) {
+			return
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+		}
+	}
+}
+
 func (p *tape) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 	n := r.GetAfterSequence()
 	if n == 0 {
-		n = p.newest.Load()
+		n, _ = p.end()
 	}
-	for stream.Context().Err() == nil {
-		for ; n < p.newest.Load(); n++ {
+	for {
+		newest, grown := p.end()
+		for ; n < newest; n++ {
 			if err := stream.Send(&streamv1.Event{Sequence: n + 1, Text: textOn(n + 1)}); err != nil {
 				return err
 			}
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case <-grown:
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
 	}
-	return stream.Context().Err()
 }
 
 // textOn is what an event of the tape says.
@@ -99,17 +136,17 @@ func (l *record) see(e event) error {
 
 // live is an EventSource that comes back, to where url leads by then, until it has seen event number until, and meanwhile
 // leaves in the middle of a stream, or stops reading, as it likes.
-func (l *record) live(ctx context.Context, client *http.Client, url *atomic.Value, until int64) error {
+func (l *record) live(ctx context.Context, client *http.Client, p *tape, url *atomic.Value, until int64) error {
 	for l.last < until && ctx.Err() == nil {
-		if err := l.connect(ctx, client, url.Load().(string), until); err != nil {
+		if err := l.connect(ctx, client, p, url.Load().(string), until); err != nil {
 			return err
 		}
-		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
+		p.pause(ctx, rand.IntN(50))
 	}
 	return ctx.Err()
 }
 
-func (l *record) connect(ctx context.Context, client *http.Client, url string, until int64) error {
+func (l *record) connect(ctx context.Context, client *http.Client, p *tape, url string, until int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -153,7 +190,7 @@ func (l *record) connect(ctx context.Context, client *http.Client, url string, u
 			return err
 		}
 		if rand.IntN(500) == 0 {
-			time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+			p.pause(ctx, rand.IntN(300))
 		}
 	}
 	return nil
@@ -180,8 +217,7 @@ func gunzip(resp *http.Response) (io.ReadCloser, error) {
 // Whatever happens to the upstream and to the clients, each client sees every event once, or is told that it did not.
 func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	const until, crowd = 3000, 30
-	p := &tape{}
-	p.newest.Store(1)
+	p := newTape()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var running sync.WaitGroup
@@ -201,13 +237,13 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 		for i := range crowd {
 			l := &record{gzip: i%2 == 0}
 			records = append(records, l)
-			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, &url, until), name) })
+			crowds.Go(func() { assert.NoError(t, l.live(ctx, client, p, &url, until), name) })
 		}
 	}
-	for p.newest.Load() < until-1000 {
-		time.Sleep(300 * time.Millisecond)
+	for range (until - 1000) / 400 {
+		p.pause(ctx, 300)
 		s.grpc.Stop()
-		time.Sleep(100 * time.Millisecond)
+		p.pause(ctx, 100)
 		s = startServer(t, s.addr, p.watch)
 	}
 	next := startFront(t, s, file) // a deployment: everybody is sent from one bridge to the next

@@ -93,6 +93,7 @@ func (a asked) request(ctx context.Context, t *testing.T, url string) *http.Requ
 }
 
 func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
+	opened := make(chan struct{})
 	for name, tt := range map[string]struct {
 		watch watch
 		query string
@@ -104,8 +105,11 @@ func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
 		"a failure as its first word": {count(0, status.Error(codes.Unavailable, "")), "", nil, false, []string{"refused watch upstream Unavailable"}},
 		"an end behind events":        {count(1, status.Error(codes.NotFound, "")), "", nil, false, []string{"opened watch", "ended watch upstream NotFound"}},
 		"a failure behind events":     {count(1, status.Error(codes.Internal, "")), "", onceMore(), false, []string{"opened watch", "ended watch upstream Internal"}},
-		"an end behind open_wait": {func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error {
-			time.Sleep(50 * time.Millisecond)
+		"an end behind open_wait": {func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+			select {
+			case <-opened:
+			case <-stream.Context().Done():
+			}
 			return status.Error(codes.NotFound, "")
 		}, "", []string{"open_wait: 1ms"}, false, []string{"opened watch", "ended watch upstream NotFound"}},
 		"an OK end without events":    {count(0, nil), "", nil, false, []string{"opened watch", "ended watch upstream OK"}},
@@ -138,7 +142,11 @@ func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
 						if tt.drain {
 							require.NoError(t, f.bridge.Shutdown(t.Context()))
 						}
-						_, err := io.Copy(io.Discard, do(t, c, asked.request(t.Context(), t, f.url+"/watch/x"+tt.query)).Body)
+						response := do(t, c, asked.request(t.Context(), t, f.url+"/watch/x"+tt.query))
+						if name == "an end behind open_wait" {
+							opened <- struct{}{}
+						}
+						_, err := io.Copy(io.Discard, response.Body)
 						require.NoError(t, err)
 						require.NoError(t, f.bridge.Shutdown(t.Context()), "every stream has ended, and was told of")
 						l.mu.Lock()

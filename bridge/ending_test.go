@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -206,37 +207,46 @@ func TestReadyEndsWithTheBridge(t *testing.T) {
 	assert.NoError(t, ctx.Err())
 }
 
+// recorder is a connection that takes whatever is written to it at once.
+type recorder struct{ *httptest.ResponseRecorder }
+
+func (recorder) SetWriteDeadline(time.Time) error { return nil }
+
 func TestOnlyFailuresKeepBrowsersAway(t *testing.T) {
-	t.Parallel() // it waits
-	leave := func(t *testing.T, s *server, url string) {
-		ctx, cancel := context.WithCancel(t.Context())
-		do(t, clients(t)["HTTP1"], eventSource(ctx, t, url))
-		s.requireStreams(t, 1)
-		cancel()
-		s.requireStreams(t, 0)
-	}
-	finish := func(t *testing.T, _ *server, url string) {
-		newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url))).all(t)
-	}
+	failing := count(0, status.Error(codes.Unavailable, ""))
 	for name, tt := range map[string]struct {
 		watch watch
-		file  string
-		first func(*testing.T, *server, string)
+		onEnd config.OnEnd
+		retry float64 // in milliseconds, once an hour has passed; a browser is told up to a fifth more or less
 	}{
-		"a client that leaves a silent upstream": {untilCancelled, "max_age: 300ms", leave},
-		"an OK without events":                   {count(0, nil), "on_end: reconnect", finish},
+		"a client that leaves a silent upstream": {untilCancelled, config.OnEndStop, 500},
+		"an OK without events":                   {count(0, nil), config.OnEndReconnect, 500},
+		"a failure":                              {failing, config.OnEndStop, 30_000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := startServer(t, "127.0.0.1:0", tt.watch)
-			f := startFront(t, s, routeFile("event: {retry: 500ms}", "open_wait: 1ms", tt.file))
-			tt.first(t, s, f.url+"/watch/x")
-			time.Sleep(800 * time.Millisecond) // for as long as it is taken to have failed, browsers would stay away
-			r := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x")))
-			r.all(t)
-			text := r.text.String()
-			ms, _, _ := strings.Cut(text[strings.LastIndex(text, "retry: ")+len("retry: "):], "\n")
-			assert.LessOrEqual(t, parseInt(t, ms), int64(600))
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{}
+				s.watch.Store(&tt.watch)
+				r := config.NewRoute("/watch/{topic}")
+				r.Service, r.Method = "test.stream.v1.StreamService", "Watch"
+				r.Event.Retry, r.OpenWait, r.OnEnd = 500*time.Millisecond, time.Millisecond, tt.onEnd
+				r.Reopen.MaxAttempts = 1
+				b, err := bridge.New(t.Context(), config.New(r), bridge.WithService(&streamv1.StreamService_ServiceDesc, s))
+				require.NoError(t, err)
+				visit := func() string {
+					ctx, leave := context.WithTimeout(t.Context(), time.Second)
+					defer leave()
+					w := recorder{httptest.NewRecorder()}
+					b.ServeHTTP(w, eventSource(ctx, t, "/watch/x"))
+					return w.Body.String()
+				}
+				visit()
+				time.Sleep(time.Hour) // were it taken to have failed for so long, browsers would stay away
+				text := visit()
+				ms, _, _ := strings.Cut(text[strings.LastIndex(text, "retry: ")+len("retry: "):], "\n")
+				assert.InEpsilon(t, tt.retry, parseInt(t, ms), 0.2, text)
+				require.NoError(t, b.Close())
+			})
 		})
 	}
 }

@@ -117,10 +117,9 @@ func (c *pacedClient) read(rate int, within time.Duration, done func() bool) err
 func (c *pacedClient) wait(until time.Time) {
 	raw, err := c.conn.(*net.TCPConn).SyscallConn()
 	for polled := []unix.PollFd{{}}; err == nil && polled[0].Revents == 0 && time.Now().Before(until); {
-		time.Sleep(min(time.Until(until), 20*time.Millisecond))
 		err = raw.Control(func(fd uintptr) {
 			polled[0].Fd = int32(fd)
-			_, _ = unix.Poll(polled, 0)
+			_, _ = unix.Poll(polled, int(time.Until(until)/time.Millisecond)+1)
 		})
 	}
 }
@@ -213,7 +212,7 @@ func slowAndBack(url string, rate float64, stays bool) error {
 		return fmt.Errorf("it is still there, at event %d", c.lastID)
 	}
 	cut, at, told := time.Since(began), c.lastID, c.retry
-	time.Sleep(told)
+	time.Sleep(told) // the pause that a browser makes: what the bridge still knows of the client by then is what is tested
 	if err := c.connect(); err != nil {
 		return err
 	}

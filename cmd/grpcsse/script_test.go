@@ -82,6 +82,7 @@ func answers(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Fatalf("usage: answers URL STATUS")
 	}
 	last := "nothing"
+	// It sleeps: the server is another process, and only the answer to a request tells that it is there.
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		response, err := http.Get(args[0])
 		if err != nil {

@@ -34,6 +34,9 @@ type heard struct {
 
 const stampedSize = 200
 
+// askPatience is how long an audience waits for the events that it was asked about.
+const askPatience = 20 * time.Second
+
 // stamped returns an event that says that it was made now.
 func stamped() []byte {
 	event := fmt.Appendf(nil, "data: %016x ", time.Now().UnixNano())
@@ -71,10 +74,10 @@ func gather(t testing.TB, n int) *audience {
 	return a
 }
 
-// ask returns what was heard since the last time.
-func (a *audience) ask(t testing.TB) (h heard) {
+// ask returns what was heard since the last time, once that is so many events. It waits for them no longer than askPatience.
+func (a *audience) ask(t testing.TB, events int) (h heard) {
 	t.Helper()
-	fmt.Fprintln(a.words, "report")
+	fmt.Fprintln(a.words, events)
 	require.NoError(t, a.words.Flush())
 	require.True(t, a.answers.Scan())
 	require.NoError(t, json.Unmarshal(a.answers.Bytes(), &h))
@@ -105,7 +108,7 @@ func TestBeAnAudience(t *testing.T) {
 	}
 	r := &recipients{buffer: make([]byte, 64<<10), held: make(map[int][]byte)}
 	for events := make([]unix.EpollEvent, 512); ; {
-		n, err := unix.EpollWait(poll, events, -1)
+		n, err := unix.EpollWait(poll, events, 1000)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -116,10 +119,9 @@ func TestBeAnAudience(t *testing.T) {
 				require.NoError(t, r.read(fd))
 			case !r.asked():
 				return
-			default:
-				r.report()
 			}
 		}
+		r.report()
 	}
 }
 
@@ -128,12 +130,20 @@ type recipients struct {
 	buffer []byte
 	held   map[int][]byte // of events that have not come whole
 	late   []time.Duration
+
+	wanted int       // events that the answer waits for
+	since  time.Time // when that was asked; zero without a question
 }
 
 // asked reads a question, and reports false where none follows.
 func (r *recipients) asked() bool {
 	n, err := unix.Read(0, r.buffer)
-	return n > 0 && err == nil
+	if n <= 0 || err != nil {
+		return false
+	}
+	r.since = time.Now()
+	r.wanted, err = strconv.Atoi(strings.TrimSpace(string(r.buffer[:n])))
+	return err == nil
 }
 
 func (r *recipients) read(fd int) error {
@@ -158,7 +168,12 @@ func (r *recipients) read(fd int) error {
 	return nil
 }
 
+// report answers the question, once what it asks for has come.
 func (r *recipients) report() {
+	if r.since.IsZero() || len(r.late) < r.wanted && time.Since(r.since) < askPatience {
+		return
+	}
+	r.since = time.Time{}
 	slices.Sort(r.late)
 	h := heard{Events: len(r.late)}
 	if n := len(r.late); n > 0 {

@@ -75,8 +75,7 @@ func (a *audience) park(t testing.TB, l *Loops, events *tape) {
 // measure sends b.N events, and reports what each delivery has cost.
 func (a *audience) measure(b *testing.B, send func([]byte)) {
 	send(stamped()) // opens streams, warms up
-	time.Sleep(500 * time.Millisecond)
-	a.ask(b)
+	a.ask(b, audienceSize)
 	before := cpu(b)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -84,9 +83,10 @@ func (a *audience) measure(b *testing.B, send func([]byte)) {
 		<-tick.C
 		send(stamped())
 	}
-	time.Sleep(500 * time.Millisecond)
-	used, h := cpu(b)-before, a.ask(b)
-	if want := b.N * audienceSize; h.Events != want {
+	want := b.N * audienceSize
+	h := a.ask(b, want)
+	used := cpu(b) - before
+	if h.Events != want {
 		b.Errorf("%d events of %d", h.Events, want)
 	}
 	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(h.Events), "cpu-µs/delivery")
@@ -110,8 +110,14 @@ func BenchmarkIdle(b *testing.B) {
 	l, err := NewLoops(1, nil, nil)
 	require.NoError(b, err)
 	defer l.Close()
+	last := len(a.conns) - 1
+	farewell := a.conns[last]
+	a.conns = a.conns[:last]
 	a.park(b, l, new(tape))
-	time.Sleep(100 * time.Millisecond)
+	over, ended := new(tape), make(chan Outcome, 1)
+	over.finish(End{Ending: because("over")})
+	require.NoError(b, l.Park(farewell, &head{tape: over}, new(Settings), func(o Outcome) { ended <- o }))
+	<-ended // the loop has taken up those that came before
 	b.ReportMetric(float64(resident(b)-before)/n, "B/parked")
 }
 

@@ -66,6 +66,7 @@ func TestWhoComesAndGoesDoesNotDisturbOthers(t *testing.T) {
 	}
 	before := descriptorsOpen(t)
 	var all sync.WaitGroup
+	came := make(chan struct{})
 	for range 4 {
 		all.Go(func() {
 			for i := range 100 {
@@ -74,12 +75,15 @@ func TestWhoComesAndGoesDoesNotDisturbOthers(t *testing.T) {
 					v.SetLinger(0)
 				}
 				v.Close()
+				came <- struct{}{}
 			}
 		})
 	}
 	for range 100 {
 		events.put(string(s.piece("data: 1\n\n")))
-		time.Sleep(time.Millisecond)
+		for range 4 {
+			<-came
+		}
 	}
 	all.Wait()
 	for range 400 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
@@ -131,6 +132,19 @@ func (v *visitor) read(t *testing.T, want string) {
 	require.Equal(t, want, string(got))
 }
 
+// waitUntilFull waits until the kernel takes no more for a visitor that is sent more than it reads.
+func (v *visitor) waitUntilFull(t *testing.T) {
+	t.Helper()
+	raw, err := v.SyscallConn()
+	require.NoError(t, err)
+	waiting := 0
+	require.Eventually(t, func() bool {
+		before := waiting
+		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+		return err == nil && waiting > 0 && waiting == before
+	}, 20*time.Second, 5*time.Millisecond, "nothing comes: %v", err)
+}
+
 func (v *visitor) readToEnd(t *testing.T, want string) {
 	t.Helper()
 	got, err := io.ReadAll(v.body)
@@ -168,7 +182,7 @@ func TestOverTheWireASlowReaderGetsAll(t *testing.T) {
 		}
 		events.finish(End{Ending: because("upstream")})
 		for range 20 {
-			time.Sleep(2 * time.Millisecond)
+			v.waitUntilFull(t)
 			v.read(t, string(want.Next(1000)))
 		}
 		v.readToEnd(t, want.String())
@@ -198,7 +212,7 @@ func noticed(t *testing.T, s *site, leave func(*visitor)) {
 		v.read(t, ":\n")
 		if blocked {
 			events.put(string(s.piece(string(make([]byte, 1<<20)))))
-			time.Sleep(50 * time.Millisecond)
+			v.waitUntilFull(t)
 		}
 		leave(v)
 		assert.Equal(t, ending.ByGone, s.outcome(t).Reason, "blocked: %v", blocked)
@@ -225,11 +239,20 @@ func TestOverTheWireAnOverdueReaderIsCutOff(t *testing.T) {
 		s.cursor = func() Cursor { return &head{tape: events, slack: 2} }
 		v := s.visit(t, 8<<10)
 		v.read(t, ":\n")
-		for range 20 {
-			time.Sleep(OverduePatience / 10)
-			events.put(string(s.piece(string(make([]byte, 1<<20)))))
+		tick := time.NewTicker(OverduePatience / 10)
+		defer tick.Stop()
+		events.put(string(s.piece(string(make([]byte, 1<<20)))))
+		for deadline := time.After(20 * time.Second); ; {
+			select {
+			case out := <-s.outcomes:
+				assert.Equal(t, ending.BySlow, out.Reason)
+				return
+			case <-tick.C:
+				events.put(string(s.piece("data: 1\n\n")))
+			case <-deadline:
+				require.Fail(t, "the stream does not end")
+			}
 		}
-		assert.Equal(t, ending.BySlow, s.outcome(t).Reason)
 	})
 }
 
@@ -248,11 +271,15 @@ func TestOverTheWireManyShareATopic(t *testing.T) {
 		for range events {
 			want.WriteString("data: 1\n\n")
 			topic.put(string(s.piece("data: 1\n\n")))
-			time.Sleep(time.Millisecond)
+			visitors[0].read(t, "data: 1\n\n") // each event is on its way alone
 		}
 		topic.finish(End{Ending: because("upstream")})
-		for _, v := range visitors {
-			v.readToEnd(t, want.String())
+		for i, v := range visitors {
+			if i == 0 {
+				v.readToEnd(t, "")
+			} else {
+				v.readToEnd(t, want.String())
+			}
 			assert.Equal(t, events, s.outcome(t).Events)
 		}
 	})

@@ -49,7 +49,11 @@ func startShow(t *testing.T, ctx context.Context) (*Show, *listeners) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		const gap = 5 * time.Millisecond
 		for n := time.Since(begin)/gap + 1; r.Context().Err() == nil; n++ {
-			time.Sleep(time.Until(begin.Add(n * gap)))
+			select {
+			case <-time.After(time.Until(begin.Add(n * gap))):
+			case <-r.Context().Done():
+				return
+			}
 			_, _ = fmt.Fprintf(w, "id: %d\ndata: {}\n\n", n)
 			w.(http.Flusher).Flush()
 		}
@@ -139,7 +143,8 @@ func TestACrowdThatNobodyWatchesGoesHome(t *testing.T) {
 	a := watch(t, s)
 	require.NoError(t, s.Start(5))
 	a.until(t, func(f *crowdv1.Figures) bool { return f.GetCurrent() == 5 })
-	time.Sleep(3 * pace)
+	watched := time.Now()
+	a.until(t, func(*crowdv1.Figures) bool { return time.Since(watched) > 3*pace })
 	assert.Equal(t, 5, there.count(), "somebody watches")
 
 	a.leave()

@@ -81,7 +81,11 @@ func topic(pace time.Duration, keep func(id int) bool) func(reply, int) {
 		r.write("retry: 20\n")
 		for r.request.Context().Err() == nil {
 			next++
-			time.Sleep(time.Until(begin.Add(time.Duration(next) * pace)))
+			select {
+			case <-time.After(time.Until(begin.Add(time.Duration(next) * pace))):
+			case <-r.request.Context().Done():
+				return
+			}
 			r.event(next)
 			if !keep(next) {
 				return
