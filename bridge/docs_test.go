@@ -2,10 +2,12 @@ package bridge_test
 
 import (
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -292,6 +294,43 @@ func receiver(of ast.Expr) string {
 		return of.Name
 	}
 	return ""
+}
+
+// The Go programs of the pages compile, and are as gofmt would write them.
+func TestTheProgramsOfThePagesCompile(t *testing.T) {
+	fence := regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	var programs []string
+	for _, page := range pages(t) {
+		for _, match := range fence.FindAllStringSubmatch(readPage(t, page), -1) {
+			formatted, err := format.Source([]byte(match[1]))
+			require.NoError(t, err, page)
+			assert.Equal(t, string(formatted), match[1], "gofmt would change a program of %s", page)
+			programs = append(programs, match[1])
+		}
+	}
+	require.NotEmpty(t, programs)
+	for _, program := range programs {
+		file := filepath.Join(t.TempDir(), "main.go")
+		require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
+		out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput()
+		assert.NoError(t, err, "%s", out)
+	}
+}
+
+// What the pages tell people to make is in the Makefile.
+func TestThePagesNameTargetsThatExist(t *testing.T) {
+	makefile := readPage(t, "Makefile")
+	target := regexp.MustCompile("(?m)(?:^ *|`)make ([a-z][a-z -]*[a-z])")
+	checked := 0
+	for _, page := range pages(t) {
+		for _, match := range target.FindAllStringSubmatch(readPage(t, page), -1) {
+			for name := range strings.FieldsSeq(match[1]) {
+				checked++
+				assert.Contains(t, makefile, "\n"+name+":", "%s says make %s", page, name)
+			}
+		}
+	}
+	assert.Greater(t, checked, 3)
 }
 
 // Links between the pages lead to files, and those within a page to a heading.
