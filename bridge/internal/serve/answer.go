@@ -28,7 +28,7 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 	writeStreamHeader(w, req.Format, frame.Form{}, end)
 	q := pump.NewQueue(0)
 	q.End(rt.End(req.Final(), end))
-	settings := h.settingsFor(kind{rt: rt, format: req.Format, final: req.Final()})
+	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Final())
 	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings)
 }
 

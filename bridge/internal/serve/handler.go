@@ -33,7 +33,8 @@ type Handler struct {
 	requestBytes int64 // of a body
 
 	drain    *drain
-	starting sync.Mutex                 // of loops
+	starting sync.Mutex                 // of loops, and of closed
+	closed   bool                       // no loops are started any more
 	loops    atomic.Pointer[pump.Loops] // nil where connections are not parked
 	visits   sync.WaitGroup             // those that end on goroutines of their own
 	settings settings
@@ -79,6 +80,9 @@ func (h *Handler) ShutOut() { h.drain.shutOut() }
 
 // Close ends the streams on parked connections, and waits until nothing of them is left.
 func (h *Handler) Close() {
+	h.starting.Lock()
+	h.closed = true
+	h.starting.Unlock()
 	if loops := h.loops.Load(); loops != nil {
 		loops.Close()
 	}
@@ -154,7 +158,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	}
 	rt.Expose(w.Header(), s.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
-	settings := h.settingsFor(kind{rt, form, req.Format, req.Final()})
+	settings := h.settingsFor(rt, form, req.Format, req.Final())
 	if form.Chunked {
 		s.park(w, settings)
 		return

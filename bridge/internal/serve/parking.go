@@ -38,11 +38,11 @@ func connOfHTTP1(r *http.Request) net.Conn {
 // loops is how many loops write to parked connections.
 const loops = 1
 
-// StartLoops starts what parked connections need, where there is such a thing.
+// StartLoops starts what parked connections need, where there is such a thing. After [Handler.Close] it starts nothing.
 func (h *Handler) StartLoops() error {
 	h.starting.Lock()
 	defer h.starting.Unlock()
-	if h.loops.Load() != nil {
+	if h.closed || h.loops.Load() != nil {
 		return nil
 	}
 	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"sync"
+	"weak"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
@@ -21,33 +22,34 @@ type settings struct {
 
 // kind is what about a caller the pump has to know.
 type kind struct {
-	rt     *route.Route
+	rt     weak.Pointer[route.Route] // a caller may still come with a route of an earlier generation, which is not to be kept for that
 	form   frame.Form
 	format request.Format
 	final  bool
 }
 
-// settingsFor returns how the pump serves a kind of callers. Those of a table that was replaced are forgotten.
-func (h *Handler) settingsFor(k kind) *pump.Settings {
-	now := h.routes.Generation()
+// settingsFor returns how the pump serves the callers of a route that have a form and a format, and whose requests are final or
+// not. Those of an earlier generation of routes are forgotten.
+func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.Format, final bool) *pump.Settings {
+	k := kind{weak.Make(rt), form, format, final}
 	h.settings.mu.Lock()
 	defer h.settings.mu.Unlock()
+	now := h.routes.Generation() // with the lock held, so that it never goes back
 	if h.settings.kinds == nil || h.settings.generation != now {
 		h.settings.generation, h.settings.kinds = now, map[kind]*pump.Settings{}
 	}
 	s := h.settings.kinds[k]
 	if s == nil {
-		s = h.newSettings(k)
+		s = h.newSettings(rt, form, format, final)
 		h.settings.kinds[k] = s
 	}
 	return s
 }
 
-func (h *Handler) newSettings(k kind) *pump.Settings {
-	rt := k.rt
+func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.Format, final bool) *pump.Settings {
 	s := &pump.Settings{
-		Form:      k.form,
-		Mute:      k.format == request.Lines,
+		Form:      form,
+		Mute:      format == request.Lines,
 		Comment:   []byte(sse.Heartbeat),
 		Heartbeat: rt.Config.Heartbeat,
 
@@ -55,12 +57,12 @@ func (h *Handler) newSettings(k kind) *pump.Settings {
 		SendBuffer:   int(rt.Config.SendBuffer),
 
 		MaxAge:   rt.Config.MaxAge,
-		AgeEnd:   rt.End(k.final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
+		AgeEnd:   rt.End(final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
 		Drain:    h.drain.begun,
 		DrainBy:  h.drain.deadline,
-		DrainEnd: rt.End(k.final, ending.ShuttingDown()),
+		DrainEnd: rt.End(final, ending.ShuttingDown()),
 	}
-	if !k.final {
+	if !final {
 		s.Retry = rt.Config.Event.Retry
 	}
 	return s

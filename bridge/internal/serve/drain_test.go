@@ -1,0 +1,158 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
+
+func TestNoMoreAreCountedInThanTheLimit(t *testing.T) {
+	const limit, callers = 5, 200
+	d := newDrain()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	inside, most, refused := 0, 0, 0
+	for range callers {
+		wg.Go(func() {
+			end := d.enter(limit)
+			mu.Lock()
+			if end != nil {
+				refused++
+				assert.Equal(t, ending.ByLimit, end.Reason)
+				mu.Unlock()
+				return
+			}
+			inside++
+			most = max(most, inside)
+			mu.Unlock()
+			d.arriving.Done()
+			mu.Lock()
+			inside--
+			mu.Unlock()
+			d.leave()
+		})
+	}
+	wg.Wait()
+	assert.LessOrEqual(t, most, limit)
+	assert.Zero(t, d.open)
+
+	for range limit {
+		require.Nil(t, d.enter(limit))
+	}
+	require.NotNil(t, d.enter(limit))
+	d.leave()
+	require.Nil(t, d.enter(limit), "who leaves makes room")
+	require.Nil(t, d.enter(0), "0 is no limit")
+}
+
+func TestADrainIsOverWhenTheLastOneHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDrain()
+		require.Nil(t, d.enter(0))
+		require.Nil(t, d.enter(0))
+		by := time.Now().Add(time.Minute)
+		d.begin(by)
+		d.begin(by.Add(time.Hour))
+		assert.Equal(t, by, d.deadline(), "the first call counts")
+		end := d.enter(0)
+		require.NotNil(t, end)
+		assert.Equal(t, ending.ByDrain, end.Reason)
+		waited := make(chan error, 1)
+		go func() { waited <- d.wait(t.Context()) }()
+		d.leave()
+		synctest.Wait()
+		assert.Empty(t, waited)
+		d.leave()
+		synctest.Wait()
+		require.Len(t, waited, 1)
+		assert.NoError(t, <-waited)
+		assert.NoError(t, d.wait(t.Context()), "a second one returns at once")
+	})
+}
+
+func TestADrainOfNobodyIsOverAtOnce(t *testing.T) {
+	d := newDrain()
+	require.Nil(t, d.enter(0))
+	d.leave()
+	select {
+	case <-d.empty:
+		t.Fatal("the drain has not begun")
+	default:
+	}
+	d.begin(time.Now())
+	require.NoError(t, d.wait(t.Context()))
+}
+
+func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	require.Nil(t, r.enter())
+	r.drain.arriving.Done()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("the operator's patience is over")
+	cancel(reason)
+	require.ErrorIs(t, r.Shutdown(ctx, time.Now()), reason)
+	r.drain.leave()
+	require.NoError(t, r.Shutdown(t.Context(), time.Now()))
+}
+
+// Whoever was counted in and has no place on a stream yet is waited for, and nobody else comes in.
+func TestShutOutWaitsForThoseWhoArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDrain()
+		require.Nil(t, d.enter(0))
+		require.Nil(t, d.enter(0))
+		done := make(chan struct{})
+		go func() { d.shutOut(); close(done) }()
+		synctest.Wait()
+		end := d.enter(0)
+		require.NotNil(t, end)
+		assert.Equal(t, ending.ByDrain, end.Reason)
+		d.arriving.Done()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Fatal("one is still on its way")
+		default:
+		}
+		d.arriving.Done()
+		synctest.Wait()
+		<-done
+		assert.Equal(t, 2, d.open, "those whose streams are served are not waited for")
+	})
+}
+
+func TestAConfiguredLimitGoesBeforeThatOfTheProcess(t *testing.T) {
+	assert.Equal(t, 7, streamLimit(7))
+	if files := descriptors(); files > 0 {
+		assert.Less(t, streamLimit(0), files)
+		assert.Greater(t, streamLimit(0), files/2)
+	} else {
+		assert.Zero(t, streamLimit(0))
+	}
+}
+
+// Nothing of a handler that is closed would end what is started afterwards.
+func TestNoLoopsAreStartedAfterClose(t *testing.T) {
+	r := newRig(t, config.Server{})
+	require.NoError(t, r.StartLoops())
+	started := r.loops.Load()
+	require.NoError(t, r.StartLoops())
+	assert.Same(t, started, r.loops.Load(), "they are started once")
+	r.close()
+	r.Handler.Close() // again
+
+	closed := newRig(t, config.Server{})
+	closed.close()
+	require.NoError(t, closed.StartLoops())
+	assert.Nil(t, closed.loops.Load())
+}

@@ -1,0 +1,407 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
+)
+
+// TestEveryWayOutIsCountedOnce serves one request on each of the ways that it can take. None leaves a stream or a place behind.
+func TestEveryWayOutIsCountedOnce(t *testing.T) {
+	down := events(0, status.Error(codes.Unavailable, "down"))
+	wantsHeader := func(c *config.Route) {
+		c.Request.Set = []config.Setting{{Field: "topic", Value: config.Template{{Ref: "header.x-topic"}}}}
+	}
+	for name, tt := range map[string]struct {
+		request  *http.Request
+		upstream upstream
+		change   func(*config.Route)
+		leaves   bool // the client does, after a second
+		drains   bool // the bridge does, after a second
+
+		status  int
+		body    string // in it
+		opened  int
+		ended   []ending.Code
+		refused []ending.Code
+	}{
+		"events and an end": {
+			request: get(), upstream: events(2, nil),
+			status: 200, body: `"sequence":"2"`, opened: 1, ended: []ending.Code{ending.OK},
+		},
+		"an end alone": {
+			request: eventSource(), upstream: events(0, nil),
+			status: 200, body: `"reason":"upstream"`, opened: 1, ended: []ending.Code{ending.OK},
+		},
+		"events and an error": {
+			request: get(), upstream: events(1, status.Error(codes.NotFound, "")),
+			status: 200, body: `"status":"NOT_FOUND"`, opened: 1, ended: []ending.Code{ending.NotFound},
+		},
+		"an error alone, for a program": {
+			request: get(), upstream: down, status: 503, body: `"status":"UNAVAILABLE"`, refused: []ending.Code{ending.Unavailable},
+		},
+		"an error alone, for a browser": {
+			request: eventSource(), upstream: down, status: 200, body: "event: grpc-status\n", refused: []ending.Code{ending.Unavailable},
+		},
+		"an error alone, for a browser of a route with HTTP errors": {
+			request: eventSource(), upstream: down, change: func(c *config.Route) { c.OpenErrors = config.OpenErrorsHTTP },
+			status: 503, body: `"status":"UNAVAILABLE"`, refused: []ending.Code{ending.Unavailable},
+		},
+		"a request that cannot be bound": {
+			request: get(), upstream: silent, change: wantsHeader,
+			status: 400, body: `"reason":"request"`, refused: []ending.Code{ending.InvalidArgument},
+		},
+		"a body that cannot be read": {
+			request: httptest.NewRequest(http.MethodPost, "/watch", strings.NewReader("{")), upstream: silent,
+			status: 415, body: `"reason":"request"`, refused: []ending.Code{ending.InvalidArgument},
+		},
+		"a client that leaves before the first word": {
+			request: get(), upstream: silent, change: func(c *config.Route) { c.OpenWait = time.Hour }, leaves: true, status: 499,
+		},
+		"a client that leaves a silent stream": {
+			request: get(), upstream: silent, leaves: true, status: 200, opened: 1, ended: []ending.Code{ending.Canceled},
+		},
+		"a drain before the first word": {
+			request: get(), upstream: silent, change: func(c *config.Route) { c.OpenWait = time.Hour }, drains: true,
+			status: 200, body: `"reason":"drain"`, opened: 1, ended: []ending.Code{ending.Unavailable},
+		},
+		"a drain": {
+			request: eventSource(), upstream: silent, drains: true,
+			status: 200, body: `"reason":"drain"`, opened: 1, ended: []ending.Code{ending.Unavailable},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, config.Server{Streams: 1, RequestBytes: 1 << 10})
+				r.routes.leadTo(routeTo(t, tt.upstream, tt.change))
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if tt.leaves {
+					time.AfterFunc(time.Second, leave)
+				}
+				if tt.drains {
+					time.AfterFunc(time.Second, func() { r.drain.begin(time.Now()) })
+				}
+				answer := r.ask(tt.request.WithContext(ctx))
+				assert.Equal(t, tt.status, answer.Code)
+				assert.Contains(t, answer.Body.String(), tt.body)
+				assert.Equal(t, tt.opened, r.counts.opened)
+				assert.Equal(t, tt.ended, r.counts.ended)
+				assert.Equal(t, tt.refused, r.counts.refused)
+				requireIdle(t, r)
+				r.close()
+			})
+		})
+	}
+}
+
+func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
+	waiting := func(t *testing.T) *route.Route {
+		rt := routeTo(t, silent, nil)
+		rt.Plan = nil
+		return rt
+	}
+	for name, tt := range map[string]struct {
+		found   func(t *testing.T, rt *route.Route) route.Found
+		request *http.Request
+		server  config.Server
+		begin   func(r *rig)
+
+		status  int
+		says    string
+		reason  ending.Reason
+		header  map[string]string // "" for one that must not be there
+		retries bool
+	}{
+		"no route": {
+			found:   func(*testing.T, *route.Route) route.Found { return route.Found{} },
+			request: eventSource(), status: 404, says: `no route matches the path`, reason: ending.ByRequest,
+		},
+		"no route yet": {
+			found:   func(t *testing.T, _ *route.Route) route.Found { return route.Found{Pending: waiting(t)} },
+			request: get(), status: 503, says: "the schema of the route is not loaded yet", reason: ending.ByRoute,
+			header: map[string]string{"Connection": "close"}, retries: true,
+		},
+		"another method": {
+			found: func(*testing.T, *route.Route) route.Found {
+				return route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.MethodNotAllowed, Allowed: []string{"GET", "POST"}}}
+			},
+			request: httptest.NewRequest(http.MethodPut, "/watch", nil), status: 405, says: "PUT", reason: ending.ByRequest,
+			header: map[string]string{"Allow": "GET, HEAD, POST"},
+		},
+		"a path that is no text": {
+			found: func(*testing.T, *route.Route) route.Found {
+				return route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Malformed}}
+			},
+			request: get(), status: 400, says: "percent-encoded", reason: ending.ByRequest,
+		},
+		"another host": {
+			request: get(), server: config.Server{Hosts: []string{"other.test"}}, status: 421, says: "example.com", reason: ending.ByRequest,
+		},
+		"a GET with a body": {
+			request: httptest.NewRequest(http.MethodGet, "/watch", strings.NewReader("x")), status: 400, says: "a GET request has no body",
+			reason: ending.ByRequest,
+		},
+		"a page of another origin": {
+			request: foreign(), status: 403, says: "does not serve pages of this origin", reason: ending.ByRequest,
+		},
+		"too many streams": {
+			request: get(), server: config.Server{Streams: 1}, begin: func(r *rig) { r.drain.open = 1 },
+			status: 429, says: "too many streams are open", reason: ending.ByLimit, retries: true, header: map[string]string{"Connection": "close"},
+		},
+		"a drain": {
+			request: get(), begin: func(r *rig) { r.drain.begin(time.Now()) },
+			status: 503, says: "shutting down", reason: ending.ByDrain, retries: true, header: map[string]string{"Connection": "close"},
+		},
+		"a drain, over HTTP/2": {
+			request: overHTTP2(), begin: func(r *rig) { r.drain.begin(time.Now()) },
+			status: 503, says: "shutting down", reason: ending.ByDrain, retries: true, header: map[string]string{"Connection": ""},
+		},
+		"a drain, for a request that may have had an effect": {
+			request: post(), begin: func(r *rig) { r.drain.begin(time.Now()) }, status: 503, says: "shutting down", reason: ending.ByDrain,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, tt.server)
+			defer r.close()
+			rt := routeTo(t, silent, func(c *config.Route) { c.Event.Retry = 10 * time.Second })
+			r.routes.leadTo(rt)
+			if tt.found != nil {
+				r.routes.found = tt.found(t, rt)
+			}
+			if tt.begin != nil {
+				tt.begin(r)
+			}
+			answer := r.ask(tt.request)
+			assert.Equal(t, tt.status, answer.Code)
+			assert.Contains(t, answer.Body.String(), tt.says)
+			var said struct {
+				Code   uint32
+				Reason string
+				Retry  bool
+			}
+			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &said))
+			assert.EqualValues(t, tt.reason, said.Reason)
+			assert.Equal(t, tt.retries, said.Retry)
+			h := answer.Header()
+			assert.Equal(t, strconv.Itoa(int(said.Code)), h.Get("Grpc-Status"))
+			assert.Equal(t, strconv.Itoa(answer.Body.Len()), h.Get("Content-Length"))
+			assert.Equal(t, "application/json", h.Get("Content-Type"))
+			assert.Equal(t, "no-store", h.Get("Cache-Control"))
+			assert.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+			assert.Equal(t, "Accept, Origin", h.Values("Vary")[len(h.Values("Vary"))-1])
+			assert.Equal(t, tt.retries, h.Get("Retry-After") != "", "Retry-After")
+			for name, value := range tt.header {
+				assert.Equal(t, value, h.Get(name), name)
+			}
+			require.Len(t, r.counts.refused, 1)
+			assert.EqualValues(t, said.Code, r.counts.refused[0])
+		})
+	}
+}
+
+func foreign() *http.Request {
+	r := get()
+	r.Header.Set("Origin", "https://other.test")
+	return r
+}
+
+func overHTTP2() *http.Request {
+	r := get()
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0
+	return r
+}
+
+// The time is the route's own, rounded up, so that it is never told as 0.
+func TestRetryAfterIsAboutTheTimeOfTheRoute(t *testing.T) {
+	for own, want := range map[time.Duration][2]int{
+		500 * time.Millisecond: {1, 1}, time.Second: {1, 2}, 10 * time.Second: {8, 12},
+	} {
+		r := newRig(t, config.Server{})
+		r.routes.leadTo(routeTo(t, silent, func(c *config.Route) { c.Event.Retry = own }))
+		r.drain.begin(time.Now())
+		seen := map[int]bool{}
+		for range 200 {
+			seconds, err := strconv.Atoi(r.ask(get()).Header().Get("Retry-After"))
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, seconds, want[0], "%v", own)
+			assert.LessOrEqual(t, seconds, want[1], "%v", own)
+			seen[seconds] = true
+		}
+		assert.Equal(t, want[0] != want[1], len(seen) > 1, "clients that were cut off together do not come back together: %v", own)
+		r.close()
+	}
+}
+
+func TestAHEADIsAnsweredLikeAGETAndOpensNothing(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	r.routes.leadTo(routeTo(t, unopened, nil))
+	answer := r.ask(httptest.NewRequest(http.MethodHead, "/watch", nil))
+	assert.Equal(t, 200, answer.Code)
+	assert.Equal(t, []string{http.MethodGet}, r.routes.methods)
+	assert.Equal(t, "text/event-stream", answer.Header().Get("Content-Type"))
+	assert.Empty(t, r.counts.refused)
+
+	r.routes.found = route.Found{}
+	answer = r.ask(httptest.NewRequest(http.MethodHead, "/a%20b", nil))
+	assert.Equal(t, 404, answer.Code)
+	assert.Zero(t, answer.Body.Len())
+	assert.NotEqual(t, "0", answer.Header().Get("Content-Length"), "it is that of a GET's answer")
+	assert.Equal(t, "/a%20b", r.routes.paths[1], "paths are matched as they were sent")
+}
+
+// The answer for who comes back after a final end needs no route, and any page may see it.
+func TestTheEndIsAnsweredWithoutARoute(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	back := eventSource()
+	back.Header.Set("Last-Event-ID", "grpc-end")
+	back.Header.Set("Origin", "https://other.test")
+	answer := r.ask(back)
+	assert.Equal(t, http.StatusNoContent, answer.Code)
+	assert.Equal(t, "https://other.test", answer.Header().Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "true", answer.Header().Get("Access-Control-Allow-Credentials"))
+	assert.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
+	assert.Equal(t, []string{"Origin"}, answer.Header().Values("Vary"))
+	assert.Empty(t, r.routes.paths)
+	back.Header.Del("Origin")
+	assert.NotContains(t, r.ask(back).Header(), "Access-Control-Allow-Origin")
+}
+
+// A page learns nothing of a preflight that is refused, so every refusal is the same to it.
+func TestPreflightsAskForTheRouteOfTheirMethod(t *testing.T) {
+	for name, tt := range map[string]struct {
+		origins []string
+		found   bool
+		status  int
+	}{
+		"a listed origin": {[]string{"https://other.test"}, true, http.StatusNoContent},
+		"no origins":      {nil, true, http.StatusForbidden},
+		"no route":        {nil, false, http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			defer r.close()
+			if tt.found {
+				r.routes.leadTo(routeTo(t, silent, func(c *config.Route) {
+					if tt.origins != nil {
+						c.CORS = &config.CORS{Origins: tt.origins}
+					}
+				}))
+			}
+			preflight := httptest.NewRequest(http.MethodOptions, "/watch", nil)
+			preflight.Header.Set("Origin", "https://other.test")
+			preflight.Header.Set("Access-Control-Request-Method", http.MethodPost)
+			answer := r.ask(preflight)
+			assert.Equal(t, tt.status, answer.Code)
+			assert.Equal(t, []string{http.MethodPost}, r.routes.methods)
+			want := ""
+			if tt.status == http.StatusNoContent {
+				want = "https://other.test"
+			}
+			assert.Equal(t, want, answer.Header().Get("Access-Control-Allow-Origin"))
+		})
+	}
+}
+
+func TestTheHeaderOfAStreamSaysWhatIsKnown(t *testing.T) {
+	lines := get()
+	lines.Header.Set("Accept", "application/x-ndjson")
+	zipped := eventSource()
+	zipped.Header.Set("Accept-Encoding", "gzip, deflate, br")
+	notAsked := get()
+	notAsked.Header.Set("Accept-Encoding", "gzip, deflate, br")
+	for name, tt := range map[string]struct {
+		request  *http.Request
+		upstream upstream
+		want     map[string]string
+		trailer  string // Grpc-Status
+	}{
+		"a stream":                 {eventSource(), events(1, nil), map[string]string{"Content-Type": "text/event-stream", "Grpc-Status": "", "Content-Encoding": ""}, ""},
+		"a stream without events":  {eventSource(), events(0, nil), map[string]string{"Grpc-Status": "0"}, ""},
+		"an error for a browser":   {eventSource(), events(0, status.Error(codes.NotFound, "")), map[string]string{"Grpc-Status": "5"}, ""},
+		"a compressed one":         {zipped, events(1, nil), map[string]string{"Content-Encoding": "gzip"}, ""},
+		"one that does not ask":    {notAsked, events(1, nil), map[string]string{"Content-Encoding": ""}, ""},
+		"lines":                    {lines, events(1, nil), map[string]string{"Content-Type": "application/x-ndjson", "Trailer": "Grpc-Status, Grpc-Message"}, "0"},
+		"lines that end in errors": {lines, events(1, status.Error(codes.NotFound, "a b")), map[string]string{"Trailer": "Grpc-Status, Grpc-Message"}, "5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			defer r.close()
+			r.routes.leadTo(routeTo(t, tt.upstream, func(c *config.Route) { c.Compression = true }))
+			answer := r.ask(tt.request)
+			assert.Equal(t, "no-store, no-transform", answer.Header().Get("Cache-Control"))
+			assert.Equal(t, "no", answer.Header().Get("X-Accel-Buffering"))
+			assert.Equal(t, []string{"Accept, Accept-Encoding, Origin"}, answer.Header().Values("Vary"))
+			for name, value := range tt.want {
+				if got := answer.Result().Header.Get(name); tt.trailer == "" || name != "Grpc-Status" {
+					assert.Equal(t, value, got, name)
+				}
+			}
+			assert.Equal(t, tt.trailer, answer.Result().Trailer.Get("Grpc-Status"))
+			if tt.trailer == "5" {
+				assert.Equal(t, "a%20b", answer.Result().Trailer.Get("Grpc-Message"))
+			}
+		})
+	}
+}
+
+// Where deadlines or flushing are not to be had, a client could not be cut off, and events would be held back.
+func TestAWriterThroughWhichNoStreamCanGoIsAnswered(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	r.routes.leadTo(routeTo(t, silent, nil))
+	for name, tt := range map[string]struct {
+		wrap func(*httptest.ResponseRecorder) http.ResponseWriter
+		says string
+	}{
+		"no deadlines": {func(w *httptest.ResponseRecorder) http.ResponseWriter { return w }, "takes no write deadline"},
+		"no flushing":  {func(w *httptest.ResponseRecorder) http.ResponseWriter { return bare{w} }, "has no method Flush"},
+		"hidden behind another": {
+			func(w *httptest.ResponseRecorder) http.ResponseWriter { return wrapping{bare{w}} }, "serve.bare has no method Flush",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			r.ServeHTTP(tt.wrap(w), get())
+			assert.Equal(t, http.StatusInternalServerError, w.Code)
+			body, err := io.ReadAll(w.Body)
+			require.NoError(t, err)
+			assert.Contains(t, string(body), tt.says)
+			requireIdle(t, r)
+		})
+	}
+	r.routes.leadTo(routeTo(t, events(1, nil), nil))
+	w := &recorder{httptest.NewRecorder()}
+	r.ServeHTTP(wrapping{w}, get())
+	assert.Equal(t, http.StatusOK, w.Code, "one that unwraps is seen through")
+}
+
+// bare is a writer that can nothing else.
+type bare struct{ w *httptest.ResponseRecorder }
+
+func (b bare) Header() http.Header         { return b.w.Header() }
+func (b bare) Write(p []byte) (int, error) { return b.w.Write(p) }
+func (b bare) WriteHeader(status int)      { b.w.WriteHeader(status) }
+
+type wrapping struct{ http.ResponseWriter }
+
+func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,193 @@
+package serve
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/stream"
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+)
+
+// upstream is what a route of a test is behind: it brings events, or fails.
+type upstream = func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error]
+
+// events is an upstream that brings some events, and then ends with err, in good order where that is nil.
+func events(n int, err error) upstream {
+	return func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
+		return func(yield func(*streamv1.Event, error) bool) {
+			for i := range n {
+				if !yield(&streamv1.Event{Sequence: int64(i + 1)}, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+			}
+		}
+	}
+}
+
+// silent is an upstream that says nothing until its stream is closed.
+func silent(ctx context.Context, _ *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
+	return func(yield func(*streamv1.Event, error) bool) {
+		<-ctx.Done()
+		yield(nil, ctx.Err())
+	}
+}
+
+// fakeRoutes leads every request to one answer.
+type fakeRoutes struct {
+	found      route.Found
+	generation atomic.Uint64
+	asked      func() // by Generation, where it is not nil
+
+	methods, paths []string // of the requests
+}
+
+func (f *fakeRoutes) Match(method, path string) route.Found {
+	f.methods, f.paths = append(f.methods, method), append(f.paths, path)
+	return f.found
+}
+
+func (f *fakeRoutes) Generation() uint64 {
+	if f.asked != nil {
+		f.asked()
+	}
+	return f.generation.Load()
+}
+
+// leadTo has every request find a route.
+func (f *fakeRoutes) leadTo(rt *route.Route) {
+	f.found = route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Found, Value: rt}}
+}
+
+// counts is an observer that counts.
+type counts struct {
+	mu      sync.Mutex
+	opened  int
+	ended   []ending.Code
+	refused []ending.Code
+}
+
+func (c *counts) StreamOpened(string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened++
+}
+
+func (c *counts) StreamEnded(_ string, code ending.Code, _ time.Duration, _ pump.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = append(c.ended, code)
+}
+
+func (c *counts) Refused(_ string, _ ending.Reason, code ending.Code) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = append(c.refused, code)
+}
+
+type deaf struct{}
+
+func (deaf) Reopened(string)            {}
+func (deaf) IDLeftOut(string)           {}
+func (deaf) TypeUnknown(string, string) {}
+
+// rig is a handler with fakes around it.
+type rig struct {
+	*Handler
+
+	routes *fakeRoutes
+	counts *counts
+	cancel context.CancelFunc // of all streams
+}
+
+func newRig(t *testing.T, server config.Server) *rig {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	log := slog.New(slog.DiscardHandler)
+	r := &rig{routes: &fakeRoutes{}, counts: &counts{}, cancel: cancel}
+	r.Handler = New(server, r.routes, stream.New(ctx, fanout.Limits{}, log, deaf{}), log, r.counts)
+	return r
+}
+
+// close ends everything, as a bridge does.
+func (r *rig) close() {
+	r.cancel()
+	r.streams.CloseShared()
+	r.ShutOut()
+	r.streams.Wait()
+	r.Handler.Close()
+	r.streams.Close()
+}
+
+// ask serves a request, and returns the answer.
+func (r *rig) ask(request *http.Request) *httptest.ResponseRecorder {
+	w := &recorder{httptest.NewRecorder()}
+	r.ServeHTTP(w, request)
+	return w.ResponseRecorder
+}
+
+// recorder is a recorder that takes deadlines, as a stream needs them.
+type recorder struct{ *httptest.ResponseRecorder }
+
+func (*recorder) SetWriteDeadline(time.Time) error { return nil }
+
+// routeTo returns a route to an upstream.
+func routeTo(t *testing.T, to upstream, change func(*config.Route)) *route.Route {
+	t.Helper()
+	cfg := config.NewRoute("/watch")
+	cfg.Methods = []string{http.MethodGet, http.MethodPost}
+	if change != nil {
+		change(cfg)
+	}
+	rt, problems := route.NewWithSource(cfg, source.Func(to), source.NewRunner(slog.New(slog.DiscardHandler)))
+	require.Empty(t, problems)
+	return rt
+}
+
+// get is a request of a program, and eventSource one of a browser's EventSource.
+func get() *http.Request { return httptest.NewRequest(http.MethodGet, "/watch", nil) }
+
+func eventSource() *http.Request {
+	r := get()
+	r.Header.Set("Accept", "text/event-stream")
+	return r
+}
+
+func post() *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/watch", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// requireIdle sees that every caller that was counted in is counted out.
+func requireIdle(t *testing.T, r *rig) {
+	t.Helper()
+	r.drain.mu.Lock()
+	defer r.drain.mu.Unlock()
+	assert.Zero(t, r.drain.open)
+}
+
+// unopened is an upstream of which no stream may be opened.
+func unopened(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
+	return func(func(*streamv1.Event, error) bool) { panic("a stream was opened") }
+}

@@ -1,0 +1,111 @@
+package serve
+
+import (
+	"runtime"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
+)
+
+func TestCallersOfAKindShareTheirSettings(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	one, other := routeTo(t, silent, nil), routeTo(t, silent, nil)
+	plain := r.settingsFor(one, frame.Form{}, request.EventStream, false)
+	for range 3 {
+		assert.Same(t, plain, r.settingsFor(one, frame.Form{}, request.EventStream, false))
+	}
+	kinds := map[any]string{plain: "plain"}
+	for name, s := range map[string]any{
+		"another route":    r.settingsFor(other, frame.Form{}, request.EventStream, false),
+		"another form":     r.settingsFor(one, frame.Form{Chunked: true}, request.EventStream, false),
+		"another encoding": r.settingsFor(one, frame.Form{Encoding: frame.Gzip}, request.EventStream, false),
+		"another format":   r.settingsFor(one, frame.Form{}, request.Lines, false),
+		"a final request":  r.settingsFor(one, frame.Form{}, request.EventStream, true),
+	} {
+		assert.NotContains(t, kinds, s, name)
+		kinds[s] = name
+	}
+	assert.Len(t, r.settings.kinds, len(kinds))
+}
+
+func TestSettingsSayWhatTheCallerIsTold(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	rt := routeTo(t, silent, func(c *config.Route) {
+		c.Event.Retry, c.Heartbeat, c.MaxAge, c.WriteTimeout, c.SendBuffer = 3*time.Second, 7*time.Second, time.Hour, 5*time.Second, 32<<10
+	})
+	s := r.settingsFor(rt, frame.Form{Chunked: true}, request.EventStream, false)
+	assert.Equal(t, frame.Form{Chunked: true}, s.Form)
+	assert.False(t, s.Mute)
+	assert.Equal(t, 3*time.Second, s.Retry)
+	assert.Equal(t, 7*time.Second, s.Heartbeat)
+	assert.Equal(t, time.Hour, s.MaxAge)
+	assert.Equal(t, 5*time.Second, s.WriteTimeout)
+	assert.Equal(t, 32<<10, s.SendBuffer)
+	assert.Contains(t, string(s.AgeEnd.Frame), `"retry":true,"reason":"max_age"`)
+	assert.Contains(t, string(s.DrainEnd.Frame), `"retry":true,"reason":"drain"`)
+
+	final := r.settingsFor(rt, frame.Form{}, request.Lines, true)
+	assert.True(t, final.Mute, "lines have no place for comments")
+	assert.Zero(t, final.Retry, "a final request is not told when to come back")
+	assert.Contains(t, string(final.AgeEnd.Frame), `"retry":false`)
+	assert.Contains(t, string(final.DrainEnd.Frame), `"retry":false`)
+
+	by := time.Now().Add(time.Minute)
+	r.drain.begin(by)
+	assert.Equal(t, by, s.DrainBy())
+	select {
+	case <-s.Drain:
+	default:
+		t.Error("the settings know nothing of the drain")
+	}
+}
+
+func TestSettingsOfAnEarlierGenerationAreForgotten(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	rt := routeTo(t, silent, nil)
+	before := r.settingsFor(rt, frame.Form{}, request.EventStream, false)
+	r.settingsFor(rt, frame.Form{}, request.Lines, false)
+	for range 3 {
+		r.routes.generation.Add(1)
+		after := r.settingsFor(rt, frame.Form{}, request.EventStream, false)
+		assert.NotSame(t, before, after, "a route may outlive its table, with settings of that time")
+		assert.Len(t, r.settings.kinds, 1)
+		before = after
+	}
+}
+
+// A caller may have found its route before the routes were built anew, and need its settings afterwards.
+func TestACallerOfAnEarlierGenerationKeepsNoRoute(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	old := routeTo(t, silent, nil)
+	r.routes.generation.Add(1)
+	require.NotNil(t, r.settingsFor(old, frame.Form{}, request.EventStream, false))
+	kept := weak.Make(old)
+	old = nil
+	require.Eventually(t, func() bool { runtime.GC(); return kept.Value() == nil }, 10*time.Second, time.Millisecond)
+	assert.Len(t, r.settings.kinds, 1)
+}
+
+// A caller that learned the generation before it had the lock would take the settings of later ones away.
+func TestTheGenerationIsThatOfTheMomentOfTheLookUp(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	asked := 0
+	r.routes.asked = func() {
+		asked++
+		assert.False(t, r.settings.mu.TryLock(), "the lock is held")
+	}
+	r.settingsFor(routeTo(t, silent, nil), frame.Form{}, request.EventStream, false)
+	assert.Equal(t, 1, asked)
+}
