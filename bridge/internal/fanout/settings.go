@@ -9,10 +9,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// StaleAfter is how long an upstream may be gone before subscribers are told that what they show is old. A shorter gap is not
-// worth a word.
-const StaleAfter = 5 * time.Second
-
 // Settings say how a stream is shared. They do not change while it is.
 type Settings struct {
 	// Label names the stream's route to the [Hooks].
