@@ -151,6 +151,10 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 			streams: script{}, lasts: minute,
 			want: []string{`0s open "" false`, "0s accepted", "1m0s end CANCELLED"},
 		},
+		"the context ends while the upstream refuses the cursor": {
+			cursor: "7", streams: script{{silent: true, stands: time.Hour, fate: reading.Refused, code: ending.OutOfRange}}, lasts: minute,
+			want: []string{`0s open "7" false`, "1m0s end OUT_OF_RANGE"},
+		},
 		"the context ends while the next attempt is waited for": {
 			streams: script{broken(0, ending.Unavailable), down, down, down, down, down, down, down, down}, lasts: minute,
 			want: []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`},
@@ -233,6 +237,14 @@ func TestAGapThatLastsIsTold(t *testing.T) {
 			time.Second,
 			script{broken(0, ending.Unavailable), down(ending.Internal), down(ending.Aborted), down(ending.Unknown), down(ending.Unknown), over(ending.OK)},
 			[]string{"stale ABORTED", "live"},
+		},
+		"a short one after a long one is not": {
+			time.Second,
+			script{
+				broken(0, ending.Unavailable), down(ending.Unavailable), down(ending.Unavailable), broken(time.Hour, ending.Internal),
+				broken(time.Hour, ending.Internal), over(ending.OK),
+			},
+			[]string{"stale UNAVAILABLE", "live"},
 		},
 		"one that the stream ends in": {
 			7 * time.Second,

@@ -1,0 +1,45 @@
+package reading
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
+
+// listener is an owner that takes note of what it is told of gaps.
+type listener struct {
+	Owner
+
+	stale []ending.Code
+	live  int
+}
+
+func (l *listener) Stale(by ending.Code) { l.stale = append(l.stale, by) }
+func (l *listener) Live()                { l.live++ }
+
+// A timer may have fired, and wait for the lock, while its gap ends and another one begins.
+func TestATimerOfAFormerGapTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &listener{}
+		g := gap{owner: l}
+		g.begin(ending.Unavailable)
+		former := g.number
+		g.end()
+		g.lasts(former)
+		g.begin(ending.Internal)
+		g.lasts(former)
+		synctest.Wait()
+		assert.Empty(t, l.stale)
+		time.Sleep(StaleAfter)
+		synctest.Wait()
+		assert.Equal(t, []ending.Code{ending.Internal}, l.stale)
+		g.stop()
+		g.lasts(g.number)
+		assert.Len(t, l.stale, 1)
+		assert.Zero(t, l.live)
+	})
+}
