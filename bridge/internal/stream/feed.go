@@ -70,7 +70,7 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 	}
 	end := f.stream(stream, c)
 	f.report(end)
-	if !f.began && stream.Err() == nil && (f.shared || !a.Reopening) {
+	if !f.began && stream.Err() == nil && (f.shared || !a.Reopening) && !f.cursorRefused(a, end) {
 		f.judge(end)
 	}
 	return f.verdict(ctx, a, end)
@@ -133,6 +133,16 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 func (f *feed) accepted(header metadata.MD) {
 	f.began = true
 	f.sink.Accepted(reading.Header(header))
+}
+
+// guarded runs the reader of a private stream. A panic of the program's own code, which an [Observer] may be, ends the stream alone.
+func (f *feed) guarded(ctx context.Context, r *reading.Reader) (end pump.End) {
+	defer func() {
+		if p := recover(); p != nil {
+			end = f.last(f.recovered(p, debug.Stack()))
+		}
+	}()
+	return r.Run(ctx)
 }
 
 // report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.

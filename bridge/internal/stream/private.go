@@ -52,7 +52,7 @@ func (s *Streams) open(
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	s.readers.Go(func() {
 		defer close(p.done)
-		end := o.conclude(ctx, r.Run(ctx))
+		end := o.conclude(ctx, f.guarded(ctx, r))
 		p.events = o.pushed
 		p.queue.End(end)
 	})

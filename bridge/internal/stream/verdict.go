@@ -18,7 +18,7 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 	switch {
 	case end.Code == ending.Canceled && f.streams.ctx.Err() != nil:
 		end = ending.ShuttingDown()
-	case a.HasCursor && f.events == 0 && refusesCursor(end):
+	case f.cursorRefused(a, end):
 		fate = reading.Refused
 	case f.reopens(end):
 		// A stream that was closed, because its clients have left or because it is old enough, has not broken.
@@ -29,6 +29,11 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 		end = end.ComeBack() // the request was refused that somebody else has made: each client may open it with credentials of its own
 	}
 	return reading.Result{Fate: fate, End: f.last(end)}
+}
+
+// cursorRefused reports whether an attempt has ended since the upstream does not take its cursor. Nothing else is wrong then.
+func (f *feed) cursorRefused(a reading.Attempt, end *ending.Ending) bool {
+	return a.HasCursor && f.events == 0 && refusesCursor(end)
 }
 
 // refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
