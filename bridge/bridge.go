@@ -46,7 +46,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
 	streams := stream.New(ctx, limits, o.log, o.observer)
 	b := &Bridge{
-		catalog: c, streams: streams, handler: serve.New(cfg.Server, c, streams, o.log, told{o.observer}), ctx: ctx, cancel: cancel,
+		catalog: c, streams: streams, ctx: ctx, cancel: cancel,
+		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{o.observer}),
 	}
 	c.Watch(ctx)
 	return b, nil
@@ -55,38 +56,39 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 // ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches to a
 // stream, and writes its events until the stream ends or the client leaves. The upstream stream of a private stream ends with it.
 //
-// The ResponseWriter must support flushing and write deadlines, as those of net/http do; middleware that wraps it must
-// offer Unwrap, see [http.ResponseController]. Where it does not, the answer is 500 and says so.
+// The ResponseWriter must support flushing and write deadlines, as those of net/http do. Middleware that wraps it must have a
+// method Unwrap, see [http.ResponseController]. Otherwise the answer has the status 500, and says what is missing.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 
-// Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx
-// or the bridge ends first.
+// Ready waits until the first attempt to load the schema of each upstream has ended, whether it succeeded or not. It returns an
+// error if ctx ends or the bridge is closed before that.
 func (b *Bridge) Ready(ctx context.Context) error {
 	return b.catalog.Ready(ctx, b.ctx.Done())
 }
 
-// Shutdown ends all streams in good order: each is told to come back, at a random moment before ctx's deadline (at once,
-// where it has none), so that the browsers do not arrive elsewhere all together. New requests are turned away. It returns
-// when the last stream has ended, or ctx's error. The server that calls ServeHTTP should go on listening meanwhile: a
-// browser that is refused a connection may give up for good. Call [Bridge.Close] afterwards.
+// Shutdown ends all streams in good order, and refuses new requests. Each stream ends at a random moment before the deadline of
+// ctx, with an event that tells the browser to come back, so that the browsers do not all arrive elsewhere together. Where ctx
+// has no deadline, the streams end at once. Shutdown returns nil when the last stream has ended, and the error of ctx if ctx
+// ends before that. The http.Server should go on listening meanwhile: a browser whose connection is refused may give up for
+// good. Call [Bridge.Close] afterwards.
 func (b *Bridge) Shutdown(ctx context.Context) error {
 	now := time.Now()
 	by := now
 	if deadline, ok := ctx.Deadline(); ok {
-		// A tenth of the time is left for writing the last frames.
+		// A tenth of the time remains for writing the last frames.
 		by = now.Add(deadline.Sub(now) * 9 / 10)
 	}
 	return b.handler.Shutdown(ctx, by)
 }
 
-// Close cancels every stream that is still open, and closes the connections to the upstreams. It returns when nothing of
-// the bridge runs any more but handlers that are about to return: an iterator or a service of this process that ignores
-// the end of its context holds it up. Further calls return what the first one did.
+// Close cancels every stream that is still open, and closes the connections to the upstreams. It waits for all goroutines of
+// the bridge, and for the iterators and services of this process: one that ignores the end of its context delays Close.
+// Handlers may still be about to return. Further calls return the error of the first one.
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.catalog.Wait()
 	b.streams.CloseShared()
-	b.handler.ShutOut()
+	b.handler.StopAdmitting()
 	b.streams.Wait()
 	b.handler.Close()
 	b.streams.Close()

@@ -9,8 +9,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 )
 
-// Check loads the schema of every upstream and checks the routes against them. It returns what is wrong and the warnings,
-// those of the configuration among them, sorted by position. Where ctx ends before a schema was loaded, that is a problem.
+// Check loads the schema of every upstream and checks the routes against the schemas. It returns the problems and the warnings,
+// with those of the configuration, sorted by position. A schema that is not loaded when ctx ends is a problem too.
 func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
 	if cfg == nil {
 		cfg = config.New()
@@ -22,15 +22,15 @@ func Check(ctx context.Context, cfg *config.Config, opts ...Option) config.Probl
 	} else if err != nil {
 		out = append(out, &config.Problem{Message: err.Error()})
 	} else {
-		_ = b.Ready(ctx) // a schema that did not come in time is a problem of its own
+		_ = b.Ready(ctx) // Problems tells which schema was not loaded in time
 		out = append(out, b.Problems()...)
 		_ = b.Close() // nothing was served
 	}
-	return catalog.Settled(out)
+	return catalog.SortProblems(out)
 }
 
-// CheckOffline is [Check] without a connection: it checks the routes of those upstreams whose schema lies in files. Routes
-// whose upstream must be asked for its schema are left unchecked.
+// CheckOffline is [Check] without connections: it checks the routes of those upstreams whose schema comes from files. It does
+// not check routes of upstreams whose schema comes by reflection.
 func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) config.Problems {
 	if cfg == nil {
 		cfg = config.New()
@@ -40,6 +40,6 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 }
 
 // Problems returns what is wrong now, sorted by position: upstreams whose schema cannot be read, routes that are out of order
-// for another reason, and, as warnings, what is likely to surprise beside the configuration's own Warnings. A schema that cannot
-// be read is told once, and not of each route that waits for it. What is told of here is logged as well, once, when it comes up.
+// for another reason, and warnings. It leaves out the Warnings of the configuration. A schema that cannot be read is one
+// problem, however many routes wait for it. The bridge also logs each problem once, when it appears.
 func (b *Bridge) Problems() config.Problems { return b.catalog.Problems() }

@@ -1,8 +1,9 @@
 // Package bridge serves server-streaming gRPC methods to browsers as Server-Sent Events.
 //
-// A [Bridge] is an [net/http.Handler]. Its configuration maps HTTP paths onto methods; a GET of such a path calls the method,
-// and each message that it streams becomes one event whose data is the message in ProtoJSON. No generated code is needed:
-// the bridge learns the schema from the server's reflection, from a descriptor set or from .proto sources.
+// A [Bridge] is an [net/http.Handler]. Its configuration maps HTTP paths to methods. A GET request for such a path calls the
+// method, and each message of the response stream becomes one event. The data of the event is the message in ProtoJSON. No
+// generated code is needed: the bridge reads the schema from the server's reflection service, from a descriptor set or from
+// .proto sources.
 //
 //	cfg, err := config.Load("grpcsse.yaml")
 //	…
@@ -11,18 +12,20 @@
 //	defer b.Close()
 //	http.Handle("/", b)
 //
-// # Sources of a program
+// # Sources in the program
 //
-// A Go program need not have an upstream. [WithRoute] puts a source of its own on a route: a method of a generated client
-// ([RPC]), or an iterator ([Func]) that yields messages or any Go values. [WithService] serves a gRPC service of the same
-// process without a connection. Ids, resuming, ends, limits and errors are those of any other route.
+// A Go program can serve events without an upstream server. [WithRoute] adds a route with a source of its own: a method of a
+// generated client ([RPC]), or an iterator ([Func]) that yields protobuf messages or other Go values. [WithService] serves a
+// gRPC service of the same process without a connection. Ids, resuming, ends, limits and errors work as on every other route.
 //
-// # What holds
+// # Guarantees
 //
-// Every message that the upstream sends reaches a client that stays connected, once and in order. A client that takes
-// nothing holds its own upstream back, and after `write_timeout` is cut off. When a client leaves, its gRPC stream is
-// cancelled. Every stream that the bridge knows the end of ends with an event called grpc-status, which says whether to come
-// back; an EventSource that should not is answered 204 when it does, and stops.
+// A client that stays connected receives every message of its upstream stream, once and in order. While a client takes nothing,
+// its own upstream stream waits; after `write_timeout` the bridge cuts the client off. When a client leaves, the bridge cancels
+// the client's gRPC stream. A stream whose end the bridge knows closes with an event named grpc-status. The event says whether
+// the client should come back. An EventSource that reconnects although it should not is answered with the status 204, and
+// stops.
 //
-// What a browser sends is taken for hostile, what an upstream sends for possibly wrong: both are bounded in size.
+// The bridge treats everything that a browser sends as hostile, and everything that an upstream sends as possibly wrong. It
+// bounds the size of both.
 package bridge

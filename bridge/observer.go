@@ -9,49 +9,50 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
-// Observer is told what happens, so that it can be counted. Its methods are called concurrently, some of them between two
-// events: they must not wait. Routes and upstreams go by their names, of which there are as many as the configuration has;
-// nothing that a browser sends is among the arguments. Embed [NopObserver], so that a method which is added later does
-// nothing.
+// Observer receives notice of what happens in a bridge, for example to count it. Its methods are called concurrently, some of
+// them between two events of a stream, so they must not block. Routes and upstreams are given by name, and there are as many
+// names as the configuration has. No argument comes from a browser. Types that implement Observer should embed [NopObserver]:
+// a method that is added to the interface later then does nothing.
 type Observer interface {
-	// StreamOpened is called when a caller's stream begins: with the upstream's first word, or when the route's `open_wait`
-	// has passed without one. A stream that ends with OK and without events has begun too.
+	// StreamOpened is called when the stream of a client begins: when the upstream has accepted the call, or when the route's
+	// `open_wait` is over and the upstream has not answered yet. A stream that ends with OK and without events counts as opened.
 	StreamOpened(route string)
 	// StreamEnded is called once for each StreamOpened.
 	StreamEnded(route string, s StreamStats)
-	// Refused is called for a request that got no stream: the bridge turned it away, or the upstream's first word was an error.
-	// It makes no difference whether the caller learns it as an HTTP status or, as an EventSource does, as an event. The route
-	// is "" where none matched. A caller that leaves before it has an answer is neither refused nor opened, nor is a HEAD request
-	// that is answered as a stream would be.
+	// Refused is called for a request that got no stream: the bridge refused it, or the upstream answered with an error before
+	// any event. The client may have received the error as an HTTP status or, as an EventSource does, as an event. The route is
+	// "" where none matched. Neither Refused nor StreamOpened is called for a client that leaves before it has an answer, and for
+	// a HEAD request on a route that would have served a stream.
 	Refused(route string, reason Reason, code codes.Code)
-	// IDLeftOut is called for an event whose id cannot travel: it is over 128 bytes as sent.
+	// IDLeftOut is called for an event that is sent without its id, because the encoded id would be over 128 bytes.
 	IDLeftOut(route string)
-	// Reopened is called when the bridge opens an upstream stream again behind the backs of those who listen to it.
+	// Reopened is called when the bridge opens an upstream stream again after it broke, while its clients stay connected.
 	Reopened(route string)
-	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has, which is sent as its
-	// bytes in base64. The name is that of the type. It comes from the upstream: of a route there are at most 100 different
-	// ones for each schema that it is served with, "other" stands for all further ones, and "malformed" for what is no name.
+	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has. Such an Any is sent as
+	// its bytes in base64. name is the name of the type, as the upstream sent it. For each route and each version of its schema,
+	// name has at most 100 different values. "other" stands for all further types, and "malformed" for text that is no type name.
 	TypeUnknown(route, name string)
-	// StreamWaits is called for a stream that waits since the upstream grants no more on its connections. waiting is how
-	// many wait now.
+	// StreamWaits is called when a stream must wait because the upstream allows no more streams on its connections. waiting is
+	// the number of streams that wait now.
 	StreamWaits(upstream string, waiting int)
-	// Connections is called when connections to an upstream were added or closed. n is how many there are now.
+	// Connections is called when connections to an upstream were added or closed. n is the number of connections now.
 	Connections(upstream string, n int)
 }
 
-// StreamStats is what a stream was.
+// StreamStats describes a stream that has ended.
 type StreamStats struct {
-	// Reason is who ended it: that of the status, or [ReasonGone] where the client left, or [ReasonSlow] where it took nothing
-	// for `write_timeout` or its connection broke.
+	// Reason says what ended the stream. It is [ReasonGone] where the client left, and [ReasonSlow] where the client took nothing
+	// for `write_timeout`, fell too far behind, or where its connection failed.
 	Reason Reason
-	// Code is that of the status, OK where the upstream ended in good order; CANCELLED with [ReasonGone], and RESOURCE_EXHAUSTED
-	// with [ReasonSlow].
-	Code   codes.Code
+	// Code is the gRPC status code that the stream ended with: OK where the upstream ended it in good order, CANCELLED with
+	// [ReasonGone], and RESOURCE_EXHAUSTED with [ReasonSlow].
+	Code codes.Code
+	// Events is the number of events that were written. The event grpc-status and heartbeats do not count.
 	Events int
-	// Bytes are those of the body as it was written: compressed where it is, and on a parked connection with the framing of its
-	// chunks.
+	// Bytes is the size of the body as it was written, after compression. On a parked connection (see [Bridge.Park]) it includes
+	// the chunk framing of HTTP/1.1.
 	Bytes int64
-	// Duration is measured from the request to the end of the last write.
+	// Duration is the time from the arrival of the request to the end of the last write.
 	Duration time.Duration
 }
 
@@ -84,15 +85,15 @@ func (NopObserver) StreamWaits(string, int) {}
 // Connections implements [Observer].
 func (NopObserver) Connections(string, int) {}
 
-// told passes what the handler tells on to an [Observer].
-type told struct{ Observer }
+// handlerObserver passes the calls of the handler on to an [Observer].
+type handlerObserver struct{ Observer }
 
-func (t told) StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome) {
-	t.Observer.StreamEnded(route, StreamStats{
+func (h handlerObserver) StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome) {
+	h.Observer.StreamEnded(route, StreamStats{
 		Reason: Reason(out.Reason), Code: codes.Code(code), Events: out.Events, Bytes: out.Bytes, Duration: lasted,
 	})
 }
 
-func (t told) Refused(route string, by ending.Reason, code ending.Code) {
-	t.Observer.Refused(route, Reason(by), codes.Code(code))
+func (h handlerObserver) Refused(route string, by ending.Reason, code ending.Code) {
+	h.Observer.Refused(route, Reason(by), codes.Code(code))
 }

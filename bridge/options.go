@@ -7,7 +7,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// Option changes what [New] builds.
+// Option adds to what [New] builds, or changes it. An Option may be used for several bridges.
 type Option interface{ apply(*options) }
 
 type options struct {
@@ -26,7 +26,7 @@ func newOptions(opts []Option) *options {
 	return o
 }
 
-// catalog returns what the routes are made of beside the configuration.
+// catalog returns the options of the catalog.
 func (o *options) catalog() catalog.Options {
 	return catalog.Options{Log: o.log, Observer: o.observer, Services: o.services, Routes: o.routes}
 }
@@ -35,9 +35,10 @@ type optionFunc func(*options)
 
 func (f optionFunc) apply(o *options) { f(o) }
 
-// WithLogger makes the bridge log to l: what an operator should know at Warn and Info, each stream's end at Debug. No
-// credential, message, path or query ever reaches a log, and of headers only Origin and Host of requests that were refused for them; a panic of a source of the program's own is logged with its value. By
-// default, and with nil, nothing is logged.
+// WithLogger makes the bridge log to l. Warn and Info are for what an operator should know, Debug for the end of each stream.
+// No credential, message, path or query of a request is logged. Of its headers, only Origin and Host are, where the request was
+// refused because of them. A panic of a source that the program brings is logged with its value. By default, and with nil,
+// nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) {
 		if l != nil {
@@ -46,7 +47,7 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithObserver tells o what happens, so that it can be counted. By default, and with nil, nobody is told.
+// WithObserver makes the bridge call the methods of o. By default, and with nil, there is no observer.
 func WithObserver(o Observer) Option {
 	return optionFunc(func(set *options) {
 		if o != nil {

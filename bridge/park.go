@@ -8,18 +8,18 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 )
 
-// Park makes event streams over plain HTTP/1.1 of a server cost no goroutine: once such a response has begun, the bridge takes its
-// connection over from net/http, and loops serve many of them. An idle browser of a shared stream then costs a twentieth of the
-// memory. Over all its connections the bridge bounds what the kernel holds for a client (`send_buffer`), and notices machines that
-// vanished. On systems other than Linux Park changes nothing.
+// Park makes event streams over plain HTTP/1.1 cost no goroutine. Once the response to such a request has begun, the bridge
+// takes the connection over from net/http, and one loop serves many connections. An idle client of a shared stream then needs a
+// twentieth of the memory. On all connections of the server, the bridge also bounds how much the kernel buffers for a client
+// (`send_buffer`), and notices clients whose machine vanished. On systems other than Linux, Park changes nothing.
 //
-// It is called before the server serves, and sets the server's ConnContext; one that is there already is called first. The error
-// is that of the system, which may have no descriptor left.
+// Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The error
+// comes from the operating system, for example because no file descriptor is left.
 //
-// ServeHTTP then returns while the stream goes on: middleware that measures a request, or holds something for it, sees its
-// beginning only. Middleware around the ResponseWriter turns parking off for its requests, if it offers Unwrap, and must not
-// hide that it is there. A parked connection is the bridge's: [Bridge.Shutdown] and [Bridge.Close] end it, and those of the
-// http.Server do not.
+// For a parked connection, ServeHTTP returns while the stream goes on. Middleware that measures a request, or holds something
+// for it, therefore sees only its beginning. A ResponseWriter that middleware wraps must have a method Unwrap; its connection
+// is then not parked. Parked connections belong to the bridge: [Bridge.Shutdown] and [Bridge.Close] end them, and the methods
+// of the http.Server do not.
 func (b *Bridge) Park(server *http.Server) error {
 	if err := b.handler.StartLoops(); err != nil {
 		return err

@@ -6,19 +6,20 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// WithService makes a gRPC service of this process an upstream without a connection: impl's server-streaming methods are
-// called directly, concurrently, each on a goroutine of its own. Routes find the service by the name in `rpc`; it goes
-// before upstreams that have it too, unless the route names one of them.
+// WithService makes a gRPC service of this process an upstream without a connection. The bridge calls the server-streaming
+// methods of impl directly and concurrently, each call on a goroutine of its own. Routes find the service by the name in `rpc`.
+// Where an upstream of the configuration has a service of the same name, this one is used, unless the route names the upstream.
 //
 //	bridge.WithService(&pb.MarketService_ServiceDesc, server)
 //
-// A method works as behind a connection: its context ends when the browser leaves, and has the route's deadline; what the
-// route forwards and sets is incoming metadata; the header that it sends can be exposed; Send waits for a browser that is
-// slow; the error that it returns is the end's status. Trailers have no place in an event stream. A panic is logged, and
-// ends its stream with INTERNAL.
+// A method works as it does behind a connection. Its context ends when the browser leaves, and has the deadline of the route.
+// The headers that the route forwards and the metadata that it sets are incoming metadata. A route can expose the header that
+// the method sends. Send waits while the browser is slow. The error that the method returns becomes the status at the end of
+// the stream. Trailers are dropped, since an event stream has no place for them. A panic is logged, and ends its stream with
+// INTERNAL.
 //
-// The interceptors of a grpc.Server do not run, those that check credentials neither: give them here again. The first one
-// is the outermost.
+// The interceptors of a grpc.Server do not run, not even those that check credentials: pass them here again. The first
+// interceptor is the outermost. [New] returns what is wrong with desc and impl as [config.Problems].
 func WithService(desc *grpc.ServiceDesc, impl any, interceptors ...grpc.StreamServerInterceptor) Option {
 	return optionFunc(func(o *options) {
 		o.services = append(o.services, source.Service{Desc: desc, Impl: impl, Interceptors: interceptors})

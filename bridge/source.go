@@ -12,18 +12,18 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// Source is where the events of a route come from in place of an upstream: made by [RPC] or [Func], put on a route by
-// [WithRoute]. It is immutable, and may serve several routes and several bridges.
+// Source is the origin of a route's events, in place of an upstream. [RPC] and [Func] make a Source, and [WithRoute] uses it. A
+// Source is immutable, and may serve several routes and several bridges.
 type Source struct{ definition source.Definition }
 
 // RPC returns a source that calls a server-streaming method of a generated client:
 //
 //	bridge.WithRoute(quotes, bridge.RPC(client.WatchQuotes))
 //
-// The function has the signature that protoc-gen-go-grpc generates. It is called once for each stream, concurrently, with a
-// context that ends when the browser leaves and that carries, as outgoing metadata, what the route forwards and sets. The
-// connection behind the client, its interceptors and its limits are the program's own. An upstream in the configuration
-// costs less: its messages are never decoded into Go.
+// method has the signature that protoc-gen-go-grpc generates. It is called once for each stream, concurrently. Its context ends
+// when the browser leaves. The headers that the route forwards and the metadata that it sets are outgoing metadata of the
+// context. The connection of the client, its interceptors and its limits belong to the program. An upstream in the
+// configuration costs less than this source, because its messages are never decoded into Go structs.
 func RPC[Req, Res any, ReqP pointer[Req], ResP pointer[Res]](
 	method func(ctx context.Context, request ReqP, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Res], error),
 ) Source {
@@ -36,40 +36,41 @@ type pointer[T any] interface {
 	proto.Message
 }
 
-// Func returns a source that is a Go iterator: each value that it yields becomes an event.
+// Func returns a source that is a Go iterator. Each value that the iterator yields becomes an event.
 //
 //	bridge.Func(func(ctx context.Context, request *pb.WatchRequest) iter.Seq2[*pb.Quote, error] { … })
 //
-// The function is called once for each stream, concurrently, and iterated on a goroutine of its own. When the browser
-// leaves, ctx ends and yield returns false, so that deferred clean-up runs; an iterator that waits for something must wait
-// for ctx too. It may use a value again once yield has returned, and yield waits for a browser that is slow.
+// f is called once for each stream, concurrently. Its iterator runs on a goroutine of its own. When the browser leaves, ctx
+// ends and yield returns false, so that deferred functions run. An iterator that waits for something must also wait for ctx.
+// yield waits while the browser is slow. Once yield has returned, the iterator may change the value and yield it again.
 //
-// An iterator that returns ends the stream with OK. An error that it yields ends the stream with its gRPC status
-// ([google.golang.org/grpc/status.FromError]): CANCELLED and DEADLINE_EXCEEDED for those of a context, UNKNOWN for an
-// error without one. A panic is logged, and ends its stream with INTERNAL.
+// When the iterator returns, the stream ends with OK. An error that it yields ends the stream with the gRPC status of the error
+// ([google.golang.org/grpc/status.FromError]). The errors of a context become CANCELLED and DEADLINE_EXCEEDED, and an error
+// without a status becomes UNKNOWN. A panic is logged, and ends its stream with INTERNAL.
 //
-// The request is what the route binds path, query, body and Request.Set to: a generated protobuf message, or a struct, or a
-// pointer to one, whose fields have the names that encoding/json gives them. Such fields are text, numbers, bools, []byte,
-// time.Time, time.Duration, types with UnmarshalText, structs of such, and pointers to and slices of them; a pointer tells
-// what is absent from a zero. Where there is nothing to bind, struct{} does. What is yielded is a generated message too, or any
-// other Go value: that is encoded with encoding/json, and `event.id`, `event.name` and `event.data` name its fields as the JSON
-// does; the route's JSONOptions do not concern it.
+// Req is the type to which the route binds the path, the query, the body and Request.Set. It is a pointer to a generated
+// protobuf message, a struct, or a pointer to a struct. The fields of a struct have the names that encoding/json gives them.
+// They are strings, numbers, bools, []byte, time.Time, time.Duration, types with UnmarshalText, structs of these, and pointers
+// to and slices of these. A pointer distinguishes an absent value from a zero. Where nothing is bound, Req can be struct{}.
 //
-// What the route forwards and sets is incoming metadata of ctx. Functions such as grpc.SetHeader work on ctx too; the first
-// value, or grpc.SendHeader, tells that the stream has begun.
+// Res is a pointer to a generated message, or any other Go type. Other types are encoded with encoding/json: `event.id`,
+// `event.name` and `event.data` then use the names of the JSON, and the JSONOptions of the route have no effect.
+//
+// The headers that the route forwards and the metadata that it sets are incoming metadata of ctx. Functions such as
+// grpc.SetHeader work with ctx. The stream counts as opened with the first value, or with grpc.SendHeader.
 func Func[Req, Res any](f func(ctx context.Context, request Req) iter.Seq2[Res, error]) Source {
 	return Source{source.Func(f)}
 }
 
-// WithRoute adds a route whose events come from src. All that a route in the file can say holds for it too: the request
-// message is bound from path and query, ids resume, ends and errors reach the browser in the same form.
+// WithRoute adds a route whose events come from src. Everything else works as on a route of the configuration file: the request
+// message is bound from the path and the query, ids let a browser resume, and ends and errors have the same form.
 //
 //	quotes := config.NewRoute("/quotes/{symbol}")
 //	quotes.Event.ID = "sequence"
 //	b, err := bridge.New(ctx, nil, bridge.WithRoute(quotes, bridge.RPC(client.WatchQuotes)))
 //
-// [New] returns everything that is wrong with such routes as [config.Problems]. The route is copied then, and may be
-// changed and used again afterwards.
+// [New] copies the route, so that it may be changed and used again afterwards. New returns everything that is wrong with the
+// route and the source as [config.Problems].
 func WithRoute(route *config.Route, src Source) Option {
 	return optionFunc(func(o *options) {
 		o.routes = append(o.routes, catalog.SourcedRoute{Config: route, Source: src.definition})

@@ -1,4 +1,4 @@
-// Package backoff spaces attempts to reopen a stream that broke.
+// Package backoff computes how long to wait between attempts to open a broken stream again.
 package backoff
 
 import (
@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Policy says how attempts are spaced: Base before the first one, twice as long before each that follows, up to Max, all with
-// jitter. A row of attempts is over when a stream has stood, and not when one has brought something: a server that brings
-// one event and fails would be asked for it every Base for ever.
+// Policy says how long to wait before each attempt in a row: Base before the first one, and twice as long before each further
+// one, up to Max, all with jitter. A row ends when a stream has lasted for some time. An event alone does not end a row: a
+// server that fails after each first event would be called every Base for ever.
 type Policy struct {
 	Base, Max time.Duration
-	Attempts  int // how many in a row; 0 is no limit
+	Attempts  int // how many attempts a row may have; 0 means no limit
 }
 
-// steadyAfter bounds how long a stream must have stood where Max is long.
-const steadyAfter = 10 * time.Second
+// maxStable bounds the result of stableAfter where Max is long.
+const maxStable = 10 * time.Second
 
-// steady is how long a stream must stand to be taken for one that works: as long as the longest wait, so that a stream that
-// breaks again and again is never opened much more often than one that cannot be opened.
-func (p Policy) steady() time.Duration { return min(p.Max, steadyAfter) }
+// stableAfter returns how long a stream must last to end a row of attempts. It is the longest wait, so that a stream which
+// breaks again and again is not opened much more often than a stream that cannot be opened.
+func (p Policy) stableAfter() time.Duration { return min(p.Max, maxStable) }
 
 // Backoff counts the attempts for one stream. One goroutine uses it.
 type Backoff struct {
@@ -28,21 +28,21 @@ type Backoff struct {
 	failed int
 }
 
-// Stood says how long the newest attempt's stream has stood: from the upstream's first word, its acceptance or an event, to its
-// end; 0 where there was none.
-func (b *Backoff) Stood(d time.Duration) {
-	if d > 0 && d >= b.steady() {
+// Lasted records how long the stream of the newest attempt has lasted, from the moment when the upstream accepted it to its
+// end. d is 0 where the upstream did not accept the stream.
+func (b *Backoff) Lasted(d time.Duration) {
+	if d > 0 && d >= b.stableAfter() {
 		b.failed = 0
 	}
 }
 
-// Reset begins a new row: the newest attempt's stream has ended in good order, which is no failure.
+// Reset begins a new row of attempts. It is for a stream that has ended in good order.
 func (b *Backoff) Reset() { b.failed = 0 }
 
-// Attempt is the number of the attempt that the last Next was for, counted from 1 in each row.
+// Attempt returns the number of the current attempt in its row, counted from 1. It is 0 before the first Next of a row.
 func (b *Backoff) Attempt() int { return b.failed }
 
-// Next waits until the next attempt is due. It reports false where there is none: the attempts are used up, or ctx has ended.
+// Next waits until the next attempt is due. It reports false where the attempts of the row are used up, or ctx has ended.
 func (b *Backoff) Next(ctx context.Context) bool {
 	if b.Attempts > 0 && b.failed >= b.Attempts {
 		return false

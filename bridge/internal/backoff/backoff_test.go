@@ -26,7 +26,7 @@ func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
 		for i, milliseconds := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
 			requireWait(t, &b, milliseconds*time.Millisecond, "it doubles")
 			assert.Equal(t, i+1, b.Attempt())
-			b.Stood(0)
+			b.Lasted(0)
 		}
 	})
 }
@@ -62,7 +62,7 @@ func TestBackoffBeginsAnewBehindAStreamThatStood(t *testing.T) {
 				for range 3 {
 					assert.True(t, b.Next(t.Context()))
 				}
-				b.Stood(tt.stood)
+				b.Lasted(tt.stood)
 				want := min(tt.max, 8*base)
 				if tt.anew {
 					want = min(tt.max, base)
@@ -78,11 +78,11 @@ func TestBackoffGivesUpAfterItsAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := backoff.Backoff{Policy: backoff.Policy{Base: time.Millisecond, Max: time.Second, Attempts: 2}}
 		assert.True(t, b.Next(t.Context()))
-		b.Stood(time.Second / 2) // which brought something
+		b.Lasted(time.Second / 2) // which brought something
 		assert.True(t, b.Next(t.Context()))
 		assert.False(t, b.Next(t.Context()))
 		assert.False(t, b.Next(t.Context()), "and stays with it")
-		b.Stood(time.Second)
+		b.Lasted(time.Second)
 		assert.True(t, b.Next(t.Context()))
 	})
 }

@@ -7,33 +7,33 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// schemaChanged rebuilds the routes after an upstream's schema, or what is known of it, has changed.
+// schemaChanged rebuilds the routes after the schema of an upstream has changed or could not be read.
 func (c *Catalog) schemaChanged(u *backend) {
 	if _, err := u.schema(); err != nil {
 		c.log.Warn("schema cannot be read; trying again", "upstream", u.cfg.Name, "target", u.cfg.Target, "error", explained(u, err))
 	}
-	if err := c.renew(); err != nil {
+	if err := c.rebuild(); err != nil {
 		c.log.Error("routes keep their old schema", "error", err)
 	}
 }
 
-// renew swaps in a table for the schemas as they are now, and says what changed.
-func (c *Catalog) renew() error {
-	c.rebuild.Lock()
-	defer c.rebuild.Unlock()
+// rebuild replaces the table with one for the current schemas, and logs what changed.
+func (c *Catalog) rebuild() error {
+	c.rebuilding.Lock()
+	defer c.rebuilding.Unlock()
 	old := c.table.Load()
 	t, err := newTable(c.cfg, c.backends, c.program, old)
 	if err != nil {
 		return config.Problems{err}
 	}
 	c.table.Store(t)
-	c.announce(old, t)
-	c.remark(t)
+	c.logStates(old, t)
+	c.logProblems(t)
 	return nil
 }
 
-// announce logs each route whose state differs from that in the table before.
-func (c *Catalog) announce(old, now *table) {
+// logStates logs each route whose state differs from its state in the previous table.
+func (c *Catalog) logStates(old, now *table) {
 	before := make(map[string]string)
 	if old != nil {
 		for _, rt := range old.routes {
@@ -59,21 +59,21 @@ func stateOf(rt *route.Route) string {
 	return rt.FirstProblem().Error()
 }
 
-// remark logs what is to be said of a table beside the state of its routes, unless it was said of the table before: warnings, and
-// what is wrong with upstreams.
-func (c *Catalog) remark(t *table) {
-	remarks := slices.Clone(t.problems)
+// logProblems logs the problems of the upstreams and the warnings of the routes. It leaves out those that were logged for the
+// previous table.
+func (c *Catalog) logProblems(t *table) {
+	problems := slices.Clone(t.problems)
 	for _, rt := range t.routes {
-		remarks = append(remarks, without(rt.Warnings, c.cfg.Warnings)...)
+		problems = append(problems, without(rt.Warnings, c.cfg.Warnings)...)
 	}
-	remarks.Sort()
-	said := make(map[string]bool, len(remarks))
-	for _, p := range remarks {
+	problems.Sort()
+	logged := make(map[string]bool, len(problems))
+	for _, p := range problems {
 		text := p.Error()
-		if !said[text] && !c.remarked[text] {
+		if !logged[text] && !c.logged[text] {
 			c.log.Warn(text, "hint", p.Hint)
 		}
-		said[text] = true
+		logged[text] = true
 	}
-	c.remarked = said
+	c.logged = logged
 }

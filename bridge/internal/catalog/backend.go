@@ -15,25 +15,28 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
-// backend is one upstream at run time: its connection, or a service of this process, and what is known of its schema.
+// backend is one upstream at run time: the connection to a server, or a service of this process, and the schema as far as it is
+// known.
 type backend struct {
 	cfg    *config.Upstream
 	client *upstream.Client // nil for a service of this process
 	source source.Source
-	// registration tells a service of this process from all other ones, "" for a server.
+	// registration is a random text that identifies a service of this process. It is "" for a server.
 	registration string
 
-	tried     chan struct{} // closed once a schema was loaded, or could not be
+	tried     chan struct{} // closed when the first attempt to load the schema has ended
 	triedOnce sync.Once
 
 	mu       sync.Mutex
-	snapshot *schema.Snapshot // nil until one was loaded
-	err      error            // why the newest attempt failed, nil where it did not
+	snapshot *schema.Snapshot // nil until a schema was loaded
+	err      error            // the error of the newest attempt to load a schema
 }
 
-// dial connects to an upstream. A schema that lies in files is read here, and a file that cannot be read is a problem;
-// a server is not waited for.
-func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, observe upstream.Observe) (*backend, *config.Problem) {
+// dial starts to connect to an upstream, and does not wait for the server. It reads a schema that comes from files: a file that
+// cannot be read is a problem.
+func dial(
+	ctx context.Context, cfg *config.Upstream, reconnect time.Duration, hooks upstream.Hooks,
+) (*backend, *config.Problem) {
 	client, err := upstream.Dial(upstream.Config{
 		Target:          cfg.Target,
 		Balance:         string(cfg.Balance),
@@ -42,7 +45,7 @@ func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, ob
 		Reconnect:       reconnect,
 		Connections:     cfg.Connections,
 		MaxConnections:  cfg.MaxConnections,
-		Observe:         observe,
+		Hooks:           hooks,
 		MaxMessageBytes: int(cfg.MaxMessageBytes),
 		Metadata:        cfg.Metadata,
 		Keepalive:       upstream.Keepalive{Time: cfg.Keepalive.Time, Timeout: cfg.Keepalive.Timeout},
@@ -57,13 +60,13 @@ func dial(ctx context.Context, cfg *config.Upstream, reconnect time.Duration, ob
 	u.snapshot, err = localSchema(ctx, cfg)
 	u.markTried()
 	if err != nil {
-		_ = client.Close() // never used: the schema's error is the one to tell
+		_ = client.Close() // the client was never used, so its error does not matter
 		return nil, schemaProblem(cfg, err)
 	}
 	return u, nil
 }
 
-// localSchema reads a schema that lies in files. It returns nil for one that the running server has.
+// localSchema reads a schema from files. It returns nil for an upstream whose schema comes by reflection.
 func localSchema(ctx context.Context, cfg *config.Upstream) (*schema.Snapshot, error) {
 	switch {
 	case cfg.Schema.DescriptorSet != "":
@@ -74,7 +77,7 @@ func localSchema(ctx context.Context, cfg *config.Upstream) (*schema.Snapshot, e
 	return nil, nil
 }
 
-// schemaProblem says where the mistake of a schema in files is.
+// schemaProblem returns the problem of a schema that cannot be read from its files.
 func schemaProblem(cfg *config.Upstream, err error) *config.Problem {
 	if pattern := (*schema.PatternError)(nil); errors.As(err, &pattern) {
 		return cfg.Problem(fmt.Sprintf("schema.proto.files[%d]", pattern.Index), err.Error(), "")
@@ -82,8 +85,8 @@ func schemaProblem(cfg *config.Upstream, err error) *config.Problem {
 	return cfg.Problem("schema", err.Error(), "")
 }
 
-// reconnectOf is the shortest `reopen.backoff.max` of the routes that an upstream may serve: the connection should not keep a
-// stream waiting for longer than the route does.
+// reconnectOf returns the shortest `reopen.backoff.max` of the routes that an upstream may serve: a stream should not wait
+// longer for the connection than for its own back-off.
 func reconnectOf(cfg *config.Config, u *config.Upstream) time.Duration {
 	var shortest time.Duration
 	of := func(r *config.Route) {
@@ -109,12 +112,13 @@ func tlsFiles(t *config.UpstreamTLS) *upstream.TLS {
 	return &upstream.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
 }
 
-// reflects reports whether the schema comes from the running server.
+// reflects reports whether the schema comes from the running server, by reflection.
 func (u *backend) reflects() bool {
 	return u.cfg.Schema.DescriptorSet == "" && u.cfg.Schema.Proto == nil
 }
 
-// watch keeps the schema of a reflecting server fresh until ctx ends. changed is called after each change.
+// watch keeps the schema of a server up to date by reflection until ctx ends. It calls changed after each change and each
+// error.
 func (u *backend) watch(ctx context.Context, changed func()) {
 	schema.NewWatcher(u.client.Conn(), func(snap *schema.Snapshot, err error) {
 		u.mu.Lock()
@@ -130,12 +134,12 @@ func (u *backend) watch(ctx context.Context, changed func()) {
 
 func (u *backend) markTried() { u.triedOnce.Do(func() { close(u.tried) }) }
 
-// origin is what the messages of the backend's routes are known to come from.
-func (u *backend) origin() route.Origin {
+// provider returns what identifies the backend in the digests of its routes.
+func (u *backend) provider() route.Provider {
 	if u.registration != "" {
-		return route.Origin{Registration: u.registration}
+		return route.Provider{Registration: u.registration}
 	}
-	return route.Origin{Upstream: u.cfg}
+	return route.Provider{Upstream: u.cfg}
 }
 
 // schema returns the newest snapshot, and the error of the newest attempt to read one.
@@ -145,7 +149,8 @@ func (u *backend) schema() (*schema.Snapshot, error) {
 	return u.snapshot, u.err
 }
 
-// unavailable says why there is no schema yet.
+// unavailable returns a sentence that says why an upstream has no schema yet. err is the error of the newest attempt to read
+// it.
 func unavailable(u *backend, err error) string {
 	if err == nil {
 		return fmt.Sprintf("the schema of upstream %q is not loaded yet", u.cfg.Name)
@@ -153,7 +158,7 @@ func unavailable(u *backend, err error) string {
 	return fmt.Sprintf("the schema of upstream %q cannot be read: %s", u.cfg.Name, explained(u, err))
 }
 
-// explained returns the error of reading a schema for a person.
+// explained returns the text of an error from reading a schema, with a hint where the target has no port.
 func explained(u *backend, err error) string {
 	if target.LacksPort(u.cfg.Target) {
 		return err.Error() + " (" + target.NoPort + ")"

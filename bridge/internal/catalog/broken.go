@@ -6,9 +6,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
-// broken adds the routes that a service would have which its server lists and cannot describe. They are out of order: what
-// is known to be there must not answer 404, which ends an EventSource for good.
-func (b *tableBuilder) broken(cfg *config.Config, u *backend) {
+// addBroken adds routes for the services that a server lists but cannot describe. The routes are out of order. Without them,
+// requests would be answered with 404, after which an EventSource gives up for good.
+func (b *tableBuilder) addBroken(cfg *config.Config, u *backend) {
 	snap := b.views[u].snap
 	if snap == nil {
 		return
@@ -17,15 +17,15 @@ func (b *tableBuilder) broken(cfg *config.Config, u *backend) {
 		problem := u.cfg.Problem("target", service.Error(), "")
 		switch {
 		case cfg.ServeAll:
-			b.outOfOrder(cfg, u, service, "/"+service.Service+"/**", problem)
-		case listsService(cfg.Routes, service.Service): // those routes say so
+			b.addOutOfOrder(cfg, u, service, "/"+service.Service+"/**", problem)
+		case listsService(cfg.Routes, service.Service): // the routes have the problem already
 		case u.cfg.Annotations && service.Streaming != nil:
-			b.annotatedBroken(cfg, u, service, problem)
+			b.addAnnotatedBroken(cfg, u, service, problem)
 		case u.cfg.Annotations:
-			// Any path may be the service's.
+			// The annotations are unknown, so any path may belong to the service.
 			b.table.problems = append(b.table.problems, problem)
 			b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
-			b.table.pending.Cause = service.Public()
+			b.table.pending.PublicCause = service.PublicMessage()
 		default:
 			problem.Warning = true
 			b.table.problems = append(b.table.problems, problem)
@@ -33,22 +33,26 @@ func (b *tableBuilder) broken(cfg *config.Config, u *backend) {
 	}
 }
 
-// annotatedBroken adds the paths that the methods of a broken service ask for.
-func (b *tableBuilder) annotatedBroken(cfg *config.Config, u *backend, service *schema.BrokenService, problem *config.Problem) {
+// addAnnotatedBroken adds routes for the paths in the annotations of a broken service.
+func (b *tableBuilder) addAnnotatedBroken(
+	cfg *config.Config, u *backend, service *schema.BrokenService, problem *config.Problem,
+) {
 	for _, m := range service.Streaming {
 		for _, binding := range m.Bindings {
-			b.outOfOrder(cfg, u, service, binding.Path, problem)
+			b.addOutOfOrder(cfg, u, service, binding.Path, problem)
 		}
 	}
 	b.table.problems = append(b.table.problems, problem)
 }
 
-// outOfOrder adds one route that stands in no file and cannot be served. Where another one has its path already, that one stays.
-func (b *tableBuilder) outOfOrder(cfg *config.Config, u *backend, service *schema.BrokenService, path string, problem *config.Problem) {
+// addOutOfOrder adds one route of a broken service. If another route has the same path already, nothing is added.
+func (b *tableBuilder) addOutOfOrder(
+	cfg *config.Config, u *backend, service *schema.BrokenService, path string, problem *config.Problem,
+) {
 	r := *cfg.Defaults
 	r.Name, r.Path, r.Upstream, r.Service, r.Method = path, path, u.cfg.Name, service.Service, "*"
 	rt := route.New(&r, "schema of "+u.cfg.Name, u.cfg.Name, b.healthOf(r.Name))
-	rt.Problems, rt.Cause = config.Problems{problem}, service.Public()
+	rt.Problems, rt.PublicCause = config.Problems{problem}, service.PublicMessage()
 	_ = b.addOf(u, rt)
 }
 

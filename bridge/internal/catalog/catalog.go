@@ -1,5 +1,6 @@
-// Package catalog has all routes, and the upstreams that they go to. It connects to the upstreams, keeps their schemas fresh, and
-// builds the routes anew when a schema changes: those of the configuration, those of the program, and those that schemas bring.
+// Package catalog holds all routes and their upstreams. It connects to the upstreams, keeps their schemas up to date, and
+// builds the routes: those of the configuration, those of the program, and those that follow from schemas. It builds them again
+// when a schema changes.
 package catalog
 
 import (
@@ -15,8 +16,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// Catalog is all routes, and the upstreams that they go to. When the schema of an upstream changes, the routes are built anew.
-// All methods may be called concurrently.
+// Catalog holds all routes and their upstreams. All methods may be called concurrently.
 type Catalog struct {
 	cfg      *config.Config
 	log      *slog.Logger
@@ -24,18 +24,18 @@ type Catalog struct {
 	program  *program
 	table    atomic.Pointer[table]
 	watchers sync.WaitGroup
-	closed   func() error // closes the connections, once
+	closed   func() error // closes the connections once, and returns the error of that
 
-	rebuild  sync.Mutex      // serialises changes of table
-	remarked map[string]bool // what was logged of the newest table; guarded by rebuild
+	rebuilding sync.Mutex      // held while table is replaced
+	logged     map[string]bool // the problems of the newest table that were logged; guarded by rebuilding
 }
 
-// Options are what a catalog is made of beside the configuration.
+// Options are the parts of a catalog that do not come from the configuration. Log and Observer must be set.
 type Options struct {
 	Log      *slog.Logger
 	Observer Observer
-	Services []source.Service // of this process, which are upstreams too
-	Routes   []SourcedRoute
+	Services []source.Service // services of this process, which are upstreams too
+	Routes   []SourcedRoute   // routes with a source of their own
 }
 
 // SourcedRoute is a route with a source of its own.
@@ -44,8 +44,8 @@ type SourcedRoute struct {
 	Source source.Definition
 }
 
-// New connects to the upstreams, and builds the routes. A schema that lies in files is read here; a server is not waited
-// for. ctx bounds the reading of files. Errors are [config.Problems].
+// New starts to connect to the upstreams, and builds the routes. It reads schemas that come from files, and waits for no
+// server. ctx bounds the reading of files. The error is a [config.Problems].
 func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 	p, problems := newProgram(&o, cfg)
 	if problems != nil {
@@ -55,16 +55,16 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 	c.closed = sync.OnceValue(c.disconnect)
 	err := c.dialAll(ctx, o.Observer)
 	if err == nil {
-		err = c.renew()
+		err = c.rebuild()
 	}
 	if err != nil {
-		_ = c.closed() // nothing was served: err is what counts
+		_ = c.closed() // nothing was served, so only err matters
 		return nil, err
 	}
 	return c, nil
 }
 
-// Watch keeps the schemas of servers fresh that show them by reflection, until ctx ends.
+// Watch starts to keep the schemas that come by reflection up to date, until ctx ends.
 func (c *Catalog) Watch(ctx context.Context) {
 	for _, u := range c.backends {
 		if u.reflects() {
@@ -74,8 +74,8 @@ func (c *Catalog) Watch(ctx context.Context) {
 	}
 }
 
-// Ready waits until the schema of every upstream was loaded, or could not be loaded once. It returns an error where ctx ends
-// first, or closed is closed.
+// Ready waits until the first attempt to load the schema of each upstream has ended. It returns an error if ctx ends before
+// that, or closed is closed.
 func (c *Catalog) Ready(ctx context.Context, closed <-chan struct{}) error {
 	for _, u := range c.backends {
 		select {
@@ -89,21 +89,21 @@ func (c *Catalog) Ready(ctx context.Context, closed <-chan struct{}) error {
 	return nil
 }
 
-// Wait waits until the schemas are watched no more. The context of watch must have ended.
+// Wait waits until the goroutines that Watch started have returned. The context of Watch must have ended.
 func (c *Catalog) Wait() { c.watchers.Wait() }
 
-// Close waits for the code of this process that still serves streams, and closes the connections to the upstreams. Further calls
-// return what the first one did.
+// Close waits for the iterators and services of this process that still serve streams, and closes the connections to the
+// upstreams. Further calls return the error of the first one.
 func (c *Catalog) Close() error {
 	c.program.runner.Close()
 	return c.closed()
 }
 
-// dialAll connects to every upstream, and reports all that fail.
+// dialAll starts to connect to every upstream, and returns the problems of all of them.
 func (c *Catalog) dialAll(ctx context.Context, o Observer) error {
 	var problems config.Problems
 	for _, u := range c.cfg.Upstreams {
-		backend, problem := dial(ctx, u, reconnectOf(c.cfg, u), observe(c.log, o, u))
+		backend, problem := dial(ctx, u, reconnectOf(c.cfg, u), hooks(c.log, o, u))
 		if problem != nil {
 			problems = append(problems, problem)
 			continue
@@ -127,13 +127,13 @@ func (c *Catalog) disconnect() error {
 }
 
 // Match finds the route for a method and an escaped path.
-func (c *Catalog) Match(method, path string) route.Found {
+func (c *Catalog) Match(method, path string) route.Match {
 	t := c.table.Load()
-	return route.Found{Match: t.router.Match(method, path, nil), Pending: t.pending}
+	return route.Match{Match: t.router.Match(method, path, nil), Pending: t.pending}
 }
 
-// Generation is a number that changes when the routes are built anew.
+// Generation returns a number that changes whenever the routes are rebuilt.
 func (c *Catalog) Generation() uint64 { return c.table.Load().generation }
 
-// Routes returns the routes as they are now, those that are out of order too.
+// Routes returns the current routes, including those that are out of order. The caller must not change them.
 func (c *Catalog) Routes() []*route.Route { return c.table.Load().routes }

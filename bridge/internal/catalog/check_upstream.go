@@ -8,8 +8,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/target"
 )
 
-// checkPort warns of a plaintext server of which no port is known: gRPC takes the one of TLS. A URI such as dns:///market is for
-// people who know about targets.
+// checkPort warns of a plaintext server whose target has no port: gRPC takes the port of TLS. There is no warning for a URI
+// such as dns:///market.
 func (b *tableBuilder) checkPort(u *backend) {
 	if u.cfg.TLS != nil || strings.HasPrefix(u.cfg.Target, "dns:") || !target.LacksPort(u.cfg.Target) {
 		return
@@ -18,7 +18,7 @@ func (b *tableBuilder) checkPort(u *backend) {
 		"name the port, as in localhost:50051; where the server speaks TLS, say `tls: {}` beside the target"))
 }
 
-// checkServed sees that something is served of an upstream whose methods need no route.
+// checkServed reports an upstream of which no method is served, where methods are served without a route in the file.
 func (b *tableBuilder) checkServed(cfg *config.Config, u *backend) {
 	snap := b.views[u].snap
 	if snap == nil || len(snap.Broken()) > 0 || b.serves[u] {
@@ -26,14 +26,16 @@ func (b *tableBuilder) checkServed(cfg *config.Config, u *backend) {
 	}
 	switch from := schemaOf(u.cfg); {
 	case cfg.ServeAll:
-		b.table.problems = append(b.table.problems, u.cfg.Problem("target", from+" has no server-streaming method: nothing of the upstream is served", ""))
+		b.table.problems = append(b.table.problems,
+			u.cfg.Problem("target", from+" has no server-streaming method: nothing of the upstream is served", ""))
 	case u.cfg.Annotations:
-		b.warn(u.cfg.Problem("annotations", from+" has no server-streaming method with an annotation that is served: nothing of the upstream is served",
+		b.warn(u.cfg.Problem("annotations",
+			from+" has no server-streaming method with an annotation that is served: nothing of the upstream is served",
 			"expected a google.api.http rule for GET or an option of grpcsse.v1; methods without one are listed under `routes`"))
 	}
 }
 
-// schemaOf says in words where the schema of an upstream comes from.
+// schemaOf returns a phrase that says where the schema of an upstream comes from.
 func schemaOf(u *config.Upstream) string {
 	switch {
 	case u.Schema.DescriptorSet != "":

@@ -10,8 +10,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
-// derived adds the routes that an upstream's schema brings: every method's, or those that annotations ask for.
-func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
+// addDerived adds the routes that follow from the schema of an upstream: one for each method, or those in annotations.
+func (b *tableBuilder) addDerived(cfg *config.Config, u *backend) {
 	snap := b.views[u].snap
 	if snap == nil {
 		b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
@@ -20,27 +20,26 @@ func (b *tableBuilder) derived(cfg *config.Config, u *backend) {
 	for _, m := range snap.Streaming() {
 		if cfg.ServeAll {
 			path := "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
-			b.derive(cfg.Defaults, u, m, schema.Binding{Path: path}, "schema of "+u.cfg.Name)
+			b.addMethod(cfg.Defaults, u, m, schema.Binding{Path: path}, "schema of "+u.cfg.Name)
 			continue
 		}
 		if lists(cfg.Routes, m) {
-			continue // the file wins: whoever lists a method decides where it is served, and to whom
+			continue // the routes of the file replace those of annotations
 		}
 		for _, binding := range schema.Bindings(m) {
-			b.derive(cfg.Defaults, u, m, binding, "annotation of "+string(m.FullName()))
+			b.addMethod(cfg.Defaults, u, m, binding, "annotation of "+string(m.FullName()))
 		}
-		for _, rule := range schema.PassedOver(m) {
-			b.table.problems = append(b.table.problems, &config.Problem{
-				Path:    placeOf(m),
-				Message: "the google.api.http rule `" + rule + "` is passed over: only GET rules are served; list the method under `routes` to serve it",
-				Warning: true,
-			})
+		for _, rule := range schema.UnservedRules(m) {
+			b.warn(&config.Problem{Path: placeOf(m), Message: "the google.api.http rule `" + rule +
+				"` is passed over: only GET rules are served; list the method under `routes` to serve it"})
 		}
 	}
 }
 
-// derive adds one route that stands in no file. Where another one has its path already, that one stays.
-func (b *tableBuilder) derive(defaults *config.Route, u *backend, m protoreflect.MethodDescriptor, at schema.Binding, origin string) {
+// addMethod adds one route that follows from a schema. If another route has the same path already, the other route stays.
+func (b *tableBuilder) addMethod(
+	defaults *config.Route, u *backend, m protoreflect.MethodDescriptor, at schema.Binding, origin string,
+) {
 	r := *defaults
 	r.Service, r.Method = string(m.Parent().FullName()), string(m.Name())
 	r.Name, r.Path, r.Upstream = at.Path, at.Path, u.cfg.Name
@@ -50,25 +49,23 @@ func (b *tableBuilder) derive(defaults *config.Route, u *backend, m protoreflect
 	snap := b.views[u].snap
 	marked := annotated(&r, u, snap)
 	rt := route.New(marked, origin, u.cfg.Name, b.healthOf(r.Name))
-	rt.Compile(snap, u.source, u.origin())
+	rt.Compile(snap, u.source, u.provider())
 	if !strings.HasPrefix(origin, "schema") {
 		place(rt.Problems, m)
 		place(rt.Warnings, m)
 	}
 	if problem := b.addOf(u, rt); problem != nil {
-		warning := u.cfg.Problem("annotations", origin+": "+problem.Message, "")
-		warning.Warning = true
-		b.table.problems = append(b.table.problems, warning)
+		b.warn(u.cfg.Problem("annotations", origin+": "+problem.Message, ""))
 	}
 }
 
-// placeOf says where a method's annotations stand.
+// placeOf returns the place of a method's annotations, for problems.
 func placeOf(m protoreflect.MethodDescriptor) string {
 	return m.ParentFile().Path() + ": annotation of " + string(m.FullName())
 }
 
-// place makes problems of a route that an annotation brings point there: the route stands in no file, and its keys are those
-// of `defaults`.
+// place makes the problems of a route that comes from an annotation point to the annotation. The positions that they have are
+// those of `defaults`, whose settings the route uses.
 func place(problems config.Problems, m protoreflect.MethodDescriptor) {
 	for i, p := range problems {
 		message := p.Message
@@ -89,15 +86,15 @@ func lists(routes []*config.Route, m protoreflect.MethodDescriptor) bool {
 	return false
 }
 
-// annotated returns the route with the id and the name that its message's own options mark, where the upstream's
-// annotations count and the route says nothing else.
+// annotated returns a route with the fields for ids and names that the options of its message mark. It changes nothing where
+// the annotations of the upstream are not used, or where the route itself says which fields to use.
 func annotated(r *config.Route, u *backend, snap *schema.Snapshot) *config.Route {
 	if !u.cfg.Annotations {
 		return r
 	}
 	m, err := snap.Method(r.Service, r.Method)
 	if err != nil {
-		return r // compiling it says so
+		return r // Compile reports the error
 	}
 	marked := *r
 	id, name := schema.EventFields(m.Output())

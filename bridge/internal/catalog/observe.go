@@ -7,24 +7,25 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
-// Observer is told of the connections to the upstreams, concurrently.
+// Observer receives notice of the connections to the upstreams. Its methods are called concurrently and must not block.
 type Observer interface {
-	// StreamWaits is called for a stream that waits since the upstream grants no more on its connections; waiting is how many do.
+	// StreamWaits is called when a stream must wait because the upstream allows no more streams on its connections. waiting is the
+	// number of streams that wait now.
 	StreamWaits(upstream string, waiting int)
-	// Connections is called when connections to an upstream were added or closed; n is how many there are.
+	// Connections is called when connections to an upstream were added or closed. n is the number of connections now.
 	Connections(upstream string, n int)
 }
 
-// observe tells the operator of streams that wait since the upstream grants no more on its connections. gRPC itself says nothing:
-// the browsers would see silence.
-func observe(log *slog.Logger, o Observer, u *config.Upstream) upstream.Observe {
+// hooks returns hooks that log and report streams that wait for an upstream, and changes of its connections. gRPC itself does
+// not report that a stream waits.
+func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 	connections := func(n int) {
 		log.Info("connections to an upstream", "upstream", u.Name, "connections", n, "max_connections", u.MaxConnections)
 		o.Connections(u.Name, n)
 	}
-	return upstream.Observe{
+	return upstream.Hooks{
 		OnWaiting: func(n int) {
-			if n == 1 { // the first of many, which all wait for the same reason
+			if n == 1 { // further streams wait for the same reason
 				log.Warn("a stream waits: the upstream grants no more on its connections", "upstream", u.Name)
 			}
 			o.StreamWaits(u.Name, n)

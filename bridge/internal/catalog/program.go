@@ -9,18 +9,18 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// program holds the services and the routes that the Go program brings beside the configuration.
+// program holds the services and the routes that the Go program adds to those of the configuration.
 type program struct {
 	services []*backend
 	routes   []*route.Route
-	runner   *source.Runner // of the code behind both
+	runner   *source.Runner // runs the code of both
 }
 
-// newProgram compiles what the options brought, and reports all that is wrong with it.
-// Warnings alone are left to the routes.
+// newProgram compiles the services and the routes in the options, and returns all problems at once. The routes keep their
+// warnings.
 func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 	p := &program{runner: source.NewRunner(o.Log)}
-	problems := madeInGo(cfg)
+	problems := checkGoConfig(cfg)
 	seen := map[string]bool{}
 	for _, s := range o.Services {
 		u, problem := serviceBackend(s, p.runner)
@@ -35,9 +35,9 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 		p.services = append(p.services, u)
 	}
 	for _, r := range o.Routes {
-		rt, found := route.NewWithSource(r.Config, r.Source, p.runner)
+		rt, routeProblems := route.NewWithSource(r.Config, r.Source, p.runner)
 		if rt == nil {
-			problems = append(problems, found...)
+			problems = append(problems, routeProblems...)
 			continue
 		}
 		p.routes = append(p.routes, rt)
@@ -49,9 +49,9 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 	return p, nil
 }
 
-// madeInGo returns what is wrong with upstreams, routes and defaults of a configuration that came from no file: they are not
-// checked yet.
-func madeInGo(cfg *config.Config) (problems config.Problems) {
+// checkGoConfig returns the problems of upstreams, routes and defaults that Go code made. Those of a file were checked when the
+// file was loaded.
+func checkGoConfig(cfg *config.Config) (problems config.Problems) {
 	derives := cfg.ServeAll
 	for _, u := range cfg.Upstreams {
 		derives = derives || u.Annotations
@@ -61,10 +61,10 @@ func madeInGo(cfg *config.Config) (problems config.Problems) {
 	}
 	switch {
 	case !derives || cfg.Defaults == nil:
-	case cfg.Defaults.Problem("", "", "").File != "": // may have been changed since
+	case cfg.Defaults.Problem("", "", "").File != "": // Go code may have changed them since
 		problems = append(problems, cfg.Defaults.MixedCursor()...)
 	default:
-		derived := *cfg.Defaults // the routes that a schema brings have paths of their own
+		derived := *cfg.Defaults // every route that follows from a schema has a path
 		derived.Path = "/"
 		problems = append(problems, errorsOf(derived.Validate())...)
 	}
@@ -72,22 +72,23 @@ func madeInGo(cfg *config.Config) (problems config.Problems) {
 		if r.Problem("", "", "").File != "" {
 			continue
 		}
-		if found := r.Validate(); len(errorsOf(found)) > 0 {
-			problems = append(problems, found...)
+		if routeProblems := r.Validate(); len(errorsOf(routeProblems)) > 0 {
+			problems = append(problems, routeProblems...)
 		}
 		if r.Service == "" && r.Method == "" {
-			problems = append(problems, r.Problem("rpc", "expected a Service and a Method: a route with another source is given to WithRoute", ""))
+			problems = append(problems,
+				r.Problem("rpc", "expected a Service and a Method: a route with another source is given to WithRoute", ""))
 		}
 	}
 	return problems
 }
 
-// errorsOf leaves out warnings.
+// errorsOf returns the problems that are not warnings.
 func errorsOf(problems config.Problems) config.Problems {
 	return slices.DeleteFunc(slices.Clone(problems), func(p *config.Problem) bool { return p.Warning })
 }
 
-// checkNames sees that no two routes have the same name, where the program brings one of them: metrics would add them up.
+// checkNames reports routes of the program that have the name of another route: metrics would add the two up.
 func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
 	seen := map[string]bool{}
 	for _, r := range cfg.Routes {
@@ -95,7 +96,8 @@ func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
 	}
 	for _, rt := range p.routes {
 		if seen[rt.Config.Name] {
-			problems = append(problems, rt.Config.Problem("name", fmt.Sprintf("duplicate route name: another route is called %q; rename one of the two", rt.Config.Name), ""))
+			problems = append(problems, rt.Config.Problem("name",
+				fmt.Sprintf("duplicate route name: another route is called %q; rename one of the two", rt.Config.Name), ""))
 		}
 		seen[rt.Config.Name] = true
 	}

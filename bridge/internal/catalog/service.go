@@ -8,7 +8,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// serviceBackend returns a service of this process as an upstream.
+// serviceBackend returns the backend for a service of this process.
 func serviceBackend(s source.Service, runner *source.Runner) (*backend, *config.Problem) {
 	sd, err := s.Descriptor()
 	if err != nil {
@@ -30,7 +30,7 @@ func serviceBackend(s source.Service, runner *source.Runner) (*backend, *config.
 	return u, nil
 }
 
-// serviceProblem returns what is wrong with a service that WithService was given.
+// serviceProblem returns a problem of a service that was passed to bridge.WithService.
 func serviceProblem(s source.Service, message string) *config.Problem {
 	return &config.Problem{Path: "bridge.WithService(" + s.Name() + ")", Message: message}
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
-// table is all routes of one moment: a pure function of the configuration and of the schemas. It is immutable, and
-// swapped whole when a schema changes; streams keep the route that they began with.
+// table holds all routes at one moment. It follows from the configuration and the schemas alone, and is immutable. When a
+// schema changes, a new table replaces it; open streams keep the route with which they began.
 type table struct {
 	router *pathtmpl.Router[*route.Route]
 	routes []*route.Route
-	// problems are what is wrong with upstreams and their annotations, beside what is wrong with routes: nothing of it takes
-	// out a route that is listed.
+	// problems are the problems of upstreams and their annotations. The problems of routes are in the routes. A route that the
+	// file lists is served in spite of problems here.
 	problems config.Problems
-	// pending stands for the routes that a schema has yet to bring, nil where none are missing. A path that nothing matches
-	// is turned away as this route is: 404 would make an EventSource give up for good.
+	// pending is a route that is out of order. It is set while a schema is missing from which routes would follow. A request whose
+	// path matches no route is then answered by pending: after a 404, an EventSource would give up for good.
 	pending *route.Route
-	// unread is what is wrong with upstreams whose schema is not known.
+	// unread are the problems of upstreams whose schema could not be read.
 	unread     config.Problems
-	generation uint64
+	generation uint64 // the number of tables that were built before
 }
 
-// newTable compiles every route against the schemas that are there. old lends the health of its routes.
+// newTable compiles every route against the schemas that are loaded. The new routes take over the health of those in old.
 func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (*table, *config.Problem) {
 	b := &tableBuilder{
 		table:    &table{router: pathtmpl.NewRouter[*route.Route]()},
@@ -46,7 +46,7 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 		b.views[u] = view{snap, err}
 	}
 	for _, r := range cfg.Routes {
-		if err := b.listed(r); err != nil {
+		if err := b.addListed(r); err != nil {
 			return nil, err
 		}
 	}
@@ -57,9 +57,9 @@ func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (
 	}
 	for _, u := range slices.Concat(p.services, backends) {
 		if cfg.ServeAll || u.cfg.Annotations {
-			b.derived(cfg, u)
+			b.addDerived(cfg, u)
 		}
-		b.broken(cfg, u)
+		b.addBroken(cfg, u)
 	}
 	for _, u := range backends {
 		if seen := b.views[u]; seen.snap == nil {
@@ -86,19 +86,19 @@ type tableBuilder struct {
 	backends []*backend
 	program  *program
 	health   map[string]*route.Health
-	serves   map[*backend]bool // those that a route of the table goes to
+	serves   map[*backend]bool // backends that have a route in the table
 	views    map[*backend]view
 }
 
-// view is what is known of an upstream's schema while a table is built: a schema may change meanwhile, and a table is built of one
-// state of all of them.
+// view is the state of an upstream's schema when the building of a table began. A schema may change meanwhile, and a table uses
+// one state of each.
 type view struct {
-	snap *schema.Snapshot // nil where there is none
-	err  error            // of the newest attempt to read one
+	snap *schema.Snapshot // nil where no schema is loaded
+	err  error            // the error of the newest attempt to load a schema
 }
 
-// listed adds a route of the file, in order or out of it.
-func (b *tableBuilder) listed(r *config.Route) *config.Problem {
+// addListed adds a route of the configuration, even if it is out of order.
+func (b *tableBuilder) addListed(r *config.Route) *config.Problem {
 	rt := route.New(r, originOf(r), "", b.healthOf(r.Name))
 	u, waiting, problem := b.backendOf(r)
 	rt.AwaitsSchema = waiting
@@ -108,7 +108,7 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 		snap, err := b.views[u].snap, b.views[u].err
 		if snap != nil {
 			rt.Config = annotated(r, u, snap)
-			rt.Compile(snap, u.source, u.origin())
+			rt.Compile(snap, u.source, u.provider())
 		} else {
 			rt.AwaitsSchema = true
 			problem = r.Problem("rpc", unavailable(u, err), "")
@@ -116,14 +116,14 @@ func (b *tableBuilder) listed(r *config.Route) *config.Problem {
 	}
 	if problem != nil {
 		if !rt.AwaitsSchema {
-			rt.Cause = "no upstream is known to serve " + r.Service
+			rt.PublicCause = "no upstream is known to serve " + r.Service
 		}
 		rt.Problems = config.Problems{problem}
 	}
 	return b.add(rt)
 }
 
-// originOf says where a listed route stands.
+// originOf returns where a route of the configuration is defined.
 func originOf(r *config.Route) string {
 	if at := r.Problem("", "", ""); at.File != "" {
 		return fmt.Sprintf("%s:%d", at.File, at.Line)
@@ -131,14 +131,14 @@ func originOf(r *config.Route) string {
 	return "config.Config"
 }
 
-// backendOf finds the upstream of a route: the one that it names, a service of this process, the only one, or the only one
-// that has the service. It reports true where schemas that are not loaded yet may tell.
-func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Problem) {
-	if u := b.serving(r); u != nil {
+// backendOf returns the upstream of a route: the one that the route names, a service of this process, the only upstream, or the
+// only upstream that has the service. unknown reports that a schema which is not loaded yet may decide.
+func (b *tableBuilder) backendOf(r *config.Route) (u *backend, unknown bool, problem *config.Problem) {
+	if u := b.programService(r); u != nil {
 		return u, false, nil
 	}
 	var have []*backend
-	var unknown []string
+	var unavailables []string
 	for _, u := range b.backends {
 		if r.Upstream == u.cfg.Name || len(b.backends) == 1 {
 			return u, false, nil
@@ -148,7 +148,7 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 		}
 		switch seen := b.views[u]; {
 		case seen.snap == nil:
-			unknown = append(unknown, unavailable(u, seen.err))
+			unavailables = append(unavailables, unavailable(u, seen.err))
 		case seen.snap.HasService(r.Service):
 			have = append(have, u)
 		}
@@ -159,13 +159,14 @@ func (b *tableBuilder) backendOf(r *config.Route) (*backend, bool, *config.Probl
 	case len(have) > 1:
 		return nil, false, r.Problem("rpc", fmt.Sprintf("upstreams %q and %q both have the service %s", have[0].cfg.Name,
 			have[1].cfg.Name, r.Service), "say which one: `upstream: "+have[0].cfg.Name+"`")
-	case len(unknown) > 0:
-		return nil, true, r.Problem("rpc", "no upstream is known to have the service "+r.Service+" ("+strings.Join(unknown, "; ")+")", "")
+	case len(unavailables) > 0:
+		return nil, true, r.Problem("rpc",
+			"no upstream is known to have the service "+r.Service+" ("+strings.Join(unavailables, "; ")+")", "")
 	}
 	return nil, false, r.Problem("rpc", "no upstream has the service "+r.Service, route.ServiceHint(r, b.services(r)))
 }
 
-// services lists what all upstreams have in place of the service that a route asks for.
+// services returns the names of the services of all upstreams that do not have the service of a route.
 func (b *tableBuilder) services(r *config.Route) (names []string) {
 	for _, u := range b.backends {
 		if snap := b.views[u].snap; snap != nil {
@@ -185,13 +186,14 @@ func (b *tableBuilder) healthOf(name string) *route.Health {
 	return &route.Health{}
 }
 
-// addOf adds a route that goes to an upstream.
+// addOf adds a route of an upstream.
 func (b *tableBuilder) addOf(u *backend, rt *route.Route) *config.Problem {
 	problem := b.add(rt)
 	b.serves[u] = b.serves[u] || problem == nil
 	return problem
 }
 
+// add adds a route. The problem says why the path cannot be used.
 func (b *tableBuilder) add(rt *route.Route) *config.Problem {
 	template, err := pathtmpl.Parse(rt.Config.Path)
 	if err != nil {
@@ -206,8 +208,8 @@ func (b *tableBuilder) add(rt *route.Route) *config.Problem {
 	return nil
 }
 
-// serving returns the service that a route asks for, nil where none of this process has that name.
-func (b *tableBuilder) serving(r *config.Route) *backend {
+// programService returns the service of this process that a route calls, nil where there is none of that name.
+func (b *tableBuilder) programService(r *config.Route) *backend {
 	if r.Upstream != "" {
 		return nil
 	}

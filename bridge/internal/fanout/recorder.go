@@ -75,7 +75,7 @@ func (r *recorder) CursorRefused(context.Context) {
 }
 
 // Abandon implements [reading.Owner].
-func (r *recorder) Abandon() bool { return r.stream.registry.abandon(r.stream) }
+func (r *recorder) Abandoned() bool { return r.stream.registry.abandon(r.stream) }
 
 // Reopened implements [reading.Owner].
 func (r *recorder) Reopened() { r.stream.registry.Hooks.reopened(r.stream) }

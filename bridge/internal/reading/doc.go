@@ -1,6 +1,6 @@
-// Package reading reads an upstream on behalf of one stream, private or shared: it opens one upstream stream, judges how that
-// ended, and opens another one where that may be. It tells the stream when events have stopped for a while, and when they come
-// again.
+// Package reading reads an upstream for one stream, private or shared. It opens an upstream stream, and when that ends, it
+// decides whether to open another one. It notifies the stream when the upstream has been gone for some time, and when it is
+// back.
 //
-// The package knows neither gRPC nor protobuf. Time is that of package time, so it can be tested with testing/synctest.
+// The package knows neither gRPC nor protobuf. It can be tested with testing/synctest.
 package reading

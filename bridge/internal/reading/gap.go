@@ -7,23 +7,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// StaleAfter is how long an upstream may be gone before clients are told that what they show is old. They are told nothing of a
-// shorter gap.
+// StaleAfter is how long an upstream may be gone before clients are told that their data is old. A shorter gap is not reported.
 const StaleAfter = 5 * time.Second
 
-// gap is the time in which a stream has no upstream. Its methods may be called concurrently: a gap that lasts is told of on a
-// goroutine of its own.
+// gap is the time in which a stream has no upstream. Its methods may be called concurrently, because the timer calls the owner
+// on a goroutine of its own.
 type gap struct {
 	owner Owner
 
 	mu     sync.Mutex
-	timer  *time.Timer // of the gap that there is now, nil while there is none
-	number int         // of the newest gap
-	by     ending.Code // what the newest attempt ended with
-	told   bool        // whether the owner was told of a gap that it does not know the end of
+	timer  *time.Timer // the timer of the current gap, nil while there is no gap
+	number int         // the number of the newest gap
+	by     ending.Code // the code with which the newest attempt ended
+	stale  bool        // the owner was told that a gap lasts, and not that it is over
 }
 
-// begin begins a gap. Within one, it changes only what is told of it.
+// begin begins a gap. Where a gap has begun already, begin changes only its code.
 func (g *gap) begin(by ending.Code) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -31,16 +30,16 @@ func (g *gap) begin(by ending.Code) {
 	if g.timer == nil {
 		g.number++
 		number := g.number
-		g.timer = time.AfterFunc(StaleAfter, func() { g.lasts(number) })
+		g.timer = time.AfterFunc(StaleAfter, func() { g.reportStale(number) })
 	}
 }
 
-// lasts tells the owner of the gap with a number, unless that is over.
-func (g *gap) lasts(number int) {
+// reportStale tells the owner that the gap with the given number lasts, unless that gap is over.
+func (g *gap) reportStale(number int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.timer != nil && g.number == number {
-		g.told = true
+		g.stale = true
 		g.owner.Stale(g.by)
 	}
 }
@@ -49,22 +48,22 @@ func (g *gap) lasts(number int) {
 func (g *gap) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.forget()
-	if g.told {
-		g.told = false
+	g.stopTimer()
+	if g.stale {
+		g.stale = false
 		g.owner.Live()
 	}
 }
 
-// stop makes sure that nothing more is told.
+// stop makes sure that the owner is not called any more.
 func (g *gap) stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.forget()
+	g.stopTimer()
 }
 
-// forget is called with the lock held.
-func (g *gap) forget() {
+// stopTimer stops the timer of the current gap. The caller holds g.mu.
+func (g *gap) stopTimer() {
 	if g.timer != nil {
 		g.timer.Stop()
 		g.timer = nil

@@ -10,43 +10,43 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
-// Owner is the stream that an upstream is read for. Its methods are called by the goroutine of [Reader.Run], but for Stale.
+// Owner is the stream for which an upstream is read. The goroutine of [Reader.Run] calls all methods except Stale.
 type Owner interface {
 	Sink
-	// Next says how the upstream is to be opened now. reopening says that an earlier attempt was accepted.
+	// Next returns how to open the upstream now. reopening says that an earlier attempt was accepted.
 	Next(ctx context.Context, reopening bool) Attempt
-	// CursorRefused says that the upstream does not take the cursor of the newest attempt, so that the next one has none.
+	// CursorRefused says that the upstream refused the cursor of the newest attempt. The next attempt must have no cursor.
 	CursorRefused(ctx context.Context)
-	// Abandon reports whether the stream is wanted by no one, so that the upstream must not be opened again for it.
-	Abandon() bool
+	// Abandoned reports whether the stream has no clients left, so that the upstream must not be opened again.
+	Abandoned() bool
 	// Reopened is called before the upstream is opened again.
 	Reopened()
-	// Stale says that no events have come for [StaleAfter], since the upstream ended with a code. It is called from a goroutine
-	// of its own, and never while Live is.
+	// Stale says that the upstream has been gone for [StaleAfter], since it ended with the code by. Stale is called on a goroutine
+	// of its own, and never concurrently with Live.
 	Stale(by ending.Code)
-	// Live says that events come again after Stale.
+	// Live says that the upstream is back after Stale.
 	Live()
 }
 
-// Reader reads an upstream for as long as the stream lasts that it is read for. One goroutine uses it.
+// Reader reads an upstream for its owner until the owner's stream ends. One goroutine uses it.
 type Reader struct {
 	Upstream Upstream
 	Owner    Owner
-	// Backoff spaces the attempts to open an upstream again that broke.
+	// Backoff says how long to wait between attempts to open a broken upstream again.
 	Backoff backoff.Policy
-	// MaxAge is how long an upstream stream is read, minus up to 20 % at random, before another one is opened; 0 is for ever.
+	// MaxAge is how long an upstream stream is read before another one is opened, minus up to 20 % at random. 0 means no limit.
 	MaxAge time.Duration
 
 	gap  gap
-	ever bool // whether any attempt was accepted
+	ever bool // an attempt was accepted
 
-	// Of the newest attempt.
+	// The state of the newest attempt.
 	accepted bool
-	since    time.Time // when it was
-	events   int       // how many it has brought
+	since    time.Time // when the attempt was accepted
+	events   int       // how many events the attempt has brought
 }
 
-// Run reads until an end that is final, or until ctx ends, and returns the end that clients are told.
+// Run reads until an end that is final, or until ctx ends. It returns the end for the clients.
 func (r *Reader) Run(ctx context.Context) pump.End {
 	r.gap.owner = r.Owner
 	defer r.gap.stop()
@@ -54,15 +54,15 @@ func (r *Reader) Run(ctx context.Context) pump.End {
 	for {
 		a := r.Owner.Next(ctx, r.ever)
 		result, aged := r.attempt(ctx, a)
-		if wait.Stood(r.stood()); result.End.Ending.Code == ending.OK && r.events > 0 {
+		if wait.Lasted(r.lasted()); result.End.Ending.Code == ending.OK && r.events > 0 {
 			wait.Reset()
 		}
 		switch {
 		case ctx.Err() != nil:
 			return result.End
-		case aged: // which says nothing of the upstream
+		case aged: // the bridge itself ended the upstream stream
 		case result.Fate == Refused && a.HasCursor && r.events == 0:
-			if r.Owner.CursorRefused(ctx); r.Owner.Abandon() {
+			if r.Owner.CursorRefused(ctx); r.Owner.Abandoned() {
 				return result.End
 			}
 			continue
@@ -71,17 +71,17 @@ func (r *Reader) Run(ctx context.Context) pump.End {
 		default:
 			r.gap.begin(result.End.Ending.Code)
 		}
-		if r.Owner.Abandon() || !aged && (!wait.Next(ctx) || r.Owner.Abandon()) {
+		if r.Owner.Abandoned() || !aged && (!wait.Next(ctx) || r.Owner.Abandoned()) {
 			return result.End
 		}
 		r.Owner.Reopened()
 	}
 }
 
-// errAged ends an upstream stream that is old enough.
+// errAged is the cause with which an upstream stream is cancelled at its MaxAge.
 var errAged = errors.New("reading: the upstream stream is old enough")
 
-// attempt reads one upstream stream, and says whether it was ended for its age.
+// attempt reads one upstream stream. aged reports whether the stream was cancelled because of its age.
 func (r *Reader) attempt(ctx context.Context, a Attempt) (result Result, aged bool) {
 	r.accepted, r.events = false, 0
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -94,8 +94,8 @@ func (r *Reader) attempt(ctx context.Context, a Attempt) (result Result, aged bo
 	return result, errors.Is(context.Cause(ctx), errAged)
 }
 
-// stood is how long the upstream stream of the newest attempt has stood.
-func (r *Reader) stood() time.Duration {
+// lasted returns how long ago the newest attempt was accepted, 0 where it was not.
+func (r *Reader) lasted() time.Duration {
 	if !r.accepted {
 		return 0
 	}

@@ -72,7 +72,7 @@ func (d *diary) Next(_ context.Context, reopening bool) reading.Attempt {
 func (d *diary) CursorRefused(context.Context)                     { d.cursor = ""; d.note("refused") }
 func (d *diary) Accepted(reading.Header)                           { d.note("accepted") }
 func (d *diary) Event(ctx context.Context, _ *reading.Event) error { d.note("event"); return ctx.Err() }
-func (d *diary) Abandon() bool                                     { return d.abandoned }
+func (d *diary) Abandoned() bool                                   { return d.abandoned }
 func (d *diary) Reopened()                                         { d.note("reopened") }
 func (d *diary) Stale(by ending.Code)                              { d.note("stale %v", by) }
 func (d *diary) Live()                                             { d.note("live") }

@@ -8,54 +8,54 @@ import (
 
 // Upstream opens and reads upstream streams, one at a time.
 type Upstream interface {
-	// Run opens one stream and hands what it brings to the sink, until the stream is over or ctx is. It returns soon after that.
-	// It does not panic.
+	// Run opens one stream, and passes its events to the sink until the stream or ctx ends. It returns soon after that, and does
+	// not panic.
 	Run(ctx context.Context, a Attempt, sink Sink) Result
 }
 
 // Attempt says how to open an upstream stream.
 type Attempt struct {
-	Cursor    string // the value of the id to go on after
+	Cursor    string // the value of the id after which the stream must go on
 	HasCursor bool
 	Reopening bool // an earlier attempt was accepted
 }
 
-// Sink takes what an upstream stream brings. One goroutine uses it, until Run returns.
+// Sink receives the events of an upstream stream. The goroutine of [Upstream.Run] uses it.
 type Sink interface {
-	// Accepted says that the upstream has begun to answer, with this header. An event says so too.
+	// Accepted says that the upstream has accepted the stream, with this header. Calling Event implies it.
 	Accepted(header Header)
-	// Event takes an event. After an error, the upstream stream is of no more use.
+	// Event receives an event. It may wait. After an error, the upstream stream must be closed.
 	Event(ctx context.Context, e *Event) error
 }
 
-// Header is the metadata that an upstream stream began with, by lower-case name. It does not change.
+// Header is the response metadata of an upstream stream, by lower-case name. It must not be changed.
 type Header map[string][]string
 
-// Event is a message of the upstream as the beginning of a block: what closes the block is up to the sink. The slices are the
-// upstream's own: their contents change after the call. The sink may append to Block and leave the result there.
+// Event is a message of the upstream as the first lines of an SSE block. The sink adds the rest of the block. The slices belong
+// to the upstream and are valid during the call. The sink may append to Block, and may store the result in Block.
 type Event struct {
-	Block []byte // head and data, without a line end: "event: quote\ndata: {…}", or the data alone
-	Data  int    // where the line of the data begins in Block
-	ID    []byte // the value of the id that the message has; empty for none
-	Key   []byte // what the event is the newest value of, on a shared stream; empty for nothing
-	Mark  bool   // whether newcomers to a shared stream may be shown the stream from here on
+	Block []byte // the lines of the name and the data without the last line end: "event: quote\ndata: {…}", or the data alone
+	Data  int    // the index in Block at which the line of the data begins
+	ID    []byte // the value of the id, empty for an event without an id
+	Key   []byte // on a shared stream: the key of which the event is the newest value, empty for none
+	Mark  bool   // on a shared stream: a late joiner may begin with this event
 }
 
-// Fate is what follows the end of an upstream stream.
+// Fate says what must follow the end of an upstream stream.
 type Fate uint8
 
 const (
-	// Over ends the stream: its clients are told the end.
+	// Over ends the stream: its clients receive the end.
 	Over Fate = iota
-	// Broken means that the upstream may be opened again. Clients are told the end only where it is not.
+	// Broken means that the upstream may be opened again. Clients receive the end only if it is not opened again.
 	Broken
-	// Refused means that the upstream does not take the cursor. Where there was one, and no event yet, the upstream is opened
-	// again without it; otherwise the stream is Over.
+	// Refused means that the upstream refused the cursor. If the attempt had a cursor and no event has come yet, the upstream is
+	// opened again without a cursor. Otherwise Refused means the same as Over.
 	Refused
 )
 
 // Result is how an upstream stream ended.
 type Result struct {
 	Fate Fate
-	End  pump.End // what clients are told, where they are
+	End  pump.End // the end for the clients
 }

@@ -28,7 +28,8 @@ func (r *Request) Foreign() string {
 		case strings.EqualFold(site, "cross-site"), strings.EqualFold(site, "same-site"):
 			said := "the browser says " + strconv.Quote("Sec-Fetch-Site: "+strings.ToLower(site)) + ", " + r.OriginInWords()
 			if len(r.HTTP.Header.Values("Origin")) == 0 {
-				return said + ", and `cors.origins` allows only pages that name their origin: EventSource does, and so does fetch in the mode `cors`"
+				return said + ", and `cors.origins` allows only pages that name their origin: EventSource does, and so does fetch in " +
+					"the mode `cors`"
 			}
 			return said + ", and `cors.origins` of the route does not list it"
 		case strings.EqualFold(site, "same-origin"), strings.EqualFold(site, "none"):

@@ -11,13 +11,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
-// Call is what is sent to open an upstream stream.
+// Call is the request message and the metadata with which an upstream stream is opened.
 type Call struct {
-	Request  []byte // on the wire
+	Request  []byte // in the protobuf wire format
 	Metadata metadata.MD
 }
 
-// Bind returns what is sent to open an upstream stream. A [*bind.CursorError] means that the cursor alone does not fit.
+// Bind returns the call for a request. The error is a [*bind.CursorError] where only the cursor does not fit.
 func (rt *Route) Bind(head request.Head, in bind.Input) (*Call, error) {
 	message, err := rt.Plan.Binder.Bind(in)
 	if err != nil {
@@ -30,12 +30,12 @@ func (rt *Route) Bind(head request.Head, in bind.Input) (*Call, error) {
 	return &Call{message, md}, nil
 }
 
-// ShareKey returns the key of the shared stream for a call without a cursor. It identifies what callers share: the compiled route,
-// the request message, and all metadata that is sent on their behalf.
+// ShareKey returns the key of the shared stream for a call without a cursor. Two calls have the same key only if the compiled
+// route, the request message and all metadata are the same.
 func (rt *Route) ShareKey(c *Call) string { return shareKey(rt.Plan.Digest, c) }
 
-// shareKey is [Route.ShareKey] for the digest of a route. Each part has its length or its count before it, so two keys are the
-// same only where all parts are.
+// shareKey is [Route.ShareKey] for the digest of a route. The length or count of each part stands before the part, so that two
+// keys are the same only if all parts are.
 func shareKey(route Digest, c *Call) string {
 	md := c.Metadata
 	key := appendText(route[:], c.Request)

@@ -9,8 +9,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// newCORS returns what answers pages of other origins on a route; nil where it serves its own origin only. An EventSource
-// never asks beforehand (Last-Event-ID is a safelisted header of the HTML standard, 9.2.2), a POST with JSON does.
+// newCORS returns the CORS rules of a route, nil where the route serves only pages of the bridge's own origin. An EventSource
+// never sends a preflight, since Last-Event-ID is a safelisted header (HTML standard, 9.2.2). A POST with JSON causes a
+// preflight.
 func newCORS(r *config.Route) *cors.Cors {
 	if r.CORS == nil {
 		return nil
@@ -18,17 +19,22 @@ func newCORS(r *config.Route) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins:   r.CORS.Origins,
 		AllowedMethods:   WithHead(r.Methods),
-		AllowedHeaders:   slices.Concat([]string{"Accept", "Cache-Control", "Content-Type", "Last-Event-ID"}, HeadersRead(r), r.CORS.Headers),
+		AllowedHeaders:   slices.Concat(basicHeaders(), HeadersRead(r), r.CORS.Headers),
 		ExposedHeaders:   append([]string{"Grpc-Status"}, r.Metadata.Expose...),
 		AllowCredentials: r.CORS.Credentials,
 		MaxAge:           corsMaxAge,
 	})
 }
 
-// corsMaxAge is how many seconds a browser may remember what it was allowed.
+// corsMaxAge is how many seconds a browser may keep the answer to a preflight.
 const corsMaxAge = 600
 
-// WithHead adds HEAD, which every route answers, to the methods that a path allows.
+// basicHeaders are the request headers that a page of another origin may set on every route.
+func basicHeaders() []string {
+	return []string{"Accept", "Cache-Control", "Content-Type", "Last-Event-ID"}
+}
+
+// WithHead returns methods with HEAD after GET: every route that serves GET also answers HEAD.
 func WithHead(methods []string) []string {
 	var out []string
 	for _, m := range methods {

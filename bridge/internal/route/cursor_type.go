@@ -9,8 +9,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// cursor warns of ids that the request field which takes them back cannot hold: each would be dropped as invalid when a
-// browser comes back with it.
+// cursor warns where the request field for the cursor cannot hold every id of the events. The bridge drops an id that does not
+// fit when a browser presents it.
 func (c *planner) cursor(md protoreflect.MessageDescriptor) {
 	if c.plan.ID == nil || c.plan.ID.Descriptor() == nil {
 		return
@@ -18,22 +18,23 @@ func (c *planner) cursor(md protoreflect.MessageDescriptor) {
 	id := c.plan.ID.Descriptor()
 	for _, s := range c.route.Request.Set {
 		if len(s.Value) != 1 || s.Value[0].Ref != config.LastEventID {
-			continue // text around the cursor makes something else of it
+			continue // the field holds more than the cursor
 		}
 		path, err := transcode.CompilePath(md, s.Field)
 		if err != nil || path.Descriptor() == nil {
-			continue // which is said, or no path of the JSON's
+			continue // package bind reports a path that does not exist
 		}
-		if field := path.Descriptor(); !takes(field, id) {
+		if field := path.Descriptor(); !canHold(field, id) {
 			c.warn("request.set."+s.Field, fmt.Sprintf(
-				"the field %q takes the cursor and is of type %s, but ids come of %q, which is of type %s: one that does not fit is dropped when a browser comes back",
+				"the field %q takes the cursor and is of type %s, but ids come of %q, which is of type %s: "+
+					"one that does not fit is dropped when a browser comes back",
 				s.Field, typeName(field), c.route.Event.ID, typeName(id)), "bind a field that the upstream compares with `event.id`")
 		}
 	}
 }
 
-// takes reports whether the text of every id fits a field.
-func takes(field, id protoreflect.FieldDescriptor) bool {
+// canHold reports whether a field can hold the text of every id.
+func canHold(field, id protoreflect.FieldDescriptor) bool {
 	to, from := scalarOf(field), scalarOf(id)
 	if to.message != "" || from.message != "" {
 		return to.message == from.message || to.kind == protoreflect.StringKind && to.message == ""
@@ -51,11 +52,11 @@ func takes(field, id protoreflect.FieldDescriptor) bool {
 	return bitsOf(from.kind) > 0 && bitsOf(from.kind) <= bitsOf(to.kind)
 }
 
-// scalarType is what a field holds: a scalar, also where a wrapper is around it, or a message.
+// scalarType is the type of the values in a field: a scalar, which may be in a wrapper message, or a message.
 type scalarType struct {
 	kind    protoreflect.Kind
 	enum    protoreflect.FullName
-	message protoreflect.FullName // Timestamp, Duration and others that are one value
+	message protoreflect.FullName // such as Timestamp or Duration; "" for a scalar
 }
 
 func scalarOf(fd protoreflect.FieldDescriptor) scalarType {
@@ -72,12 +73,14 @@ func scalarOf(fd protoreflect.FieldDescriptor) scalarType {
 	return out
 }
 
-// bitsOf returns how wide an integer is, 0 for what is none.
+// bitsOf returns the number of bits of an integer type, 0 for every other type.
 func bitsOf(k protoreflect.Kind) int {
 	switch k {
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind,
+		protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return 32
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind,
+		protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return 64
 	}
 	return 0

@@ -14,14 +14,13 @@ func appendText(dst, text []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
-// Digest stands for a compiled route by its content: for all that can change a byte that its callers get, or how they are
-// served. It means the same in every process of the same version. The route's name is no part of it, since two routes may have
-// the same one.
+// Digest identifies a compiled route by its content: by everything that can change the bytes that callers receive, or how
+// callers are served. It is the same in every process of the same version. The name of the route is not part of the digest,
+// since two routes may have the same name.
 type Digest [sha256.Size]byte
 
-// newDigest returns the digest of a route that is compiled for the schema with this hash, and whose messages come from
-// origin.
-func newDigest(r *config.Route, schemaHash string, from Origin) Digest {
+// newDigest returns the digest of a route that is compiled for the schema with the given hash. from provides its messages.
+func newDigest(r *config.Route, schemaHash string, from Provider) Digest {
 	nameless := *r
 	nameless.Name = ""
 	content := appendValue(nil, reflect.ValueOf(nameless))
@@ -33,15 +32,15 @@ func newDigest(r *config.Route, schemaHash string, from Origin) Digest {
 	return sha256.Sum256(content)
 }
 
-// Origin is where a route's messages come from: one of its fields is set.
-type Origin struct {
+// Provider identifies what sends the messages of a route. Exactly one field is set.
+type Provider struct {
 	Upstream *config.Upstream
-	// Registration is a random text for code of this process, of which no other process has the like.
+	// Registration is a random text. It identifies code of this process, which no other process has.
 	Registration string
 }
 
-// appendValue appends what a value of the configuration holds, so that different ones are different bytes. What a struct does not
-// export is where it stands in a file, and changes nothing.
+// appendValue appends the content of a value of the configuration, so that different values give different bytes. It skips
+// unexported fields: they hold positions in the file, which have no effect on a route.
 func appendValue(dst []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.Bool:
@@ -61,7 +60,7 @@ func appendValue(dst []byte, v reflect.Value) []byte {
 		}
 		return appendElements(append(dst, 1), v)
 	}
-	panic("a configuration holds a " + v.Kind().String() + ", which no digest knows") // a test walks all of it
+	panic("a configuration holds a " + v.Kind().String() + ", which no digest knows") // a test covers all types of package config
 }
 
 func appendFields(dst []byte, v reflect.Value) []byte {
@@ -73,7 +72,7 @@ func appendFields(dst []byte, v reflect.Value) []byte {
 	return dst
 }
 
-// appendElements appends what is behind a pointer, or in a slice or a map.
+// appendElements appends the target of a pointer, or the elements of a slice or a map.
 func appendElements(dst []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.Slice:

@@ -172,7 +172,7 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 	r := wholeRoute()
 	upstream := config.Upstream{Name: "a", Target: "b"}
 	fill(reflect.ValueOf(&upstream).Elem(), deep)
-	digest := func() Digest { return newDigest(&r, "schema", Origin{Upstream: &upstream}) }
+	digest := func() Digest { return newDigest(&r, "schema", Provider{Upstream: &upstream}) }
 	whole := digest()
 	seen := map[Digest]string{}
 	for _, v := range []reflect.Value{reflect.ValueOf(&r).Elem(), reflect.ValueOf(&upstream).Elem()} {
@@ -191,9 +191,9 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 	}
 	assert.Greater(t, len(seen), 60)
 	assert.Equal(t, whole, digest(), "as it was")
-	assert.NotEqual(t, whole, newDigest(&r, "another schema", Origin{Upstream: &upstream}))
-	assert.NotEqual(t, whole, newDigest(&r, "schema", Origin{Registration: "x"}))
-	assert.NotEqual(t, newDigest(&r, "schema", Origin{Registration: "y"}), newDigest(&r, "schema", Origin{Registration: "x"}))
+	assert.NotEqual(t, whole, newDigest(&r, "another schema", Provider{Upstream: &upstream}))
+	assert.NotEqual(t, whole, newDigest(&r, "schema", Provider{Registration: "x"}))
+	assert.NotEqual(t, newDigest(&r, "schema", Provider{Registration: "y"}), newDigest(&r, "schema", Provider{Registration: "x"}))
 }
 
 // Sizes are written in round figures, which is no way to compare them.
@@ -201,7 +201,7 @@ func TestTheDigestTellsSizesApart(t *testing.T) {
 	a, b := wholeRoute(), wholeRoute()
 	a.MaxEventBytes, b.MaxEventBytes = 4*config.MiB, 4*config.MiB+1
 	a.Heartbeat, b.Heartbeat = time.Second, time.Second
-	assert.NotEqual(t, newDigest(&a, "", Origin{}), newDigest(&b, "", Origin{}))
+	assert.NotEqual(t, newDigest(&a, "", Provider{}), newDigest(&b, "", Provider{}))
 }
 
 // Two replicas have the same key for the same route, wherever it stands in their files.
@@ -210,7 +210,7 @@ func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
 	digest := func(file string) Digest {
 		cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {m: {target: \"a:1\", metadata: {b: c, d: e, f: g}}}\n"+file))
 		require.NoError(t, err)
-		return newDigest(cfg.Routes[0], "schema", Origin{Upstream: cfg.Upstreams[0]})
+		return newDigest(cfg.Routes[0], "schema", Provider{Upstream: cfg.Upstreams[0]})
 	}
 	want := digest("routes: [" + route + "}]")
 	for range 20 { // maps have no order

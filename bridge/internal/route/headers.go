@@ -7,9 +7,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// HeadersRead returns the names of the request headers that a route reads, in lower case and without duplicates: the headers
-// that it forwards, those that its settings refer to, and the trace context. A preflight allows them, and a stream that is
-// opened again keeps them.
+// HeadersRead returns the names of the request headers that a route reads: the headers that it forwards, the headers to which
+// its settings refer, and the trace context. The names are sorted, in lower case and without duplicates. A preflight allows
+// these headers, and a stream that may be opened again keeps them.
 func HeadersRead(r *config.Route) []string {
 	names := slices.Concat(traceContext(), r.Metadata.Forward)
 	refer := func(values ...config.Template) {
@@ -37,5 +37,5 @@ func HeadersRead(r *config.Route) []string {
 	return slices.Compact(names)
 }
 
-// traceContext are the headers of a trace that a stream of one's own continues (W3C Trace Context).
+// traceContext returns the names of the headers of W3C Trace Context. A private stream continues the trace of its caller.
 func traceContext() []string { return []string{"traceparent", "tracestate"} }

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Health remembers since when a route's opens have failed. It is safe for concurrent use.
+// Health remembers since when no upstream stream of a route could be opened. It is safe for concurrent use.
 type Health struct {
 	since atomic.Pointer[time.Time] // nil while opens succeed
 }
 
-// Opened says that an upstream stream was opened.
+// Opened records that an upstream stream was opened.
 func (h *Health) Opened() {
 	if h.since.Load() != nil {
 		h.since.Store(nil)
 	}
 }
 
-// Failed says that an upstream stream could not be opened.
+// Failed records that an upstream stream could not be opened.
 func (h *Health) Failed() {
 	now := time.Now()
 	h.since.CompareAndSwap(nil, &now)
 }
 
-// FailingFor returns how long no upstream stream could be opened, 0 where the newest one was.
+// FailingFor returns how long upstream streams have failed to open, 0 where the last one was opened.
 func (h *Health) FailingFor() time.Duration {
 	since := h.since.Load()
 	if since == nil {

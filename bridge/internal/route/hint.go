@@ -18,7 +18,7 @@ func didYouMean(near string) string {
 	return "did you mean `" + near + "`?"
 }
 
-// fieldHint says which field may be meant by a name that no field has: the nearest, or all that there are.
+// fieldHint returns a hint for the name of a field that does not exist: the nearest name, or else all names.
 func fieldHint(name string, have []string) string {
 	if near := spelling.Nearest(name, have); near != "" {
 		return didYouMean(near)
@@ -29,7 +29,7 @@ func fieldHint(name string, have []string) string {
 	return "there are: " + ListNames(have)
 }
 
-// ListNames returns names with commas between them, and the first few where there are many.
+// ListNames joins names with commas. Of many names it lists the first 12, and an ellipsis.
 func ListNames(names []string) string {
 	if len(names) <= shownNames {
 		return strings.Join(names, ", ")
@@ -37,8 +37,8 @@ func ListNames(names []string) string {
 	return strings.Join(names[:shownNames], ", ") + ", …"
 }
 
-// ServiceHint says which method may be meant by one of an unknown service: that of the service with the same last name, or
-// of the one whose name is nearest.
+// ServiceHint returns a hint for a route whose service does not exist: the service with the same last part of its name, or the
+// service whose name is nearest, or else all services. have are the names of the services that exist.
 func ServiceHint(r *config.Route, have []string) string {
 	services := slices.Clone(have)
 	slices.Sort(services)

@@ -12,17 +12,18 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
-// binarySuffix ends the names of metadata whose values are bytes: base64 in HTTP headers (gRPC over HTTP/2,
-// "Custom-Metadata").
+// binarySuffix is the end of the names of metadata whose values are bytes. HTTP headers carry such values in base64 (gRPC over
+// HTTP/2, "Custom-Metadata").
 const binarySuffix = "-bin"
 
-// outgoing returns what is sent to the upstream on behalf of a caller: the headers that the route forwards, what it sets,
-// and the trace context, which a stream of one's own continues; a shared one is part of no trace. No other header ever reaches the upstream.
+// outgoing returns the metadata that is sent to the upstream for a caller: the headers that the route forwards, the metadata
+// that it sets, and the trace context. A private stream continues the trace of its caller, and a shared stream belongs to no
+// trace. No other header reaches the upstream.
 func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
 	if rt.Config.Share == nil {
 		for _, name := range traceContext() {
-			appendMetadata(md, name, head.Header.Get(name)) // one that is malformed is no reason to refuse anybody
+			appendMetadata(md, name, head.Header.Get(name)) // a malformed trace context is dropped
 		}
 	}
 	for _, name := range rt.Config.Metadata.Forward {
@@ -43,7 +44,7 @@ func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error)
 	return md, nil
 }
 
-// carried says what gRPC can carry under a name.
+// carried describes the values that gRPC can carry under a name.
 func carried(name string) string {
 	if strings.HasSuffix(name, binarySuffix) {
 		return "base64"
@@ -51,7 +52,7 @@ func carried(name string) string {
 	return "printable ASCII"
 }
 
-// appendMetadata adds a value as it stands in HTTP. It reports false for one that gRPC cannot carry.
+// appendMetadata adds the value of an HTTP header. It reports false for a value that gRPC cannot carry.
 func appendMetadata(md metadata.MD, name, value string) bool {
 	if strings.HasSuffix(name, binarySuffix) {
 		raw, err := decodeBase64(value)
@@ -72,13 +73,13 @@ func appendMetadata(md metadata.MD, name, value string) bool {
 	return true
 }
 
-// decodeBase64 takes the padding that a client may send or leave out, as gRPC does.
+// decodeBase64 decodes base64 with or without padding, as gRPC does.
 func decodeBase64(value string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
 }
 
-// Expose copies response metadata that the route names to the headers of the response.
-func (rt *Route) Expose(h http.Header, md metadata.MD) {
+// ExposeMetadata adds the response metadata that the route exposes to the headers of a response.
+func (rt *Route) ExposeMetadata(h http.Header, md metadata.MD) {
 	for _, name := range rt.Config.Metadata.Expose {
 		for _, value := range md.Get(name) {
 			if strings.HasSuffix(name, binarySuffix) {

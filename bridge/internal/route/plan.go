@@ -19,34 +19,35 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// Plan is what only a schema can tell about a route, compiled once and read by all of its streams.
+// Plan holds what a route needs of its schema. It is compiled once, does not change, and is read by all streams of the route.
 type Plan struct {
 	snapshot *schema.Snapshot
-	types    transcode.Resolver // of what stands in a google.protobuf.Any, and of extensions
-	Method   string             // as gRPC calls it: /package.Service/Method
-	Source   source.Source      // of the messages
-	Digest   Digest             // of all of it, and of the route
-	Binder   *bind.Binder
-	JSON     jsonAppender
-	Unknown  UnknownTypes // that messages held
+	types    transcode.Resolver // resolves the types in a google.protobuf.Any, and extensions
+	Method   string             // in the form of gRPC: /package.Service/Method
+	Source   source.Source      // opens the streams of messages
+	Digest   Digest             // identifies the route with its schema
+	Binder   *bind.Binder       // makes the request message
+	JSON     JSONAppender       // makes the data of events
+	Unknown  UnknownTypes       // types in messages that no schema has
 
 	ID        *transcode.Path // nil: events have no id
-	Name      *transcode.Path // nil: every event has the name ConstName, which may be none
-	ConstName sse.Name
+	Name      *transcode.Path // nil: every event has the name ConstName
+	ConstName sse.Name        // the zero Name: events have no name
 	Data      *transcode.Path // nil: the whole message is the data
 
-	Key  *transcode.Path // shared, latest_by: the newest event of each value is for late joiners
-	Mark *transcode.Path // shared, since: late joiners begin with the newest event that has it
+	Key  *transcode.Path // for share.late_join.latest_by: late joiners receive the newest event of each value
+	Mark *transcode.Path // for share.late_join.since: late joiners begin at the newest event that has the field
 }
 
-// jsonAppender renders a message on the wire as the data of an event. Its method is called concurrently. It may give up when
-// the context has ended.
-type jsonAppender interface {
+// JSONAppender renders messages as the data of events. Its method is called concurrently.
+type JSONAppender interface {
+	// AppendJSONContext appends the JSON of a message in the protobuf wire format to dst. It may return the error of ctx when ctx
+	// has ended.
 	AppendJSONContext(ctx context.Context, dst, wire []byte) ([]byte, error)
 }
 
-// newPlan compiles a route against a schema. All that is wrong is reported at once; the plan is nil then. Warnings alone
-// leave the plan whole.
+// newPlan compiles a route against a schema. It returns all problems at once. The plan is nil where one of them is an error,
+// and not only a warning.
 func newPlan(r *config.Route, snap *schema.Snapshot) (*Plan, config.Problems) {
 	method, err := snap.Method(r.Service, r.Method)
 	if err != nil {
@@ -63,14 +64,14 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*Plan, config.Problems) {
 	return c.done()
 }
 
-// planner collects the problems of one compilation.
+// planner compiles one plan, and collects the problems.
 type planner struct {
 	route    *config.Route
 	plan     *Plan
 	problems config.Problems
 }
 
-// done returns the plan, nil where it has problems that are more than warnings.
+// done returns the plan and the problems. The plan is nil where a problem is more than a warning.
 func (c *planner) done() (*Plan, config.Problems) {
 	for _, p := range c.problems {
 		if !p.Warning {
@@ -97,7 +98,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 		QueryAll:      r.Request.QueryAll,
 		Query:         r.Request.Query,
 		RejectUnknown: r.Request.RejectUnknownQuery,
-		Cursor:        r.Share != nil, // resumes from its log
+		Cursor:        r.Share != nil, // a shared stream resumes from its log
 		Body:          r.Body,
 		Resolver:      c.plan.types,
 	}
@@ -126,7 +127,7 @@ func (c *planner) request(md protoreflect.MessageDescriptor) {
 	}
 }
 
-// bindSettings keeps nil apart from empty: one is no list or mapping, the other an empty one.
+// bindSettings converts settings. nil stays nil, because nil means no list or mapping, and an empty slice means an empty one.
 func bindSettings(settings []config.Setting) []bind.Setting {
 	if settings == nil {
 		return nil
@@ -171,7 +172,7 @@ func (c *planner) event(md protoreflect.MessageDescriptor) {
 	c.plan.JSON = json
 }
 
-// warnSharedNames says which fields of an event a page cannot tell apart.
+// warnSharedNames warns of fields of an event that have the same name in JSON, so that a page cannot distinguish them.
 func (c *planner) warnSharedNames(md protoreflect.MessageDescriptor) {
 	if c.route.JSON.ProtoNames {
 		return
@@ -181,7 +182,7 @@ func (c *planner) warnSharedNames(md protoreflect.MessageDescriptor) {
 	}
 }
 
-// lines compiles what stands beside the data of an event.
+// lines compiles the parts of an event other than the data.
 func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMapping) {
 	c.plan.ConstName, _ = sse.SafeName(ev.NameConst)
 	c.plan.ID = c.path("event.id", md, ev.ID, transcode.PathScalar)
@@ -190,7 +191,7 @@ func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMappin
 	c.warnReserved()
 }
 
-// share compiles what late joiners of a shared stream are given by.
+// share compiles the field that decides which events a late joiner of a shared stream receives.
 func (c *planner) share(md protoreflect.MessageDescriptor) {
 	share := c.route.Share
 	if share == nil {
@@ -205,8 +206,11 @@ func (c *planner) share(md protoreflect.MessageDescriptor) {
 	}
 }
 
-// path compiles a field path that must lead to one of kinds; "" gives nil.
-func (c *planner) path(key string, md protoreflect.MessageDescriptor, path string, kinds ...transcode.PathKind) *transcode.Path {
+// path compiles a field path that must lead to a field of one of kinds. It returns nil for "", and reports a path that does not
+// fit.
+func (c *planner) path(
+	key string, md protoreflect.MessageDescriptor, path string, kinds ...transcode.PathKind,
+) *transcode.Path {
 	if path == "" {
 		return nil
 	}
@@ -215,14 +219,15 @@ func (c *planner) path(key string, md protoreflect.MessageDescriptor, path strin
 		c.problems = append(c.problems, c.route.Problem(key, err.Error(), fieldHint(bad.Element, bad.Have)))
 		return nil
 	}
-	if !slices.Contains(kinds, p.Kind()) && !(p.Kind() == transcode.PathMessage && p.HasText() && slices.Contains(kinds, transcode.PathScalar)) {
+	asText := p.Kind() == transcode.PathMessage && p.HasText() && slices.Contains(kinds, transcode.PathScalar)
+	if !asText && !slices.Contains(kinds, p.Kind()) {
 		c.problem(key, fmt.Errorf("%q leads to a %s, which cannot serve here: expected a %s", path, kindOf(p), anyOf(kinds)))
 		return nil
 	}
 	return p
 }
 
-// kindOf says what a path leads to: a message by its name.
+// kindOf describes what a path leads to. A message is described with its name.
 func kindOf(p *transcode.Path) string {
 	if p.Kind() == transcode.PathMessage {
 		return "message, " + string(p.Descriptor().Message().FullName())
@@ -238,7 +243,7 @@ func anyOf(kinds []transcode.PathKind) string {
 	return strings.Join(names, " or a ")
 }
 
-// warnReserved says which members of a oneof will be renamed on their way to the browser.
+// warnReserved warns of members of a oneof whose names cannot be names of events, so that the events get other names.
 func (c *planner) warnReserved() {
 	if c.plan.Name == nil {
 		return
@@ -251,7 +256,7 @@ func (c *planner) warnReserved() {
 	}
 }
 
-// methodProblem explains why a route's RPC cannot be served, with the nearest name that could.
+// methodProblem returns the problem of a route whose method cannot be served, with the nearest name that can as a hint.
 func methodProblem(r *config.Route, snap *schema.Snapshot, err error) *config.Problem {
 	var (
 		service *schema.UnknownService

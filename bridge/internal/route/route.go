@@ -1,5 +1,6 @@
-// Package route has one compiled route: how an HTTP request becomes a call of a method, how the method's messages become events,
-// and what else the configuration says about its streams. It knows neither the upstream's connection nor the streams.
+// Package route compiles routes. A compiled route says how an HTTP request becomes a call of a method, how the messages of the
+// method become events, and what else the configuration says about the streams. The package knows neither the connections to
+// the upstreams nor the open streams.
 package route
 
 import (
@@ -20,52 +21,55 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// Route is one compiled route. Once it is built it does not change, but for its health, which it shares with the routes of the
-// same name that were built before it.
+// Route is one compiled route. Once it is built, it does not change, except for its Health. A route that is built again after a
+// change of its schema keeps the Health of the route of the same name.
 type Route struct {
 	Config   *config.Route
-	Origin   string // where the route comes from: a file and line, or a schema
-	Upstream string // the name of the upstream that serves the route, "" where none is known to
+	Origin   string // where the route is defined: a file and line, a schema, an annotation, or bridge.WithRoute
+	Upstream string // the name of the upstream that serves the route, "" while the upstream is unknown
 	// Plan is nil while the route is out of order. Problems say why.
-	Plan         *Plan
-	Problems     config.Problems
-	Cause        string // why it is out of order, as callers are told
-	AwaitsSchema bool   // the schema is all that is missing, which is said of the upstream once, and not of each route
+	Plan     *Plan
+	Problems config.Problems
+	// PublicCause is the reason why the route is out of order, in a form that callers may see. It may be "".
+	PublicCause string
+	// AwaitsSchema means that only the schema is missing. That is a problem of the upstream, and not of each of its routes.
+	AwaitsSchema bool
 	Warnings     config.Problems
 	CORS         *cors.Cors // nil where only pages of the same origin are served
 	Health       *Health
 }
 
-// New returns a route without a plan. Its configuration is r, and name is that of its upstream.
+// New returns a route without a plan. The arguments become the fields of the same names.
 func New(r *config.Route, origin, upstream string, health *Health) *Route {
 	return &Route{Config: r, Origin: origin, Upstream: upstream, Health: health, CORS: newCORS(r)}
 }
 
-// Compile makes the plan for a schema, while the route is being built. The messages come from src, which from stands for.
-func (rt *Route) Compile(snap *schema.Snapshot, src source.Source, from Origin) {
+// Compile makes the plan of the route for a schema, or adds the problems. It may be called only while the route is being built.
+// src opens the streams, and from identifies src.
+func (rt *Route) Compile(snap *schema.Snapshot, src source.Source, from Provider) {
 	plan, problems := newPlan(rt.Config, snap)
 	if plan == nil {
 		_, err := snap.Method(rt.Config.Service, rt.Config.Method)
-		rt.Cause = causeOf(err)
+		rt.PublicCause = causeOf(err)
 	}
 	if plan != nil {
 		plan.Source = src
 		plan.Digest = newDigest(rt.Config, snap.Hash(), from)
 	}
 	rt.Plan = plan
-	rt.found(problems)
+	rt.addProblems(problems)
 	if plan != nil {
-		rt.found(rt.Config.Warnings())
+		rt.addProblems(rt.Config.Warnings())
 	}
-	// What such a setting gives is not in the key of a shared stream, and would be sent on behalf of everybody.
+	// The value of such a setting is not part of the key of a shared stream, so one caller's value would be used for all callers.
 	if mixed := rt.Config.MixedCursor(); len(mixed) > 0 {
-		rt.Plan, rt.Cause = nil, cmp.Or(rt.Cause, causeOf(nil))
-		rt.found(mixed)
+		rt.Plan, rt.PublicCause = nil, cmp.Or(rt.PublicCause, causeOf(nil))
+		rt.addProblems(mixed)
 	}
 }
 
-// found sorts problems into what takes the route out and what does not.
-func (rt *Route) found(problems config.Problems) {
+// addProblems adds problems to Problems, and warnings to Warnings.
+func (rt *Route) addProblems(problems config.Problems) {
 	for _, p := range problems {
 		if p.Warning {
 			rt.Warnings = append(rt.Warnings, p)
@@ -75,7 +79,7 @@ func (rt *Route) found(problems config.Problems) {
 	}
 }
 
-// FirstProblem is the first reason why the route is out of order, nil where it is in order.
+// FirstProblem returns the first reason why the route is out of order, nil where the route is in order.
 func (rt *Route) FirstProblem() *config.Problem {
 	if len(rt.Problems) == 0 {
 		return nil
@@ -83,7 +87,7 @@ func (rt *Route) FirstProblem() *config.Problem {
 	return rt.Problems[0]
 }
 
-// RPC is the method behind the route, "" where there is none.
+// RPC returns the method behind the route in the form package.Service/Method, "" for a route with a source of its own.
 func (rt *Route) RPC() string {
 	if rt.Config.Service == "" {
 		return ""
@@ -91,26 +95,27 @@ func (rt *Route) RPC() string {
 	return rt.Config.Service + "/" + rt.Config.Method
 }
 
-// UpstreamName is the name of the upstream that serves the route, or that the route asks for; "" where neither is known.
+// UpstreamName returns the name of the upstream that serves the route, or else the name in the configuration of the route. It
+// returns "" where neither is known.
 func (rt *Route) UpstreamName() string { return cmp.Or(rt.Upstream, rt.Config.Upstream) }
 
-// Excuse is what the callers of a route without a plan are told.
-func (rt *Route) Excuse() string {
-	return cmp.Or(rt.Cause, "the schema of the route is not loaded yet")
+// Refusal returns the message for the callers of a route without a plan.
+func (rt *Route) Refusal() string {
+	return cmp.Or(rt.PublicCause, "the schema of the route is not loaded yet")
 }
 
-// WantsHTTPStatus reports whether an error is to reach this caller as an HTTP status.
+// WantsHTTPStatus reports whether the sender of req must receive an error as an HTTP status, and not as an event.
 func (rt *Route) WantsHTTPStatus(req *request.Request) bool {
 	return !req.EventSource || rt.Config.OpenErrors == config.OpenErrorsHTTP
 }
 
-// Backoff is how attempts to open a broken stream again are spaced.
+// Backoff returns how long to wait between attempts to open a broken stream again.
 func (rt *Route) Backoff() backoff.Policy {
 	r := rt.Config.Reopen
 	return backoff.Policy{Base: r.Base, Max: r.Max, Attempts: r.MaxAttempts}
 }
 
-// Types resolves what an Any in a status holds; nil where no schema is known.
+// Types returns the resolver for types in the details of a status, nil while the route has no plan.
 func (rt *Route) Types() transcode.Resolver {
 	if rt.Plan == nil {
 		return nil
@@ -118,12 +123,12 @@ func (rt *Route) Types() transcode.Resolver {
 	return rt.Plan.types
 }
 
-// End renders an ending as the last thing that a caller of this route is told.
+// End renders an ending as the last event of a caller. final says that the caller must not repeat its request by itself.
 func (rt *Route) End(final bool, e *ending.Ending) pump.End {
 	return rt.Render(e.ForClient(final))
 }
 
-// Render renders an ending as an event.
+// Render renders an ending as the last event of a stream, for callers that may repeat their request.
 func (rt *Route) Render(e *ending.Ending) pump.End {
 	if e.Retry {
 		return pump.NewEnd(e, rt.RetryDelay())
@@ -131,17 +136,17 @@ func (rt *Route) Render(e *ending.Ending) pump.End {
 	return pump.NewEnd(e, 0)
 }
 
-// maxRetryDelay bounds how long a browser is told to stay away from a route that fails.
+// maxRetryDelay bounds how long a browser must wait before it comes back to a route that fails.
 const maxRetryDelay = 30 * time.Second
 
-// RetryDelay is how long a browser should wait, before jitter: the route's own time, or as long as opens have failed
-// already, so that a broken upstream is asked less and less often.
+// RetryDelay returns how long a browser should wait before it comes back, without jitter. It is the `event.retry` of the route,
+// or the time for which opens have failed, so that a broken upstream is called less and less often.
 func (rt *Route) RetryDelay() time.Duration {
 	return max(rt.Config.Event.Retry, min(maxRetryDelay, rt.Health.FailingFor()))
 }
 
-// causeOf is what callers may be told of a method that cannot be served: names of the schema, which they know, and nothing
-// that the server or the configuration says beside that.
+// causeOf returns why a method cannot be served, in a form that callers may see. It has only names of the schema, which callers
+// know, and no other text of the server or the configuration.
 func causeOf(err error) string {
 	var (
 		broken  *schema.BrokenService
@@ -151,18 +156,18 @@ func causeOf(err error) string {
 	)
 	switch {
 	case errors.As(err, &broken):
-		return broken.Public()
+		return broken.PublicMessage()
 	case errors.As(err, &service), errors.As(err, &method), errors.As(err, &kind):
 		return err.Error()
 	}
 	return "the route does not fit the schema of its method"
 }
 
-// Found is what a request's path leads to.
-type Found struct {
+// Match is the result of looking up the path of a request.
+type Match struct {
 	pathtmpl.Match[*Route]
 
-	// Pending stands for routes that a schema has yet to bring, nil where none are missing. A path that nothing matches may be one of
-	// theirs.
+	// Pending is not nil where the routes of a schema are missing because the schema is not loaded yet. A path that no route
+	// matches may belong to a missing route, so its request is answered by Pending, which is out of order.
 	Pending *Route
 }

@@ -8,30 +8,30 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// UnknownTypes are the types that the messages of a route hold in a google.protobuf.Any and that no schema has. Their names come from
-// the upstream, so there may be any number of them.
+// UnknownTypes collects the types that messages of a route hold in a google.protobuf.Any and that no schema has. The names come
+// from the upstream, so their number is bounded. Its methods may be called concurrently.
 type UnknownTypes struct {
-	pending atomic.Bool // whether there is something to take
+	hasPending atomic.Bool // pending is not empty
 
-	mu    sync.Mutex
-	known map[string]bool
-	news  []unknownType
+	mu      sync.Mutex
+	known   map[string]bool
+	pending []UnknownType
 }
 
-// unknownType is one such type in one message.
-type unknownType struct {
+// UnknownType is one unknown type in one message.
+type UnknownType struct {
 	Name  string
-	First bool // of this name
+	First bool // the name is reported for the first time
 }
 
 const (
-	maxUnknownTypes   = 100 // names that are told apart
-	maxUnknownPending = 16  // as many as one message tells
+	maxUnknownTypes   = 100 // how many different names are reported
+	maxUnknownPending = 16  // how many known names wait to be taken
 	otherTypes        = "other"
 	malformedType     = "malformed"
 )
 
-// add notes a type by its URL. It may be called concurrently.
+// add records a type by its URL.
 func (u *UnknownTypes) add(url string) {
 	name := url[strings.LastIndexByte(url, '/')+1:]
 	if len(name) > 255 || !protoreflect.FullName(name).IsValid() {
@@ -42,26 +42,26 @@ func (u *UnknownTypes) add(url string) {
 	if !u.known[name] && len(u.known) >= maxUnknownTypes {
 		name = otherTypes
 	}
-	if len(u.news) >= maxUnknownPending && u.known[name] {
+	if len(u.pending) >= maxUnknownPending && u.known[name] {
 		return
 	}
 	if u.known == nil {
 		u.known = map[string]bool{}
 	}
-	u.news = append(u.news, unknownType{name, !u.known[name]})
+	u.pending = append(u.pending, UnknownType{name, !u.known[name]})
 	u.known[name] = true
-	u.pending.Store(true)
+	u.hasPending.Store(true)
 }
 
-// Take returns what was added and not taken yet.
-func (u *UnknownTypes) Take() []unknownType {
-	if !u.pending.Load() {
+// Take returns the types that were added since the last Take.
+func (u *UnknownTypes) Take() []UnknownType {
+	if !u.hasPending.Load() {
 		return nil
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	news := u.news
-	u.news = nil
-	u.pending.Store(false)
-	return news
+	taken := u.pending
+	u.pending = nil
+	u.hasPending.Store(false)
+	return taken
 }

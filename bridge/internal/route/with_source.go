@@ -11,8 +11,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// NewWithSource compiles a route with a source of its own, whose code runs on runner. The route is nil where problems are more
-// than warnings.
+// NewWithSource compiles a route with a source of its own. The code of the source runs on runner. The route is nil where one of
+// the problems is more than a warning.
 func NewWithSource(r *config.Route, definition source.Definition, runner *source.Runner) (*Route, config.Problems) {
 	if r == nil {
 		return nil, config.Problems{{Path: "bridge.WithRoute", Message: "expected a route, found nil"}}
@@ -33,19 +33,19 @@ func NewWithSource(r *config.Route, definition source.Definition, runner *source
 		problems = append(problems, cfg.Problem("", "the source of the route: "+definition.Mistake, ""))
 	}
 	rt := New(&cfg, "bridge.WithRoute", "", &Health{})
-	if rt.found(problems); len(rt.Problems) > 0 {
+	if rt.addProblems(problems); len(rt.Problems) > 0 {
 		return nil, problems
 	}
-	plan, found := newSourcePlan(&cfg, definition, runner)
+	plan, planProblems := newSourcePlan(&cfg, definition, runner)
 	rt.Plan = plan
-	rt.found(found)
+	rt.addProblems(planProblems)
 	if len(rt.Problems) > 0 {
 		return nil, rt.Problems
 	}
 	return rt, nil
 }
 
-// newSourcePlan is newPlan for a route with a source of its own.
+// newSourcePlan compiles the plan of a route with a source of its own. See newPlan.
 func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*Plan, config.Problems) {
 	snap, err := schema.FromProgram()
 	if err != nil {
@@ -66,7 +66,7 @@ func newSourcePlan(r *config.Route, definition source.Definition, runner *source
 	}
 	c.cursor(definition.Input)
 	c.plan.Source = definition.Source(runner, values)
-	c.plan.Digest = newDigest(r, snap.Hash(), Origin{Registration: rand.Text()})
+	c.plan.Digest = newDigest(r, snap.Hash(), Provider{Registration: rand.Text()})
 	return c.done()
 }
 
@@ -94,10 +94,10 @@ func (c *planner) values(t reflect.Type) *source.ValueEncoder {
 	return encoder
 }
 
-// valueJSON renders a plain Go value, whose message holds the JSON already.
+// valueJSON renders plain Go values. The message of such a value holds the JSON already.
 type valueJSON struct{ data *transcode.Path }
 
-// AppendJSONContext implements [jsonAppender].
+// AppendJSONContext implements [JSONAppender].
 func (j valueJSON) AppendJSONContext(_ context.Context, dst, wire []byte) ([]byte, error) {
 	out, _, err := j.data.AppendText(dst, wire)
 	return out, err

@@ -32,9 +32,9 @@ func bindingsOf(options proto.Message) []Binding {
 	return out
 }
 
-// PassedOver describes the google.api.http rules of a method at which it is not served, for example "post /v1/topics": an
+// UnservedRules describes the google.api.http rules of a method at which it is not served, for example "post /v1/topics": an
 // EventSource sends GET only.
-func PassedOver(method protoreflect.MethodDescriptor) []string {
+func UnservedRules(method protoreflect.MethodDescriptor) []string {
 	var out []string
 	for _, r := range httpRules(method.Options()) {
 		switch pattern := r.GetPattern().(type) {

@@ -69,8 +69,8 @@ func (e *BrokenService) Error() string {
 // Unwrap is the reason.
 func (e *BrokenService) Unwrap() error { return e.Err }
 
-// Public is what callers may be told: which service it is, and what is missing. Whatever else the server said stays out.
-func (e *BrokenService) Public() string {
+// PublicMessage is what callers may be told: which service it is, and what is missing. Whatever else the server said stays out.
+func (e *BrokenService) PublicMessage() string {
 	text := "the schema of " + e.Service + " cannot be read"
 	var (
 		missing *missingTypeError

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// changes asks again for the types that were looked up for a snapshot of the same files, and reports whether one of them has another
-// form now. The hash of s tells that then. A type of which the server says nothing now, or that it does not know any more, has not
-// changed: there may be others behind the same address, and the form that is known is better than none.
+// changes asks again for the types that were looked up for a snapshot of the same files, and reports whether one of them has
+// another form now. The hash of s tells that then. A type of which the server says nothing now, or that it does not know any
+// more, has not changed: there may be others behind the same address, and the form that is known is better than none.
 func (s *Snapshot) changes(before *Snapshot) bool {
 	if s.finder == nil || before.finder == nil {
 		return false

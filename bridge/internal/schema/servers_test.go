@@ -194,7 +194,7 @@ func TestSchemasAsServersShowThem(t *testing.T) {
 					if want := test.broken[name]; want != "" {
 						var broken *BrokenService
 						require.ErrorAs(t, err, &broken)
-						assert.Equal(t, want, broken.Public())
+						assert.Equal(t, want, broken.PublicMessage())
 						continue
 					}
 					require.NoError(t, err, name)
@@ -282,5 +282,5 @@ func TestBrokenServicesHaveMethods(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.Broken(), 1)
 	assert.Equal(t, []BrokenMethod{{Name: "R"}}, s.Broken()[0].Streaming)
-	assert.NotContains(t, s.Broken()[0].Public(), "secret")
+	assert.NotContains(t, s.Broken()[0].PublicMessage(), "secret")
 }

@@ -22,8 +22,8 @@ const (
 	maxUnpackedTimes  = 100
 )
 
-// An uncompressed set may have as many bytes as a compressed one once it is unpacked, and so many elements: messages of every kind in
-// it, and the names in its lists. Two bytes can make an element of hundreds.
+// An uncompressed set may have as many bytes as a compressed one once it is unpacked, and so many elements: messages of every
+// kind in it, and the names in its lists. Two bytes can make an element of hundreds.
 const (
 	maxSetBytes    = maxUnpackedBytes
 	maxSetElements = 2_000_000
@@ -60,8 +60,8 @@ func checkElements(content []byte) error {
 	return nil
 }
 
-// countElements counts the messages in a message on the wire, and the texts in its lists. It stops where the bytes do not parse: the
-// code that parses them says so.
+// countElements counts the messages in a message on the wire, and the texts in its lists. It stops where the bytes do not
+// parse: the code that parses them says so.
 func countElements(wire []byte, md protoreflect.MessageDescriptor, depth int) (elements int) {
 	for len(wire) > 0 && depth < deepest {
 		number, kind, n := protowire.ConsumeTag(wire)

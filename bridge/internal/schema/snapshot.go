@@ -68,9 +68,9 @@ func servicesIn(files []protoreflect.FileDescriptor, offered func(protoreflect.F
 	return services
 }
 
-// Hash tells snapshots apart: two have the same hash if and only if their files and services are the same, in whatever
-// order they came. Comments do not count. A snapshot that a [Watcher] told since a type that was looked up has changed has a hash
-// of its own.
+// Hash tells snapshots apart: two have the same hash if and only if their files and services are the same, in whatever order
+// they came. Comments do not count. A snapshot that a [Watcher] told since a type that was looked up has changed has a hash of
+// its own.
 func (s *Snapshot) Hash() string { return s.hash + s.found }
 
 // HasService says whether the upstream offers a service of this full name, if only one that it cannot describe.

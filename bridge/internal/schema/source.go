@@ -20,11 +20,11 @@ import (
 // maxSourceErrors is as many mistakes as one compilation shows.
 const maxSourceErrors = 10
 
-// FromProto compiles .proto sources. Files are names as an import statement has them, or patterns of such names, in which "*", "?" and
-// "[a-z]" stand for parts of a directory's or file's name and "**" for any directories; each is looked for in importPaths
-// in their order (the working directory where there are none), and then among those that are linked into the program:
-// google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once; that of a pattern is a
-// *[PatternError].
+// FromProto compiles .proto sources. Files are names as an import statement has them, or patterns of such names, in which "*",
+// "?" and "[a-z]" stand for parts of a directory's or file's name and "**" for any directories; each is looked for in
+// importPaths in their order (the working directory where there are none), and then among those that are linked into the
+// program: google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once; that of
+// a pattern is a *[PatternError].
 func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, error) {
 	if len(files) == 0 {
 		return nil, errors.New("proto sources: expected at least one file, found none")

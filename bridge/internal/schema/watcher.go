@@ -44,8 +44,9 @@ type connection interface {
 }
 
 // NewWatcher watches the server behind cc. From within [Watcher.Run], one call at a time, onChange is told of each snapshot
-// that differs from the one before, or whose server has another form of a type that was looked up since, with a nil error; and of each error, with a nil snapshot, once per distinct text.
-// An error takes nothing back: the last snapshot is still the best that is known.
+// that differs from the one before, or whose server has another form of a type that was looked up since, with a nil error; and
+// of each error, with a nil snapshot, once per distinct text. An error takes nothing back: the last snapshot is still the best
+// that is known.
 func NewWatcher(cc *grpc.ClientConn, onChange func(*Snapshot, error)) *Watcher {
 	load := func(ctx context.Context) (*Snapshot, error) { return FromReflection(ctx, cc) }
 	return newWatcher(cc, load, onChange)

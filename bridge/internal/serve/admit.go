@@ -10,7 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// misdirected answers a request for a host that is not served.
+// misdirected answers a request for a host that is not in `server.hosts`.
 func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
 	host := req.HTTP.Host
 	why := h.hosts.Refusal(host)
@@ -18,31 +18,31 @@ func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
 	h.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
 }
 
-// match finds the route of a request and the values of its path variables, or the answer where there is none.
+// match returns the route of a request and the values of its path variables. Where no route matches, it returns the answer.
 func (h *Handler) match(w http.ResponseWriter, req *request.Request) (*route.Route, []string, *ending.Ending) {
 	return h.find(w, req, req.HTTP.Method)
 }
 
-// find is match for a request with another method.
+// find is match for a method that may differ from that of the request.
 func (h *Handler) find(w http.ResponseWriter, req *request.Request, method string) (*route.Route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	found := h.routes.Match(method, req.HTTP.URL.EscapedPath())
-	switch found.Outcome {
+	match := h.routes.Match(method, req.HTTP.URL.EscapedPath())
+	switch match.Outcome {
 	case pathtmpl.Found:
-		return found.Value, found.Variables, nil
+		return match.Value, match.Variables, nil
 	case pathtmpl.MethodNotAllowed:
-		w.Header().Set("Allow", strings.Join(route.WithHead(found.Allowed), ", "))
+		w.Header().Set("Allow", strings.Join(route.WithHead(match.Allowed), ", "))
 		return nil, nil, ending.NotAStream(http.StatusMethodNotAllowed, ending.Unimplemented,
 			"the path has no stream for the method "+request.Quote(asked))
 	case pathtmpl.Malformed:
 		return nil, nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument,
 			"the path is not percent-encoded UTF-8")
 	case pathtmpl.NotFound:
-		if found.Pending != nil {
-			return found.Pending, nil, nil
+		if match.Pending != nil {
+			return match.Pending, nil, nil
 		}
 	}
 	return nil, nil, ending.NotAStream(http.StatusNotFound, ending.NotFound,
@@ -58,7 +58,7 @@ func (h *Handler) admit(w http.ResponseWriter, rt *route.Route, req *request.Req
 	case req.HTTP.Method != http.MethodPost && req.HasBody():
 		return ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
 	case rt.Plan == nil:
-		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Excuse())
+		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Refusal())
 	}
 	return nil
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// answer writes the whole response of a request that gets no stream. An EventSource learns it by an event, since of any
-// status but 200 its page sees nothing, and it never tries again; all others get the HTTP status and the same JSON.
-// rt is nil where no route matched.
+// answer writes the whole response to a request that gets no stream. An EventSource receives the ending as an event: after a
+// status other than 200 it never tries again, and its page cannot see the status. All other clients receive the HTTP status and
+// the same JSON. rt is nil where no route matched.
 func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
-	h.tellRefused(rt, end)
+	h.reportRefused(rt, end)
 	if end.TurnsAway() && req.HTTP.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // on HTTP/2 it would end the connection's other streams too
+		w.Header().Set("Connection", "close") // on HTTP/2 the header would also end the other streams of the connection
 	}
 	if end.NoStream || rt == nil || rt.WantsHTTPStatus(req) {
 		answerHTTP(w, rt, req, end)
@@ -32,20 +32,21 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings)
 }
 
-// clientLeft is the answer for a client whose side of the connection has ended before its stream opened. One that only closed
-// what it sends with reads it: from here that looks the same.
+// clientLeft returns the answer for a client whose side of the connection ended before its stream opened. A client that closed
+// only its sending side can read the answer. The bridge cannot distinguish such a client from one that has left.
 func clientLeft() *ending.Ending {
-	end := ending.Refuse(ending.Canceled, ending.ByRequest, "the client closed its side of the connection, which counts as leaving, before the stream opened")
+	end := ending.Refuse(ending.Canceled, ending.ByRequest,
+		"the client closed its side of the connection, which counts as leaving, before the stream opened")
 	end.Retry = false
 	return end
 }
 
-// tellRefused tells the operator of a request that got no stream. rt is nil where no route matched.
-func (h *Handler) tellRefused(rt *route.Route, end *ending.Ending) {
+// reportRefused logs and counts a request that got no stream. rt is nil where no route matched.
+func (h *Handler) reportRefused(rt *route.Route, end *ending.Ending) {
 	name := ""
 	if rt != nil {
 		name = rt.Config.Name
-		h.streams.TellFailed(rt, end.Reason, end.Code)
+		h.streams.ReportFailure(rt, end.Reason, end.Code)
 	}
 	h.observer.Refused(name, end.Reason, end.Code)
 	h.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
@@ -68,21 +69,22 @@ func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, en
 	h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
 	w.WriteHeader(end.HTTPStatus)
 	if req.HTTP.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client has left: there is nobody to tell
+		_, _ = w.Write(body) // an error means that the client has left
 	}
 }
 
-// stop answers a client that presents the id of a final end. The status 204 closes an EventSource for good. The answer needs no
-// state, so every replica can give it.
-func stop(w http.ResponseWriter, req *request.Request) {
+// answerEnded answers a client that presents the id of a final end. The status 204 closes an EventSource for good. The answer
+// needs no state, so every replica of the bridge can give it.
+func answerEnded(w http.ResponseWriter, req *request.Request) {
 	req.LeaveBody(w)
 	allowEnd(w.Header(), req.HTTP)
-	w.Header().Set("Cache-Control", "no-store") // a cache that kept the 204 would close the streams of others
+	w.Header().Set("Cache-Control", "no-store") // a cached 204 would close the streams of other clients
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// allowEnd lets a page of any origin see the 204 that closes its EventSource. The answer tells the page nothing of the route. A
-// browser that may not see the answer takes it for a network failure, after which it may reconnect (HTML standard, 9.2.3).
+// allowEnd lets a page of any origin see the 204 that closes its EventSource. The answer tells the page nothing about the
+// route. A browser that may not see the answer treats it as a network error, after which it may reconnect (HTML standard,
+// 9.2.3).
 func allowEnd(h http.Header, r *http.Request) {
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" {

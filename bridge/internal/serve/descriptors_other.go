@@ -2,5 +2,5 @@
 
 package serve
 
-// descriptors is how many file descriptors the process may have; 0, since here nothing limits them.
+// descriptors returns 0: on this system nothing limits the file descriptors of the process.
 func descriptors() int { return 0 }

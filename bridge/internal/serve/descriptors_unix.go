@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// descriptors is how many file descriptors the process may have; 0 where that is not known.
+// descriptors returns how many file descriptors the process may have, 0 where the limit is unknown.
 func descriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

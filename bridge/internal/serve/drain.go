@@ -12,52 +12,53 @@ import (
 type drain struct {
 	begun chan struct{} // closed when the drain begins
 
-	arriving sync.WaitGroup // callers that were counted in, and whose streams are not served yet
+	admitted sync.WaitGroup // callers that were admitted and do not have their stream yet
 
-	mu     sync.Mutex
-	open   int
-	shut   bool          // nobody is counted in any more
-	by     time.Time     // when the last stream is to have ended
-	empty  chan struct{} // closed when the drain has begun and no stream is open
-	closed bool          // whether empty is
+	mu      sync.Mutex
+	open    int           // streams
+	stopped bool          // no more callers are admitted
+	by      time.Time     // the time by which the last stream must have ended; zero before the drain begins
+	empty   chan struct{} // closed when the drain has begun and no stream is open
+	closed  bool          // empty is closed
 }
 
 func newDrain() *drain {
 	return &drain{begun: make(chan struct{}), empty: make(chan struct{})}
 }
 
-// enter counts a stream in, unless limit streams are open or the drain has begun: the ending says so. Whoever is counted in is
-// done with arriving once, and leaves once.
+// enter admits a caller and counts its stream as open. It returns an ending instead where limit streams are open or the drain
+// has begun. For each admitted caller, admitted.Done and leave must be called once.
 func (d *drain) enter(limit int) *ending.Ending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.shut || !d.by.IsZero():
+	case d.stopped || !d.by.IsZero():
 		return ending.ShuttingDown()
 	case limit > 0 && d.open >= limit:
 		return ending.Refuse(ending.ResourceExhausted, ending.ByLimit, "too many streams are open")
 	}
 	d.open++
-	d.arriving.Add(1)
+	d.admitted.Add(1)
 	return nil
 }
 
-// shutOut counts nobody in any more, and waits until all who were are served or have left.
-func (d *drain) shutOut() {
+// stopAdmitting admits no more callers, and waits until each admitted caller has its stream or has left.
+func (d *drain) stopAdmitting() {
 	d.mu.Lock()
-	d.shut = true
+	d.stopped = true
 	d.mu.Unlock()
-	d.arriving.Wait()
+	d.admitted.Wait()
 }
 
+// leave counts a stream as closed.
 func (d *drain) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open--
-	d.settle()
+	d.closeIfEmpty()
 }
 
-// begin starts the drain. Streams end before by; a second call changes nothing.
+// begin starts the drain: all streams must end before by. Further calls do nothing.
 func (d *drain) begin(by time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,24 +67,25 @@ func (d *drain) begin(by time.Time) {
 	}
 	d.by = by
 	close(d.begun)
-	d.settle()
+	d.closeIfEmpty()
 }
 
-// settle is called with the lock held.
-func (d *drain) settle() {
+// closeIfEmpty closes d.empty where the drain is complete. The caller holds d.mu.
+func (d *drain) closeIfEmpty() {
 	if d.open == 0 && !d.by.IsZero() && !d.closed {
 		d.closed = true
 		close(d.empty)
 	}
 }
 
+// deadline returns the time by which the last stream must have ended.
 func (d *drain) deadline() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.by
 }
 
-// wait returns when no stream is open any more, or with the context's error.
+// wait returns nil when the drain is complete, and the cause of ctx if ctx ends before that.
 func (d *drain) wait(ctx context.Context) error {
 	select {
 	case <-d.empty:
@@ -93,11 +95,12 @@ func (d *drain) wait(ctx context.Context) error {
 	}
 }
 
-// enter counts a caller in, unless the bridge is full or shutting down.
+// enter admits a caller, unless the bridge is full or shutting down.
 func (h *Handler) enter() *ending.Ending { return h.drain.enter(h.limit) }
 
-// streamLimit is how many streams may be open at once: configured, or else four fifths of the descriptors that the process
-// may have, so that there are some left to talk to the upstreams, and to tell a browser that the bridge is full. 0 is no limit.
+// streamLimit returns how many streams may be open at once, 0 for no limit. Where configured is 0, the limit is four fifths of
+// the file descriptors that the process may have. The other descriptors are for connections to upstreams, and for the answer to
+// a browser that the bridge is full.
 func streamLimit(configured int) int {
 	if configured > 0 {
 		return configured

@@ -34,7 +34,7 @@ func TestNoMoreAreCountedInThanTheLimit(t *testing.T) {
 			inside++
 			most = max(most, inside)
 			mu.Unlock()
-			d.arriving.Done()
+			d.admitted.Done()
 			mu.Lock()
 			inside--
 			mu.Unlock()
@@ -96,7 +96,7 @@ func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	require.Nil(t, r.enter())
-	r.drain.arriving.Done()
+	r.drain.admitted.Done()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("the operator's patience is over")
 	cancel(reason)
@@ -106,25 +106,25 @@ func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
 }
 
 // Whoever was counted in and has no place on a stream yet is waited for, and nobody else comes in.
-func TestShutOutWaitsForThoseWhoArrive(t *testing.T) {
+func TestStopAdmittingWaitsForAdmittedCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDrain()
 		require.Nil(t, d.enter(0))
 		require.Nil(t, d.enter(0))
 		done := make(chan struct{})
-		go func() { d.shutOut(); close(done) }()
+		go func() { d.stopAdmitting(); close(done) }()
 		synctest.Wait()
 		end := d.enter(0)
 		require.NotNil(t, end)
 		assert.Equal(t, ending.ByDrain, end.Reason)
-		d.arriving.Done()
+		d.admitted.Done()
 		synctest.Wait()
 		select {
 		case <-done:
 			t.Fatal("one is still on its way")
 		default:
 		}
-		d.arriving.Done()
+		d.admitted.Done()
 		synctest.Wait()
 		<-done
 		assert.Equal(t, 2, d.open, "those whose streams are served are not waited for")

@@ -1,5 +1,6 @@
-// Package serve is the HTTP side of a bridge, and the only writer of HTTP: it finds the route of a request, admits the caller, finds
-// it a place on a stream, answers, and pumps the events to the client until the stream is over or the bridge is.
+// Package serve is the HTTP side of a bridge, and the only package that writes HTTP responses. For each request it finds the
+// route, admits the caller, attaches the caller to a stream, answers, and writes the events until the stream ends or the client
+// leaves.
 package serve
 
 import (
@@ -29,37 +30,37 @@ type Handler struct {
 	streams  *stream.Streams
 
 	hosts        request.Hosts
-	limit        int   // of open streams; 0 is none
-	requestBytes int64 // of a body
+	limit        int   // how many streams may be open, 0 for no limit
+	requestBytes int64 // the largest body of a request
 
 	drain    *drain
-	starting sync.Mutex                 // of loops, and of closed
-	closed   bool                       // no loops are started any more
+	starting sync.Mutex                 // held while loops or closed is set
+	closed   bool                       // StartLoops starts no loops any more
 	loops    atomic.Pointer[pump.Loops] // nil where connections are not parked
-	visits   sync.WaitGroup             // those that end on goroutines of their own
+	visits   sync.WaitGroup             // visits on parked connections that are finishing
 	settings settings
 	warn     warnings
 }
 
-// Observer is told of the streams of callers, concurrently.
+// Observer receives notice of the callers' streams. Its methods are called concurrently and must not block.
 type Observer interface {
-	// StreamOpened is called when a caller's stream begins.
+	// StreamOpened is called when the stream of a caller begins.
 	StreamOpened(route string)
-	// StreamEnded is called once for each StreamOpened.
+	// StreamEnded is called once for each StreamOpened. lasted is the time since the request arrived.
 	StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome)
-	// Refused is called for a request that got no stream. The route is "" where none matched.
+	// Refused is called for a request that got no stream. route is "" where no route matched.
 	Refused(route string, by ending.Reason, code ending.Code)
 }
 
-// Routes finds the routes of requests.
+// Routes finds the routes of requests. Its methods are called concurrently.
 type Routes interface {
 	// Match finds the route for a method and an escaped path.
-	Match(method, path string) route.Found
-	// Generation is a number that changes when the routes are built anew.
+	Match(method, path string) route.Match
+	// Generation returns a number that changes whenever the routes are rebuilt.
 	Generation() uint64
 }
 
-// New returns the HTTP side of a bridge. settings are those of the configuration's server.
+// New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration.
 func New(server config.Server, routes Routes, streams *stream.Streams, log *slog.Logger, o Observer) *Handler {
 	return &Handler{
 		log: log, observer: o, routes: routes, streams: streams,
@@ -68,17 +69,17 @@ func New(server config.Server, routes Routes, streams *stream.Streams, log *slog
 	}
 }
 
-// Shutdown ends all streams in good order by a time, each at a random moment before that. It returns when the last one has ended,
-// or ctx's error.
+// Shutdown refuses new callers, and ends each open stream in good order at a random moment before by. It returns nil when the
+// last stream has ended, and the cause of ctx if ctx ends before that.
 func (h *Handler) Shutdown(ctx context.Context, by time.Time) error {
 	h.drain.begin(by)
 	return h.drain.wait(ctx)
 }
 
-// ShutOut lets no caller in any more, and waits until those that were let in have their place on a stream, or none.
-func (h *Handler) ShutOut() { h.drain.shutOut() }
+// StopAdmitting refuses new callers, and waits until each admitted caller has its stream or has left.
+func (h *Handler) StopAdmitting() { h.drain.stopAdmitting() }
 
-// Close ends the streams on parked connections, and waits until nothing of them is left.
+// Close ends the streams on parked connections, and waits until they have released everything.
 func (h *Handler) Close() {
 	h.starting.Lock()
 	h.closed = true
@@ -89,8 +90,8 @@ func (h *Handler) Close() {
 	h.visits.Wait()
 }
 
-// ServeHTTP implements [http.Handler]: match the path, admit the caller, bind the request message, attach to a stream, and
-// pump its events until the stream is over. The upstream stream ends on every way out.
+// ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
+// the caller to a stream, and writes the events until the stream ends. It closes the caller's subscription on every path.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := request.New(r)
 	switch {
@@ -98,7 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.misdirected(w, req)
 		return
 	case req.AfterEnd:
-		stop(w, req)
+		answerEnded(w, req)
 		return
 	case req.PreflightMethod() != "":
 		h.preflight(w, req)
@@ -122,8 +123,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, rt, req, end)
 		return
 	}
-	arrived := sync.OnceFunc(h.drain.arriving.Done)
-	defer arrived()
+	attached := sync.OnceFunc(h.drain.admitted.Done)
+	defer attached()
 	began := time.Now()
 	form := h.formFor(w, rt, req)
 	sub, end := h.attach(w, rt, req, form, variables)
@@ -132,51 +133,51 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, rt, req, end)
 		return
 	}
-	h.serve(w, req, form, &visit{handler: h, rt: rt, sub: sub, began: began}, arrived)
+	h.serve(w, req, form, &visit{handler: h, rt: rt, sub: sub, began: began}, attached)
 }
 
-// serve waits for the stream's first word, answers, and writes what comes, here or on a loop. It calls arrived before it
-// serves the stream itself.
-func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, s *visit, arrived func()) {
-	rt := s.rt
-	opened, end := stream.AwaitFirstWord(req.HTTP.Context(), s.sub, rt.Config.OpenWait, h.drain.begun)
+// serve waits for the stream's first word, writes the header of the response, and writes the events, either itself or on a
+// loop. It calls attached before it begins to write events itself.
+func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit, attached func()) {
+	rt := v.rt
+	opened, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
 	switch {
 	case !opened, end != nil && end.Reason == ending.ByGone:
-		s.leave()
+		v.cancel()
 		h.log.Debug("client left before the stream opened", "route", rt.Config.Name)
 		answerHTTP(w, rt, req, clientLeft())
 		return
 	case end == nil || end.Code == ending.OK:
 		h.observer.StreamOpened(rt.Config.Name)
 	case rt.WantsHTTPStatus(req):
-		s.leave()
+		v.cancel()
 		h.answer(w, rt, req, end)
 		return
-	default: // the event says the same, behind what the stream has told before
-		s.refused = true
-		h.tellRefused(rt, end)
+	default: // the client receives the ending as an event, after the reset that the stream may hold
+		v.refused = true
+		h.reportRefused(rt, end)
 	}
-	rt.Expose(w.Header(), s.sub.Header())
+	rt.ExposeMetadata(w.Header(), v.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
 	settings := h.settingsFor(rt, form, req.Format, req.Final())
 	if form.Chunked {
-		s.park(w, settings)
+		v.park(w, settings)
 		return
 	}
-	arrived()
+	attached()
 	tune(rt, req.HTTP)
 	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
-	out := pump.Run(req.HTTP.Context(), conn, s.sub.Cursor(), settings)
+	out := pump.Run(req.HTTP.Context(), conn, v.sub.Cursor(), settings)
 	if out.Err == nil {
 		conn.Release()
 	}
 	if req.Format == request.Lines {
 		writeTrailer(w, out.End)
 	}
-	s.over(out)
+	v.finish(out)
 }
 
-// attach reads what of the request is bound, and finds the caller a place on a stream.
+// attach reads the input of the request message, and attaches the caller to a stream.
 func (h *Handler) attach(
 	w http.ResponseWriter, rt *route.Route, req *request.Request, form frame.Form, variables []string,
 ) (stream.Subscription, *ending.Ending) {
@@ -190,26 +191,28 @@ func (h *Handler) attach(
 	return nil, end
 }
 
-// formFor decides how the stream stands on the caller's connection.
+// formFor decides in which form the stream is written to the caller's connection.
 func (h *Handler) formFor(w http.ResponseWriter, rt *route.Route, req *request.Request) frame.Form {
 	form := frame.Form{Chunked: h.parks(w, req)}
-	if rt.Config.Compression && req.EventSource { // others may not take an end without gzip's trailer for one
+	// Only an EventSource gets a compressed stream: other clients report a gzip stream without a trailer as truncated.
+	if rt.Config.Compression && req.EventSource {
 		form.Encoding = frame.Negotiate(req.HTTP.Header.Values("Accept-Encoding"))
 	}
 	return form
 }
 
-// writeStreamHeader commits to 200 and a stream. end is what is known to be all that the stream has, or nil.
+// writeStreamHeader writes the header of a stream, with the status 200. end is the ending of a stream that is known to have no
+// events, and nil for every other stream.
 func writeStreamHeader(w http.ResponseWriter, format request.Format, form frame.Form, end *ending.Ending) {
 	h := w.Header()
 	h.Set("Content-Type", format.ContentType())
 	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	h.Set("X-Accel-Buffering", "no") // otherwise nginx buffers events
 	h.Add("Vary", "Accept, Accept-Encoding, Origin")
 	if encoding := form.Encoding; encoding != frame.Identity {
 		h.Set("Content-Encoding", encoding.String())
 	}
-	if form.Chunked { // the connection is taken over, and serves nothing else
+	if form.Chunked { // the loop takes the connection over, and serves no other request on it
 		h.Set("Connection", "close")
 	}
 	switch {
@@ -221,7 +224,7 @@ func writeStreamHeader(w http.ResponseWriter, format request.Format, form frame.
 	w.WriteHeader(http.StatusOK)
 }
 
-// writeTrailer says how a stream ended, in a format that has no room for it. last is nil where the connection broke.
+// writeTrailer writes how a stream ended, for a format that cannot express an ending. last is nil where the connection broke.
 func writeTrailer(w http.ResponseWriter, last *pump.End) {
 	if last == nil {
 		return

@@ -119,7 +119,7 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 		return rt
 	}
 	for name, tt := range map[string]struct {
-		found   func(t *testing.T, rt *route.Route) route.Found
+		found   func(t *testing.T, rt *route.Route) route.Match
 		request *http.Request
 		server  config.Server
 		begin   func(r *rig)
@@ -131,24 +131,24 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 		retries bool
 	}{
 		"no route": {
-			found:   func(*testing.T, *route.Route) route.Found { return route.Found{} },
+			found:   func(*testing.T, *route.Route) route.Match { return route.Match{} },
 			request: eventSource(), status: 404, says: `no route matches the path`, reason: ending.ByRequest,
 		},
 		"no route yet": {
-			found:   func(t *testing.T, _ *route.Route) route.Found { return route.Found{Pending: waiting(t)} },
+			found:   func(t *testing.T, _ *route.Route) route.Match { return route.Match{Pending: waiting(t)} },
 			request: get(), status: 503, says: "the schema of the route is not loaded yet", reason: ending.ByRoute,
 			header: map[string]string{"Connection": "close"}, retries: true,
 		},
 		"another method": {
-			found: func(*testing.T, *route.Route) route.Found {
-				return route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.MethodNotAllowed, Allowed: []string{"GET", "POST"}}}
+			found: func(*testing.T, *route.Route) route.Match {
+				return route.Match{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.MethodNotAllowed, Allowed: []string{"GET", "POST"}}}
 			},
 			request: httptest.NewRequest(http.MethodPut, "/watch", nil), status: 405, says: "PUT", reason: ending.ByRequest,
 			header: map[string]string{"Allow": "GET, HEAD, POST"},
 		},
 		"a path that is no text": {
-			found: func(*testing.T, *route.Route) route.Found {
-				return route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Malformed}}
+			found: func(*testing.T, *route.Route) route.Match {
+				return route.Match{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Malformed}}
 			},
 			request: get(), status: 400, says: "percent-encoded", reason: ending.ByRequest,
 		},
@@ -260,7 +260,7 @@ func TestAHEADIsAnsweredLikeAGETAndOpensNothing(t *testing.T) {
 	assert.Equal(t, "text/event-stream", answer.Header().Get("Content-Type"))
 	assert.Empty(t, r.counts.refused)
 
-	r.routes.found = route.Found{}
+	r.routes.found = route.Match{}
 	answer = r.ask(httptest.NewRequest(http.MethodHead, "/a%20b", nil))
 	assert.Equal(t, 404, answer.Code)
 	assert.Zero(t, answer.Body.Len())

@@ -55,14 +55,14 @@ func silent(ctx context.Context, _ *streamv1.WatchRequest) iter.Seq2[*streamv1.E
 
 // fakeRoutes leads every request to one answer.
 type fakeRoutes struct {
-	found      route.Found
+	found      route.Match
 	generation atomic.Uint64
 	asked      func() // by Generation, where it is not nil
 
 	methods, paths []string // of the requests
 }
 
-func (f *fakeRoutes) Match(method, path string) route.Found {
+func (f *fakeRoutes) Match(method, path string) route.Match {
 	f.methods, f.paths = append(f.methods, method), append(f.paths, path)
 	return f.found
 }
@@ -76,7 +76,7 @@ func (f *fakeRoutes) Generation() uint64 {
 
 // leadTo has every request find a route.
 func (f *fakeRoutes) leadTo(rt *route.Route) {
-	f.found = route.Found{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Found, Value: rt}}
+	f.found = route.Match{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Found, Value: rt}}
 }
 
 // counts is an observer that counts.
@@ -133,7 +133,7 @@ func newRig(t *testing.T, server config.Server) *rig {
 func (r *rig) close() {
 	r.cancel()
 	r.streams.CloseShared()
-	r.ShutOut()
+	r.StopAdmitting()
 	r.streams.Wait()
 	r.Handler.Close()
 	r.streams.Close()

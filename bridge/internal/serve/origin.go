@@ -8,8 +8,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// checkOrigin lets pages of the bridge's own origin and of those that the route names pass. It runs before anything of the
-// request is acted upon.
+// checkOrigin returns an answer where the request comes from a page of an origin that the route does not serve. The route
+// serves the bridge's own origin and those in `cors.origins`. checkOrigin runs before anything else is done for the request.
 func (h *Handler) checkOrigin(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
 	r := req.HTTP
 	if rt.CORS != nil {
@@ -26,11 +26,11 @@ func (h *Handler) checkOrigin(w http.ResponseWriter, rt *route.Route, req *reque
 		"the route does not serve pages of this origin: "+foreign)
 }
 
-// preflight answers a browser that asks what a page of another origin may send.
+// preflight answers a CORS preflight: the browser asks what a page of another origin may send.
 func (h *Handler) preflight(w http.ResponseWriter, req *request.Request) {
 	rt, _, end := h.find(w, req, req.PreflightMethod())
 	switch {
-	case end != nil: // whatever a preflight is refused with, the page learns nothing of it
+	case end != nil: // the page cannot see the status of a preflight, so every refusal has the same one
 		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied, end.Message)
 	case rt.CORS == nil:
 		end = ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,

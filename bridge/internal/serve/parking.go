@@ -13,21 +13,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// connKey is the key under which connContext keeps a connection.
+// connKey is the key of the connection in the contexts that ConnContext returns.
 type connKey struct{}
 
-// ConnContext returns a context that shows the connection of its requests.
+// ConnContext returns a context that carries the connection, for the requests that arrive on it.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connOf returns the connection behind a request; nil where it is not known.
+// connOf returns the connection of a request, nil where it is unknown.
 func connOf(r *http.Request) net.Conn {
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
 	return conn
 }
 
-// connOfHTTP1 returns the connection that carries one response at a time; nil where it is not known or carries several.
+// connOfHTTP1 returns the connection of a request over HTTP/1, which carries one response at a time. It returns nil for HTTP/2,
+// and where the connection is unknown.
 func connOfHTTP1(r *http.Request) net.Conn {
 	if r.ProtoMajor != 1 {
 		return nil
@@ -35,10 +36,11 @@ func connOfHTTP1(r *http.Request) net.Conn {
 	return connOf(r)
 }
 
-// loops is how many loops write to parked connections.
+// loops is the number of loops that write to parked connections.
 const loops = 1
 
-// StartLoops starts what parked connections need, where there is such a thing. After [Handler.Close] it starts nothing.
+// StartLoops starts the loops that serve parked connections. Where the system has no support for them, and after [Handler.Close],
+// it does nothing. The error comes from the system. Further calls do nothing.
 func (h *Handler) StartLoops() error {
 	h.starting.Lock()
 	defer h.starting.Unlock()
@@ -56,8 +58,8 @@ func (h *Handler) StartLoops() error {
 	return nil
 }
 
-// parks reports whether the caller's connection can be taken over from net/http: event streams over plain HTTP/1.1, on a
-// ResponseWriter that nothing wraps.
+// parks reports whether the caller's connection can be taken over from net/http. That is possible for event streams over plain
+// HTTP/1.1, on a ResponseWriter that no middleware wraps.
 func (h *Handler) parks(w http.ResponseWriter, req *request.Request) bool {
 	r := req.HTTP
 	if h.loops.Load() == nil || r.TLS != nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
@@ -69,35 +71,37 @@ func (h *Handler) parks(w http.ResponseWriter, req *request.Request) bool {
 	return hijacks && !wrapped && tcp
 }
 
-// tune bounds what a stream may leave in the kernel where its connection is not parked. A connection that serves several streams has the bounds of the last one.
+// tune bounds how much the kernel buffers for a connection that is not parked. A connection that serves several streams has the
+// bounds of the newest one.
 func tune(rt *route.Route, r *http.Request) {
 	if conn := connOf(r); conn != nil {
-		_ = pump.Tune(conn, int(rt.Config.SendBuffer), rt.Config.WriteTimeout) // one that broke is found by the first write
+		_ = pump.Tune(conn, int(rt.Config.SendBuffer), rt.Config.WriteTimeout) // the first write reports a connection that broke
 	}
 }
 
-// park takes the connection over from net/http, and leaves it to the loops: from then on no goroutine belongs to it. The
-// response's header has been written.
-func (s *visit) park(w http.ResponseWriter, settings *pump.Settings) {
-	conn, err := s.takeOver(w)
+// park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
+// header of the response was written before.
+func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
+	conn, err := v.takeOver(w)
 	if err != nil {
-		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
+		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
-	s.sub.Detach()
-	err = s.handler.loops.Load().Park(conn, s.sub.Cursor(), settings, func(out pump.Outcome) {
-		s.handler.visits.Go(func() { s.over(out) }) // it may wait for the stream's reader, and the loop must not
+	v.sub.Detach()
+	err = v.handler.loops.Load().Park(conn, v.sub.Cursor(), settings, func(out pump.Outcome) {
+		v.handler.visits.Go(func() { v.finish(out) }) // finish may wait for the stream's reader, and the loop must not
 	})
 	if err != nil {
-		_ = conn.Close() // nobody else has it
-		s.over(pump.Outcome{Reason: ending.ByGone, Err: err})
+		_ = conn.Close() // no one else will close the connection
+		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 	}
 }
 
-// takeOver flushes the header, and returns the connection. What the client has sent early is dropped: its response is the last.
-func (s *visit) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
+// takeOver flushes the header, and returns the connection. It drops what the client has sent ahead, since the connection
+// carries no further response.
+func (v *visit) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
 	controller := http.NewResponseController(w)
-	if err := controller.SetWriteDeadline(time.Now().Add(s.rt.Config.WriteTimeout)); err != nil {
+	if err := controller.SetWriteDeadline(time.Now().Add(v.rt.Config.WriteTimeout)); err != nil {
 		return nil, err
 	}
 	if err := controller.Flush(); err != nil {
@@ -109,7 +113,7 @@ func (s *visit) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
 	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		_ = conn.Close() // whose bytes nobody knows the form of any more
+		_ = conn.Close() // net/http wrote a header for a stream that cannot follow
 		return nil, http.ErrNotSupported
 	}
 	return tcp, tcp.SetDeadline(time.Time{})

@@ -12,29 +12,30 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// settings are how the pump serves callers. There are few kinds of callers and many callers, so each kind's settings are made
-// once and shared. It is safe for concurrent use.
+// settings holds the pump settings for each kind of caller. There are many callers of few kinds, so the settings of a kind are
+// made once and shared. It is safe for concurrent use.
 type settings struct {
 	mu         sync.Mutex
-	generation uint64 // of the routes that the kinds are of
+	generation uint64 // the generation of the routes in kinds
 	kinds      map[kind]*pump.Settings
 }
 
-// kind is what about a caller the pump has to know.
+// kind holds the properties of a caller on which the pump settings depend.
 type kind struct {
-	rt     weak.Pointer[route.Route] // a caller may still come with a route of an earlier generation, which is not to be kept for that
+	// rt is a weak pointer: a caller may have a route of an earlier generation, and settings must not keep that route in memory.
+	rt     weak.Pointer[route.Route]
 	form   frame.Form
 	format request.Format
-	final  bool
+	final  bool // see [request.Request.Final]
 }
 
-// settingsFor returns how the pump serves the callers of a route that have a form and a format, and whose requests are final or
-// not. Those of an earlier generation of routes are forgotten.
+// settingsFor returns the pump settings for the callers of a route. final is [request.Request.Final]. settingsFor drops the
+// settings of an earlier generation of routes.
 func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.Format, final bool) *pump.Settings {
 	k := kind{weak.Make(rt), form, format, final}
 	h.settings.mu.Lock()
 	defer h.settings.mu.Unlock()
-	now := h.routes.Generation() // with the lock held, so that it never goes back
+	now := h.routes.Generation() // while mu is held, so that generation never decreases
 	if h.settings.kinds == nil || h.settings.generation != now {
 		h.settings.generation, h.settings.kinds = now, map[kind]*pump.Settings{}
 	}

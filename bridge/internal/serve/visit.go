@@ -11,38 +11,38 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
-// visit is one caller's time on a stream, from its place to its end. It outlives the handler where the connection is parked, so
-// it keeps nothing of the request.
+// visit is the time of one caller on a stream, from attaching to the end. On a parked connection the visit outlives the
+// handler, so it keeps nothing of the request.
 type visit struct {
 	handler *Handler
 	rt      *route.Route
 	sub     stream.Subscription
 	began   time.Time
-	// refused says that the observer was told that the caller has no stream: its end is all that it gets.
+	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
 }
 
-// leave gives up the place without a word.
-func (s *visit) leave() {
-	s.sub.Close()
-	s.handler.drain.leave()
+// cancel ends a visit that did not begin to write. It reports nothing.
+func (v *visit) cancel() {
+	v.sub.Close()
+	v.handler.drain.leave()
 }
 
-// over ends the visit, once, and says how it went. A drain is over when the last one was told of.
-func (s *visit) over(out pump.Outcome) {
-	duration := time.Since(s.began) // closing may wait
-	s.sub.Close()
-	defer s.handler.drain.leave()
-	h, name := s.handler, s.rt.Config.Name
+// finish ends the visit, and reports how it went. It is called once. A drain is complete when the last visit was reported.
+func (v *visit) finish(out pump.Outcome) {
+	duration := time.Since(v.began) // measured now, since closing may wait
+	v.sub.Close()
+	defer v.handler.drain.leave()
+	h, name := v.handler, v.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {
 		h.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
 			"route", name)
 	}
-	if s.refused {
+	if v.refused {
 		return
 	}
 	code := codeOf(out)
-	h.streams.TellFailed(s.rt, out.Reason, code)
+	h.streams.ReportFailure(v.rt, out.Reason, code)
 	h.observer.StreamEnded(name, code, duration, out)
 	about := []any{"route", name, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
 		"duration", duration}
@@ -52,7 +52,8 @@ func (s *visit) over(out pump.Outcome) {
 	h.log.Debug("stream ended", about...)
 }
 
-// codeOf returns the code that a stream ended with. A caller that was told none had left, or took nothing.
+// codeOf returns the status code that a stream ended with. A stream that ended without a status had a client that left or that
+// took nothing.
 func codeOf(out pump.Outcome) ending.Code {
 	switch {
 	case out.End != nil:

@@ -6,59 +6,59 @@ import (
 	"time"
 )
 
-// Bounds of what requests can make the bridge warn of.
+// Bounds of the warnings that requests can cause.
 const (
-	warnAgain    = time.Hour // after which the same thing is said again
-	warnBytes    = 200       // of a thing, by which it is told from others
-	warningsKept = 100       // different things of one kind in that time; the last one says that more are not logged
+	warnAgain    = time.Hour // how long the same warning is not repeated
+	warnBytes    = 200       // how many bytes of two subjects are compared
+	warningsKept = 100       // how many subjects of one kind are logged in that time; the last line says that more are not logged
 )
 
-// warnings are what an operator should know that requests bring about: each thing is said once an hour, however many requests
-// there are. Each kind has a bound of its own, so that made-up values of one kind do not hide another kind. It is safe for
-// concurrent use.
+// warnings logs problems that requests cause and an operator should know about. It logs each subject once an hour, however many
+// requests there are. Each kind has its own bound, so that made-up subjects of one kind do not hide another kind. It is safe
+// for concurrent use.
 type warnings struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]map[string]time.Time // by kind; guarded by mu
+	mu     sync.Mutex
+	logged map[string]map[string]time.Time // when each subject was logged, by kind; guarded by mu
 }
 
-// once logs a warning, unless one of the same kind about the same thing was logged not long ago. There are as many kinds as the
-// code and the configuration have; what a client sends can only be the thing.
-func (w *warnings) once(kind, thing, message string, args ...any) {
-	say, last := w.begin(kind, thing, time.Now())
+// once logs a warning, unless a warning of the same kind about the same subject was logged in the last hour. The number of
+// kinds is bounded by the code and the configuration. Only the subject may come from a client.
+func (w *warnings) once(kind, subject, message string, args ...any) {
+	ok, last := w.admit(kind, subject, time.Now())
 	if last {
 		args = append(args, "more", "not logged for "+warnAgain.String())
 	}
-	if say {
+	if ok {
 		w.log.Warn(message, args...)
 	}
 }
 
-// begin reports whether a thing is to be said now, and whether it is the last one of its kind for a while.
-func (w *warnings) begin(kind, thing string, now time.Time) (say, last bool) {
-	thing = thing[:min(len(thing), warnBytes)]
+// admit reports whether a warning is to be logged now, and whether it is the last one of its kind for some time.
+func (w *warnings) admit(kind, subject string, now time.Time) (ok, last bool) {
+	subject = subject[:min(len(subject), warnBytes)]
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	said := w.said[kind]
-	if at, before := said[thing]; before && now.Sub(at) < warnAgain {
+	logged := w.logged[kind]
+	if at, before := logged[subject]; before && now.Sub(at) < warnAgain {
 		return false, false
 	}
-	for other, at := range said {
+	for other, at := range logged {
 		if now.Sub(at) >= warnAgain {
-			delete(said, other)
+			delete(logged, other)
 		}
 	}
 	switch {
-	case len(said) >= warningsKept:
+	case len(logged) >= warningsKept:
 		return false, false
-	case w.said == nil:
-		w.said = make(map[string]map[string]time.Time)
+	case w.logged == nil:
+		w.logged = make(map[string]map[string]time.Time)
 		fallthrough
-	case said == nil:
-		said = make(map[string]time.Time)
-		w.said[kind] = said
+	case logged == nil:
+		logged = make(map[string]time.Time)
+		w.logged[kind] = logged
 	}
-	said[thing] = now
-	return true, len(said) == warningsKept
+	logged[subject] = now
+	return true, len(logged) == warningsKept
 }

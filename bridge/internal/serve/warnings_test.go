@@ -19,31 +19,31 @@ func TestAWarningIsSaidOnceAndTheirNumberIsBounded(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(text.String(), "said"))
 
 	now := time.Now()
-	begin := func(thing string, after time.Duration) bool {
-		say, _ := w.begin("host", thing, now.Add(after))
-		return say
+	admit := func(subject string, after time.Duration) bool {
+		ok, _ := w.admit("host", subject, now.Add(after))
+		return ok
 	}
-	assert.False(t, begin("a", warnAgain-time.Minute))
-	assert.True(t, begin("a", warnAgain+time.Minute), "an hour later it is news again")
-	said, lasts := 0, 0
+	assert.False(t, admit("a", warnAgain-time.Minute))
+	assert.True(t, admit("a", warnAgain+time.Minute), "an hour later it is news again")
+	logged, lasts := 0, 0
 	for i := range 10 * warningsKept {
-		say, last := w.begin("host", "b"+strconv.Itoa(i), now.Add(3*warnAgain))
-		if say {
-			said++
+		ok, last := w.admit("host", "b"+strconv.Itoa(i), now.Add(3*warnAgain))
+		if ok {
+			logged++
 		}
 		if last {
 			lasts++
 		}
 	}
-	assert.Equal(t, warningsKept, said)
+	assert.Equal(t, warningsKept, logged)
 	assert.Equal(t, 1, lasts, "one of them says that more are not logged")
-	assert.Len(t, w.said["host"], warningsKept)
-	other, _ := w.begin("origin /watch", "a", now.Add(3*warnAgain))
+	assert.Len(t, w.logged["host"], warningsKept)
+	other, _ := w.admit("origin /watch", "a", now.Add(3*warnAgain))
 	assert.True(t, other, "made-up things of one kind hide no other kind")
-	assert.True(t, begin("c", 5*warnAgain), "old ones make room")
+	assert.True(t, admit("c", 5*warnAgain), "old ones make room")
 	long := strings.Repeat("x", 1000)
-	assert.True(t, begin(long, 8*warnAgain))
-	for key := range w.said["host"] {
+	assert.True(t, admit(long, 8*warnAgain))
+	for key := range w.logged["host"] {
 		assert.Less(t, len(key), 300, "what a client sends is not kept whole")
 	}
 }

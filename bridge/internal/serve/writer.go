@@ -8,8 +8,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// checkWriter reports, as an answer, that no stream can be written to w: events would be held back, or a client that stalls could
-// not be cut off. It commits to nothing.
+// checkWriter returns an answer where w supports no flushing or no write deadlines, and nil otherwise. Without flushing, events
+// would be delayed; without write deadlines, a client that stalls could not be cut off. checkWriter writes nothing.
 func (h *Handler) checkWriter(w http.ResponseWriter) *ending.Ending {
 	missing := ""
 	switch outermost := canFlush(w); {
@@ -21,12 +21,13 @@ func (h *Handler) checkWriter(w http.ResponseWriter) *ending.Ending {
 		return nil
 	}
 	h.warn.once("writer", missing, "no stream can be served through this http.ResponseWriter", "because", missing)
-	return ending.NotAStream(http.StatusInternalServerError, ending.Internal, "no stream can be served through the http.ResponseWriter: "+missing+
-		"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
+	return ending.NotAStream(http.StatusInternalServerError, ending.Internal,
+		"no stream can be served through the http.ResponseWriter: "+missing+
+			"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
 }
 
-// canFlush returns nil where w can flush, or else what hides that it can. It looks where [http.ResponseController] does, which
-// could only be asked by flushing.
+// canFlush returns nil where w can flush, and otherwise the innermost writer that lacks both Flush and Unwrap. It looks for the
+// same methods as [http.ResponseController], which can be asked only by flushing.
 func canFlush(w http.ResponseWriter) (hidden http.ResponseWriter) {
 	for {
 		switch w.(type) {

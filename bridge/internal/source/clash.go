@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// fieldClash says which two fields of a struct encoding/json drops since they have one name and neither hides the other. It is ""
-// where there are none.
+// fieldClash says which two fields of a struct encoding/json drops since they have one name and neither hides the other. It is
+// "" where there are none.
 func fieldClash(t reflect.Type) string {
 	all := appendFields(nil, t, nil)
 	for i, f := range all {

@@ -124,8 +124,8 @@ func (f namedField) hides(other namedField) bool {
 	return f.tagged && !other.tagged
 }
 
-// jsonFields returns the fields of a struct that encoding/json reads and writes, in the order in which they stand. Where several
-// fields have one name and none hides all the others, encoding/json ignores all of them, and so does jsonFields.
+// jsonFields returns the fields of a struct that encoding/json reads and writes, in the order in which they stand. Where
+// several fields have one name and none hides all the others, encoding/json ignores all of them, and so does jsonFields.
 //
 // There is one difference: an embedded struct of an unexported type that has a name of its own in JSON is left out, since
 // package reflect does not give access to it.

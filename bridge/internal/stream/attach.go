@@ -15,22 +15,26 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// Subscription is one caller's place on a stream: a private one, or a shared one.
+// Subscription is one caller's access to a private or a shared stream. FirstWord may be called from any goroutine. One
+// goroutine at a time uses the other methods.
 type Subscription interface {
-	// Cursor reads the stream's events.
+	// Cursor returns the cursor that reads the stream's events.
 	Cursor() pump.Cursor
-	// FirstWord reports whether the upstream has spoken, by accepting the stream or by ending it. The ending is not nil where it is
-	// all that the stream has.
+	// FirstWord reports whether the upstream has accepted the stream or ended it. end is not nil for a stream that has ended
+	// without events.
 	FirstWord() (spoken bool, end *ending.Ending)
-	// Header is the response metadata, nil where none came yet.
+	// Header returns the response metadata of the upstream, nil where none has arrived.
 	Header() metadata.MD
-	// Detach lets the subscription go on when the request's context ends: a parked connection has no handler any more.
+	// Detach separates the subscription from the context of the request, which ends when the handler returns. The subscription of
+	// a parked connection goes on after that.
 	Detach()
-	// Close gives up the place, once, and waits until nothing of it is left.
+	// Close ends the subscription, and waits until it has released everything. It must be called once.
 	Close()
 }
 
-// Attach binds in to the route's request message, and finds the caller a place on a stream.
+// Attach binds in to the route's request message, and attaches the caller to a stream. form is the form of the events on the
+// caller's connection. Attach returns an ending where the input cannot be bound or a limit is reached. It does not wait for the
+// upstream.
 func (s *Streams) Attach(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
 	if rt.Config.Share != nil {
 		return s.join(rt, req, form, in)
@@ -47,10 +51,12 @@ func (s *Streams) Attach(rt *route.Route, req *request.Request, form frame.Form,
 	return s.open(rt, req, form, in, first, lost), nil
 }
 
-// AwaitFirstWord waits for the stream's first word: an event, the upstream's acceptance, an end without events, or the end of
-// wait. A drain ends the wait too: what is open is then ended in good order. It reports false where the client left
-// first. The ending is not nil where it is all that the stream has.
-func AwaitFirstWord(ctx context.Context, sub Subscription, wait time.Duration, drain <-chan struct{}) (opened bool, end *ending.Ending) {
+// AwaitFirstWord waits until the upstream has accepted the stream or ended it, for the duration wait at most. It returns early
+// when drain is closed, since an open stream can then end in good order. It reports false if ctx ends before that, because the
+// client has left. end is not nil for a stream that has ended without events.
+func AwaitFirstWord(
+	ctx context.Context, sub Subscription, wait time.Duration, drain <-chan struct{},
+) (opened bool, end *ending.Ending) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	ready := make(chan struct{}, 1)
@@ -71,7 +77,7 @@ func AwaitFirstWord(ctx context.Context, sub Subscription, wait time.Duration, d
 			return true, nil
 		case <-drain:
 			return true, nil
-		case <-ready: // which a reset, the bridge's own word, makes ready too
+		case <-ready: // a reset, which comes from the bridge, also sets ready
 		}
 	}
 }

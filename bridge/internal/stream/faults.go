@@ -10,21 +10,21 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// faults tells the operator what goes wrong upstream, and when it is over. Thousands of streams may break in the same
-// moment: the first of a kind is a line at once, and those that follow are counted, and are one line every faultsEvery. Its
-// methods may be called concurrently.
+// faults logs what goes wrong at the upstreams, and when an outage is over. Thousands of streams may break in the same moment,
+// so the first fault of a kind is logged at once, and the faults that follow are counted and logged as one line every
+// faultsEvery. Its methods may be called concurrently.
 type faults struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	recent map[fault]*alike // of the last faultsEvery
+	recent map[fault]*repeats // the kinds that were logged in the last faultsEvery
 	closed bool
 }
 
-// faultsEvery is how often the operator is told of more faults of one kind.
+// faultsEvery is how often faults of one kind are logged.
 const faultsEvery = 10 * time.Second
 
-// fault is a kind of fault. There are as many as routes, codes and events.
+// fault is a kind of fault. Their number is bounded by the routes, the codes and the events.
 type fault struct {
 	event      faultEvent
 	route, rpc string
@@ -35,11 +35,11 @@ type fault struct {
 type faultEvent uint8
 
 const (
-	upstreamBroke    faultEvent = iota // it is opened again behind the browsers' backs
-	upstreamIsBack                     // the upstream takes the stream again
-	upstreamFailed                     // those who listen are told
-	endedByTheBridge                   // a message cannot be passed on, or there is no room
-	readerPanicked                     // a fault of the bridge itself
+	upstreamBroke    faultEvent = iota // an upstream stream broke and is opened again, and its clients do not notice
+	upstreamIsBack                     // the upstream has accepted the stream again
+	upstreamFailed                     // an upstream stream broke, and its clients receive the end
+	endedByTheBridge                   // a message cannot be passed on, or the upstream has no room for the stream
+	readerPanicked                     // the bridge itself has a fault
 )
 
 func (e faultEvent) level() slog.Level {
@@ -59,7 +59,7 @@ func (e faultEvent) String() string {
 	}[e]
 }
 
-// episode is how far an outage has come: attempts to open the upstream again, and the time since it broke.
+// episode is the state of an outage: the number of attempts to open the upstream again, and the time since it broke.
 type episode struct {
 	attempt int
 	lasted  time.Duration
@@ -69,63 +69,64 @@ func (e *episode) add(other episode) {
 	e.attempt, e.lasted = max(e.attempt, other.attempt), max(e.lasted, other.lasted)
 }
 
-// alike are faults of a kind that were not told yet.
-type alike struct {
+// repeats counts the faults of one kind that are not logged yet.
+type repeats struct {
 	timer *time.Timer
 	count int
-	most  episode
+	worst episode
 }
 
-func newFaults(log *slog.Logger) *faults { return &faults{log: log, recent: map[fault]*alike{}} }
+func newFaults(log *slog.Logger) *faults { return &faults{log: log, recent: map[fault]*repeats{}} }
 
-// tell tells of a fault, now or with the others of its kind. about goes with a line of its own only.
-func (f *faults) tell(what fault, e episode, about ...any) {
+// report logs a fault now, or counts it for the next line about its kind. about is logged only with a line for this fault
+// alone.
+func (f *faults) report(what fault, e episode, about ...any) {
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
 		return
 	}
-	if a := f.recent[what]; a != nil {
-		a.count++
-		a.most.add(e)
+	if r := f.recent[what]; r != nil {
+		r.count++
+		r.worst.add(e)
 		f.mu.Unlock()
 		return
 	}
-	f.recent[what] = &alike{timer: time.AfterFunc(faultsEvery, func() { f.sum(what) })}
+	f.recent[what] = &repeats{timer: time.AfterFunc(faultsEvery, func() { f.sum(what) })}
 	f.mu.Unlock()
 	f.write(what, e, about...)
 }
 
-// sum tells of those that were counted. A kind of which there were none is forgotten.
+// sum logs how many faults of a kind were counted. Where there were none, the kind is no longer recent.
 func (f *faults) sum(what fault) {
 	f.mu.Lock()
-	a := f.recent[what]
-	if f.closed || a == nil {
+	r := f.recent[what]
+	if f.closed || r == nil {
 		f.mu.Unlock()
 		return
 	}
-	count, most := a.count, a.most
-	if a.count, a.most = 0, (episode{}); count == 0 {
+	count, worst := r.count, r.worst
+	if r.count, r.worst = 0, (episode{}); count == 0 {
 		delete(f.recent, what)
 	} else {
-		a.timer.Reset(faultsEvery)
+		r.timer.Reset(faultsEvery)
 	}
 	f.mu.Unlock()
 	if count > 0 {
-		f.write(what, most, "more", count)
+		f.write(what, worst, "more", count)
 	}
 }
 
-// close tells of those that were counted, and then of none.
+// close logs the faults that were counted. Faults that are reported afterwards are ignored.
 func (f *faults) close() {
 	f.mu.Lock()
 	rest := f.recent
 	f.recent, f.closed = nil, true
 	f.mu.Unlock()
-	for what, a := range rest {
-		a.timer.Stop()
-		if a.count > 0 {
-			f.write(what, a.most, "more", a.count)
+	for what, r := range rest {
+		r.timer.Stop()
+		if r.count > 0 {
+			f.write(what, r.worst, "more", r.count)
 		}
 	}
 }
@@ -138,7 +139,7 @@ func (f *faults) write(what fault, e episode, about ...any) {
 	f.log.Log(context.Background(), what.event.level(), what.event.String(), append(line, about...)...)
 }
 
-// fault returns what happened to a stream of the route.
+// faultOf returns the kind of a fault of one of the route's streams.
 func faultOf(rt *route.Route, event faultEvent, code ending.Code) fault {
 	what := fault{event: event, route: rt.Config.Name, code: code}
 	if rt.Plan != nil {
@@ -147,23 +148,23 @@ func faultOf(rt *route.Route, event faultEvent, code ending.Code) fault {
 	return what
 }
 
-// TellFailed tells the operator of an end that is the upstream's own fault, and that a caller was told. One that the request is
-// the reason for is none.
-func (s *Streams) TellFailed(rt *route.Route, by ending.Reason, code ending.Code) {
+// ReportFailure logs an end that a caller has received, if the upstream is at fault. An error that the request causes, such as
+// INVALID_ARGUMENT, is not logged.
+func (s *Streams) ReportFailure(rt *route.Route, by ending.Reason, code ending.Code) {
 	if by == ending.ByUpstream && (code.ServerFault() || code.Retry()) {
-		s.faults.tell(faultOf(rt, upstreamFailed, code), episode{})
+		s.faults.report(faultOf(rt, upstreamFailed, code), episode{})
 	}
 }
 
-// outage follows one stream, of one caller or shared, from its break until the upstream takes it again. One goroutine uses it.
+// outage is the time from the break of a stream until the upstream accepts the stream again. One goroutine uses it.
 type outage struct {
-	began   time.Time // zero while there is none
-	code    ending.Code
+	began   time.Time   // zero while there is no outage
+	code    ending.Code // the code of the newest break
 	attempt int
 }
 
-// broke tells that the upstream is opened again. An upstream that ends in good order is no fault.
-func (f *feed) broke(end *ending.Ending) {
+// reportBroken reports that an upstream stream broke and is opened again. An end in good order is no fault.
+func (f *feed) reportBroken(end *ending.Ending) {
 	if end.Code == ending.OK {
 		return
 	}
@@ -173,14 +174,14 @@ func (f *feed) broke(end *ending.Ending) {
 	}
 	o.attempt++
 	o.code = end.Code
-	f.streams.faults.tell(faultOf(f.rt, upstreamBroke, end.Code), o.episode())
+	f.streams.faults.report(faultOf(f.rt, upstreamBroke, end.Code), o.episode())
 }
 
-// back tells that an outage is over, if there was one.
-func (f *feed) back() {
+// reportBack reports that an outage is over, if there was one.
+func (f *feed) reportBack() {
 	o := f.outage
 	if f.outage = (outage{}); !o.began.IsZero() {
-		f.streams.faults.tell(faultOf(f.rt, upstreamIsBack, o.code), o.episode())
+		f.streams.faults.report(faultOf(f.rt, upstreamIsBack, o.code), o.episode())
 	}
 }
 

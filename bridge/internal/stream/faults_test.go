@@ -63,10 +63,10 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 		f := newFaults(l.logger())
 		what := fault{upstreamBroke, "/watch", "a.B/C", ending.Unavailable}
 		for i := range 10_000 {
-			f.tell(what, episode{1 + i%7, time.Duration(i) * time.Millisecond})
+			f.report(what, episode{1 + i%7, time.Duration(i) * time.Millisecond})
 		}
-		f.tell(fault{upstreamBroke, "/watch", "a.B/C", ending.Internal}, episode{1, 0})
-		f.tell(fault{upstreamIsBack, "/watch", "a.B/C", ending.Unavailable}, episode{3, time.Second})
+		f.report(fault{upstreamBroke, "/watch", "a.B/C", ending.Internal}, episode{1, 0})
+		f.report(fault{upstreamIsBack, "/watch", "a.B/C", ending.Unavailable}, episode{3, time.Second})
 		about := `msg="an upstream stream broke, and is opened again" route=/watch rpc=a.B/C `
 		want := []string{
 			"level=WARN " + about + "code=UNAVAILABLE attempt=1 lasted=0s",
@@ -83,10 +83,10 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 		assert.Empty(t, f.recent, "nor is anything kept of it")
 		f.mu.Unlock()
 
-		f.tell(what, episode{2, time.Second})
-		f.tell(what, episode{2, time.Second})
+		f.report(what, episode{2, time.Second})
+		f.report(what, episode{2, time.Second})
 		f.close()
-		f.tell(what, episode{2, time.Second})
+		f.report(what, episode{2, time.Second})
 		time.Sleep(time.Hour)
 		assert.Equal(t, append(want, "level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s",
 			"level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s more=1"), l.lines(""), "the rest is told at the end")
@@ -172,7 +172,7 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		f := feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src}
 		end := f.stream(t.Context(), &route.Call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
-		b.TellFailed(rt, end.Reason, end.Code)
+		b.ReportFailure(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())
 		require.Len(t, l.lines("10.1.2.3"), want)
 		assert.Less(t, l.text.Len(), 4<<10)
@@ -187,8 +187,8 @@ func TestWhatTheRequestIsTheReasonForIsNoFault(t *testing.T) {
 	for code := ending.OK; code <= ending.Unauthenticated; code++ {
 		l := &logged{}
 		b, rt := loggedRoute(t, &feeble{}, l.logger())
-		b.TellFailed(rt, ending.ByUpstream, code)
-		b.TellFailed(rt, ending.ByDrain, code)
+		b.ReportFailure(rt, ending.ByUpstream, code)
+		b.ReportFailure(rt, ending.ByDrain, code)
 		require.NoError(t, b.Close())
 		want := 0
 		switch code {

@@ -22,26 +22,27 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// feed opens the upstream streams of one stream, one after the other, and turns their messages into events. It is the
-// [reading.Upstream] of private and of shared streams. One goroutine uses it.
+// feed opens the upstream streams behind one stream, one after the other, and turns their messages into events. It implements
+// [reading.Upstream] for private and for shared streams. One goroutine uses it.
 type feed struct {
 	renderer
 	streams *Streams
 	source  source.Source
 
-	shared bool // many share the stream: the request is that of the caller who opened it
-	final  bool // the request may have had an effect: no client is told to come back
+	shared bool // the stream is shared: the request is that of the caller who opened it
+	final  bool // the request may have had an effect, so no client may repeat it by itself
 	// reopens reports whether the upstream may be opened again after an end.
 	reopens func(end *ending.Ending) bool
 
-	first *route.Call  // what the first attempt sends; nil afterwards
-	head  request.Head // further attempts are bound from it and from in, but for the cursor
-	in    bind.Input
+	first *route.Call // the call of the first attempt; nil afterwards
+	// Further attempts bind their call from head and in. The cursor in in is replaced.
+	head request.Head
+	in   bind.Input
 
-	// Of the newest attempt.
+	// The state of the newest attempt.
 	sink   reading.Sink
-	began  bool // whether the upstream has accepted
-	events int  // how many it has brought
+	began  bool // the upstream has accepted the stream
+	events int  // how many events the attempt has brought
 
 	outage outage
 }
@@ -63,26 +64,27 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 		return reading.Result{Fate: fate, End: f.last(unbound(err))}
 	}
 	stream := ctx
-	if timeout := f.rt.Config.Request.Timeout; f.shared && timeout > 0 { // a private stream's context has the deadline already
+	// The context of a private stream has the deadline already.
+	if timeout := f.rt.Config.Request.Timeout; f.shared && timeout > 0 {
 		var stop context.CancelFunc
 		stream, stop = context.WithTimeout(ctx, timeout)
 		defer stop()
 	}
 	end := f.stream(stream, c)
-	f.report(end)
+	f.reportEnd(end)
 	if !f.began && stream.Err() == nil && (f.shared || !a.Reopening) && !f.cursorRefused(a, end) {
-		f.judge(end)
+		f.updateHealth(end)
 	}
 	return f.verdict(ctx, a, end)
 }
 
-// last renders an ending for the clients of the stream.
+// last renders an ending as the last event of the stream's clients.
 func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.final, end) }
 
-// bind returns what an attempt sends.
+// bind returns the call of an attempt.
 func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	if first := f.first; first != nil {
-		f.first = nil // an idle stream keeps nothing of its request
+		f.first = nil // so that an idle stream keeps nothing of its request
 		return first, nil
 	}
 	in := f.in
@@ -90,17 +92,17 @@ func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	return f.rt.Bind(f.head, in)
 }
 
-// stream opens a stream, and hands on its events until it is over. The ending is what the browser is told.
+// stream opens an upstream stream, and passes its events to the sink until the upstream stream ends. The ending is for clients.
 func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 	stream, err := f.source.Open(ctx, f.rt.Plan.Method, c.Request, c.Metadata)
 	if err != nil {
-		f.tellWords(ctx, source.StatusOf(err))
+		f.logStatus(ctx, source.StatusOf(err))
 		return notOpened(f.rt, err)
 	}
 	defer stream.Close()
 	if header, ok := stream.Header(); ok {
 		f.rt.Health.Opened()
-		f.back()
+		f.reportBack()
 		f.accepted(header)
 	}
 	for {
@@ -111,11 +113,11 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 		case errors.Is(err, source.ErrMessageTooLarge):
 			return unreadable(err)
 		case err != nil:
-			f.tellWords(ctx, source.StatusOf(err))
+			f.logStatus(ctx, source.StatusOf(err))
 			return upstreamEnded(f.rt, source.StatusOf(err))
 		}
 		err = f.render(ctx, message)
-		f.tellUnknown()
+		f.reportUnknownTypes()
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return upstreamEnded(f.rt, source.StatusOf(ctx.Err()))
@@ -126,7 +128,7 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 			return upstreamEnded(f.rt, source.StatusOf(err))
 		}
 		f.events++
-		f.rest()
+		f.shrink()
 	}
 }
 
@@ -135,7 +137,7 @@ func (f *feed) accepted(header metadata.MD) {
 	f.sink.Accepted(reading.Header(header))
 }
 
-// guarded runs the reader of a private stream. A panic of the program's own code, which an [Observer] may be, ends the stream alone.
+// guarded runs the reader of a private stream. A panic of the program's code, such as an [Observer], ends only this stream.
 func (f *feed) guarded(ctx context.Context, r *reading.Reader) (end pump.End) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -145,27 +147,27 @@ func (f *feed) guarded(ctx context.Context, r *reading.Reader) (end pump.End) {
 	return r.Run(ctx)
 }
 
-// report tells the operator why a stream ended, where there is something to do about it: the browser learns only that it did.
-func (f *feed) report(end *ending.Ending) {
+// reportEnd logs why the bridge ended a stream. Clients learn only that the stream ended.
+func (f *feed) reportEnd(end *ending.Ending) {
 	if end.Cause != nil {
-		f.streams.faults.tell(faultOf(f.rt, endedByTheBridge, end.Code), episode{},
+		f.streams.faults.report(faultOf(f.rt, endedByTheBridge, end.Code), episode{},
 			"reason", end.Reason, "error", withoutValues(end.Cause))
 	}
 }
 
-// maxWords bounds what of an upstream's message stands in a line of the log.
-const maxWords = 1 << 10
+// maxLoggedMessage bounds how many bytes of an upstream's status message are logged.
+const maxLoggedMessage = 1 << 10
 
-// tellWords tells how the upstream itself puts it, which may name what is not meant for every log.
-func (f *feed) tellWords(ctx context.Context, st *status.Status) {
+// logStatus logs the status of an upstream with its message, at Debug: the message may contain what is not meant for every log.
+func (f *feed) logStatus(ctx context.Context, st *status.Status) {
 	if ctx.Err() == nil {
 		f.streams.log.Debug("an upstream stream ended", "route", f.rt.Config.Name, "rpc", f.rt.Plan.Method,
-			"code", ending.CodeOf(uint32(st.Code())).String(), "message", st.Message()[:min(len(st.Message()), maxWords)])
+			"code", ending.CodeOf(uint32(st.Code())).String(), "message", st.Message()[:min(len(st.Message()), maxLoggedMessage)])
 	}
 }
 
-// withoutValues returns an error that says what is wrong with a message and where, and nothing of what stands in it: logs
-// hold no message.
+// withoutValues returns an error that says what is wrong with a message and where, without the values in the message: logs hold
+// no message values.
 func withoutValues(err error) error {
 	bad := (*transcode.Error)(nil)
 	if !errors.As(err, &bad) {
@@ -176,14 +178,14 @@ func withoutValues(err error) error {
 	return &bare
 }
 
-// recovered returns the ending for a panic while a message was read, which must not take down every other stream.
+// recovered logs a panic while a message was read, and returns the ending of the stream. Other streams go on.
 func (f *feed) recovered(p any, stack []byte) *ending.Ending {
-	end := unreadable(nil) // a reconnect would meet the same message again
-	f.streams.faults.tell(faultOf(f.rt, readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
+	end := unreadable(nil) // a client that reconnects would receive the same message again
+	f.streams.faults.report(faultOf(f.rt, readerPanicked, end.Code), episode{}, "panic", panicText(p), "stack", string(stack))
 	return end
 }
 
-// panicText says what kind of panic there was. Only the runtime's own words hold nothing of a message.
+// panicText describes a panic without message values. Only the text of a runtime error is known to have none.
 func panicText(p any) string {
 	if err, ok := p.(runtime.Error); ok {
 		return err.Error()
@@ -191,8 +193,9 @@ func panicText(p any) string {
 	return fmt.Sprintf("of type %T", p)
 }
 
-// tellUnknown tells which types the last message held that no schema has: the observer each time, the log once for each name.
-func (f *feed) tellUnknown() {
+// reportUnknownTypes reports the types in the last message that no schema has. It calls the observer each time, and logs each
+// name once.
+func (f *feed) reportUnknownTypes() {
 	for _, u := range f.rt.Plan.Unknown.Take() {
 		f.streams.observer.TypeUnknown(f.rt.Config.Name, u.Name)
 		if u.First {

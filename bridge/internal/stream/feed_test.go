@@ -49,13 +49,13 @@ func TestTheHealthOfARouteIsThatOfFirstOpenings(t *testing.T) {
 	b, rt := resumableRoute(t, &feeble{})
 	defer func() { require.NoError(t, b.Close()) }()
 	f := feed{renderer: renderer{rt: rt}}
-	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
+	f.updateHealth(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
 	assert.Zero(t, rt.Health.FailingFor(), "what the request is the reason for says nothing")
-	f.judge(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
+	f.updateHealth(ending.Refuse(ending.Unavailable, ending.ByUpstream, ""))
 	assert.Positive(t, rt.Health.FailingFor())
-	f.judge(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
+	f.updateHealth(ending.Refuse(ending.NotFound, ending.ByUpstream, ""))
 	assert.Positive(t, rt.Health.FailingFor())
-	f.judge(ending.Refuse(ending.OK, ending.ByUpstream, ""))
+	f.updateHealth(ending.Refuse(ending.OK, ending.ByUpstream, ""))
 	assert.Zero(t, rt.Health.FailingFor())
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// lostCursor is an id that came, and that no stream can resume from. Its zero value is none.
+// lostCursor is an id that a client presented and from which no stream can resume. The zero value stands for no id.
 type lostCursor struct {
-	id string // as the page knows it
-	// reason is [ending.ResetInvalid] for an id that does not fit or that the upstream refuses, and [ending.ResetEpoch] where the
-	// route gives ids but cannot resume: a new stream begins, and goes on with nothing.
+	id string // as the client sent it
+	// reason is [ending.ResetInvalid] for an id that does not fit or that the upstream refuses. It is [ending.ResetEpoch] where
+	// the route gives ids but cannot resume, so that a new stream begins.
 	reason ending.Reset
 }
 
-// asSent returns the id that carries a cursor, as the page knows it.
-func asSent(cursor string) string {
+// idOf returns the id of the event that carries a cursor.
+func idOf(cursor string) string {
 	id, _ := sse.EncodeID([]byte(cursor))
 	return id.String()
 }

@@ -15,51 +15,52 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// owner is what an upstream is read for that one caller has: it puts the events on the caller's queue, and knows where the next
-// upstream stream is to begin.
+// owner is the private stream of one caller, for which an upstream is read. It puts the events on the caller's queue, and knows
+// where the next upstream stream must begin.
 type owner struct {
 	private *private
 	streams *Streams
 	rt      *route.Route
 	form    frame.Form
 	format  request.Format
-	final   bool // the request may have had an effect: the upstream is never opened twice
-	resumes bool // the route carries a cursor upstream
+	final   bool // the request may have had an effect, so the upstream is opened only once
+	resumes bool // the route sends the cursor to the upstream
 
-	lost      lostCursor // what the page has yet to be told
-	cursor    string     // of the next attempt, unless an event had a newer one
+	lost      lostCursor // a lost cursor of which the page is not told yet
+	cursor    string     // the cursor of the next attempt, unless newest is set
 	hasCursor bool
-	newest    []byte // id of the last event that had one; empty while none had
-	idless    bool   // whether the last event had none, so that no cursor says where the stream is
-	pushed    bool   // whether there was an event
+	newest    []byte // the id of the last event that had an id, empty while no event had one
+	idless    bool   // the last event had no id, so no cursor says where the stream is
+	pushed    bool   // the stream has had an event
 }
 
 var _ reading.Owner = (*owner)(nil)
 
 // Next implements [reading.Owner].
 func (o *owner) Next(ctx context.Context, reopening bool) reading.Attempt {
-	o.tellReset(ctx)
+	o.pushReset(ctx)
 	if len(o.newest) > 0 {
 		o.cursor, o.hasCursor = string(o.newest), true
 	}
 	return reading.Attempt{Cursor: o.cursor, HasCursor: o.hasCursor, Reopening: reopening}
 }
 
-// CursorRefused implements [reading.Owner]. The page is told, and its stream begins anew: it never dies of an old id.
+// CursorRefused implements [reading.Owner]. The page receives a reset, and its stream begins anew: an old id never ends a
+// stream.
 func (o *owner) CursorRefused(ctx context.Context) {
-	o.lost = lostCursor{asSent(o.cursor), ending.ResetInvalid}
+	o.lost = lostCursor{idOf(o.cursor), ending.ResetInvalid}
 	o.cursor, o.hasCursor, o.newest = "", false, o.newest[:0]
-	o.tellReset(ctx)
+	o.pushReset(ctx)
 }
 
-// tellReset tells the page that its stream does not resume after o.lost, so that the page loads its state anew.
-func (o *owner) tellReset(ctx context.Context) {
+// pushReset tells the page that its stream does not resume after o.lost, so that the page can load its state anew.
+func (o *owner) pushReset(ctx context.Context) {
 	lost := o.lost
 	if lost.id == "" || o.format == request.Lines {
 		return
 	}
 	o.lost = lostCursor{}
-	_ = o.private.queue.Push(ctx, o.form, ending.ResetBlock(lost.reason, lost.id)) // without room, the stream is over
+	_ = o.private.queue.Push(ctx, o.form, ending.ResetBlock(lost.reason, lost.id)) // an error means that ctx has ended
 }
 
 // Accepted implements [reading.Sink].
@@ -69,8 +70,8 @@ func (o *owner) Accepted(header reading.Header) {
 	o.private.queue.Open()
 }
 
-// Event implements [reading.Sink]: it closes the block, and hands it to the connection in its form. It waits while the client
-// is behind. Its error is that of ctx.
+// Event implements [reading.Sink]. It completes the block, and puts the block on the queue in the form of the connection. It
+// waits while the queue is full. The error is that of ctx.
 func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 	sent := len(e.ID) > 0
 	if o.format == request.Lines {
@@ -90,14 +91,14 @@ func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 	return nil
 }
 
-// reopens reports whether the stream can go on without the browser's noticing after an end: the upstream can be told where it
-// stopped, and the end is none that the browser must know of.
+// reopens reports whether the stream can go on after an end without the browser noticing. The upstream must be able to resume
+// after the last event, and the end must be one that the bridge may hide.
 func (o *owner) reopens(end *ending.Ending) bool {
 	return !o.final && o.resumes && o.rt.Plan.ID != nil && !o.idless && hides(o.rt, end)
 }
 
-// Abandon implements [reading.Owner]. The reader's context ends when the caller leaves.
-func (o *owner) Abandon() bool { return false }
+// Abandoned implements [reading.Owner]. The context of the reader ends when the caller leaves.
+func (o *owner) Abandoned() bool { return false }
 
 // Reopened implements [reading.Owner].
 func (o *owner) Reopened() { o.streams.observer.Reopened(o.rt.Config.Name) }
@@ -108,14 +109,15 @@ func (o *owner) Stale(by ending.Code) { o.notice(ending.StaleBlock(by)) }
 // Live implements [reading.Owner].
 func (o *owner) Live() { o.notice(ending.LiveBlock()) }
 
-// notice tells the page something beside its events. A format other than that of events has no place for it.
+// notice sends the page a block that is no event of the upstream. Only the format of event streams has a place for such a
+// block.
 func (o *owner) notice(block []byte) {
 	if o.format == request.EventStream {
 		o.private.queue.Notice(o.form.Append(nil, block))
 	}
 }
 
-// conclude returns the end of a stream whose reader has returned one: where the caller has left, that is the reason.
+// conclude returns the end of a stream, given the end that its reader returned. Where the caller has left, the reason says so.
 func (o *owner) conclude(ctx context.Context, end pump.End) pump.End {
 	if errors.Is(ctx.Err(), context.Canceled) && end.Ending.Reason != ending.ByDrain {
 		return o.rt.End(o.final, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))

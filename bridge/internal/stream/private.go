@@ -15,23 +15,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// queueBytes bounds what waits for one client of a private stream, unless it is a single event.
+// queueBytes bounds the events that wait for the client of a private stream. A single event may be larger.
 const queueBytes = 64 << 10
 
-// private is a caller's place on a stream of its own, whose reader ends with it.
+// private is a caller's subscription to a stream of its own. The reader of the stream ends with the subscription.
 type private struct {
 	queue    *pump.Queue
-	response atomic.Pointer[metadata.MD] // metadata; not nil once the upstream has accepted the stream
+	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
-	detach   func() bool   // lets go of the request's context
-	done     chan struct{} // closed when the reader has ended
-	events   bool          // whether there was an event before the end, readable once the queue has one
+	detach   func() bool   // separates the stream from the context of the request
+	done     chan struct{} // closed when the reader has returned
+	events   bool          // the stream had events; may be read once the queue has its end
 }
 
 var _ Subscription = (*private)(nil)
 
-// open starts the reader of a stream for one caller. It does not wait for the upstream: the reader does, on a goroutine other than
-// the one that writes.
+// open starts the reader of a private stream on a goroutine. It does not wait for the upstream.
 func (s *Streams) open(
 	rt *route.Route, req *request.Request, form frame.Form, in bind.Input, first *route.Call, lost lostCursor,
 ) *private {
@@ -44,7 +43,7 @@ func (s *Streams) open(
 		renderer: renderer{rt: rt, format: req.Format}, streams: s, source: rt.Plan.Source,
 		final: o.final, reopens: o.reopens, first: first,
 	}
-	if o.resumes { // otherwise no stream is opened again, and an idle one keeps nothing of its request
+	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
 		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config)), in
 		f.in.Reference = f.head.Reference
@@ -59,9 +58,9 @@ func (s *Streams) open(
 	return p
 }
 
-// newPrivate returns a place on a stream of the route, and the stream's context, which ends with client, with the bridge, or
-// at the route's deadline. client is the context of the request. The stream's context has the values of client where the source
-// can use them. Elsewhere an idle stream would keep them for nothing.
+// newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
+// ends with client, with the bridge, and at the deadline of the route. It has the values of client only where the source can
+// use them: otherwise an idle stream would hold their memory for nothing.
 func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
 	ctx, stop := s.ctx, func() bool { return true }
 	var cancel, expire context.CancelFunc
@@ -84,8 +83,10 @@ func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.C
 	return ctx, p
 }
 
+// Cursor implements [Subscription].
 func (p *private) Cursor() pump.Cursor { return p.queue }
 
+// FirstWord implements [Subscription].
 func (p *private) FirstWord() (spoken bool, end *ending.Ending) {
 	if last := p.queue.Ended(); last != nil {
 		if p.events {
@@ -96,6 +97,7 @@ func (p *private) FirstWord() (spoken bool, end *ending.Ending) {
 	return p.response.Load() != nil, nil
 }
 
+// Header implements [Subscription].
 func (p *private) Header() metadata.MD {
 	if md := p.response.Load(); md != nil {
 		return *md
@@ -103,10 +105,10 @@ func (p *private) Header() metadata.MD {
 	return nil
 }
 
-// Detach is part of subscription.
+// Detach implements [Subscription].
 func (p *private) Detach() { p.detach() }
 
-// Close ends the stream, and waits until its reader has ended.
+// Close implements [Subscription]. It ends the stream, and waits until the reader has returned.
 func (p *private) Close() {
 	p.cancel()
 	<-p.done

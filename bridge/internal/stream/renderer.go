@@ -12,16 +12,16 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// renderer renders the messages of one stream. One goroutine uses it.
+// renderer renders the messages of one stream as events. One goroutine uses it.
 type renderer struct {
 	rt     *route.Route
 	format request.Format
 
-	event reading.Event // of the newest message
-	text  []byte        // scratch of names
+	event reading.Event // the event of the newest message
+	text  []byte        // a buffer for names
 }
 
-// render renders one message as r.event, unless ctx ends before: then the error matches that of ctx.
+// render renders a message into r.event. If ctx ends before that, the error wraps the error of ctx.
 func (r *renderer) render(ctx context.Context, message []byte) error {
 	b := &r.event
 	b.Block = b.Block[:0]
@@ -41,10 +41,10 @@ func (r *renderer) render(ctx context.Context, message []byte) error {
 		return err
 	}
 	b.Data = max(0, head-len("data: "))
-	return r.read(message)
+	return r.readFields(message)
 }
 
-// nameOf returns the name of a message's event.
+// nameOf returns the name of the event of a message.
 func (r *renderer) nameOf(message []byte) (sse.Name, error) {
 	p := r.rt.Plan
 	if p.Name == nil {
@@ -70,8 +70,8 @@ func (r *renderer) appendData(ctx context.Context, message []byte) (err error) {
 	return err
 }
 
-// read reads what stands beside the data.
-func (r *renderer) read(message []byte) (err error) {
+// readFields reads the id, the key and the mark of an event from its message.
+func (r *renderer) readFields(message []byte) (err error) {
 	p, b := r.rt.Plan, &r.event
 	if b.ID = b.ID[:0]; p.ID != nil {
 		if b.ID, _, err = p.ID.AppendText(b.ID, message); err != nil {
@@ -91,14 +91,14 @@ func (r *renderer) read(message []byte) (err error) {
 	return nil
 }
 
-// rest forgets what one large message needed: it must not keep that memory for the life of the stream.
-func (r *renderer) rest() {
+// shrink drops buffers that a large message has grown, so that the stream does not keep their memory until its end.
+func (r *renderer) shrink() {
 	if cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.text) > queueBytes {
 		r.event, r.text = reading.Event{}, nil
 	}
 }
 
-// eventTooLargeError is an event over the route's max_event_bytes.
+// eventTooLargeError is the error for an event that is larger than the route's max_event_bytes.
 type eventTooLargeError struct{ limit int }
 
 func (e *eventTooLargeError) Error() string {

@@ -43,7 +43,7 @@ func TestARendererForgetsALargeMessage(t *testing.T) {
 		t.Run(part, func(t *testing.T) {
 			r := rendering(t, 1<<20, fields[0], fields[1], fields[2])
 			require.NoError(t, r.render(t.Context(), small))
-			r.rest()
+			r.shrink()
 			kept := &r.event.Block[:1][0]
 			require.NoError(t, r.render(t.Context(), small))
 			assert.Same(t, kept, &r.event.Block[:1][0], "the memory of small messages is used again")
@@ -51,7 +51,7 @@ func TestARendererForgetsALargeMessage(t *testing.T) {
 			if part != "data" {
 				r.event.Block = nil // what is held beside it must count too
 			}
-			r.rest()
+			r.shrink()
 			assert.LessOrEqual(t, cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.text), queueBytes)
 		})
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// join finds the caller a place on the shared stream for its request, and opens that stream where it is the first.
+// join attaches the caller to the shared stream for its request. It opens the stream for the first caller.
 func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
-	fits := fits(rt, req.Head, in)
+	fits := cursorFits(rt, req.Head, in)
 	in.LastEventID, in.HasLastEventID = "", false
 	first, err := rt.Bind(req.Head, in)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 	}
 	key := rt.ShareKey(first)
 	sub, err := s.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
-		return sharing(rt), s.sharedFeed(rt, req.Head, in, first)
+		return fanoutSettings(rt), s.sharedFeed(rt, req.Head, in, first)
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
@@ -38,9 +38,9 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 	return shared{sub}, nil
 }
 
-// fits reports whether the cursor in the input has the type of the field that the route binds it to. A cursor of another type
-// cannot be the id of a message of the route. An input without a cursor fits.
-func fits(rt *route.Route, head request.Head, in bind.Input) bool {
+// cursorFits reports whether the cursor in the input has the type of the field to which the route binds it. A cursor of another
+// type cannot be the id of a message of the route. An input without a cursor fits.
+func cursorFits(rt *route.Route, head request.Head, in bind.Input) bool {
 	if !in.HasLastEventID {
 		return true
 	}
@@ -49,7 +49,7 @@ func fits(rt *route.Route, head request.Head, in bind.Input) bool {
 	return !errors.As(err, &cursor)
 }
 
-// newcomer returns what a shared stream has to know of a client. fits is what [route.fits] says of the client's cursor.
+// newcomer describes a client to a shared stream. fits is the result of cursorFits for the client's cursor.
 func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer {
 	c := req.Cursor
 	return fanout.Newcomer{
@@ -58,8 +58,8 @@ func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer 
 	}
 }
 
-// sharing is how the route's streams are shared.
-func sharing(rt *route.Route) fanout.Settings {
+// fanoutSettings returns how the streams of the route are shared.
+func fanoutSettings(rt *route.Route) fanout.Settings {
 	share := rt.Config.Share
 	return fanout.Settings{
 		Label: rt.Config.Name,
@@ -85,13 +85,15 @@ func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
 	}
 }
 
-// shared is a caller's place on a shared stream.
+// shared is a caller's subscription to a shared stream.
 type shared struct{ *fanout.Subscriber }
 
 var _ Subscription = shared{}
 
+// Cursor implements [Subscription].
 func (s shared) Cursor() pump.Cursor { return s.Subscriber }
 
+// FirstWord implements [Subscription].
 func (s shared) FirstWord() (spoken bool, end *ending.Ending) {
 	if last, ok := s.Subscriber.End(); ok {
 		return true, last.Ending
@@ -104,14 +106,17 @@ func (s shared) FirstWord() (spoken bool, end *ending.Ending) {
 	}
 }
 
-func (s shared) Header() metadata.MD {
-	return metadata.MD(s.Subscriber.Header())
-}
+// Header implements [Subscription].
+func (s shared) Header() metadata.MD { return metadata.MD(s.Subscriber.Header()) }
 
-func (s shared) Detach() {} // the stream is the bridge's, and no request's
-func (s shared) Close()  { s.Subscriber.Close() }
+// Detach implements [Subscription]. A shared stream does not depend on the context of any request.
+func (s shared) Detach() {}
 
-// sharedFeed returns what reads the upstream for all clients of a shared stream. Its opener may have left long since.
+// Close implements [Subscription].
+func (s shared) Close() { s.Subscriber.Close() }
+
+// sharedFeed returns the feed of a shared stream. opener and in come from the request of the client that opened the stream.
+// That client may leave before the others.
 func (s *Streams) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
 	f := &feed{
 		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,

@@ -18,7 +18,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// unbound returns the ending for a request that cannot be bound.
+// unbound returns the ending for a request that cannot be bound to the request message.
 func unbound(err error) *ending.Ending {
 	code := ending.InvalidArgument
 	if bad := (*bind.Error)(nil); errors.As(err, &bad) && bad.MissingCredential {
@@ -27,7 +27,7 @@ func unbound(err error) *ending.Ending {
 	return ending.Refuse(code, ending.ByRequest, err.Error())
 }
 
-// upstreamEnded returns the ending that the upstream's status means on this route.
+// upstreamEnded returns the ending for a status of the upstream, by the rules of the route.
 func upstreamEnded(rt *route.Route, st *status.Status) *ending.Ending {
 	e := ending.Refuse(ending.CodeOf(uint32(st.Code())), ending.ByUpstream, cutMessage(st.Message()))
 	if (e.Code.ServerFault() || byTransport(st)) && !rt.Config.ExposeErrors {
@@ -44,17 +44,17 @@ func upstreamEnded(rt *route.Route, st *status.Status) *ending.Ending {
 	return e
 }
 
-// byTransport reports whether gRPC here made up the status from what is no gRPC: an HTTP status, whose page it quotes, or
-// a stream reset. That describes what stands between the bridge and the server, whatever its code.
+// byTransport reports whether gRPC in this process made the status from an HTTP status or a stream reset. The message of such a
+// status quotes what a proxy between the bridge and the server sent.
 func byTransport(st *status.Status) bool {
 	return strings.HasPrefix(st.Message(), "unexpected HTTP status code received from server") ||
 		strings.HasPrefix(st.Message(), "stream terminated by RST_STREAM")
 }
 
-// What a status may bring a browser. Few servers can send more than 8 KiB of trailers, but gRPC takes 16 MiB.
+// Bounds of a status that is sent to a browser. Few servers can send more than 8 KiB of trailers, but gRPC accepts 16 MiB.
 const (
 	maxMessageBytes = 16 << 10
-	maxDetailBytes  = 64 << 10 // of all details together, on the wire
+	maxDetailBytes  = 64 << 10 // all details together, in the wire format
 )
 
 func cutMessage(message string) string {
@@ -64,7 +64,7 @@ func cutMessage(message string) string {
 	return message[:maxMessageBytes] + "…"
 }
 
-// cutDetails returns the details up to the first one that is too much.
+// cutDetails returns the details before the one that exceeds the bound.
 func cutDetails(details []*anypb.Any) []*anypb.Any {
 	size := 0
 	for i, detail := range details {
@@ -75,8 +75,8 @@ func cutDetails(details []*anypb.Any) []*anypb.Any {
 	return details
 }
 
-// unreadable returns the ending for a message that cannot become an event. A reconnect would meet the message again, so no client
-// is told to come back.
+// unreadable returns the ending for a message that cannot become an event. A client that came back would receive the message
+// again, so the ending does not ask clients to come back.
 func unreadable(err error) *ending.Ending {
 	message := "a message of the upstream cannot be read"
 	var tooLarge *eventTooLargeError
@@ -94,15 +94,15 @@ func unreadable(err error) *ending.Ending {
 // maxDetailJSON bounds all details of a status together, as JSON.
 const maxDetailJSON = 4 * maxDetailBytes
 
-// detailsJSON renders details up to the first one that is too much. Details whose type the resolver does not know keep their
-// bytes, base64-encoded.
+// detailsJSON renders details as JSON, up to the one that exceeds the bound. A detail whose type the resolver does not know is
+// rendered as its bytes in base64.
 func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessage {
 	if len(details) == 0 {
 		return nil
 	}
 	t, err := transcode.New(details[0].ProtoReflect().Descriptor(), transcode.Options{Resolver: types, MaxBytes: maxDetailJSON})
 	if err != nil {
-		return nil // not of the type that we are compiled with
+		return nil // cannot happen for the linked descriptor of Any
 	}
 	var out []json.RawMessage
 	size := 0
@@ -116,7 +116,7 @@ func detailsJSON(details []*anypb.Any, types transcode.Resolver) []json.RawMessa
 	return out
 }
 
-// detailJSON renders one detail; one that does not parse as what it says that it is keeps its bytes.
+// detailJSON renders one detail. A detail that cannot be parsed as its type is rendered as its bytes in base64.
 func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
 	wire, err := proto.Marshal(detail)
 	if err == nil {

@@ -1,5 +1,6 @@
-// Package stream gives callers their places on streams, private or shared: it opens and reads the upstreams, renders their messages
-// as events, and says what the end of an upstream stream means for the clients. It knows nothing of the connections to the clients.
+// Package stream attaches callers to streams, private or shared. It opens and reads the upstreams, renders their messages as
+// events, and decides what the end of an upstream stream means for the clients. It does not know the connections to the
+// clients.
 package stream
 
 import (
@@ -12,38 +13,38 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
-// Streams opens streams for callers: a private one for each, or shared ones. All methods may be called concurrently.
+// Streams opens private and shared streams for callers. All methods may be called concurrently.
 type Streams struct {
-	ctx      context.Context // ends with the bridge, and every stream with it
+	ctx      context.Context // ends with the bridge; every stream ends with it
 	log      *slog.Logger
 	observer Observer
 	faults   *faults
 	shared   *fanout.Registry
-	readers  sync.WaitGroup // of private streams
+	readers  sync.WaitGroup // the readers of private streams
 }
 
-// Observer is told what happens to streams, concurrently.
+// Observer receives notice of what happens to streams. Its methods are called concurrently and must not block.
 type Observer interface {
-	// Reopened is called when an upstream stream is opened again that broke.
+	// Reopened is called when an upstream stream that broke is opened again.
 	Reopened(route string)
-	// IDLeftOut is called for an event whose id is too long to be sent.
+	// IDLeftOut is called for an event that is sent without its id, because the id is too long.
 	IDLeftOut(route string)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has.
 	TypeUnknown(route, name string)
 }
 
-// New returns streams that end with ctx. limits are those of all shared streams together.
+// New returns a Streams whose streams end with ctx. limits apply to all shared streams together.
 func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer) *Streams {
 	s := &Streams{ctx: ctx, log: log, observer: o, faults: newFaults(log), shared: fanout.NewRegistry(ctx, limits)}
 	s.shared.Hooks = fanout.Hooks{Reopened: o.Reopened, IDLeftOut: o.IDLeftOut}
 	return s
 }
 
-// CloseShared ends every shared stream, and waits until none of their upstreams is read any more.
+// CloseShared ends every shared stream, and waits until their readers have returned.
 func (s *Streams) CloseShared() { s.shared.Close(pump.NewEnd(ending.ShuttingDown(), 0)) }
 
-// Wait waits until no private stream's upstream is read any more. The context of the streams must have ended.
+// Wait waits until the readers of all private streams have returned. The context that New received must have ended.
 func (s *Streams) Wait() { s.readers.Wait() }
 
-// Close logs the faults that were counted and not logged yet. The streams must have ended.
+// Close logs the faults that were counted and are not logged yet. All streams must have ended.
 func (s *Streams) Close() { s.faults.close() }

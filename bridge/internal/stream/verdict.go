@@ -9,10 +9,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// verdict says what the end of an upstream stream means for the clients. ctx is that of the attempt.
+// verdict decides what the end of an upstream stream means for the clients. ctx is the context of the attempt.
 func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Ending) reading.Result {
-	if !a.Reopening && !f.began && end.Code == ending.OK && hides(f.rt, end) { // an end in good order that is hidden is a first word too
-		f.accepted(nil)
+	if !a.Reopening && !f.began && end.Code == ending.OK && hides(f.rt, end) {
+		f.accepted(nil) // clients do not receive the end, so the end itself says that the upstream has accepted the stream
 	}
 	fate := reading.Over
 	switch {
@@ -21,22 +21,23 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 	case f.cursorRefused(a, end):
 		fate = reading.Refused
 	case f.reopens(end):
-		// A stream that was closed, because its clients have left or because it is old enough, has not broken.
+		// Where ctx has ended, the stream was closed because its clients left or because it reached its age. It has not broken.
 		if fate = reading.Broken; (a.Reopening || f.began) && ctx.Err() == nil {
-			f.broke(end)
+			f.reportBroken(end)
 		}
 	case f.shared && a.Reopening && f.events == 0 && end.Reason == ending.ByUpstream && end.Code != ending.OK:
-		end = end.ComeBack() // the request was refused that somebody else has made: each client may open it with credentials of its own
+		// The upstream refused the request of the client that opened the stream. Other clients may have other credentials.
+		end = end.ComeBack()
 	}
 	return reading.Result{Fate: fate, End: f.last(end)}
 }
 
-// cursorRefused reports whether an attempt has ended since the upstream does not take its cursor. Nothing else is wrong then.
+// cursorRefused reports whether an attempt has ended because the upstream refuses its cursor. The route itself is in order then.
 func (f *feed) cursorRefused(a reading.Attempt, end *ending.Ending) bool {
 	return a.HasCursor && f.events == 0 && refusesCursor(end)
 }
 
-// refusesCursor reports whether an upstream's status can mean that it does not take a cursor.
+// refusesCursor reports whether the status of an upstream can mean that it refuses a cursor.
 func refusesCursor(e *ending.Ending) bool {
 	switch e.Code {
 	case ending.InvalidArgument, ending.FailedPrecondition, ending.OutOfRange:
@@ -45,7 +46,7 @@ func refusesCursor(e *ending.Ending) bool {
 	return false
 }
 
-// hides reports whether an end is one that the bridge may hide by opening the upstream again.
+// hides reports whether the bridge may hide an end from the clients by opening the upstream again.
 func hides(rt *route.Route, end *ending.Ending) bool {
 	if end.Code == ending.OK {
 		return rt.Config.OnEnd == config.OnEndReopen && end.Reason == ending.ByUpstream
@@ -53,8 +54,8 @@ func hides(rt *route.Route, end *ending.Ending) bool {
 	return end.Retry && end.Reason == ending.ByUpstream
 }
 
-// judge tells a route's health how the opening of a stream went.
-func (f *feed) judge(end *ending.Ending) {
+// updateHealth records in the health of the route how the opening of a stream ended.
+func (f *feed) updateHealth(end *ending.Ending) {
 	switch {
 	case end.Code == ending.OK:
 		f.rt.Health.Opened()

@@ -9,19 +9,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An attempt that finds its connection ready, and is still not through after this many looks in a row without a sign
-// that others are, waits for a slot. It is two looks so that a process that was held up as a whole gets to catch up.
+// While NewStream blocks, an attempt looks at its connection every lookEvery. After maxQuiet looks in a row at a ready
+// connection on which no other stream opened either, the connection counts as full. Two looks give a process that was suspended
+// time to catch up.
 const (
 	lookEvery = 25 * time.Millisecond
-	quietMost = 2
+	maxQuiet  = 2
 )
 
-// errElsewhere says that a stream did not get its slot on this connection, and should look for another.
+// errElsewhere says that a stream got no slot on this connection, and should try another connection.
 var errElsewhere = errors.New("no slot on this connection")
 
-// attempt watches one call of NewStream, which blocks for as long as the server has as many streams as it allows, and
-// tells nobody. An attempt that waits is given up: the stream queues in the pool instead, where it gets the first slot
-// on any connection. Its fields belong to the pool's mutex.
+// attempt watches one call of NewStream. gRPC blocks in NewStream while the connection has as many streams as the server
+// allows, and does not report that. An attempt that blocks is cancelled, and its stream waits in the queue of the pool instead,
+// where it gets the first free slot of any connection. The fields are guarded by the mutex of the pool.
 type attempt struct {
 	place
 
@@ -29,17 +30,17 @@ type attempt struct {
 	cancel context.CancelFunc
 	timer  *time.Timer
 
-	// What the last look saw, and how many in a row saw nothing happen.
+	// The state at the last look, and the number of looks in a row without a change.
 	sawReady             bool
 	sawOpened, sawClosed uint64
 	quiet                int
 
-	full    bool // given up since the connection is full
-	givenUp bool
-	settled bool
+	full     bool // the attempt was cancelled because the connection is full
+	givenUp  bool // the attempt was cancelled
+	finished bool // NewStream has returned
 }
 
-// watch begins an attempt. Giving up calls cancel. The caller must call settle when NewStream has returned.
+// watch begins an attempt, which calls cancel to give up. The caller must call finish when NewStream has returned.
 func (p *pool) watch(at place, cancel context.CancelFunc) *attempt {
 	a := &attempt{place: at, pool: p, cancel: cancel, sawReady: at.ready()}
 	p.mu.Lock()
@@ -49,15 +50,15 @@ func (p *pool) watch(at place, cancel context.CancelFunc) *attempt {
 	return a
 }
 
-// look is called by the timer while NewStream is under way.
+// look is called by the timer until NewStream has returned.
 func (a *attempt) look() {
 	a.pool.mu.Lock()
 	defer a.pool.mu.Unlock()
-	if a.settled {
+	if a.finished {
 		return
 	}
 	ready := a.ready()
-	// Where others got in though none has left, there is room: this one is slow for some other reason.
+	// Where other streams opened and none was closed, the connection has room: this stream is slow for another reason.
 	roomy := a.opened != a.sawOpened && a.closed == a.sawClosed
 	if a.sawReady && ready && !roomy {
 		a.quiet++
@@ -65,7 +66,7 @@ func (a *attempt) look() {
 		a.quiet = 0
 	}
 	a.sawReady, a.sawOpened, a.sawClosed = ready, a.opened, a.closed
-	a.full = a.quiet >= quietMost
+	a.full = a.quiet >= maxQuiet
 	if !a.full && (a.deadline.IsZero() || time.Now().Before(a.deadline)) {
 		a.timer.Reset(a.pool.lookEvery)
 		return
@@ -74,21 +75,21 @@ func (a *attempt) look() {
 	a.cancel()
 }
 
-// settle ends an attempt with what NewStream returned. Where that is no error the stream has its slot, unless settle
-// returns one: errElsewhere where the stream should look for another place, or the error itself.
-func (a *attempt) settle(err error) error {
+// finish ends an attempt. err is the error of NewStream. finish returns nil where the stream has its slot, errElsewhere where
+// the stream should try another connection, and err otherwise.
+func (a *attempt) finish(err error) error {
 	p := a.pool
 	p.mu.Lock()
 	defer p.unlock()
-	a.settled = true
+	a.finished = true
 	a.timer.Stop()
 	a.pending--
 	switch {
 	case a.givenUp && err == nil:
-		err = errElsewhere // through at the very moment; its context is gone
+		err = errElsewhere // the stream opened at the same moment, but its context has ended
 	case a.givenUp:
 		if a.full {
-			p.learn(a.connection)
+			p.learnLimit(a.connection)
 		}
 		err = errElsewhere
 	case err == nil:
@@ -98,7 +99,7 @@ func (a *attempt) settle(err error) error {
 	case status.Code(err) == codes.Unavailable && p.reachableBut(a.connection):
 		err = errElsewhere
 	case err != nil:
-		p.forget() // the last of those that waited for a server that is gone
+		p.forgetLimits() // the pool may have no streams left
 	}
 	if a.probe {
 		p.probing = false
@@ -109,23 +110,23 @@ func (a *attempt) settle(err error) error {
 	if a.waiter != nil && errors.Is(err, errElsewhere) {
 		a.waiter.queue()
 	}
-	p.rest(a.connection)
+	p.noteIdle(a.connection)
 	p.grant()
 	return err
 }
 
-// correct raises a limit that a stream got past.
+// correct raises the limit of a connection that has more streams than the limit allows.
 func (a *attempt) correct() {
 	if a.open <= a.limit {
 		return
 	}
 	a.limit = a.open
 	if a.closed == a.sawClosed {
-		a.limit *= 2 // nobody made room for it: the server allows more, and it is not known how many
+		a.limit *= 2 // no stream was closed, so the server allows more streams, and the number is unknown
 	}
 }
 
-// reachableBut reports whether another connection than this one is ready.
+// reachableBut reports whether a connection other than this one is ready.
 func (p *pool) reachableBut(this *connection) bool {
 	if p.closed {
 		return false

@@ -45,14 +45,14 @@ func TestAttemptIsGivenUpWhereNothingHappens(t *testing.T) {
 	p := readyPool(t)
 	for range 3 {
 		a, _ := begin(t, p)
-		require.NoError(t, a.settle(nil))
+		require.NoError(t, a.finish(nil))
 	}
 	a, cancelled := begin(t, p)
 	a.look()
 	require.False(t, *cancelled, "one look is not enough: the process may have been held up")
 	a.look()
 	require.True(t, *cancelled)
-	require.ErrorIs(t, a.settle(assert.AnError), errElsewhere)
+	require.ErrorIs(t, a.finish(assert.AnError), errElsewhere)
 	c := p.connections[0]
 	assert.Equal(t, 3, c.limit)
 	assert.Equal(t, 3, c.open)
@@ -70,19 +70,19 @@ func TestAttemptIsSlowWhereOthersGetThrough(t *testing.T) {
 	a, cancelled := begin(t, p)
 	for range 10 {
 		other, _ := begin(t, p)
-		require.NoError(t, other.settle(nil))
+		require.NoError(t, other.finish(nil))
 		a.look()
 	}
 	require.False(t, *cancelled)
 	// Where one comes for one that goes, the connection is full.
 	for range 2 {
 		other, _ := begin(t, p)
-		require.NoError(t, other.settle(nil))
+		require.NoError(t, other.finish(nil))
 		p.release(p.connections[0])
 		a.look()
 	}
 	require.True(t, *cancelled)
-	require.ErrorIs(t, a.settle(nil), errElsewhere)
+	require.ErrorIs(t, a.finish(nil), errElsewhere)
 	assert.Equal(t, noLimit, p.connections[0].limit, "it got through after all")
 }
 
@@ -104,7 +104,7 @@ func TestLimitIsRaisedByAStreamThatGetsPastIt(t *testing.T) {
 			for range test.left {
 				p.release(c)
 			}
-			require.NoError(t, a.settle(nil))
+			require.NoError(t, a.finish(nil))
 			assert.Equal(t, test.want, c.limit)
 			assert.False(t, p.probing)
 			c.open = 0
@@ -118,7 +118,7 @@ func TestLimitIsForgottenWithTheServer(t *testing.T) {
 	c := p.connections[0]
 	c.limit = 5
 	a, _ := begin(t, p)
-	require.ErrorIs(t, a.settle(assert.AnError), assert.AnError)
+	require.ErrorIs(t, a.finish(assert.AnError), assert.AnError)
 	require.Equal(t, noLimit, c.limit)
 }
 
@@ -129,7 +129,7 @@ func BenchmarkSlot(b *testing.B) {
 	for b.Loop() {
 		at, _ := p.take()
 		a := p.watch(at, func() {})
-		if err := a.settle(nil); err != nil {
+		if err := a.finish(nil); err != nil {
 			b.Fatal(err)
 		}
 		p.release(at.connection)

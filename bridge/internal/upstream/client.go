@@ -1,7 +1,7 @@
 // Package upstream connects to gRPC servers and calls their server-streaming methods with bytes instead of messages.
 //
-// A [Client] is one configured server (or one set of servers behind a name). Its [Stream] hands out each message as
-// the bytes that came over the wire: nothing is unmarshalled here.
+// A [Client] calls one configured server, or one set of servers behind a name. Its [Stream] returns each message as the bytes
+// that came over the wire. The package decodes no messages.
 package upstream
 
 import (
@@ -31,7 +31,7 @@ const (
 	PickFirst  = "pick_first"
 )
 
-// What is taken where a [Config] is silent. The limit of a message is gRPC's own.
+// The defaults of [Config]. The limit of a message is gRPC's own default.
 const (
 	defaultMaxMessageBytes = 4 << 20
 	defaultMaxConnections  = 16
@@ -39,53 +39,57 @@ const (
 	defaultIdleTimeout     = time.Minute
 )
 
-// What a stream may hold for a reader that does not read. gRPC's default grows it to 16 MiB for a fast server, for each
-// stream; a message that is larger than the window still passes, as it is asked for while it is read. The window of the
-// connection is given back as bytes arrive, read or not, so it holds no memory and no stalled stream holds up another.
+// The flow-control windows of HTTP/2. streamWindow bounds what gRPC buffers for a stream whose reader does not read; by
+// default, gRPC grows it to 16 MiB for a fast server. A message that is larger than the window still passes, since gRPC extends
+// the window while the message is read. gRPC gives back connectionWindow as bytes arrive, even if the reader does not read
+// them. So a stalled stream does not stop the others.
 const (
 	streamWindow     = 256 << 10
 	connectionWindow = 4 << 20
 )
 
-// readBuffer is how much is read from a connection at once: a system call for each 32 KiB, gRPC's own, is felt on a fast stream.
+// readBuffer is how many bytes one system call reads from a connection. gRPC's default of 32 KiB slows a fast stream down.
 const readBuffer = 128 << 10
 
-// Config says how to reach one upstream. Everything but Target may be left out.
+// Config says how to reach one upstream. Only Target is required.
 type Config struct {
 	// Target is any gRPC target: "host:port", "dns:///host:port", "unix:/path".
 	Target string
 	// Balance is [RoundRobin], the default, or [PickFirst].
 	Balance string
-	// Authority is the :authority of every call; "" is the target's. With TLS it is also the name that is expected in the
-	// server's certificate, unless that is given.
+	// Authority is the :authority of every call. By default it is taken from Target. With TLS, the certificate of the server must
+	// be for this name, unless TLS.ServerName is set.
 	Authority string
-	// Reconnect is the longest pause before a server that cannot be reached is tried again. It counts between 1 s and 2 s; 0 is 2 s.
+	// Reconnect is the longest pause between attempts to connect to a server. A value below 1 s counts as 1 s, and a value above 2
+	// s as 2 s. The default is 2 s.
 	Reconnect time.Duration
-	// TLS is nil for plaintext. Its zero value means the system's roots and no client certificate.
+	// TLS is nil for plaintext. The zero TLS means the root certificates of the system, and no client certificate.
 	TLS *TLS
-	// MaxMessageBytes bounds one received message, after decompression; 0 is 4 MiB.
+	// MaxMessageBytes bounds the size of a received message in bytes, after decompression. The default is 4 MiB.
 	MaxMessageBytes int
-	// Metadata is sent with every call. It replaces what a call's context carries under the same name.
+	// Metadata is sent with every call. It replaces metadata of the same name in the context of a call.
 	Metadata map[string]string
-	// Keepalive is off where its Time is 0, which is the default: a stock grpc-go server cuts off a client that pings
-	// a quiet connection more often than every five minutes.
+	// Keepalive is off while its Time is 0, which is the default. A grpc-go server with default settings closes the connection of
+	// a client that pings more often than every five minutes without traffic.
 	Keepalive Keepalive
-	// Connections are opened from the start, and kept; 0 is 1. Streams are spread over them.
+	// Connections is how many connections are opened at the start and kept. Streams are spread over them. The default is 1.
 	Connections int
-	// MaxConnections is how many there may be while streams wait for a slot, since the server has as many on each as its
-	// MAX_CONCURRENT_STREAMS allows; 0 is 16, or Connections if that is more. Where Balance is [RoundRobin] and the name
-	// has several addresses, each connection has one to each of them.
+	// MaxConnections is how many connections there may be. Connections are added while streams wait for a slot, because the server
+	// allows no more streams on the existing ones (MAX_CONCURRENT_STREAMS). The default is 16, or Connections if that is more.
+	// Where Balance is [RoundRobin] and the name has several addresses, each connection consists of one HTTP/2 connection to each
+	// address.
 	MaxConnections int
-	// StartTimeout is how long a stream may wait for a slot; 0 is 10 s. See [Client.Open].
+	// StartTimeout is how long a stream may wait for a slot. The default is 10 s. See [Client.Open].
 	StartTimeout time.Duration
-	// IdleTimeout is how long a connection beyond Connections is kept without streams; 0 is one minute.
+	// IdleTimeout is how long a connection that was added is kept without streams. The default is one minute.
 	IdleTimeout time.Duration
-	// Observe is told when streams wait, and connections come and go.
-	Observe Observe
+	// Hooks are called when streams wait, and when connections are added or closed.
+	Hooks Hooks
 }
 
-// Keepalive is gRPC's: a ping after Time without traffic while streams are open, and Timeout to answer it. Timeout 0 is
-// 20 s. gRPC raises a Time below 10 s to 10 s.
+// Keepalive configures the keepalive pings of gRPC. While streams are open, gRPC sends a ping after Time without traffic, and
+// closes the connection where no answer comes within Timeout. The default of Timeout is 20 s. gRPC raises a Time below 10 s to
+// 10 s.
 type Keepalive struct {
 	Time, Timeout time.Duration
 }
@@ -97,12 +101,12 @@ type Client struct {
 	desc    grpc.StreamDesc
 	options []grpc.CallOption
 	limit   messageLimit
-	// lacksPort is true where gRPC takes its default port.
+	// lacksPort is true where the target has no port, so that gRPC takes its default port.
 	lacksPort bool
 }
 
-// Dial starts to connect, and returns at once: a server that is down is no error here, but one of [Client.Open]. Errors
-// are those of the configuration. The caller must call [Client.Close].
+// Dial starts to connect, and returns at once. The error says what is wrong with cfg; for a server that is down, [Client.Open]
+// returns the error. The caller must call [Client.Close].
 func Dial(cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -115,7 +119,7 @@ func Dial(cfg Config) (*Client, error) {
 	pool, err := newPool(cfg, func() (*grpc.ClientConn, error) {
 		conn, err := grpc.NewClient(cfg.Target, options...)
 		if err == nil {
-			conn.Connect() // so that the first browser does not wait for it
+			conn.Connect() // so that the first stream does not wait for the connection
 		}
 		return conn, err
 	})
@@ -137,7 +141,7 @@ func Dial(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// withDefaults checks the numbers, and fills in those that are left out.
+// withDefaults checks the numbers of a Config, and returns it with the defaults filled in.
 func (cfg Config) withDefaults() (Config, error) {
 	switch {
 	case cfg.Target == "":
@@ -177,7 +181,7 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithUserAgent("grpcsse"),
-		// Balancing and time-outs are the configuration's: none of them comes from a DNS record.
+		// Balancing and timeouts come from the configuration, and not from a DNS record.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig":[{%q:{}}]}`, balance)),
 		grpc.WithStaticStreamWindowSize(streamWindow),
@@ -202,19 +206,19 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 	return options, nil
 }
 
-// The bounds of the pause before a server is tried again.
+// The pauses between attempts to connect. reconnectMin and reconnectMax bound [Config.Reconnect].
 const (
-	reconnectBase  = 200 * time.Millisecond
-	reconnectLeast = time.Second
-	reconnectMost  = 2 * time.Second
+	reconnectBase = 200 * time.Millisecond
+	reconnectMin  = time.Second
+	reconnectMax  = 2 * time.Second
 )
 
-// connectParams say when a server that cannot be reached is tried again. gRPC's default waits up to two minutes. A stream that
-// is opened meanwhile fails at once, so that this pause comes on top of that between the attempts to open it.
+// connectParams says how long gRPC waits between attempts to connect. gRPC's default is up to two minutes. A stream that is
+// opened during the pause fails at once, so the pause adds to the back-off of the stream.
 func (cfg Config) connectParams() grpc.ConnectParams {
-	most := min(max(cmp.Or(cfg.Reconnect, reconnectMost), reconnectLeast), reconnectMost)
+	longest := min(max(cmp.Or(cfg.Reconnect, reconnectMax), reconnectMin), reconnectMax)
 	return grpc.ConnectParams{
-		Backoff:           backoff.Config{BaseDelay: reconnectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: most},
+		Backoff:           backoff.Config{BaseDelay: reconnectBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longest},
 		MinConnectTimeout: 10 * time.Second,
 	}
 }
@@ -230,25 +234,25 @@ func (cfg Config) credentials() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
-// Conn is the first connection, for calls with messages such as server reflection. They carry the fixed metadata too.
+// Conn returns the first connection, for calls with decoded messages such as server reflection. The calls carry
+// Config.Metadata.
 func (c *Client) Conn() *grpc.ClientConn { return c.first }
 
-// Load is how many connections and streams there are now.
+// Load returns the current numbers of connections and streams.
 func (c *Client) Load() Load { return c.pool.load() }
 
-// Close cuts every connection. Open streams end with CANCELED, and so do those that wait. A second call does nothing.
+// Close closes every connection. Streams that are open or wait for a slot end with CANCELED. Further calls do nothing.
 func (c *Client) Close() error { return c.pool.close() }
 
-// Open calls a server-streaming method, for example "/pkg.Service/Method", with the wire bytes of its request. The
-// caller must call [Stream.Close], and must not change request any more: gRPC may send it later.
+// Open calls a server-streaming method, for example "/pkg.Service/Method". request is the request message in the protobuf wire
+// format; the caller must not change it afterwards, since gRPC may send it later. The caller must call [Stream.Close].
 //
-// The stream ends when ctx does. Open blocks while the connection is being made, which ctx ends. Where the server is
-// known to be unreachable, the error is immediate. Errors carry a gRPC status. One that the server gives comes from
-// [Stream.Recv] instead.
+// The stream ends when ctx ends. Open waits while the connection is being made, until ctx ends. Where the server is known to be
+// unreachable, Open fails at once. Its error carries a gRPC status. An error that the server returns comes from [Stream.Recv].
 //
-// Open also blocks while the server has as many streams as its MAX_CONCURRENT_STREAMS allows on every connection and no
-// more may be added. Streams get their slots about in the order in which they came. One that has none after the start
-// timeout ends in a [*NoSlotError].
+// Open also waits while every connection has as many streams as the server allows (MAX_CONCURRENT_STREAMS) and no connection
+// may be added. Streams get free slots roughly in the order of their calls of Open. A stream that has no slot after the start
+// timeout fails with a [*NoSlotError].
 func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
 	stream, err := c.openAnywhere(ctx, method, request)
 	if c.lacksPort && status.Code(err) == codes.Unavailable && !errors.Is(err, ErrNoSlot) {
@@ -259,7 +263,7 @@ func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stre
 	return stream, err
 }
 
-// openAnywhere makes the call on the first connection that has a slot for it.
+// openAnywhere opens a stream on the first connection that has a slot.
 func (c *Client) openAnywhere(ctx context.Context, method string, request []byte) (*Stream, error) {
 	began := time.Now()
 	at, free := c.pool.take()
@@ -283,18 +287,18 @@ func (c *Client) openAnywhere(ctx context.Context, method string, request []byte
 	}
 }
 
-// open makes the call on one connection. The error is errElsewhere where it has no slot for it.
+// open opens a stream on one connection. The error is errElsewhere where the connection has no slot.
 func (c *Client) open(ctx context.Context, at place, method string, request []byte) (*Stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	attempt := c.pool.watch(at, cancel)
 	calls, err := at.conn.NewStream(ctx, &c.desc, method, c.options...)
-	if err := attempt.settle(err); err != nil {
+	if err := attempt.finish(err); err != nil {
 		cancel()
 		return nil, err
 	}
 	stream := &Stream{calls: calls, cancel: cancel, limit: c.limit, pool: c.pool, on: at.connection}
-	// With its one message a stream that is not client-streaming is closed for sending as well. io.EOF says that the
-	// server has ended the stream already: Recv knows how.
+	// SendMsg also closes the sending side, since the method is not client-streaming. io.EOF means that the server has ended the
+	// stream already: Recv returns the status.
 	if err := calls.SendMsg(outgoing(request)); err != nil && !errors.Is(err, io.EOF) {
 		stream.Close()
 		return nil, err
@@ -302,14 +306,15 @@ func (c *Client) open(ctx context.Context, at place, method string, request []by
 	return stream, nil
 }
 
-// messageLimit is the limit that the configuration asks for, and the slightly larger one that gRPC is given. Its number
-// in gRPC's error tells that error from one of the same text that a server passes on: a server has gRPC's round
-// default, or its own, but not this one.
+// messageLimit holds the configured limit of a message, and the slightly larger limit that gRPC gets. gRPC writes its limit
+// into the text of its error. A server may pass on an error of the same text, but with gRPC's round default or its own limit.
+// So the unusual number shows that gRPC in this process made the error.
 type messageLimit struct {
-	bytes, wire int
+	bytes int // the configured limit
+	wire  int // the limit for gRPC
 }
 
-// limitMargin is an odd number on purpose.
+// limitMargin is unusual on purpose, see messageLimit.
 const limitMargin = 1013
 
 func newMessageLimit(bytes int) messageLimit {

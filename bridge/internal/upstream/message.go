@@ -6,21 +6,21 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// Message is one received message as it came over the wire. Its zero value is an empty message.
+// Message is one received message in the protobuf wire format. The zero Message is empty.
 //
-// It is a value so that receiving one allocates nothing; whoever copies it must see to it that one copy is released,
-// once. It may be handed from one goroutine to another.
+// Message is a struct and not a pointer, so that receiving a message allocates nothing. Of all copies of a Message, exactly one
+// must be released, once. A Message may be passed to another goroutine.
 type Message struct {
 	data   []byte
-	buffer mem.Buffer // gRPC's own buffer, where the message lies in one piece
-	joined *[]byte    // a pooled copy, where it did not
+	buffer mem.Buffer // gRPC's buffer, for a message in one piece
+	joined *[]byte    // a copy in a pooled buffer, for a message in several pieces
 }
 
-// Bytes are the message: contiguous, read-only, valid until Release.
+// Bytes returns the message. The caller must not change the bytes. They are valid until Release.
 func (m *Message) Bytes() []byte { return m.data }
 
-// Release gives the bytes back to be used for another message. A second call does nothing. A message that is never
-// released is left to the garbage collector.
+// Release gives the memory back, so that it is used for another message. Further calls do nothing. The garbage collector frees
+// a message that is never released.
 func (m *Message) Release() {
 	if m.buffer != nil {
 		m.buffer.Free()
@@ -31,7 +31,7 @@ func (m *Message) Release() {
 	*m = Message{}
 }
 
-// receive takes over what gRPC read. gRPC frees its own reference when this returns.
+// receive keeps the pieces that gRPC read. gRPC frees its own references after that.
 func (m *Message) receive(pieces mem.BufferSlice) {
 	*m = Message{}
 	switch len(pieces) {
@@ -47,14 +47,14 @@ func (m *Message) receive(pieces mem.BufferSlice) {
 	}
 }
 
-// outgoing is the wire form of a request.
+// outgoing is a request in the protobuf wire format.
 type outgoing []byte
 
-// passThrough is the codec of a raw stream: bytes in, bytes out. It is given to each call, never registered: other
-// users of gRPC in the process keep theirs.
+// passThrough is a codec that leaves messages as bytes. It is an option of each call and is not registered, so that it does not
+// affect other users of gRPC in the process.
 type passThrough struct{}
 
-// Name makes the content type application/grpc+proto: what crosses the wire is protobuf, whoever encoded it.
+// Name makes the content type application/grpc+proto: the bytes are protobuf messages.
 func (passThrough) Name() string { return "proto" }
 
 func (passThrough) Marshal(v any) (mem.BufferSlice, error) {

@@ -9,10 +9,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// fixedMetadata goes out with every call of a connection. It is not modified after construction.
+// fixedMetadata is sent with every call of a connection. It is immutable.
 type fixedMetadata metadata.MD
 
-// newFixedMetadata refuses what gRPC would refuse, or send and ignore, at every call.
+// newFixedMetadata checks metadata, and refuses what gRPC would refuse or ignore in every call.
 func newFixedMetadata(values map[string]string) (fixedMetadata, error) {
 	fixed := fixedMetadata{}
 	for name, value := range values {

@@ -13,21 +13,20 @@ import (
 // noLimit is the limit of a connection that has refused no stream yet.
 const noLimit = math.MaxInt
 
-// Observe is told what happens to the streams and connections of a [Client]. Each function may be nil. They are called
-// from the goroutines that open and close streams, concurrently, with no lock held; they must not block.
-type Observe struct {
-	// OnWaiting says that one more stream waits for a slot; n wait now, this one included. It is called once for each
-	// stream that waits, however long.
+// Hooks are called when something happens to the streams and connections of a [Client]. Each function may be nil. The functions
+// are called concurrently, on the goroutines that open and close streams, without locks held. They must not block.
+type Hooks struct {
+	// OnWaiting is called once for each stream that must wait for a slot. n is the number of streams that wait now.
 	OnWaiting func(n int)
-	// OnGrow says that a connection was added since streams waited, and how many there are now.
+	// OnGrow is called when a connection was added because streams waited. connections is the number of connections now.
 	OnGrow func(connections int)
-	// OnShrink says that connections were closed that had no streams for a while, and how many are left.
+	// OnShrink is called when connections without streams were closed. connections is the number of connections now.
 	OnShrink func(connections int)
 }
 
-// Load is what a [Client] carries at one moment.
+// Load holds the numbers of connections and streams of a [Client] at one moment.
 type Load struct {
-	// Connections is the number of connections, whether the server can be reached or not.
+	// Connections is the number of connections, including those whose server cannot be reached.
 	Connections int
 	// Open is the number of streams that have a slot and are not closed.
 	Open int
@@ -35,72 +34,74 @@ type Load struct {
 	Waiting int
 }
 
-// connection is one ClientConn of a pool. It has one HTTP/2 connection, or one for each backend behind its name. All
-// fields but conn belong to the pool's mutex.
+// connection is one ClientConn of a pool. It consists of one HTTP/2 connection, or of one to each server behind the name. All
+// fields except conn are guarded by the mutex of the pool.
 type connection struct {
 	conn *grpc.ClientConn
-	// open streams have a slot; pending ones are being opened.
+	// open is the number of streams that have a slot, and pending the number of streams that are being opened.
 	open, pending int
-	// limit is how many streams it holds, as far as is known. gRPC tells nobody, so it is learnt: from how many were open
-	// when one more had to wait.
+	// limit is how many streams the server allows on the connection, as far as is known. gRPC does not report the limit, so it is
+	// learnt: it is the number of streams that were open when another stream had to wait.
 	limit int
-	// opened and closed count the streams that ever were.
+	// opened and closed count all streams since the connection was made.
 	opened, closed uint64
 	idleSince      time.Time
 }
 
-// fails reports whether the server could not be reached: gRPC refuses streams at once then.
+// fails reports whether the server could not be reached, so that gRPC refuses streams at once.
 func (c *connection) fails() bool { return c.conn.GetState() == connectivity.TransientFailure }
 
+// ready reports whether the connection is established.
 func (c *connection) ready() bool { return c.conn.GetState() == connectivity.Ready }
 
-// pool is the connections of a client, and the streams that wait for a slot on one of them.
+// pool holds the connections of a client, and the streams that wait for a slot.
 //
-// Each stream goes to a connection that has room: the least loaded of those that are there from the start, or else the
-// first of the added ones, so that these fall idle when there is less to do. Where none has room a connection is added.
-// Where none may be added, streams queue, and the first in the queue tries the connections in turn, as what is known of
-// their limits may be wrong.
+// A new stream goes to a connection that has room: to the least loaded of the connections from the start, or else to the first
+// of the added connections, so that the others become idle when there are fewer streams. Where no connection has room, one is
+// added. Where none may be added, the stream waits in the queue. The first stream in the queue tries the connections in turn,
+// because the known limits may be wrong.
 type pool struct {
-	dial    func() (*grpc.ClientConn, error)
-	base    int // connections from the start
-	most    int
-	idle    time.Duration // after which an added connection is closed
-	start   time.Duration // a stream may wait for a slot
-	observe Observe
+	dial  func() (*grpc.ClientConn, error)
+	base  int           // see [Config.Connections]
+	most  int           // see [Config.MaxConnections]
+	idle  time.Duration // see [Config.IdleTimeout]
+	start time.Duration // see [Config.StartTimeout]
+	hooks Hooks
 
-	lookEvery time.Duration // at an attempt under way
+	lookEvery time.Duration // how often an attempt looks at its connection
 
-	done     chan struct{} // closed with the pool
+	done     chan struct{} // closed when the pool is closed
 	retiring sync.WaitGroup
 
 	mu          sync.Mutex
 	connections []*connection
 	queue       list.List // of *waiter
-	waiting     int       // streams that OnWaiting was told of
-	probing     bool      // the first of the queue is trying a connection that is believed to be full
-	probe       int       // index of the connection to be tried next, modulo their number
+	waiting     int       // the number of waiting streams for which OnWaiting was called
+	probing     bool      // the first stream of the queue is trying a connection that counts as full
+	probe       int       // the index of the connection to be tried next, modulo their number
 	closed      bool
-	told        []func() // what observe is to be told when the lock is given back
+	calls       []func() // calls of hooks that are made when the lock is released
 }
 
-// place is a connection on which one stream may be opened. It counts as pending there until settled or given back.
+// place is a connection on which one stream may be opened. The stream counts as pending until its attempt is finished or the
+// place is given back.
 type place struct {
 	*connection
 
 	probe    bool
 	waiter   *waiter   // nil for a stream that did not wait
-	deadline time.Time // of the wait, zero where there was none
+	deadline time.Time // the end of the start timeout, zero for a stream that did not wait
 }
 
 func newPool(cfg Config, dial func() (*grpc.ClientConn, error)) (*pool, error) {
 	p := &pool{
 		dial: dial, base: cfg.Connections, most: cfg.MaxConnections, idle: cfg.IdleTimeout, start: cfg.StartTimeout,
-		observe: cfg.Observe, lookEvery: lookEvery, done: make(chan struct{}),
+		hooks: cfg.Hooks, lookEvery: lookEvery, done: make(chan struct{}),
 	}
 	for range p.base {
 		conn, err := dial()
 		if err != nil {
-			_ = p.close() // of connections that were never used
+			_ = p.close() // the connections were never used, so the error does not matter
 			return nil, err
 		}
 		p.connections = append(p.connections, &connection{conn: conn, limit: noLimit})
@@ -108,23 +109,24 @@ func newPool(cfg Config, dial func() (*grpc.ClientConn, error)) (*pool, error) {
 	return p, nil
 }
 
-// unlock gives the lock back, and then tells what happened under it.
+// unlock releases the lock, and then makes the calls of hooks that were collected.
 func (p *pool) unlock() {
-	told := p.told
-	p.told = nil
+	calls := p.calls
+	p.calls = nil
 	p.mu.Unlock()
-	for _, tell := range told {
-		tell()
+	for _, call := range calls {
+		call()
 	}
 }
 
-func (p *pool) tell(f func(int), n int) {
-	if f != nil {
-		p.told = append(p.told, func() { f(n) })
+// notify collects the call of a hook. The caller holds p.mu.
+func (p *pool) notify(hook func(int), n int) {
+	if hook != nil {
+		p.calls = append(p.calls, func() { hook(n) })
 	}
 }
 
-// take is the way of a stream that need not wait. It reports false where it has to.
+// take returns a place for a stream that need not wait. It reports false where the stream must wait.
 func (p *pool) take() (place, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,8 +141,8 @@ func (p *pool) take() (place, bool) {
 	return place{connection: c}, true
 }
 
-// room finds the connection for the next stream, nil where all are full. While none can reach its server it is the
-// first, for the sake of the error.
+// room returns the connection for the next stream, nil where all are full. While no connection can reach its server, it returns
+// the first one, so that the stream gets the error of gRPC.
 func (p *pool) room() *connection {
 	first := p.connections[0]
 	if p.closed {
@@ -169,7 +171,7 @@ func (p *pool) room() *connection {
 	return best
 }
 
-// grow adds a connection, nil where it may not.
+// grow adds a connection and returns it. It returns nil where no connection may be added.
 func (p *pool) grow() *connection {
 	if p.closed || len(p.connections) >= p.most {
 		return nil
@@ -177,7 +179,7 @@ func (p *pool) grow() *connection {
 	limit := 0
 	for _, c := range p.connections {
 		if c.fails() {
-			return nil // the server takes no more connections, or nothing at all
+			return nil // the server accepts no more connections, or is down
 		}
 		if c.limit != noLimit {
 			limit = max(limit, c.limit)
@@ -185,20 +187,20 @@ func (p *pool) grow() *connection {
 	}
 	conn, err := p.dial()
 	if err != nil {
-		return nil // cannot be: the same was dialled at the start
+		return nil // cannot happen: the same call succeeded in newPool
 	}
-	// A server gives each connection the same limit.
+	// A server has the same limit for each connection.
 	c := &connection{conn: conn, limit: max(limit, 1)}
 	p.connections = append(p.connections, c)
-	p.tell(p.observe.OnGrow, len(p.connections))
+	p.notify(p.hooks.OnGrow, len(p.connections))
 	if len(p.connections) == p.base+1 {
 		p.retiring.Go(p.retire)
 	}
 	return c
 }
 
-// learn takes note that a stream waited on a connection.
-func (p *pool) learn(full *connection) {
+// learnLimit sets the limit of a connection on which a stream had to wait.
+func (p *pool) learnLimit(full *connection) {
 	full.limit = max(full.open, 1)
 	for _, c := range p.connections {
 		if c.limit == noLimit {
@@ -207,8 +209,8 @@ func (p *pool) learn(full *connection) {
 	}
 }
 
-// forget is for a pool without streams: by the time there are some, the server may be another.
-func (p *pool) forget() {
+// forgetLimits drops what is known about limits once the pool has no streams: the next stream may meet another server.
+func (p *pool) forgetLimits() {
 	if p.queue.Len() > 0 {
 		return
 	}
@@ -222,25 +224,25 @@ func (p *pool) forget() {
 	}
 }
 
-// release takes note that a stream with a slot was closed.
+// release gives back the slot of a stream that was closed.
 func (p *pool) release(c *connection) {
 	p.mu.Lock()
 	defer p.unlock()
 	c.open--
 	c.closed++
-	p.rest(c)
-	p.forget()
+	p.noteIdle(c)
+	p.forgetLimits()
 	p.grant()
 }
 
-// rest notes since when a connection is idle, if it is.
-func (p *pool) rest(c *connection) {
+// noteIdle records that a connection is idle from now on, if it has no streams.
+func (p *pool) noteIdle(c *connection) {
 	if c.open+c.pending == 0 {
 		c.idleSince = time.Now()
 	}
 }
 
-// retire closes added connections that were idle for long enough. It ends with the last of them, or with the pool.
+// retire closes added connections that are idle for p.idle. It returns when none of them is left, or when the pool is closed.
 func (p *pool) retire() {
 	ticker := time.NewTicker(max(p.idle/4, time.Millisecond))
 	defer ticker.Stop()
@@ -251,7 +253,7 @@ func (p *pool) retire() {
 		case now := <-ticker.C:
 			idle, more := p.takeIdle(now)
 			for _, c := range idle {
-				_ = c.conn.Close() // only fails where it is closed already
+				_ = c.conn.Close() // fails only for a connection that is closed already
 			}
 			if !more {
 				return
@@ -260,7 +262,7 @@ func (p *pool) retire() {
 	}
 }
 
-// takeIdle removes what is idle from the pool, and reports whether there is more to watch.
+// takeIdle removes the idle connections from the pool and returns them. more reports whether added connections are left.
 func (p *pool) takeIdle(now time.Time) (idle []*connection, more bool) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -277,7 +279,7 @@ func (p *pool) takeIdle(now time.Time) (idle []*connection, more bool) {
 	}
 	p.connections = kept
 	if len(idle) > 0 {
-		p.tell(p.observe.OnShrink, len(kept))
+		p.notify(p.hooks.OnShrink, len(kept))
 	}
 	return idle, len(kept) > p.base
 }
@@ -292,7 +294,8 @@ func (p *pool) load() Load {
 	return load
 }
 
-// close cuts every connection. Streams that wait are sent to the first one, to meet the error of a closed connection.
+// close closes every connection. Streams that wait get a place on the first one, where they fail because the connection is
+// closed.
 func (p *pool) close() error {
 	p.mu.Lock()
 	if p.closed {

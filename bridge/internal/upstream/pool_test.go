@@ -87,8 +87,8 @@ type observed struct {
 	connections           atomic.Int64
 }
 
-func (o *observed) hooks() upstream.Observe {
-	return upstream.Observe{
+func (o *observed) hooks() upstream.Hooks {
+	return upstream.Hooks{
 		OnWaiting: func(int) { o.waited.Add(1) },
 		OnGrow:    func(n int) { o.grown.Add(1); o.connections.Store(max(o.connections.Load(), int64(n))) },
 		OnShrink:  func(int) { o.shrunk.Add(1) },
@@ -112,7 +112,7 @@ func TestStreamsOverTheServersLimitGetMoreConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seen observed
 			s := serve(t, untilCancelled, grpc.MaxConcurrentStreams(limit))
-			client := dial(t, upstream.Config{Target: s.address, StartTimeout: 2 * time.Second, Observe: seen.hooks()})
+			client := dial(t, upstream.Config{Target: s.address, StartTimeout: 2 * time.Second, Hooks: seen.hooks()})
 			streams := openAll(t, client)
 
 			s.requireOpen(t, limit*most)
@@ -214,7 +214,7 @@ func TestStreamsAreSpreadOverTheConnections(t *testing.T) {
 func TestAddedConnectionsAreClosedOnceIdle(t *testing.T) {
 	var seen observed
 	s := serve(t, untilCancelled, grpc.MaxConcurrentStreams(5))
-	client := dial(t, upstream.Config{Target: s.address, IdleTimeout: 20 * time.Millisecond, Observe: seen.hooks()})
+	client := dial(t, upstream.Config{Target: s.address, IdleTimeout: 20 * time.Millisecond, Hooks: seen.hooks()})
 	for range 2 {
 		streams := openAtOnce(t, client, 12)
 		require.GreaterOrEqual(t, client.Load().Connections, 3)

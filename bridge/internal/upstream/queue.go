@@ -14,38 +14,39 @@ import (
 // ErrNoSlot is what [errors.Is] finds in a [*NoSlotError].
 var ErrNoSlot = errors.New("no free stream")
 
-// NoSlotError says that the server had as many streams as its MAX_CONCURRENT_STREAMS allows on every connection, for as
-// long as a stream may wait. The server knows nothing of it.
+// NoSlotError says that every connection had as many streams as the server allows (MAX_CONCURRENT_STREAMS), for as long as a
+// stream may wait. The server was not called.
 type NoSlotError struct {
 	// Waited is the time since Open was called.
 	Waited time.Duration
-	// Load is what the client carried when it gave up.
+	// Load holds the numbers of the client when the stream gave up.
 	Load Load
 }
 
-// Error names the numbers, and what can be raised.
+// Error returns a message with the numbers and the settings that can be raised.
 func (e *NoSlotError) Error() string {
-	return fmt.Sprintf("expected a free stream, found none in %v: the server allows no more than the %d that are open on %d connection(s); "+
-		"raise its MAX_CONCURRENT_STREAMS or max_connections", e.Waited.Round(time.Millisecond), e.Load.Open, e.Load.Connections)
+	return fmt.Sprintf("expected a free stream, found none in %v: the server allows no more than the %d that are open "+
+		"on %d connection(s); raise its MAX_CONCURRENT_STREAMS or max_connections",
+		e.Waited.Round(time.Millisecond), e.Load.Open, e.Load.Connections)
 }
 
-// Is makes it an [ErrNoSlot].
+// Is reports whether target is [ErrNoSlot].
 func (e *NoSlotError) Is(target error) bool { return target == ErrNoSlot }
 
-// GRPCStatus makes it an UNAVAILABLE: it is no fault of who asked, and may pass.
+// GRPCStatus returns UNAVAILABLE: the caller is not at fault, and may try again.
 func (e *NoSlotError) GRPCStatus() *status.Status { return status.New(codes.Unavailable, e.Error()) }
 
-// waiter is a stream that looks for a place, for as long as its Open runs. One goroutine uses it; element belongs to
-// the pool's mutex.
+// waiter is a stream that waits for a place in [Client.Open]. One goroutine uses it. element is guarded by the mutex of the
+// pool.
 type waiter struct {
 	pool     *pool
 	began    time.Time
 	deadline time.Time
-	granted  chan place    // of capacity 1, so that who grants never waits
-	element  *list.Element // in the queue, nil while not in it
-	queued   bool          // it is in the queue, or a place is on its way
-	tried    bool          // it has waited on a connection
-	told     bool          // OnWaiting was told of it
+	granted  chan place    // of capacity 1, so that grant never waits
+	element  *list.Element // the waiter in the queue, nil while it is not there
+	queued   bool          // the waiter is in the queue, or has a place in granted
+	tried    bool          // the stream has tried a connection
+	counted  bool          // OnWaiting was called for the stream
 }
 
 func (p *pool) newWaiter(began time.Time, tried bool) *waiter {
@@ -79,7 +80,7 @@ func (w *waiter) noSlot() error {
 	return &NoSlotError{Waited: time.Since(w.began), Load: w.pool.load()}
 }
 
-// join queues, where settle has not done so already, and tells of it if the stream waits.
+// join puts the stream into the queue, where finish has not done so already. It calls OnWaiting if the stream must wait.
 func (w *waiter) join() {
 	p := w.pool
 	p.mu.Lock()
@@ -88,16 +89,16 @@ func (w *waiter) join() {
 		w.queue()
 		p.grant()
 	}
-	if (w.tried || w.element != nil) && !w.told {
-		w.told = true
+	if (w.tried || w.element != nil) && !w.counted {
+		w.counted = true
 		p.waiting++
-		p.tell(p.observe.OnWaiting, p.waiting)
+		p.notify(p.hooks.OnWaiting, p.waiting)
 	}
 	w.tried = true
 }
 
-// queue puts the stream into the queue, by the time at which it came. One that was at the front before looks for its
-// place from there, a new one from the end.
+// queue puts the stream into the queue in the order of the calls of Open. It searches from the front for a stream that has
+// tried a connection before, and from the end for a new one.
 func (w *waiter) queue() {
 	w.queued = true
 	q := &w.pool.queue
@@ -124,7 +125,7 @@ func (w *waiter) queue() {
 	w.element = q.PushFront(w)
 }
 
-// leave gives up the place in the queue, or the place that was granted at the same moment.
+// leave removes the stream from the queue. Where a place was granted at the same moment, leave gives that place back.
 func (w *waiter) leave() {
 	p := w.pool
 	p.mu.Lock()
@@ -140,21 +141,21 @@ func (w *waiter) leave() {
 	if at.probe {
 		p.probing = false
 	}
-	p.rest(at.connection)
+	p.noteIdle(at.connection)
 	p.grant()
 }
 
-// end is the end of the search, whatever came of it.
+// end counts the stream as no longer waiting. It is called once, whether the stream got a place or not.
 func (w *waiter) end() {
 	w.pool.mu.Lock()
 	defer w.pool.mu.Unlock()
-	if w.told {
+	if w.counted {
 		w.pool.waiting--
 	}
 }
 
-// grant gives places to those who wait, in their order. It is called whenever there may be room, and has to be called
-// when a probe is over.
+// grant gives places to the streams in the queue, in their order. It must be called whenever there may be room, and when a
+// probe is over.
 func (p *pool) grant() {
 	for p.queue.Len() > 0 {
 		at := place{connection: p.room()}

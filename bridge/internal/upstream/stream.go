@@ -12,28 +12,28 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Stream is one call of a server-streaming method. Header, Recv and Trailer are for one goroutine; Close may be called
-// from any, also while another waits in Header or Recv: that one then returns with CANCELED.
+// Stream is one call of a server-streaming method. One goroutine uses Header, Recv and Trailer. Close may be called
+// concurrently: Header or Recv then returns with CANCELED.
 type Stream struct {
 	calls    grpc.ClientStream
 	cancel   context.CancelFunc
 	limit    messageLimit
-	incoming Message // where the codec puts a message; a field because what gRPC fills in escapes to the heap
+	incoming Message // the codec puts a message here; a local variable would escape to the heap
 
 	pool   *pool
-	on     *connection // whose slot it holds
+	on     *connection // the connection of the stream's slot
 	closed atomic.Bool
 }
 
-// Header waits for the server's response metadata. It may be called before the first Recv or not at all. Where the
-// stream ended without any, metadata and error are both nil, and Recv knows how it ended.
+// Header waits for the response metadata of the server. It may be called before the first Recv, or not at all. Where the stream
+// ended without metadata, metadata and error are both nil, and Recv returns the status.
 func (s *Stream) Header() (metadata.MD, error) { return s.calls.Header() }
 
-// Recv waits for the next message, whose Release the caller must call. The server is held up while nobody receives:
-// once 64 KiB wait here, its sends block.
+// Recv waits for the next message. The caller must call [Message.Release]. While the caller does not call Recv, the sends of
+// the server block once the flow-control window is full.
 //
-// The error is io.EOF for a stream that ended with OK, a [*TooLargeError] for a message over the limit, and else one
-// that carries the gRPC status of the end ([status.FromError]). After an error the stream is closed.
+// The error is io.EOF for a stream that ended with OK, and a [*TooLargeError] for a message over the limit. Every other error
+// carries the gRPC status of the end ([status.FromError]). After an error the stream is closed.
 func (s *Stream) Recv() (Message, error) {
 	if err := s.calls.RecvMsg(&s.incoming); err != nil {
 		s.Close()
@@ -49,14 +49,14 @@ func (s *Stream) Recv() (Message, error) {
 	return message, nil
 }
 
-// Trailer is the metadata that came with the end. It is complete only after Recv returned an error.
+// Trailer returns the metadata at the end of the stream. It is complete only after Recv has returned an error.
 func (s *Stream) Trailer() metadata.MD { return s.calls.Trailer() }
 
-// Close cancels the call, whatever state it is in. The server sees it cancelled unless it had ended. Further calls do
-// nothing. Messages that were received stay valid until they are released.
+// Close ends the call. The server sees a cancelled call, unless the call had ended. Messages that were received stay valid
+// until they are released. Further calls do nothing.
 func (s *Stream) Close() {
 	if s.closed.CompareAndSwap(false, true) {
-		s.pool.release(s.on) // first, so that whoever gets the slot finds it counted as free
+		s.pool.release(s.on) // before cancel, so that the slot is counted as free when it can be used
 	}
 	s.cancel()
 }
@@ -64,16 +64,16 @@ func (s *Stream) Close() {
 // ErrTooLarge is what [errors.Is] finds in a [*TooLargeError].
 var ErrTooLarge = errors.New("message too large")
 
-// TooLargeError says that a message was over this side's limit. A server that ran out of something of its own is not
-// meant: that is a plain status of RESOURCE_EXHAUSTED.
+// TooLargeError says that a received message was over the limit of this client. A RESOURCE_EXHAUSTED that the server sends is
+// not a TooLargeError.
 type TooLargeError struct {
-	// Size of the message in bytes, 0 where it is not known: decompression stops at the limit.
+	// Size is the size of the message in bytes. It is 0 where the size is unknown, because decompression stops at the limit.
 	Size int
-	// Limit is the configured one, in bytes.
+	// Limit is the configured limit in bytes.
 	Limit int
 }
 
-// Error names both numbers.
+// Error returns a message with both numbers.
 func (e *TooLargeError) Error() string {
 	if e.Size == 0 {
 		return fmt.Sprintf("expected messages of at most %d bytes, found a larger one", e.Limit)
@@ -81,16 +81,16 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("expected messages of at most %d bytes, found one of %d", e.Limit, e.Size)
 }
 
-// Is makes it an [ErrTooLarge].
+// Is reports whether target is [ErrTooLarge].
 func (e *TooLargeError) Is(target error) bool { return target == ErrTooLarge }
 
-// GRPCStatus makes it a RESOURCE_EXHAUSTED, as gRPC itself would have it.
+// GRPCStatus returns RESOURCE_EXHAUSTED, as gRPC itself does.
 func (e *TooLargeError) GRPCStatus() *status.Status {
 	return status.New(codes.ResourceExhausted, e.Error())
 }
 
-// explain finds in gRPC's error that it was gRPC here, and not the server, that refused a message. gRPC-go says so in
-// its text alone; the limit in it is one that only this package sets.
+// explain returns a [*TooLargeError] for an error with which gRPC in this process refused a message, and err otherwise. Only
+// the text of gRPC's error distinguishes it from an error of the server: the text has a limit that only this package sets.
 func (l messageLimit) explain(err error) error {
 	s, ok := status.FromError(err)
 	if !ok || s.Code() != codes.ResourceExhausted {
@@ -101,7 +101,8 @@ func (l messageLimit) explain(err error) error {
 	if n, _ := fmt.Sscanf(text, "grpc: received message larger than max (%d vs. %d)", &size, &limit); n == 2 && limit == l.wire {
 		return &TooLargeError{Size: size, Limit: l.bytes}
 	}
-	if n, _ := fmt.Sscanf(text, "grpc: received message after decompression larger than max %d", &limit); n == 1 && limit == l.wire {
+	const unpacked = "grpc: received message after decompression larger than max %d"
+	if n, _ := fmt.Sscanf(text, unpacked, &limit); n == 1 && limit == l.wire {
 		return &TooLargeError{Limit: l.bytes}
 	}
 	return err

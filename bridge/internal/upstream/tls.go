@@ -8,14 +8,14 @@ import (
 	"os"
 )
 
-// TLS says how to trust the server, and what to show it.
+// TLS says how the server is verified, and which certificate the client presents.
 type TLS struct {
-	// CAFile is a PEM file with the authorities that may sign the server's certificate; "" is the system's.
+	// CAFile is a PEM file with the root certificates for the server. By default they are those of the system.
 	CAFile string
-	// CertFile and KeyFile are the client's certificate: both or neither. They are read again for each connection, so
-	// that a renewed certificate needs no restart.
+	// CertFile and KeyFile are the client's certificate and its key. Both must be set, or neither. They are read again for each
+	// connection, so that a renewed certificate needs no restart.
 	CertFile, KeyFile string
-	// ServerName is the name expected in the server's certificate; "" is the target's host.
+	// ServerName is the name for which the server's certificate must be valid. By default it is the host of the target.
 	ServerName string
 }
 
