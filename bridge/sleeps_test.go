@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mostSleeps is how many sleeps in real time the tests of the module may have. Each costs every run of the tests its time, or is a
-// guess at how long something takes: a test waits for what happens, or runs in a bubble of testing/synctest.
+// mostSleeps is how many sleeps in real time the tests of the module may have. A sleep costs time in every run, and guesses how
+// long something takes. Tests wait for what happens, or run in a bubble of testing/synctest.
 const mostSleeps = 5
 
 func TestTestsHardlySleep(t *testing.T) {
@@ -95,8 +95,8 @@ func sleepsIn(t *testing.T, dir string) []string {
 	return asleep
 }
 
-// bubbles knows which code of a package runs in bubbles of testing/synctest only: what is given to synctest.Test, what is called
-// from there alone, and what is given to a function that has it called there alone.
+// bubbles knows which code of a package runs in bubbles of testing/synctest only: what is given to synctest.Test, what is only
+// called from there, and what is given to a function that only calls it there.
 type bubbles struct {
 	set     *token.FileSet
 	info    *gotypes.Info
@@ -112,12 +112,10 @@ type bubbles struct {
 
 func newBubbles(set *token.FileSet, files []*ast.File) *bubbles {
 	b := &bubbles{
-		set: set, known: map[ast.Node]bool{}, uses: map[gotypes.Object][]token.Pos{},
-		defined: map[gotypes.Object]ast.Node{}, params: map[gotypes.Object][]gotypes.Object{}, methods: map[gotypes.Object]gotypes.Object{},
-		made: map[gotypes.Object][]token.Pos{},
-		info: &gotypes.Info{
-			Defs: map[*ast.Ident]gotypes.Object{}, Uses: map[*ast.Ident]gotypes.Object{}, Selections: map[*ast.SelectorExpr]*gotypes.Selection{},
-		},
+		set: set, known: map[ast.Node]bool{}, uses: map[gotypes.Object][]token.Pos{}, made: map[gotypes.Object][]token.Pos{},
+		defined: map[gotypes.Object]ast.Node{}, params: map[gotypes.Object][]gotypes.Object{},
+		methods: map[gotypes.Object]gotypes.Object{},
+		info:    &gotypes.Info{Defs: map[*ast.Ident]gotypes.Object{}, Uses: map[*ast.Ident]gotypes.Object{}},
 	}
 	// What is imported stays unknown: names of this package are resolved all the same.
 	check := gotypes.Config{Error: func(error) {}, Importer: noImports{}}
@@ -230,8 +228,8 @@ func (b *bubbles) spread() (more bool) {
 	return more
 }
 
-// only reports whether a thing is used in bubbles only. A method is where all values of its type are made there: it may be called
-// through an interface, or as a function.
+// only reports whether a thing is used in bubbles only. A method is, where all values of its type are made there: nothing says
+// where an interface's method is called.
 func (b *bubbles) only(object gotypes.Object) bool {
 	own := b.defined[object]
 	outside := func(at token.Pos) bool { return !b.in(at) && (own == nil || at < own.Pos() || at > own.End()) }
