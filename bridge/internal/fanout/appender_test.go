@@ -13,7 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// inSharedLog runs a test in a world whose log others can append to.
+// inSharedLog runs a test in a world. The test can append to the log of the world's stream.
 func inSharedLog(t *testing.T, s fanout.Settings, test func(w *world, log func() *replay.Ring)) {
 	t.Helper()
 	inWorld(t, s, func(w *world) {
@@ -34,7 +34,7 @@ func appendTo(t *testing.T, log *replay.Ring, text, key string) {
 	require.NoError(t, log.Append(t.Context(), e))
 }
 
-func TestWhatSomebodyElseAppendsIsReadToo(t *testing.T) {
+func TestEventsOfAnotherAppenderAreRead(t *testing.T) {
 	s := fanout.Settings{HasID: true, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}
 	inSharedLog(t, s, func(w *world, log func() *replay.Ring) {
 		c, up := w.live()
@@ -49,7 +49,7 @@ func TestWhatSomebodyElseAppendsIsReadToo(t *testing.T) {
 	})
 }
 
-func TestAnEventThatSomebodyElseWasFasterWithIsNoEvent(t *testing.T) {
+func TestAConflictAppendsNothing(t *testing.T) {
 	inSharedLog(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world, log func() *replay.Ring) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
@@ -60,7 +60,7 @@ func TestAnEventThatSomebodyElseWasFasterWithIsNoEvent(t *testing.T) {
 		up.end(reading.Broken, "conflict")
 		after(time.Second)
 		up = w.upstream.next()
-		assert.Equal(t, reading.Attempt{Reopening: true}, up.Attempt, "nobody knows what it was")
+		assert.Equal(t, reading.Attempt{Reopening: true}, up.Attempt, "the id of the other event is not known")
 		require.NoError(t, up.send("c#3"))
 		assert.Equal(t, []string{`reset: epoch "other"`, "c"}, c.read())
 	})

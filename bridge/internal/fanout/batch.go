@@ -7,37 +7,38 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// batch is what a subscriber was given last, in this order. It lasts until the subscriber has passed part of it.
+// batch is what a subscriber was given by its last Peek, in the order of the fields. A batch lasts until the subscriber
+// advances. A nil frame is one that the subscriber is not given.
 type batch struct {
-	live   *frame.Frame // nil where there is none, as all that follow
+	live   *frame.Frame
 	reset  *frame.Frame
 	cursor *frame.Frame
-	id     string       // what cursor tells of
+	id     string       // the id that cursor tells
 	retry  *frame.Frame // in front of events
-	halved uint8        // what retry tells of
+	halved uint8        // how often the reconnection time in retry is halved
 	events []*replay.Event
-	prev   *frame.Frame // what the first event can refer to, nil where there is nothing
-	size   int          // of their blocks
+	prev   *frame.Frame // the event that the first one may refer to; nil is none
+	size   int          // bytes of the blocks of the events
 	stale  *frame.Frame
 	gap    uint32 // the number of the gap that stale tells of
 }
 
-// batches are empty ones, for a subscriber has one only while it is given something.
+// batches holds empty batches. A subscriber has a batch only from Peek to Advance.
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func (b *batch) empty() bool {
 	return b.live == nil && b.reset == nil && b.cursor == nil && len(b.events) == 0 && b.stale == nil
 }
 
-// recycle gives back a batch that nobody uses any more.
+// recycle gives back a batch that is no longer used.
 func (b *batch) recycle() {
-	clear(b.events) // an idle subscriber keeps no event that the log has given up
+	clear(b.events) // an idle subscriber must not keep evicted events alive
 	*b = batch{events: b.events[:0]}
 	batches.Put(b)
 }
 
-// cut takes the events from n on into account, and takes out those that are too much: it reports whether there were any. The
-// first event may be of any size.
+// cut adds the sizes of the events from n on, and removes the events with which the batch would be larger than limit. It
+// reports whether it removed any. The first event of a batch may be of any size.
 func (b *batch) cut(n, limit int) bool {
 	for i := n; i < len(b.events); i++ {
 		size := len(b.events[i].Block())
@@ -51,10 +52,10 @@ func (b *batch) cut(n, limit int) bool {
 	return false
 }
 
-// reaches reports whether the log's end is what follows the batch, which was read from a place on and has all that the log
-// shows. A log may show an event later than it took it.
+// reaches reports whether end is at or before the place behind the batch. The batch was read from a place on, up to what the
+// log shows. The log may show an event later than it was appended, so the batch may not reach the end yet.
 func (b *batch) reaches(end, from replay.Position) bool {
-	if n := len(b.events); n > 0 { // the last values stand before it
+	if n := len(b.events); n > 0 { // the events may be last values, which are before from
 		from.Offset = max(from.Offset, b.events[n-1].Offset+1)
 	}
 	return end.Epoch == "" || from.Epoch == end.Epoch && from.Offset >= end.Offset
@@ -86,7 +87,7 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 			dst = append(dst, e.Frame.Bytes(form))
 		case form == frame.Form{}:
 			dst = append(dst, e.Frame.Line())
-		default: // there are few of them, so it is made for each
+		default: // compressed lines are rare: each is made for one subscriber
 			dst = append(dst, form.Append(nil, e.Frame.Line()))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// directUpstream hands its sink to whoever waits for it, and waits for the end.
+// directUpstream hands its sink to the benchmark, and waits for the end.
 type directUpstream chan reading.Sink
 
 func (u directUpstream) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
@@ -21,8 +21,8 @@ func (u directUpstream) Run(ctx context.Context, _ reading.Attempt, sink reading
 	return result(reading.Over, "")
 }
 
-// BenchmarkDeliver measures what one event costs for one of 5,000 subscribers that had none left: what a loop does that parks
-// their connections, without the connections.
+// BenchmarkDeliver measures the cost of one event for each of 5,000 subscribers that had read everything before. It does what a
+// loop does for its parked connections, without the connections.
 func BenchmarkDeliver(b *testing.B) {
 	const subscribers = 5000
 	r := fanout.NewRegistry(b.Context(), fanout.Limits{})

@@ -9,13 +9,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// given is a piece that a client was given.
+// given is one piece that a client was given.
 type given struct {
-	name  string // of a notice, "" for an event
+	name  string // the name of a notice; "" for an event
 	text  string
 	id    string
-	index int // of an event, in its epoch
-	seq   int // of an event: the number of the message
+	index int // the index of an event in its epoch
+	seq   int // the number of the message in an event
 }
 
 func parsePiece(block string) (g given) {
@@ -34,10 +34,10 @@ func parsePiece(block string) (g given) {
 	return g
 }
 
-// seqOf is the number of the message of an event.
+// seqOf returns the number of the message in an event.
 func seqOf(e *replay.Event) int { return parsePiece(string(e.Block())).seq }
 
-// check holds what the client was given against what it is to be given.
+// check compares what the client was given with what it should be given.
 func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 	c.given = nil
 	for _, p := range pieces {
@@ -79,7 +79,7 @@ func (c *clientModel) check(pieces [][]byte, end *pump.End) error {
 	return c.checkEnd(atEnd && over && len(c.stream.log.taken) == 0, end)
 }
 
-// checkCursor takes the cursor off what the client was given, which is there exactly where no event is.
+// checkCursor removes the cursor from what the client was given. There must be a cursor exactly where there is no event.
 func (c *clientModel) checkCursor(rest []given) ([]given, error) {
 	id := ""
 	if e, number := c.stream.log.newest(); c.epoch >= 0 && c.epoch == number && len(c.expected(e.events)) == 0 {
@@ -104,7 +104,7 @@ func (c *clientModel) checkEnd(expected bool, end *pump.End) error {
 	return nil
 }
 
-// checkEvents takes the events off what the client was given, and reports whether they are all that there are.
+// checkEvents removes the events from what the client was given. It reports whether they are all that the log shows.
 func (c *clientModel) checkEvents(rest []given) (after []given, atEnd bool, err error) {
 	if c.epoch < 0 {
 		return rest, true, nil
@@ -128,7 +128,7 @@ func (c *clientModel) checkEvents(rest []given) (after []given, atEnd bool, err 
 	return rest[n:], n == len(expected), nil
 }
 
-// expected is the indexes of the events that follow the client's place.
+// expected returns the indexes of the events that follow the client's place.
 func (c *clientModel) expected(events []*replay.Event) (all []int) {
 	if c.walks {
 		for i := c.walk; i < c.index; i++ {
@@ -143,7 +143,7 @@ func (c *clientModel) expected(events []*replay.Event) (all []int) {
 	return all
 }
 
-// superseded reports whether an event is none of the last values.
+// superseded reports whether an event is not one of the last values.
 func superseded(events []*replay.Event, index int) bool {
 	if events[index].Key == "" {
 		return true
@@ -200,13 +200,13 @@ func (c *clientModel) advance(n int) error {
 	return nil
 }
 
-// note enters an event into what the page knows, where before is the message in front of it in the log. Without a word, no message
-// is missing, comes again or comes too early, but what the upstream itself had in its stream like that. A last value may follow
-// any that is older, and so may the first event after them.
+// note adds an event to what the page knows. before is the message in front of the event in the log. Unless the page was told,
+// no message may be missing, come again or come too early, except where the upstream sent its messages like that. A last value
+// may follow any older one. So may the first event behind the last values.
 //
-// The page may have had its newest message at another place than the one in front of this event: an upstream that does not heed
-// the cursor brings messages again, and once the log has given up the first of two, it goes on behind the second. A page that came
-// with the id of a message that was still to come goes on behind that message, too.
+// The page may have had its newest message at another place than in front of this event. An upstream that ignores the cursor
+// sends messages again. Once the log has evicted the first of two equal messages, the page goes on behind the second. A page
+// that came with the id of a message that was still to come goes on behind that message, too.
 func (l *ledger) note(g given, epoch string, before int, lastValue bool) error {
 	now := had{g.seq, epoch, g.index}
 	here := l.last.epoch == epoch
@@ -217,7 +217,7 @@ func (l *ledger) note(g given, epoch string, before int, lastValue bool) error {
 	case g.seq <= l.last.seq:
 		return fmt.Errorf("message %d comes after %d", g.seq, l.last.seq)
 	case g.seq != l.last.seq+1 && !leaps:
-		return fmt.Errorf("message %d follows on %d, and nobody was told", g.seq, l.last.seq)
+		return fmt.Errorf("message %d follows on %d, and the page was not told", g.seq, l.last.seq)
 	}
 	l.last, l.follows, l.values = now, true, lastValue
 	if g.id != "" {

@@ -9,21 +9,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// A subscriber that has had no event has no id to come back with: if its connection broke, it would miss what comes meanwhile
-// without being told. So one that gets no event at once is told an id that stands for its place.
+// A subscriber that has had no event has no id with which it could come back. If its connection broke, it would miss the events
+// in between without being told. So a subscriber that gets no event at once is told a cursor: an id that stands for its place.
 
-// cursorAfter is how long after a stream has begun, or after the upstream has accepted, its first events may take to come at once.
+// cursorAfter is how long after the begin of a stream, or after the upstream has accepted, an event still counts as coming at
+// once.
 const cursorAfter = 20 * time.Millisecond
 
-// settling is the time after a stream has begun, and after the upstream has accepted, in which no subscriber is told a cursor,
-// since an event will do.
+// settling is the time after the begin of a stream, and after the upstream has accepted. No subscriber is told a cursor in this
+// time, because an event is likely to come.
 type settling struct {
-	is    bool
-	count int // of the times that it began
+	is    bool // it has begun and is not over
+	count int  // how many settlings there were
 	timer *time.Timer
 }
 
-// settle begins it anew. The lock is held.
+// settle begins the settling again. The lock is held.
 func (st *stream) settle() {
 	s := &st.settling
 	s.end()
@@ -33,14 +34,14 @@ func (st *stream) settle() {
 	s.timer = time.AfterFunc(cursorAfter, func() { st.settled(count) })
 }
 
-// quiet begins it before the upstream has accepted.
+// quiet begins the settling before the upstream has accepted.
 func (st *stream) quiet() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.settle()
 }
 
-// settled ends it, and has those look who wait for that.
+// settled ends the settling with that count, and has waiting subscribers read.
 func (st *stream) settled(count int) {
 	st.mu.Lock()
 	over := st.settling.is && st.settling.count == count
@@ -53,7 +54,7 @@ func (st *stream) settled(count int) {
 	}
 }
 
-// end ends it without a word. The lock is held.
+// end ends the settling without a call of the watchers. The stream's lock is held.
 func (s *settling) end() {
 	s.is = false
 	if s.timer != nil {
@@ -61,15 +62,15 @@ func (s *settling) end() {
 	}
 }
 
-// cursorNotice is the newest cursor that subscribers were told, which many are told at once.
+// cursorNotice is the newest cursor that subscribers were told. Subscribers at the same place share it.
 type cursorNotice struct {
-	at    replay.Position // the place that it stands for
-	id    string          // "" where no id does
-	frame *frame.Frame    // nil likewise
+	at    replay.Position // the place that the cursor stands for
+	id    string          // "" where no id stands for the place
+	frame *frame.Frame    // nil where no id stands for the place
 }
 
-// cursorAt returns what tells a subscriber the id that stands for its place, and that id; the frame is nil where no id does. The
-// lock is held.
+// cursorAt returns the frame that tells the cursor of a place, and the id in it. The frame is nil where no id stands for the
+// place. The lock is held.
 func (st *stream) cursorAt(at replay.Position) (*frame.Frame, string) {
 	c := &st.cursor
 	if c.at != at {
@@ -81,7 +82,8 @@ func (st *stream) cursorAt(at replay.Position) (*frame.Frame, string) {
 	return c.frame, c.id
 }
 
-// idBefore returns the id with which a subscriber comes back to a place, or to one a little before that.
+// idBefore returns the id with which a subscriber comes back to a place, or to a place a little before it. The result is the
+// zero ID where there is none.
 func (st *stream) idBefore(at replay.Position) sse.ID {
 	switch {
 	case !st.settings.HasID && at.Offset == 0:
@@ -106,7 +108,7 @@ func (st *stream) idBefore(at replay.Position) sse.ID {
 		if _, ok := st.behind(events[i].ID, state); ok {
 			return id
 		}
-		return sse.ID{} // an older one would bring events again
+		return sse.ID{} // an older id would bring events again
 	}
 	return sse.ID{}
 }

@@ -100,7 +100,7 @@ func TestPiecesStayAsTheyAre(t *testing.T) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
 		pieces, _ := c.Peek(nil, testLimit)
-		for range 1000 { // which the log does not hold
+		for range 1000 { // more than the log holds
 			require.NoError(t, up.send("b#2"))
 		}
 		assert.Equal(t, "data: a\nid: 1\n\n", string(pieces[0]))

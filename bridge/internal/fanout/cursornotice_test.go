@@ -15,10 +15,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// settled is a moment after which an event no longer comes at once.
+// settled is the time after which an event no longer counts as coming at once.
 const settled = 20 * time.Millisecond
 
-// A browser that has had no event has no id: without a cursor it would miss what comes while its connection is broken.
+// A browser that has had no event has no id. Without a cursor it would miss the events that come while its connection is
+// broken.
 func TestWhoGetsNoEventAtOnceGetsACursor(t *testing.T) {
 	for name, mode := range map[string]fanout.LateJoinMode{
 		"none": fanout.None, "all": fanout.All, "latest": fanout.Latest, "since": fanout.Since, "latest by": fanout.LatestBy,
@@ -58,7 +59,7 @@ func TestWhoGetsNoEventAtOnceGetsACursor(t *testing.T) {
 	}
 }
 
-// Many servers send no header before their first message: a stream whose ids are the bridge's own has a place all the same.
+// Many servers send no header before their first message. A stream with the bridge's own ids has a cursor all the same.
 func TestACursorIsToldWhileTheUpstreamHasSaidNothing(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c := w.join(fanout.Newcomer{})
@@ -81,7 +82,8 @@ func TestACursorIsToldWhileTheUpstreamHasSaidNothing(t *testing.T) {
 	})
 }
 
-// An upstream that fails before it has said anything ends its stream. The next one is another epoch, and is told.
+// An upstream that fails before its first message ends its stream. The next upstream stream is a new epoch, and subscribers are
+// told.
 func TestACursorOfASilentUpstreamThatFailedIsTold(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c := w.join(fanout.Newcomer{})
@@ -166,7 +168,7 @@ func TestACursorFollowsAResetThatNothingFollows(t *testing.T) {
 	})
 }
 
-// An id from which no subscriber could resume is not told as a cursor.
+// An id after which no subscriber could go on is not told as a cursor.
 func TestACursorIsAnIDThatResumes(t *testing.T) {
 	for name, events := range map[string][]string{
 		"one that a former epoch had":           {"a#1"},
@@ -197,8 +199,8 @@ func TestACursorIsAnIDThatResumes(t *testing.T) {
 	}
 }
 
-// The id of a cursor that was told before is one no more once the upstream has refused it.
-func TestACursorThatTheUpstreamRefusedIsToldNobody(t *testing.T) {
+// An id that the upstream has refused is no longer told as a cursor.
+func TestACursorThatTheUpstreamRefusedIsNotTold(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true}, func(w *world) {
 		_, up := w.live()
 		require.NoError(t, up.send("a#1"))
@@ -250,7 +252,7 @@ func TestACursorThatCannotBeWrittenIsToldAgain(t *testing.T) {
 	})
 }
 
-// Many who wait for the first event share one frame of the cursor, and the timer is the stream's.
+// Subscribers that wait for the first event share one frame of the cursor and the stream's one timer.
 func TestOneTimerServesAllWhoWaitForACursor(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		_, up := w.live()

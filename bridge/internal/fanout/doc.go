@@ -1,19 +1,20 @@
-// Package fanout serves any number of subscribers from one upstream stream each that asks for the same.
+// Package fanout serves many subscribers that ask for the same stream from one upstream stream.
 //
-// A [Registry] holds the shared streams by key. A stream has one goroutine, which reads the upstream and appends to a
-// [replay.Log], opens it again when it breaks, and ends when nobody is left or nothing follows. It knows its subscribers by
-// number only: a [Subscriber] is a place in the log and pulls, as a [pump.Cursor], so that no subscriber can hold up the stream
-// or another one, and an idle one costs the few words that say where it is.
+// A [Registry] holds the shared streams by key. A stream has one goroutine. The goroutine reads the upstream, appends its
+// events to a [replay.Ring], and opens the upstream again when it breaks. The stream ends when it has no subscribers left or
+// when the upstream has nothing more to send. A stream only counts its subscribers. A [Subscriber] is a place in the log: as a
+// [pump.Cursor] it reads when its pump asks. So a subscriber cannot hold up the stream or another subscriber, and an idle
+// subscriber costs only the few words that hold its place.
 //
-//	Upstream.Run ──Sink──► recorder ──Append──► replay.Log ──Read──► Subscriber.Peek ──► pump
-//	                           stream: accepted, fresh, gap, end ──────┘
+//	Upstream.Run ──Sink──► recorder ──Append──► replay.Ring ──Read──► Subscriber.Peek ──► pump
+//	                              stream: accepted, gap, end ───────────┘
 //
-// Subscribers read the log, and so does the last-value cache: who appends to it may be elsewhere.
+// The last-value cache reads the log as subscribers do, because another appender may add events too.
 //
-// A subscriber never misses an event without being told. Whatever breaks the sequence that it sees is a grpc-reset in front of
-// what follows: an id that cannot be resumed from, an upstream stream that could not go on where the last one broke (a new
-// epoch of the log), or its own slowness.
+// A subscriber never misses an event without being told. The event grpc-reset tells it, and stands in front of the events that
+// follow. The reasons are an id after which the stream cannot go on, an upstream stream that could not go on where the last one
+// broke (a new epoch of the log), and a subscriber that was too slow.
 //
-// The package knows neither gRPC nor protobuf nor HTTP: what it carries are bytes, ids and keys, and whoever reads the upstream
-// renders its end.
+// The package knows neither gRPC nor protobuf nor HTTP. It carries bytes, ids and keys. The end of a stream comes from the
+// package that reads the upstream.
 package fanout

@@ -5,16 +5,16 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// gap is what subscribers are told of a time in which the stream has no upstream. It stands in no log: each subscriber knows the
-// number of the gap that it was told of.
+// gap is a time in which the stream has no upstream, and what subscribers are told about it. A gap is not in the log. Each
+// subscriber holds the number of the last gap that it was told of.
 type gap struct {
-	count uint32       // of the gaps that there was something to tell of
-	told  uint32       // the number of the gap that subscribers are to be told of, 0 where there is none
-	begin *frame.Frame // what says that no events come, made for each gap
-	live  *frame.Frame // what says that events come again, made once
+	count uint32       // how many gaps subscribers were told of
+	told  uint32       // the number of the gap that subscribers are told of now; 0 is none
+	begin *frame.Frame // tells that no events come; made for each gap
+	live  *frame.Frame // tells that events come again; made once
 }
 
-// stale has subscribers told that no events come, since the upstream ended with a code.
+// stale begins a gap: subscribers are told that no events come, and with which code the upstream ended.
 func (st *stream) stale(by ending.Code) {
 	st.mu.Lock()
 	over := st.end != nil
@@ -28,7 +28,7 @@ func (st *stream) stale(by ending.Code) {
 	}
 }
 
-// live has the subscribers that were told of a gap told that events come again.
+// live ends a gap: the subscribers that were told of it are told that events come again.
 func (st *stream) live() {
 	st.mu.Lock()
 	st.gap.told = 0
@@ -36,7 +36,7 @@ func (st *stream) live() {
 	st.watchers.notify()
 }
 
-// liveFrame says that a gap is over. The lock is held.
+// liveFrame returns the frame that tells the end of a gap. The stream's lock is held.
 func (st *stream) liveFrame() *frame.Frame {
 	if st.gap.live == nil {
 		st.gap.live = frame.New(ending.LiveBlock(), noData)
@@ -44,5 +44,5 @@ func (st *stream) liveFrame() *frame.Frame {
 	return st.gap.live
 }
 
-// noData is where the data of a notice is: nowhere that a line of NDJSON would be made of.
+// noData marks a frame without a data line: a notice is left out of NDJSON.
 const noData = -1

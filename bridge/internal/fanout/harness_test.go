@@ -21,13 +21,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// testLimit is about how many bytes a peek gets, many events.
+// testLimit is about how many bytes a peek gets: many events.
 const testLimit = 1 << 20
 
-// fakeUpstream is an upstream whose streams the test plays. Each attempt waits to be told what happens next.
+// fakeUpstream is an upstream whose streams the test plays. Each attempt waits for what the test tells it to do.
 type fakeUpstream struct {
 	attempts chan *attempt
-	open     atomic.Int32 // streams now
+	open     atomic.Int32 // how many streams are open now
 }
 
 // attempt is one upstream stream.
@@ -35,10 +35,10 @@ type attempt struct {
 	reading.Attempt
 	ctx  context.Context
 	sink reading.Sink
-	acts chan func() *reading.Result // each is called by the goroutine that reads; what is not nil ends the stream
+	acts chan func() *reading.Result // the reading goroutine calls each; a result that is not nil ends the stream
 
-	accepted bool // for a test to note
-	brought  int  // events, likewise
+	accepted bool // set by a test
+	brought  int  // how many events; set by a test
 }
 
 func newFakeUpstream() *fakeUpstream {
@@ -62,7 +62,7 @@ func (u *fakeUpstream) Run(ctx context.Context, a reading.Attempt, sink reading.
 	}
 }
 
-// next returns the newest attempt that nobody has seen; nil where there is none.
+// next returns the newest attempt that no call of next has returned, or nil.
 func (u *fakeUpstream) next() *attempt {
 	synctest.Wait()
 	select {
@@ -81,15 +81,15 @@ func resultOf(fate reading.Fate, e *ending.Ending) reading.Result {
 	return reading.Result{Fate: fate, End: pump.End{Ending: e, Frame: []byte("event: grpc-status\ndata: {}\n\n")}}
 }
 
-// because returns an ending of which only the reason matters.
+// because returns an ending with a reason, for tests to which only the reason matters.
 func because(reason ending.Reason) *ending.Ending {
 	return &ending.Ending{Code: ending.Unavailable, Reason: reason}
 }
 
-// closed is the end that a test closes a registry with.
+// closed returns the end with which a test closes a registry.
 func closed() pump.End { return pump.End{Ending: because("closed")} }
 
-// do has the reading goroutine do something, and waits for what follows from it.
+// do has the reading goroutine do something, and waits until all goroutines are idle.
 func (a *attempt) do(act func() *reading.Result) {
 	select {
 	case a.acts <- act:
@@ -108,12 +108,13 @@ func (a *attempt) endAs(fate reading.Fate, e *ending.Ending) {
 	a.do(func() *reading.Result { r := resultOf(fate, e); return &r })
 }
 
-// endInGoodOrder ends the stream without an error, on a stream that is opened again then.
+// endInGoodOrder ends the upstream stream without an error, on a stream that opens the upstream again then.
 func (a *attempt) endInGoodOrder() {
 	a.endAs(reading.Broken, &ending.Ending{Code: ending.OK, Reason: "ok"})
 }
 
-// send brings events, each written "text", "text#id", "text@key" or "text!" for one with a mark, in that order.
+// send has the upstream send events. Each is written "text", "text#id", "text@key", or "text!" for one with a mark; the parts
+// stand in this order.
 func (a *attempt) send(events ...string) (err error) {
 	a.do(func() *reading.Result {
 		for _, e := range events {
@@ -146,7 +147,7 @@ func newWorld(t *testing.T, r *fanout.Registry, s fanout.Settings) *world {
 	return &world{t: t, registry: r, upstream: newFakeUpstream(), settings: withDefaults(s), key: "key"}
 }
 
-// inWorld runs a test in fake time. Whatever still runs when it returns fails it.
+// inWorld runs a test in fake time. A goroutine that still runs when the test returns fails the test.
 func inWorld(t *testing.T, s fanout.Settings, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +157,7 @@ func inWorld(t *testing.T, s fanout.Settings, test func(w *world)) {
 	})
 }
 
-// close has everybody leave, and sees that nothing is left.
+// close closes every client, and checks that no stream is left.
 func (w *world) close() {
 	for _, c := range w.clients {
 		c.Close()
@@ -204,7 +205,7 @@ func (w *world) live() (*client, *attempt) {
 	return c, up
 }
 
-// newest returns the attempt that goes on: those before it break.
+// newest returns the last new attempt. The attempts before it break.
 func (w *world) newest() *attempt {
 	w.t.Helper()
 	for range 100 {
@@ -223,7 +224,7 @@ func after(d time.Duration) {
 	synctest.Wait()
 }
 
-// from is a newcomer with an id to go on after.
+// from returns a newcomer with an id after which it goes on.
 func from(id string) fanout.Newcomer {
 	return fanout.Newcomer{LastEventID: id}
 }
@@ -234,10 +235,11 @@ type client struct {
 	lastID string
 }
 
-// Overdue asks whether a client is to be cut off that has all that it was given, and now takes nothing.
+// Overdue reports whether a client is overdue that has taken all that it was given and now takes nothing.
 func (c *client) Overdue() bool { return c.Subscriber.Overdue(0, true) }
 
-// read returns all that there is now, each event as its text, each notice as "name: text", the end as "end: reason".
+// read returns everything that the client can read now: each event as its text, each notice as "name: text", the end as "end:
+// reason".
 func (c *client) read() (got []string) {
 	for {
 		pieces, end := c.Peek(nil, testLimit)
@@ -254,7 +256,7 @@ func (c *client) read() (got []string) {
 	}
 }
 
-// textOf returns a block in short, and remembers its id.
+// textOf returns the short form of a block, and remembers its id.
 func (c *client) textOf(block string) string {
 	text := ""
 	for line := range strings.Lines(block) {
@@ -273,7 +275,7 @@ func (c *client) textOf(block string) string {
 	return text
 }
 
-// dataInShort returns the data of a block in short: of a notice, what differs from one to the next.
+// dataInShort returns the short form of the data of a block. For a notice this is the part that differs between notices.
 func dataInShort(notice, data string) string {
 	var parts struct {
 		Reason string          `json:"reason"`
@@ -295,5 +297,5 @@ func dataInShort(notice, data string) string {
 	return data
 }
 
-// resetOf is how a client reads that its stream does not go on where it is.
+// resetOf returns the short form of a reset.
 func resetOf(reason string, c *client) string { return fmt.Sprintf("reset: %s %q", reason, c.lastID) }

@@ -1,13 +1,13 @@
 package fanout
 
-// Hooks are told what happens to streams, with the label of each. Any may be nil. They are called concurrently, some with
-// locks held: they must neither wait nor call the registry.
+// Hooks are called when something happens to a stream, with the label of the stream. Any may be nil. They are called
+// concurrently, some with locks held. A hook must neither wait nor call the registry.
 type Hooks struct {
 	Opened    func(label string) // a stream began
-	Ended     func(label string) // it is over, and its upstream is not read any more
-	Reopened  func(label string) // its upstream is opened again
-	Evicted   func(label string) // it lingered, and ends early for want of room
-	Skipped   func(label string) // a subscriber was slow and goes on as a newcomer
+	Ended     func(label string) // a stream is over, and its upstream is no longer read
+	Reopened  func(label string) // the upstream of a stream is opened again
+	Evicted   func(label string) // a stream without subscribers ends before its time, to make room
+	Skipped   func(label string) // a slow subscriber goes on as a newcomer
 	IDLeftOut func(label string) // an event has an id that cannot be sent
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// newEpoch returns the name of an epoch that no log has had: 40 random bits as [a-z2-7].
+// newEpoch returns a new name for an epoch: 40 random bits as [a-z2-7].
 func newEpoch() string { return strings.ToLower(rand.Text()[:epochLength]) }
 
 // epochLength is how many characters the name of an epoch has.
 const epochLength = 8
 
-// positionID returns the id of an event that has none of its own: "epoch-offset".
+// positionID returns the id of an event without an id of its own: "epoch-offset".
 func positionID(at replay.Position) sse.ID {
 	id, _ := sse.ParseID(at.String()) // letters, digits and a hyphen
 	return id
@@ -29,8 +29,8 @@ func startID(epoch string) sse.ID {
 
 const startSuffix = "-start"
 
-// parsePosition returns the place that an id of the bridge's own stands for: the one behind the event with this id of
-// [positionID], or the one of [startID]. It reports whether it is such an id.
+// parsePosition returns the place that an id of the bridge's own stands for. For an id of [positionID] this is the place behind
+// the event, and for an id of [startID] the start of the epoch. ok is false for any other id.
 func parsePosition(id string) (behind replay.Position, ok bool) {
 	epoch, digits, _ := strings.Cut(id, "-")
 	if len(epoch) != epochLength || strings.Trim(epoch, "abcdefghijklmnopqrstuvwxyz234567") != "" {

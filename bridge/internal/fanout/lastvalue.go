@@ -8,33 +8,34 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// lastValues is the newest event of each key, in the order of the log, which may have evicted some of them. It is bounded in
-// keys and in bytes: what was replaced longest ago goes, but for the newest. The zero value, which has no bounds, is empty.
+// lastValues holds the newest event of each key, in the order of the log. The log may have evicted some of these events. The
+// keys and bytes are bounded: over a bound, the event that is oldest goes, but never the newest one. The zero value is empty
+// and has no bounds.
 //
-// Newcomers walk it while it changes: what is replaced after they came has moved behind the place in the log from which they
-// read on, so they see each event once and in order, and nobody copies anything.
+// A newcomer reads the last values while they change. An event that is replaced meanwhile has a successor behind the place from
+// which the newcomer reads the log afterwards. So the newcomer sees each event once and in order, without a copy of the values.
 type lastValues struct {
 	maxKeys  int   // 0 is no bound
 	maxBytes int64 // 0 is no bound
 
-	slots []valueSlot    // by offset
-	head  int            // before it all are empty
+	slots []valueSlot    // sorted by offset
+	head  int            // all slots before this index are empty
 	byKey map[string]int // the index of a key's slot
 	held  atomic.Int64   // bytes; frames add to it when a form is made
 }
 
-// valueSlot is the place of an event, empty when its key has a newer one.
+// valueSlot is the place of an event. A slot without an event is empty: its key has a newer event, or was dropped.
 type valueSlot struct {
 	offset uint64
 	event  *replay.Event
 }
 
-// valueBytes is about what an event takes here besides its frame, id and key.
+// valueBytes is about how many bytes an event takes here besides its frame, id and key.
 const valueBytes = 384
 
 func (v *lastValues) bytes() int64 { return v.held.Load() }
 
-// put makes e, which is newer than all there is, the newest event of its key.
+// put makes e the newest event of its key. e must be newer than all events that are held.
 func (v *lastValues) put(e *replay.Event) {
 	if v.byKey == nil {
 		v.byKey = map[string]int{}
@@ -54,12 +55,12 @@ func (v *lastValues) put(e *replay.Event) {
 	}
 }
 
-// minSlots is how many slots may be empty whatever the number of keys.
+// minSlots is how many slots may be empty even where there are few keys.
 const minSlots = 64
 
 func overhead(e *replay.Event) int64 { return int64(valueBytes + len(e.ID) + len(e.Key)) }
 
-// empty gives up the event of a slot. Its key's index is the caller's to correct.
+// empty removes the event of a slot. The caller corrects the index of its key.
 func (v *lastValues) empty(i int) {
 	e := v.slots[i].event
 	v.slots[i].event = nil
@@ -67,7 +68,7 @@ func (v *lastValues) empty(i int) {
 	v.held.Add(-overhead(e))
 }
 
-// dropOldest gives up the event that is oldest, and its key.
+// dropOldest removes the oldest event and its key.
 func (v *lastValues) dropOldest() {
 	for v.slots[v.head].event == nil {
 		v.head++
@@ -76,14 +77,14 @@ func (v *lastValues) dropOldest() {
 	v.empty(v.head)
 }
 
-// trim gives up the oldest events until at most so many bytes are held, or the newest event alone.
+// trim removes the oldest events until at most so many bytes are held, or the newest event alone.
 func (v *lastValues) trim(bytes int64) {
 	for len(v.byKey) > 1 && v.bytes() > bytes {
 		v.dropOldest()
 	}
 }
 
-// compact takes out the empty slots.
+// compact removes the empty slots.
 func (v *lastValues) compact() {
 	v.slots = slices.DeleteFunc(v.slots, func(s valueSlot) bool { return s.event == nil })
 	v.head = 0
@@ -92,7 +93,7 @@ func (v *lastValues) compact() {
 	}
 }
 
-// clear gives up all.
+// clear removes all events.
 func (v *lastValues) clear() {
 	for _, i := range v.byKey {
 		v.empty(i)
@@ -100,7 +101,8 @@ func (v *lastValues) clear() {
 	v.slots, v.head, v.byKey = nil, 0, nil
 }
 
-// read appends to dst the events from an offset to before another one, at most limit of them.
+// read appends to dst the events from one offset up to another one, without the event at the second. It appends at most limit
+// events.
 func (v *lastValues) read(dst []*replay.Event, from, to uint64, limit int) []*replay.Event {
 	i, _ := slices.BinarySearchFunc(v.slots, from, func(s valueSlot, offset uint64) int { return cmp.Compare(s.offset, offset) })
 	for i = max(i, v.head); i < len(v.slots) && v.slots[i].offset < to && limit > 0; i++ {

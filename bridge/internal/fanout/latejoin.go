@@ -8,10 +8,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// LateJoin is what a subscriber gets at once that comes when the stream has begun, and has nothing to go on after.
+// LateJoin says what a newcomer gets first: a subscriber that joins after the stream has begun, without an id after which it
+// can go on.
 type LateJoin struct {
 	Mode LateJoinMode
-	Keys int // of [LatestBy]: how many are kept; 0 is no bound
+	Keys int // how many keys [LatestBy] keeps; 0 is no bound
 }
 
 // LateJoinMode is a kind of [LateJoin].
@@ -21,18 +22,18 @@ const (
 	None     LateJoinMode = iota // nothing
 	All                          // every event in the log
 	Latest                       // the newest event
-	Since                        // the events from the newest one with a mark; nothing, and a reset, where that may be gone
-	LatestBy                     // the newest event of each key, in the order of the log; those without a key are left out
+	Since                        // the events from the newest one with a mark on; a reset where that event may be evicted
+	LatestBy                     // the newest event of each key, in the order of the log; events without a key are left out
 )
 
-// follower reads the log for what newcomers are to get, event by event.
+// follower reads every event of the log, to know what newcomers get.
 type follower struct {
-	next    replay.Position // of the first event that it has not read
-	mark    replay.Position // of the newest event with a mark; zero where none had one
+	next    replay.Position // the position of the first event that it has not read
+	mark    replay.Position // the position of the newest event with a mark; zero is none
 	scratch []*replay.Event
 }
 
-// catchUp reads what is new in the log.
+// catchUp has the follower read the new events of the log.
 func (st *stream) catchUp() {
 	if mode := st.settings.LateJoin.Mode; mode != Since && mode != LatestBy {
 		return
@@ -42,7 +43,7 @@ func (st *stream) catchUp() {
 	st.followLog()
 }
 
-// followLog is catchUp with the lock held.
+// followLog is catchUp with the stream's lock held.
 func (st *stream) followLog() {
 	f := &st.follow
 	for {
@@ -62,10 +63,10 @@ func (st *stream) followLog() {
 	}
 }
 
-// followAtOnce is how many events the follower reads at once.
+// followAtOnce is how many events the follower reads in one call.
 const followAtOnce = 64
 
-// refollow goes on at the oldest event that there is, in the epoch that there is. It reports false where there is none.
+// refollow has the follower go on at the oldest held event of the current epoch. It reports false before the first epoch.
 func (st *stream) refollow() bool {
 	state := st.log.State()
 	if state.Epoch == "" {
@@ -79,7 +80,7 @@ func (st *stream) refollow() bool {
 	return true
 }
 
-// learn notes what newcomers have to know of an event.
+// learn notes what newcomers need to know about an event.
 func (st *stream) learn(e *replay.Event) {
 	if e.Mark {
 		st.follow.mark = e.Position
@@ -89,7 +90,7 @@ func (st *stream) learn(e *replay.Event) {
 	}
 }
 
-// joinLate puts the subscriber where a newcomer begins. The stream's lock is held.
+// joinLate gives the subscriber the place of a newcomer. The stream's lock is held.
 func (s *Subscriber) joinLate() {
 	st := s.stream
 	if mode := st.settings.LateJoin.Mode; mode == Since || mode == LatestBy {
@@ -109,7 +110,7 @@ func (s *Subscriber) joinLate() {
 		if mark := st.follow.mark; mark.Epoch == state.Epoch && mark.Offset >= state.First && mark.Offset < state.Next {
 			at = mark
 		} else if state.First > 0 && s.reset == ending.NoReset {
-			s.reset = ending.ResetExpired // what it should begin with may have been given up
+			s.reset = ending.ResetExpired // the newest event with a mark may be evicted
 		}
 	case LatestBy:
 		if st.follow.next.Epoch == state.Epoch {
@@ -120,5 +121,5 @@ func (s *Subscriber) joinLate() {
 	s.put(at)
 }
 
-// walked is the place of a subscriber in the last values that has none to go through.
+// walked is the value of walk for a subscriber that has read all last values.
 const walked = math.MaxUint64

@@ -52,14 +52,14 @@ func TestLateJoin(t *testing.T) {
 				require.NoError(t, up.send("next"))
 				assert.Equal(t, []string{"next"}, c.read())
 				if len(tc.events) < 4 {
-					assert.Len(t, first.read(), len(tc.events)+1, "who was there first gets all")
+					assert.Len(t, first.read(), len(tc.events)+1, "the subscriber that was there first gets all events")
 				}
 			})
 		})
 	}
 }
 
-// A newcomer goes through the last values while they change: it sees each once, and in the order of the log.
+// A newcomer reads the last values while they change. It sees each once, in the order of the log.
 func TestLastValuesChangeWhileANewcomerReadsThem(t *testing.T) {
 	inWorld(t, fanout.Settings{LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}, func(w *world) {
 		_, up := w.live()

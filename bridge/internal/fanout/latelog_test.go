@@ -7,8 +7,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// lateLog is an appender that may show an event some time after it has taken it, as a log outside the process would. It remembers
-// everything that it has shown. Only one goroutine at a time uses it.
+// lateLog is an appender that may show an event some time after it has taken it, as a log outside the process would. It
+// remembers everything that it has shown. Only one goroutine at a time uses it.
 type lateLog struct {
 	shown  *replay.Ring // what subscribers read
 	bounds replay.Bounds
@@ -75,7 +75,7 @@ func (l *lateLog) show(n int) {
 	}
 }
 
-// newest returns what is shown of the newest epoch, and its number, which is negative where there is none.
+// newest returns what is shown of the newest epoch, and the number of that epoch. The number is negative where there is none.
 func (l *lateLog) newest() (e epoch, number int) {
 	if len(l.epochs) == 0 {
 		return epoch{}, -1
@@ -83,13 +83,13 @@ func (l *lateLog) newest() (e epoch, number int) {
 	return l.epochs[len(l.epochs)-1], len(l.epochs) - 1
 }
 
-// first is the offset of the oldest event of the newest epoch that is held.
+// first returns the offset of the oldest held event of the newest epoch.
 func (l *lateLog) first() int {
 	e, _ := l.newest()
 	return max(0, len(e.events)-l.bounds.Events)
 }
 
-// find returns the index behind the one event with an id, as far as the newest epoch still has what follows.
+// find returns the index behind the one event with an id, where the newest epoch still holds what follows.
 func (l *lateLog) find(id string, ownIDs bool) (index int, ok bool) {
 	e, _ := l.newest()
 	if ownIDs {

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// lingering is the time of a stream that nobody subscribes to.
+// lingering is the time in which a stream goes on without subscribers.
 type lingering struct {
-	place *list.Element
+	place *list.Element // in the registry's list of idle streams
 	timer *time.Timer
 }
 
-// leave takes a subscriber off. The last one's stream lingers; one that is forgotten already is given back.
+// leave counts a subscriber less. When the last subscriber leaves, the stream lingers; a stream that is already forgotten is
+// released.
 func (r *Registry) leave(st *stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -29,7 +30,7 @@ func (r *Registry) leave(st *stream) {
 	}
 }
 
-// expire forgets a stream whose time is over, unless somebody has come meanwhile.
+// expire forgets a stream when its lingering is over, unless a subscriber has joined since it began.
 func (r *Registry) expire(st *stream, l *lingering) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,7 +48,7 @@ func (r *Registry) keep(st *stream) {
 	}
 }
 
-// longestIdle returns the stream that has lingered longest, nil where none does. The lock is held.
+// longestIdle returns the stream that has lingered longest, or nil where none lingers. The lock is held.
 func (r *Registry) longestIdle() *stream {
 	if e := r.idle.Front(); e != nil {
 		return e.Value.(*stream)
@@ -55,7 +56,7 @@ func (r *Registry) longestIdle() *stream {
 	return nil
 }
 
-// abandon forgets a stream that nobody subscribes to, and reports whether it did.
+// abandon forgets a stream that has no subscribers. It reports whether the stream is forgotten.
 func (r *Registry) abandon(st *stream) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,8 +66,8 @@ func (r *Registry) abandon(st *stream) bool {
 	return st.forgotten
 }
 
-// forget ends a stream's life: Join does not find it any more. What it has is kept for those who still read it. The lock is
-// held; a second call changes nothing.
+// forget removes a stream from the registry: Join no longer finds it, and its upstream is no longer read. Subscribers can still
+// read its events. The lock is held. A second call changes nothing.
 func (r *Registry) forget(st *stream) {
 	if st.forgotten {
 		return

@@ -24,7 +24,7 @@ func TestAStreamLingersAfterItsLastSubscriber(t *testing.T) {
 		back := w.join(from(c.lastID))
 		assert.Equal(t, []string{"b"}, back.read(), "a page that is reloaded goes on where it was")
 		after(time.Hour)
-		require.NoError(t, up.send("c"), "somebody is there: nothing expires")
+		require.NoError(t, up.send("c"), "a subscriber is there: nothing expires")
 		assert.Equal(t, []string{"c"}, back.read())
 
 		back.Close()
@@ -64,11 +64,11 @@ func TestAStreamThatBreaksWhileItLingersIsForgotten(t *testing.T) {
 		up.end(reading.Broken, "unavailable")
 		assert.Zero(t, w.registry.Streams())
 		after(time.Hour)
-		assert.Nil(t, w.upstream.next(), "nobody opens it again")
+		assert.Nil(t, w.upstream.next(), "it is not opened again")
 	})
 }
 
-func TestAStreamThatEverybodyLeavesWhileItIsBrokenIsForgotten(t *testing.T) {
+func TestABrokenStreamWithoutSubscribersIsForgotten(t *testing.T) {
 	inWorld(t, fanout.Settings{Linger: time.Hour}, func(w *world) {
 		c, up := w.live()
 		up.end(reading.Broken, "unavailable")
@@ -92,14 +92,14 @@ func TestTheLimitOfStreams(t *testing.T) {
 		a, b, c := join("a"), join("b"), join("c")
 		_, err := r.Join("d", fanout.Newcomer{}, func() (fanout.Settings, reading.Upstream) { panic("there is no room") })
 		require.ErrorIs(t, err, fanout.ErrLimit)
-		join("b").Close() // a stream that there is takes no room
+		join("b").Close() // a stream that exists already takes no room
 
 		b.Close()
 		after(time.Second)
 		a.Close()
 		after(time.Second)
 		c.Close()
-		join("c") // is kept, and no longer in line
+		join("c") // this stream no longer lingers
 		join("d")
 		assert.Equal(t, []string{"b"}, evicted, "the one that has lingered longest goes first")
 		join("e")

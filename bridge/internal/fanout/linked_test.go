@@ -10,7 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// An event in gzip refers to the one before it exactly where that is what the connection has had last.
+// An event in gzip refers to the event before it exactly where that was the last thing written on the connection.
 func TestEventsReferToWhatTheConnectionHasHadLast(t *testing.T) {
 	gzip := frame.Form{Encoding: frame.Gzip}
 	inWorld(t, fanout.Settings{HasID: true}, func(w *world) {

@@ -18,8 +18,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// TestAnyOrderOfThings does anything in any order, and holds what each client is given against the specification in
-// [clientModel] and against what its page knows: nothing is missing, repeated or out of order unless it was told.
+// TestAnyOrderOfThings does things in any order. It compares what each client is given with the specification in [clientModel]
+// and with what its page knows: no event is missing, repeated or out of order unless the page was told.
 func TestAnyOrderOfThings(t *testing.T) {
 	seen := &coverage{pairs: map[[2]string]int{}, answers: map[string]int{}}
 	for round := range 20 { // plans are random: what none of them did may take more of them
@@ -45,7 +45,7 @@ func TestAnyOrderOfThings(t *testing.T) {
 	assert.Empty(t, seen.missing(), "what no plan did")
 }
 
-// coverage is what the plans of a run have made happen.
+// coverage holds what has happened in the plans of a run.
 type coverage struct {
 	pairs   map[[2]string]int // of the kind of a page's id, and of how the upstream answers a cursor
 	answers map[string]int    // that the upstream gave to a cursor
@@ -53,7 +53,7 @@ type coverage struct {
 
 func (c *coverage) pair(cursor, answer string) { c.pairs[[2]string{cursor, answer}]++ }
 
-// missing names a kind of id that met no upstream of some kind, "" where each met each.
+// missing returns a kind of id that was not used with every kind of upstream, or "".
 func (c *coverage) missing() string {
 	for _, answer := range answers() {
 		if c.answers[answer] == 0 {
@@ -68,8 +68,8 @@ func (c *coverage) missing() string {
 	return ""
 }
 
-// answers are what an upstream does with a cursor. One that filters by it brings what comes after it, as one that takes it, but
-// takes any.
+// answers returns what an upstream may do with a cursor. An upstream that filters sends the messages behind the cursor, as one
+// that takes the cursor does, but it accepts any cursor.
 func answers() []string {
 	return []string{"takes", "filters", "refuses", "ignores", "is silent", "ends"}
 }
@@ -85,7 +85,7 @@ type plan struct {
 	seen     *coverage
 }
 
-// step is something that happens. What a number means depends on what it is.
+// step is something that happens. The meaning of a number depends on the name.
 type step struct {
 	do      func(m *machine, s step) error
 	name    string
@@ -95,7 +95,7 @@ type step struct {
 	d       time.Duration
 }
 
-// GoString is what rapid shows.
+// GoString returns what rapid shows.
 func (s step) GoString() string { return s.String() }
 
 func (s step) String() string {
@@ -185,7 +185,7 @@ type machine struct {
 	idleSince time.Time       // of the stream, while it is
 }
 
-// run returns what is wrong.
+// run plays the plan and returns an error that says what is wrong.
 func (p plan) run(ctx context.Context) error {
 	m := &machine{plan: p, registry: fanout.NewRegistry(ctx, fanout.Limits{Streams: 1})}
 	m.registry.AppendInto(func(log *replay.Ring) fanout.Appender {
@@ -201,7 +201,7 @@ func (p plan) run(ctx context.Context) error {
 	return m.finish()
 }
 
-// close ends everything, whatever the state is that it is in.
+// close ends everything, in any state.
 func (m *machine) close() {
 	for _, c := range m.clients {
 		if c != nil {
@@ -211,7 +211,7 @@ func (m *machine) close() {
 	m.registry.Close(closed())
 }
 
-// finish has everybody read what there is, and leave.
+// finish has each client read everything and leave.
 func (m *machine) finish() error {
 	if m.stream != nil {
 		m.stream.log.late = false
@@ -235,13 +235,13 @@ func (m *machine) finish() error {
 	return nil
 }
 
-// innocent has a page come that has no id, which gets what the upstream sends whatever the others came with.
+// innocent has a page come without an id. The page gets what the upstream sends, no matter which ids other pages came with.
 func (m *machine) innocent() error {
 	join := step{name: "join"}
 	if err := errors.Join(m.join(join), m.look()); err != nil {
 		return err
 	}
-	for range 3 { // the cursor of the log's own may be refused before
+	for range 3 { // the log's own cursor may be refused first
 		if err := errors.Join(m.accept(join), m.look()); err != nil {
 			return err
 		}
@@ -263,8 +263,8 @@ func (m *machine) innocent() error {
 	return errors.Join(m.leave(join), m.look())
 }
 
-// look lets things settle, and sees that everybody was told of what is new, and that streams and upstream streams are as they
-// should be.
+// look waits until all goroutines are idle. Then it checks that every client was told of what is new, and that the numbers of
+// streams and upstream streams are right.
 func (m *machine) look() error {
 	synctest.Wait()
 	for _, c := range m.clients {
@@ -273,7 +273,7 @@ func (m *machine) look() error {
 		}
 		pieces, end, err := c.peek(100)
 		if err == nil && (len(pieces) > 0 || end != nil) {
-			err = fmt.Errorf("found %q, %v, of which nobody was told", pieces, end)
+			err = fmt.Errorf("found %q, %v, of which the client was not told", pieces, end)
 		}
 		if err != nil {
 			return err
@@ -300,7 +300,7 @@ func (m *machine) lookAtStreams() error {
 		case st.current != nil:
 			return errors.New("two upstream streams at once")
 		case next.Reopening && !connected:
-			return errors.New("an upstream stream is opened again that nobody wants")
+			return errors.New("an upstream stream without subscribers is opened again")
 		}
 		st.current = next
 		if want := m.attempt(); next.Attempt != want {
@@ -329,7 +329,7 @@ func (m *machine) connected() bool {
 	return slices.ContainsFunc(m.clients[:], func(c *clientModel) bool { return c != nil && c.stream == m.stream })
 }
 
-// attempt is how the upstream is to be opened now: behind the newest event of its own log, or without a cursor.
+// attempt returns how the upstream must be opened now: behind the newest event of the stream's own log, or without a cursor.
 func (m *machine) attempt() reading.Attempt {
 	st := m.stream
 	want := reading.Attempt{Reopening: st.accepted}

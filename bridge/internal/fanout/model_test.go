@@ -10,7 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
-// ledger is what a page knows of its stream, whatever that is made of.
+// ledger is what a page knows of its stream.
 type ledger struct {
 	lastID  string // the newest id that it has
 	idAt    had    // what had it, or what it stands behind
@@ -26,7 +26,7 @@ type had struct {
 	index int
 }
 
-// streamModel is what a test knows of a shared stream: what the upstream did, and what the log has shown.
+// streamModel is what the test knows of a shared stream: what the upstream did, and what the log has shown.
 type streamModel struct {
 	settings   *fanout.Settings
 	upstream   *fakeUpstream
@@ -45,7 +45,7 @@ type streamModel struct {
 	inGap      bool
 }
 
-// told is the number of the gap that subscribers are to be told of, 0 none.
+// told is the number of the gap that subscribers are told of now; 0 is none.
 func (st *streamModel) told() int {
 	if st.inGap && time.Since(st.gapAt) >= reading.StaleAfter {
 		return st.gaps
@@ -78,7 +78,7 @@ func (st *streamModel) broken() {
 	}
 }
 
-// clientModel is what a test knows of a subscriber: its place, and what it is to be told. It is the specification of
+// clientModel is what the test knows of a subscriber: its place, and what it must be told. It is the specification of
 // [fanout.Subscriber], written without regard to cost.
 type clientModel struct {
 	*fanout.Subscriber
@@ -107,7 +107,7 @@ type clientModel struct {
 	ledger
 }
 
-// share is how much of the log lies before the client.
+// share returns the share of the log that the client is behind.
 func (c *clientModel) share() float64 { return c.shareFrom(c.index) }
 
 func (c *clientModel) shareFrom(index int) float64 {
@@ -158,7 +158,7 @@ func (c *clientModel) joinLate() {
 	}
 }
 
-// resume gives the client the place behind its id, or says why not.
+// resume gives the client the place behind its id, or notes why there is none.
 func (c *clientModel) resume() {
 	log := c.stream.log
 	e, number := log.newest()
@@ -180,7 +180,7 @@ func (c *clientModel) resume() {
 	}
 }
 
-// place gives the client the place of a newcomer if there is one.
+// place gives the client the place of a newcomer where the log has an epoch.
 func (c *clientModel) place() bool {
 	log := c.stream.log
 	if _, number := log.newest(); number < 0 {
@@ -206,7 +206,7 @@ func positionOf(id string) (name string, behind int, ok bool) {
 	return id[:8], behind + 1, err == nil
 }
 
-// anchor is the cursor that the client is to be told, "" for none, and what it stands behind.
+// anchor returns the cursor that the client must be told, or "" for none, and the event before the client's place.
 func (c *clientModel) anchor() (id string, at had) {
 	e, number := c.stream.log.newest()
 	if c.anchored || number < 0 || c.epoch != number || !c.stream.settled() {
@@ -235,7 +235,7 @@ func (c *clientModel) displace(reason string, early bool) {
 	c.epoch, c.reset, c.early, c.anchored, c.started = -1, reason, early, false, false
 }
 
-// settle finds the client the place from which it reads now. It reports false where it has lost its place by its own fault.
+// settle finds the place from which the client reads now. It reports false where the client lost its place because it was slow.
 func (c *clientModel) settle() (ok bool) {
 	log := c.stream.log
 	if _, newest := log.newest(); c.behind && c.share() > 0.5 && c.epoch == newest {
@@ -266,7 +266,8 @@ func (c *clientModel) settle() (ok bool) {
 	}
 }
 
-// overdue is what Overdue is to return for a client that lacks some events before its place, or has some behind it.
+// overdue returns what Overdue must return for a client that lacks so many of the events before its place. lacks is negative
+// where the client has events behind its place.
 func (c *clientModel) overdue(lacks int, stalled bool) bool {
 	e, _ := c.stream.log.newest()
 	has := min(max(0, c.index-lacks), max(c.index, len(e.events)))
@@ -288,9 +289,9 @@ func (c *clientModel) overdue(lacks int, stalled bool) bool {
 	return !c.behind
 }
 
-// isLate reports whether the client, which has what lies before an index, is late: where it has caught up once and is more than
-// half of the log behind, or has lost its place. What it was given and lacks counts if it has had that too at a time, and the log
-// could still give it once more when it came back.
+// isLate reports whether the client is late. has is the index behind the newest event that the client has. The client is late
+// where its place is lost, or where it has caught up once and is more than half of the log behind. Events that the client was
+// given and has not taken count only where the client had taken all of them at one time, and where the log still holds them.
 func (c *clientModel) isLate(has int) bool {
 	log := c.stream.log
 	e, newest := log.newest()
@@ -312,13 +313,13 @@ func (c *clientModel) isLate(has int) bool {
 	return c.shareFrom(place) > 0.5 || again
 }
 
-// peek checks what the client is given, and returns its pieces.
+// peek checks what the client is given, and returns the pieces.
 func (c *clientModel) peek(limit int) (pieces [][]byte, end *pump.End, err error) {
 	ok := c.settle()
 	pieces, end = c.Peek(nil, limit)
 	if !ok {
 		if end == nil || end.Ending.Reason != "slow" || len(pieces) > 0 {
-			return nil, nil, fmt.Errorf("expected the end of who is slow, found %q, %v", pieces, end)
+			return nil, nil, fmt.Errorf("expected the end of a slow client, found %q, %v", pieces, end)
 		}
 		return nil, end, nil
 	}

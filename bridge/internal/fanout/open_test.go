@@ -75,7 +75,7 @@ func TestTheUpstreamsAnswerIsKnown(t *testing.T) {
 		up := w.upstream.next()
 		select {
 		case <-c.Opened():
-			t.Fatal("nobody has accepted yet")
+			t.Fatal("the upstream has not accepted yet")
 		default:
 		}
 		up.accept()
@@ -108,7 +108,7 @@ func TestTheEndComesAfterAllEvents(t *testing.T) {
 		assert.True(t, all)
 		assert.Equal(t, ending.Reason("done"), end.Ending.Reason)
 		assert.Zero(t, w.registry.Streams(), "it is forgotten at once")
-		assert.Positive(t, w.registry.Bytes(), "what somebody may read still counts")
+		assert.Positive(t, w.registry.Bytes(), "what a subscriber may read still counts")
 		c.Close()
 		assert.Zero(t, w.registry.Bytes())
 	})
@@ -124,7 +124,7 @@ func TestAnUpstreamThatEndsWithoutEventsIsAllThereIs(t *testing.T) {
 	})
 }
 
-func TestStreamsOutliveWhoeverOpenedThem(t *testing.T) {
+func TestStreamsOutliveTheSubscriberThatOpenedThem(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		opener, up := w.live()
 		c := w.join(fanout.Newcomer{})
@@ -132,7 +132,7 @@ func TestStreamsOutliveWhoeverOpenedThem(t *testing.T) {
 		opener.Close()
 		require.NoError(t, up.send("a"))
 		assert.Equal(t, []string{"a"}, c.read())
-		assert.Empty(t, opener.read(), "who has left gets nothing")
+		assert.Empty(t, opener.read(), "a subscriber that has left gets nothing")
 		assert.Zero(t, opener.Advance(1))
 		assert.False(t, opener.Overdue())
 	})

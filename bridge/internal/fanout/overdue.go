@@ -8,20 +8,21 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// A subscriber that falls behind is cut off, or skips, while the log still has what it needs to go on when it comes back. It is
-// late when it is more than half of the log behind. That alone is no reason: a burst makes everybody late. A late subscriber that
-// comes nearer to the end of the log is catching up. One that does not, for a while, takes nothing or too little.
+// A subscriber that falls behind is cut off, or skips events. This happens while the log still holds the events with which it
+// can go on after it comes back. A subscriber is late when it is more than half of the log behind. Being late is not enough to
+// be cut off, because a burst of events makes every subscriber late. A late subscriber that comes nearer to the end of the log
+// is catching up. A late subscriber that does not come nearer for a while takes too little, or nothing.
 
-// overdueShare is how much of its log a subscriber may be behind that does not come nearer.
+// overdueShare is the share of the log that a subscriber may be behind without being late.
 const overdueShare = 0.5
 
-// lateness is what is known of a subscriber since it is late.
+// lateness is what is known of a subscriber while it is late.
 type lateness struct {
-	least uint64    // the least number of events that its client lacked
-	since time.Time // since when it has not lacked fewer
+	least uint64    // the smallest number of events that its client has lacked since it is late
+	since time.Time // when least last became smaller
 }
 
-// Overdue implements [pump.Cursor]. One who may skip never is, but skips when it reads again.
+// Overdue implements [pump.Cursor]. A subscriber that may skip is never overdue: it skips at its next read instead.
 func (s *Subscriber) Overdue(lacks int, stalled bool) bool {
 	st := s.stream
 	st.mu.Lock()
@@ -40,7 +41,7 @@ func (s *Subscriber) Overdue(lacks int, stalled bool) bool {
 	return !s.behind
 }
 
-// hopeless reports whether the client has lacked so many events or fewer for a while.
+// hopeless reports whether the number of events that the client lacks has not become smaller for a while.
 func (s *Subscriber) hopeless(lacks uint64) bool {
 	if s.late == nil || lacks < s.late.least {
 		s.late = &lateness{least: lacks, since: time.Now()}
@@ -49,8 +50,8 @@ func (s *Subscriber) hopeless(lacks uint64) bool {
 	return time.Since(s.late.since) >= pump.OverduePatience
 }
 
-// has returns the place up to which the client has had events: it lacks some of those before the subscriber's place, or has some
-// of those behind it.
+// has returns the place up to which the client has events. This place is before the subscriber's place where the client lacks
+// events that it was given, and behind it where lacks is negative.
 func (s *Subscriber) has(lacks int, state replay.State) replay.Position {
 	at := s.pos
 	if lacks > 0 {
@@ -61,8 +62,8 @@ func (s *Subscriber) has(lacks int, state replay.State) replay.Position {
 	return at
 }
 
-// isLate reports whether the subscriber is in danger of losing what follows. One that has not caught up since it came is late
-// only when its next event is gone.
+// isLate reports whether the subscriber is in danger of losing events. A subscriber that has not yet caught up since it got its
+// place is late only when its next event is evicted.
 func (s *Subscriber) isLate(has replay.Position, state replay.State) bool {
 	log := s.stream.log
 	place := s.pos
@@ -81,9 +82,9 @@ func (s *Subscriber) isLate(has replay.Position, state replay.State) bool {
 	return log.Lag(place).Share > overdueShare || s.caught && s.stream.worthIt(has, state)
 }
 
-// worthIt reports whether it is worth cutting off a client that lacks events from a place on, only because of those that it was
-// given. It is not where that saves nothing: where the client skips, or where the log does not have those events any more. Nor
-// is it on a stream so fast that the way to the client alone takes that long.
+// worthIt reports whether cutting off a client helps the client, where the client lacks events only among those that it was
+// given. from is its first missing event. Cutting off does not help where the client would skip anyway, or where the log no
+// longer holds that event. It does not help either where events come so fast that they are still on their way to the client.
 func (st *stream) worthIt(from replay.Position, state replay.State) bool {
 	if st.settings.Skip || from.Offset < state.First {
 		return false

@@ -16,10 +16,11 @@ import (
 
 var hundred = replay.Bounds{Events: 100}
 
-// load is what a stream and a client do in each of the pump's intervals.
+// load says how many events come and how many the client takes in each of the pump's intervals.
 type load struct{ sends, takes int }
 
-// until asks a pump's question after each interval, and returns after how many of them the client is overdue; 0 where it never is.
+// until calls Overdue after each interval. It returns the number of intervals after which the client is overdue, or 0 where it
+// never is.
 func until(t *testing.T, c *client, up *attempt, loads ...load) int {
 	t.Helper()
 	for i, l := range loads {
@@ -75,12 +76,12 @@ func TestWhoTricklesAndMaySkipSkipsWhatTheLogStillHas(t *testing.T) {
 		c, up := w.live()
 		require.NoError(t, up.send("0#0"))
 		c.read()
-		assert.Zero(t, until(t, c, up, slices.Repeat([]load{{10, 5}}, 13)...), "nobody cuts it off")
+		assert.Zero(t, until(t, c, up, slices.Repeat([]load{{10, 5}}, 13)...), "it is not overdue")
 		assert.Equal(t, 1, skips)
 	})
 }
 
-// What the kernel has taken and the client has not is lost when the connection is.
+// Events that only the kernel has taken are lost when the connection is cut off.
 func TestWhatAClientWasGivenAndLacksCountsAsBehind(t *testing.T) {
 	for name, tt := range map[string]struct {
 		settings fanout.Settings
@@ -110,7 +111,8 @@ func TestWhatAClientWasGivenAndLacksCountsAsBehind(t *testing.T) {
 	}
 }
 
-// One that comes back from far behind has the kernel take much at once, and is not near for that.
+// When a client comes back from far behind, the kernel takes many events at once. This does not bring the client near the end
+// of the log.
 func TestWhoComesBackMayCatchUp(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Bounds: hundred}, func(w *world) {
 		first, up := w.live()
@@ -129,7 +131,7 @@ func TestWhoComesBackMayCatchUp(t *testing.T) {
 	})
 }
 
-// What the client has taken of a write that is under way is no longer to come.
+// Events that the client has taken from a write that is under way no longer count as missing.
 func TestWhatAClientHasOfAWriteCounts(t *testing.T) {
 	inWorld(t, fanout.Settings{Bounds: hundred}, func(w *world) {
 		c, up := w.live()

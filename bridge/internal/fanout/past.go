@@ -7,25 +7,26 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// past is the ids that say nothing about the log any more: those that events of its earlier epochs had, and those that the
-// upstream refused as a cursor. A later epoch may bring an event with the same id, and what follows there is not what followed
-// before, so no subscriber is placed by such an id. It is bounded: the oldest are forgotten. The zero value, with a limit, is empty.
+// past holds the ids that no longer stand for a place in the log: ids of events in earlier epochs, and ids that the upstream
+// refused as a cursor. A later epoch may have an event with the same id, but the events behind that event are other ones. So a
+// subscriber with such an id gets no place by it. The number of ids is bounded: the oldest are forgotten. The zero value with a
+// limit is empty.
 //
-// It keeps hashes with a secret seed. Two ids with the same one would cost a subscriber its place, and nothing else.
+// past keeps hashes with a secret seed. Two ids with the same hash cost a subscriber its place, and have no other effect.
 type past struct {
 	limit  int
 	seed   maphash.Seed
 	why    map[uint64]ending.Reset
-	order  []uint64 // of the ids, as they came; a ring once it is full
-	oldest int      // of the ring
+	order  []uint64 // the hashes in the order in which they came; a ring once it is full
+	oldest int      // the index of the oldest hash in the ring
 }
 
-// minPast is how many ids are remembered at least, where the log may hold fewer events.
+// minPast is how many ids are remembered at least, even where the log holds fewer events.
 const minPast = 1024
 
 func newPast(log replay.Bounds) past { return past{limit: max(minPast, log.Events)} }
 
-// add remembers an id, and why it cannot be resumed from. What the upstream refused stays that.
+// add remembers an id and why a stream cannot go on after it. The reason of an id that the upstream refused does not change.
 func (p *past) add(id string, why ending.Reset) {
 	if id == "" {
 		return
@@ -48,7 +49,7 @@ func (p *past) add(id string, why ending.Reset) {
 	p.why[hash] = why
 }
 
-// reason returns why an id cannot be resumed from, ending.NoReset where it is not among these.
+// reason returns why a stream cannot go on after an id, or [ending.NoReset] where the id is not in past.
 func (p *past) reason(id string) ending.Reset {
 	if p.why == nil {
 		return ending.NoReset
@@ -56,15 +57,15 @@ func (p *past) reason(id string) ending.Reset {
 	return p.why[maphash.String(p.seed, id)]
 }
 
-// bury has nobody resume from the ids that the log shows, since a new epoch is about to begin. Ids of the bridge's own say
-// which epoch they are of.
+// bury adds the ids of all held events to past, because a new epoch is about to begin. The bridge's own ids name their epoch,
+// so they are not added.
 func (st *stream) bury() {
 	if !st.settings.HasID {
 		return
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.cursor = cursorNotice{} // its id may be one of them
+	st.cursor = cursorNotice{} // its id may be one of those
 	state := st.log.State()
 	var events []*replay.Event
 	for at := state.Start(); at.Offset < state.Next; at.Offset += uint64(len(events)) {
@@ -83,5 +84,5 @@ func (st *stream) refuse(id string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.past.add(id, ending.ResetInvalid)
-	st.cursor = cursorNotice{} // it may be that of this id
+	st.cursor = cursorNotice{} // it may tell this id
 }

@@ -5,9 +5,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// resume puts the subscriber behind the event whose id it came with. Where the log does not show that event, or cannot tell
-// which one it is, the subscriber is to be told why, and is a newcomer. What comes later is no answer: an event that brings the
-// id then is another one, or follows others that the subscriber has not had. The stream's lock is held.
+// resume gives the subscriber the place behind the event whose id it came with. Where the log does not show that event, or
+// cannot tell which of several events it is, the subscriber becomes a newcomer and is told why. An event that brings the id
+// later does not help: it is another event, or it follows events that the subscriber has not had. The stream's lock is held.
 func (s *Subscriber) resume() {
 	state := s.stream.log.State()
 	at, ok := s.stream.behind(s.lastID, state)
@@ -31,7 +31,7 @@ func (st *stream) behind(id string, state replay.State) (at replay.Position, ok 
 	return at, ok && at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next
 }
 
-// lost returns why nobody can be put behind the event with an id.
+// lost returns why there is no place behind the event with an id.
 func (st *stream) lost(id string, state replay.State) ending.Reset {
 	if st.settings.HasID {
 		if why := st.past.reason(id); why != ending.NoReset {
@@ -49,8 +49,8 @@ func (st *stream) lost(id string, state replay.State) ending.Reset {
 	return ending.ResetInvalid
 }
 
-// place gives the subscriber the place of a newcomer in the log, and reports false where there is none yet. The stream's lock
-// is held.
+// place gives the subscriber the place of a newcomer. It reports false where the log has no epoch yet. The stream's lock is
+// held.
 func (s *Subscriber) place() bool {
 	state := s.stream.log.State()
 	switch {
@@ -70,23 +70,24 @@ func (s *Subscriber) put(at replay.Position) {
 	s.settle()
 }
 
-// settle notes whether the subscriber has come near the end of the log.
+// settle notes whether the subscriber is near the end of the log.
 func (s *Subscriber) settle() {
 	if !s.near && s.walk == walked {
 		s.near = s.stream.log.Lag(s.pos).Share <= overdueShare
 	}
 }
 
-// displace takes the place from a subscriber that is to be told why. early says that it is to get all of the epoch, if it can.
+// displace takes the place from a subscriber, which is then told the reason. early says that the subscriber gets the whole
+// epoch where the log still holds it.
 func (s *Subscriber) displace(reason ending.Reset, early bool) {
 	s.pos, s.reset, s.early, s.started = replay.Position{}, reason, early, false
 	s.anchored, s.linked = false, false
 }
 
-// overtaken gives up a place that the subscriber has not read from: the log no longer has what follows it.
+// overtaken takes the place from a subscriber that has not read from it yet: the log no longer holds the next event.
 func (s *Subscriber) overtaken() {
 	s.pos = replay.Position{}
-	if s.anchored { // it was to go on behind an event
+	if s.anchored { // it came with an id
 		s.anchored, s.reset = false, ending.ResetExpired
 	}
 }

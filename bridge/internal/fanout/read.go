@@ -9,8 +9,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// gather fills an empty batch with what follows the subscriber's place, about limit bytes of events or one of any size, and
-// returns the end where nothing follows that. The stream's lock is held.
+// gather fills an empty batch with what follows the subscriber's place: events of about limit bytes, or one event of any size.
+// It returns the end of the stream where nothing follows the batch. The stream's lock is held.
 func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	st := s.stream
 	if s.closed {
@@ -28,8 +28,8 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	return nil
 }
 
-// read fills the batch with events. It gives the subscriber a place first, or another one where the log no longer has what
-// follows the old one. It reports not ok where that is the subscriber's own fault, for which it is to be ended.
+// read fills the batch with events. A subscriber without a place gets one first. Where the log no longer holds the next event,
+// the subscriber gets another place. ok is false where the subscriber was too slow and must be ended.
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()
 	for range placesAtOnce {
@@ -43,7 +43,7 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			return atEnd || err != nil, true
 		case s.stream.log.State().Epoch != s.pos.Epoch:
 			s.displace(ending.ResetEpoch, true)
-		case !s.started: // the place was overtaken before it was used
+		case !s.started: // the place was lost before the first read
 			s.overtaken()
 		case s.stream.settings.Skip:
 			s.skip()
@@ -51,13 +51,13 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			return false, false
 		}
 	}
-	return false, true // whoever overtakes it so fast makes it read again soon
+	return false, true // the log grew in between each time; the subscriber is called again
 }
 
 // placesAtOnce is how many places a subscriber is given at most before it reads from one.
 const placesAtOnce = 10
 
-// skipAhead has the subscriber skip what it has not read if it was overdue when it could not take anything, and still is.
+// skipAhead has the subscriber skip events if it was overdue when it could not take anything, and is still far behind.
 func (s *Subscriber) skipAhead() {
 	if s.behind && s.lags(s.stream.log.State()) {
 		s.skip()
@@ -65,7 +65,7 @@ func (s *Subscriber) skipAhead() {
 	s.behind = false
 }
 
-// lags reports whether the subscriber is so far behind in its epoch that it is in danger of losing what follows.
+// lags reports whether the subscriber is so far behind in its epoch that it may lose events.
 func (s *Subscriber) lags(state replay.State) bool {
 	return s.pos.Epoch == state.Epoch && s.stream.log.Lag(s.pos).Share > overdueShare
 }
@@ -75,7 +75,7 @@ func (s *Subscriber) skip() {
 	s.stream.registry.Hooks.skipped(s.stream)
 }
 
-// collect fills the batch with events from the subscriber's place on, and reports whether they are all that there are.
+// collect fills the batch with events from the subscriber's place on. atEnd says that the log shows no more events.
 func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 	if s.walk != walked {
 		if full, err := s.collectValues(b, limit); full || err != nil {
@@ -86,7 +86,7 @@ func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 		n := len(b.events)
 		b.events, err = s.stream.log.Read(b.events, at, readAtOnce)
 		switch got := len(b.events) - n; {
-		case err != nil && n > 0: // what is in the batch is whole; the next one finds out what follows
+		case err != nil && n > 0: // the batch has no gap; the next read finds the error again
 			return false, nil
 		case err != nil:
 			return true, err
@@ -100,10 +100,11 @@ func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 	}
 }
 
-// readAtOnce is how many events are read at once.
+// readAtOnce is how many events are read in one call.
 const readAtOnce = 64
 
-// collectValues fills the batch with the last values that the subscriber has yet to go through, and reports whether it is full.
+// collectValues fills the batch with the last values that the subscriber has not read yet. It reports whether the batch is
+// full.
 func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 	st := s.stream
 	if state := st.log.State(); state.Epoch != s.pos.Epoch || state.First > s.pos.Offset {
@@ -126,8 +127,8 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 	}
 }
 
-// link finds what the first event of a batch can refer to: the one before it, if the subscriber's connection has had that last,
-// and a coding that makes use of it.
+// link finds the event to which the first event of a batch may refer. This is the event before it, if that was the last thing
+// written on the subscriber's connection. Only gzip uses such references.
 func (s *Subscriber) link(b *batch) {
 	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.live != nil || b.reset != nil || b.retry != nil {
 		return
@@ -138,14 +139,15 @@ func (s *Subscriber) link(b *batch) {
 	}
 	n := len(b.events)
 	all, err := s.stream.log.Read(b.events, before, 1)
-	if err == nil && len(all) > n { // it may have been given up
+	if err == nil && len(all) > n { // the event before may be evicted
 		b.prev = all[n].Frame
 		all[n] = nil
 	}
 	b.events = all[:n]
 }
 
-// addNotices adds to a batch what the subscriber is told beside its events; atEnd says that those are all that there are.
+// addNotices adds to a batch the notices that stand beside the events. atEnd says that the batch has all events that the log
+// shows, and that the stream has not ended.
 func (s *Subscriber) addNotices(b *batch, atEnd bool) {
 	st := s.stream
 	gap := &st.gap

@@ -17,26 +17,26 @@ type appender interface {
 	Append(ctx context.Context, e *replay.Event) error
 }
 
-// recorder appends to the log what upstream streams bring, one after the other. One goroutine uses it.
+// recorder appends the events of the upstream streams to the log, one upstream stream after the other. One goroutine uses it.
 type recorder struct {
 	stream *stream
 	into   appender
-	next   replay.Position // where the next event belongs; zero before the first epoch
-	cursor string          // the id of the newest event; "" where it has no id that the upstream takes
+	next   replay.Position // the position of the next event; zero before the first epoch
+	cursor string          // the id of the newest event; "" where the upstream would not take it
 	block  []byte          // scratch
-	oldest []*replay.Event // likewise
-	ctx    context.Context // of the stream
-	unused bool            // the epoch has begun, and no upstream stream has been accepted in it yet
+	oldest []*replay.Event // scratch for the one event that pace reads
+	ctx    context.Context // the context of the newest call
+	unused bool            // the epoch has begun, and the upstream has accepted no stream in it yet
 
-	// Of the attempt that is made now.
-	cursorSent bool  // it goes on after the cursor
-	err        error // of the log, where it could not begin an epoch
+	// These belong to the present attempt.
+	cursorSent bool  // the upstream is asked to go on after the cursor
+	err        error // why the log could not begin an epoch
 }
 
 var _ reading.Owner = (*recorder)(nil)
 
-// start begins the first epoch before the upstream has said anything, where the ids are the bridge's own: many servers send no
-// header before their first message, and a subscriber of a silent upstream has an id to come back with all the same.
+// start begins the first epoch before the upstream has answered, where events have no ids of their own. Many servers send no
+// header before their first message. With an epoch, a subscriber of such an upstream gets an id with which it can come back.
 func (r *recorder) start(ctx context.Context) {
 	if r.stream.settings.HasID {
 		return
@@ -48,7 +48,7 @@ func (r *recorder) start(ctx context.Context) {
 	}
 }
 
-// beginEpoch begins a new epoch of the log.
+// beginEpoch begins a new epoch of the log. It sets r.err.
 func (r *recorder) beginEpoch() {
 	next := replay.Position{Epoch: newEpoch()}
 	if r.err = r.into.Begin(r.ctx, next.Epoch); r.err == nil {
@@ -88,7 +88,7 @@ func (r *recorder) Live() { r.stream.live() }
 
 // Accepted implements [reading.Sink].
 func (r *recorder) Accepted(header reading.Header) {
-	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // else it goes on where the log ends
+	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // otherwise the stream goes on where the log ends
 		r.stream.bury()
 		r.beginEpoch()
 	}
@@ -101,7 +101,7 @@ func (r *recorder) grow(next replay.Position) {
 	r.stream.grow(next)
 }
 
-// Event implements [reading.Sink]. It never waits for a subscriber. Its error is that of the log or of ctx.
+// Event implements [reading.Sink]. It never waits for a subscriber. The error comes from the log or from ctx.
 func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	if r.err != nil {
 		return r.err
@@ -116,10 +116,10 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	if err := r.into.Append(ctx, event); err != nil {
 		conflict := (*replay.ConflictError)(nil)
 		switch {
-		case errors.As(err, &conflict): // what somebody else appended is not known here
+		case errors.As(err, &conflict): // another appender was faster; the id of its event is not known here
 			r.cursor = ""
 			r.grow(conflict.Next)
-		case errors.Is(err, replay.ErrClosed): // no subscriber can read up to where it ended
+		case errors.Is(err, replay.ErrClosed): // subscribers cannot read up to the old end any more
 			r.grow(replay.Position{})
 		}
 		return err
@@ -134,7 +134,7 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	return nil
 }
 
-// finish returns an event with its id.
+// finish returns the event for the log, with its id.
 func (r *recorder) finish(e *reading.Event) (*replay.Event, error) {
 	id := positionID(r.next)
 	if r.stream.settings.HasID {
@@ -155,5 +155,5 @@ func (r *recorder) finish(e *reading.Event) (*replay.Event, error) {
 	return event, nil
 }
 
-// maxScratch is how large a block may be whose memory is used again.
+// maxScratch is the largest block whose memory is used again, in bytes.
 const maxScratch = 64 << 10

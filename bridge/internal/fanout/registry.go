@@ -15,40 +15,40 @@ import (
 // Limits bound what all streams take together. 0 is no limit.
 type Limits struct {
 	Streams int   // distinct keys at once
-	Bytes   int64 // what their logs and last-value caches hold; what both hold counts twice
+	Bytes   int64 // bytes in all logs and last-value caches; an event in both counts twice
 }
 
-// ErrLimit says that there is no room for another stream.
+// ErrLimit says that the registry has as many streams as it may have, and all have subscribers.
 var ErrLimit = errors.New("fanout: there are as many shared streams as may be at once")
 
 // ErrClosed says that the registry is closed.
 var ErrClosed = errors.New("fanout: the registry is closed")
 
-// Registry is the shared streams by key. Its methods may be called concurrently; its fields are set before any of them.
+// Registry holds the shared streams by key. Its methods may be called concurrently. Its fields are set before the first call.
 type Registry struct {
 	Hooks Hooks
 
 	ctx     context.Context
 	limits  Limits
 	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
-	bytes   atomic.Int64                // what the streams hold together, as of their last events
+	bytes   atomic.Int64                // what the streams hold together, each as of its last event
 	running sync.WaitGroup              // their goroutines
 
-	// Locks of streams are taken within this one, never the other way round.
+	// The lock of a stream may be taken while this one is held, never the other way round.
 	mu      sync.Mutex
 	closed  bool
 	streams map[string]*stream
-	idle    list.List // of those that nobody subscribes to, longest first
+	idle    list.List // the streams without subscribers, the longest idle first
 }
 
-// NewRegistry returns a registry whose streams end with ctx, each with the end that its upstream makes of that.
+// NewRegistry returns a registry whose streams end with ctx. Each stream gets the end that its upstream returns then.
 func NewRegistry(ctx context.Context, limits Limits) *Registry {
 	return &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}}
 }
 
-// Join subscribes to the stream of a key, which begins now unless there is one; only then open is called, with locks held, so
-// it must neither wait nor call the registry. It does not wait for the upstream. The caller closes the subscriber. The error
-// is [ErrLimit] or [ErrClosed].
+// Join subscribes to the stream of a key. Where there is no such stream, Join calls open and begins one. open is called with
+// locks held: it must neither wait nor call the registry. Join does not wait for the upstream. The caller closes the
+// subscriber. The error is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.Upstream)) (*Subscriber, error) {
 	st, joined, evicted, err := r.find(key, open)
 	if evicted != nil {
@@ -64,8 +64,9 @@ func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.U
 	return st.subscribe(n), nil
 }
 
-// find returns the stream of a key, with one subscriber more, and which one had to end for it. joined is not nil for a stream
-// that begins now: its upstream is opened once joined is closed, so that the subscriber is there before the first event.
+// find returns the stream of a key and counts one subscriber more. evicted is the idle stream that ended to make room, or nil.
+// joined is not nil for a new stream: its upstream is opened when joined is closed, so that the subscriber is there before the
+// first event.
 func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (st *stream, joined chan struct{}, evicted *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +89,7 @@ func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (s
 	return st, joined, evicted, nil
 }
 
-// begin adds a stream, which runs in the registry's context once joined is closed. The lock is held.
+// begin adds a stream. The stream runs in the registry's context from the time joined is closed. The lock is held.
 func (r *Registry) begin(key string, settings Settings, upstream reading.Upstream, joined <-chan struct{}) *stream {
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := replay.NewRing(settings.Bounds)
@@ -114,7 +115,7 @@ func (r *Registry) appender(log *replay.Ring) appender {
 	return log
 }
 
-// end forgets a stream, and tells its subscribers that nothing follows but e.
+// end forgets a stream and gives its subscribers e as the end.
 func (r *Registry) end(st *stream, e *pump.End) {
 	r.mu.Lock()
 	r.forget(st)
@@ -122,17 +123,17 @@ func (r *Registry) end(st *stream, e *pump.End) {
 	st.finish(e)
 }
 
-// Close ends every stream: subscribers are told what their streams have yet, and then the end. It waits until no upstream is
-// read any more. Join fails from now on. A second call waits likewise.
+// Close ends every stream. Subscribers get the events that they have not read, and then end. Close returns when no upstream is
+// read any more. From then on Join fails. A second call waits likewise.
 func (r *Registry) Close(end pump.End) {
 	for _, st := range r.close() {
-		st.finish(&end) // before the upstream ends, which would be told otherwise
+		st.finish(&end) // before the upstream ends with an end of its own
 		r.end(st, &end)
 	}
 	r.running.Wait()
 }
 
-// close closes the registry, and returns the streams that are left.
+// close closes the registry and returns the streams that it still has.
 func (r *Registry) close() (left []*stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,13 +144,13 @@ func (r *Registry) close() (left []*stream) {
 	return left
 }
 
-// Streams returns how many streams there are, those that linger included.
+// Streams returns the number of streams, including those without subscribers.
 func (r *Registry) Streams() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.streams)
 }
 
-// Bytes returns what the logs and last-value caches hold together, each as of its last event. A stream that is over counts
-// until its last subscriber has left.
+// Bytes returns how many bytes the logs and last-value caches hold together, each as of its last event. A stream that is over
+// counts until its last subscriber has left.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() }

@@ -168,7 +168,8 @@ func TestAttemptsAreSpacedAndCounted(t *testing.T) {
 	})
 }
 
-// TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften: one that was asked every Base for ever would not recover.
+// TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften: an upstream that was asked once every Base would not
+// recover.
 func TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stood time.Duration
@@ -197,7 +198,8 @@ func TestAnUpstreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *testing.
 	}
 }
 
-// An upstream that ends in good order has not failed: `on_end: reopen` asks for the next stream, however short each is.
+// An upstream that ends in good order has not failed: `on_end: reopen` asks for the next stream at once, even after a short
+// one.
 func TestAnUpstreamThatEndsInGoodOrderIsOpenedAsOftenAsItEnds(t *testing.T) {
 	s := fanout.Settings{HasID: true, Resumes: true, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 1}}
 	inWorld(t, s, func(w *world) {
@@ -261,7 +263,7 @@ func TestAnOldUpstreamStreamWithoutACursorIsANewEpoch(t *testing.T) {
 	})
 }
 
-func TestAnOldUpstreamStreamOfNobodyIsForgotten(t *testing.T) {
+func TestAnOldUpstreamStreamWithoutSubscribersIsForgotten(t *testing.T) {
 	inWorld(t, fanout.Settings{MaxAge: time.Minute, Linger: time.Hour}, func(w *world) {
 		c, _ := w.live()
 		c.Close()

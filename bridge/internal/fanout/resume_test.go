@@ -23,12 +23,12 @@ func TestIDsOfEvents(t *testing.T) {
 		event    string
 		id       string // a pattern
 	}{
-		"a field's value":               {fanout.Settings{HasID: true}, "x#4711", `^4711$`},
-		"one that cannot travel as is":  {fanout.Settings{HasID: true}, "x#a b", `^~YSBi$`},
-		"one that is empty":             {fanout.Settings{HasID: true}, "x", `^$`},
-		"one that does not fit":         {fanout.Settings{HasID: true}, "x#" + longID + "x", `^$`},
-		"no field":                      {fanout.Settings{}, "x", `^[a-z0-9]{8}-0$`},
-		"a value that nobody asked for": {fanout.Settings{}, "x#4711", `^[a-z0-9]{8}-0$`},
+		"a field's value":                {fanout.Settings{HasID: true}, "x#4711", `^4711$`},
+		"one that cannot travel as is":   {fanout.Settings{HasID: true}, "x#a b", `^~YSBi$`},
+		"one that is empty":              {fanout.Settings{HasID: true}, "x", `^$`},
+		"one that does not fit":          {fanout.Settings{HasID: true}, "x#" + longID + "x", `^$`},
+		"no field":                       {fanout.Settings{}, "x", `^[a-z0-9]{8}-0$`},
+		"a value that was not asked for": {fanout.Settings{}, "x#4711", `^[a-z0-9]{8}-0$`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, tc.settings, func(w *world) {
@@ -44,8 +44,8 @@ func TestIDsOfEvents(t *testing.T) {
 	}
 }
 
-// What a caller came with decides nothing for the others: whatever its id is, and whatever the route, the upstream is not told.
-func TestNobodysCursorOpensTheUpstream(t *testing.T) {
+// The id that a subscriber came with has no effect on the others: on no route is the upstream told the id.
+func TestTheUpstreamIsNotToldASubscribersCursor(t *testing.T) {
 	for name, settings := range map[string]fanout.Settings{
 		"an upstream that takes cursors":    {HasID: true, Resumes: true},
 		"without ids":                       {Resumes: true},
@@ -130,8 +130,8 @@ func TestResumingFromTheLog(t *testing.T) {
 	}
 }
 
-// An upstream that begins with all that it has may have the id of somebody who waits for it. What follows there need not be what
-// followed where the id comes from, so whoever came before the event is told.
+// An upstream that first sends everything it has may send the id that a waiting subscriber came with. The events behind it need
+// not be the events that followed the subscriber's event. So a subscriber that came before the event is told.
 func TestAnIDThatComesLaterIsNotResumedFrom(t *testing.T) {
 	for name, settings := range map[string]fanout.Settings{
 		"an upstream that takes cursors":    {HasID: true, Resumes: true},
@@ -169,8 +169,8 @@ func TestAnIDIsNotWaitedForWhileAStreamIsReopened(t *testing.T) {
 	})
 }
 
-// An upstream that counts anew after a restart refuses the id of the newest event. A page that was away meanwhile has an older
-// one, which the new epoch has too.
+// An upstream that counts from the beginning after a restart refuses the id of the newest event. A page that was away meanwhile
+// has an older id, which is also in the new epoch.
 func TestIDsOfAnEarlierEpochAreNotResumedFrom(t *testing.T) {
 	for name, tc := range map[string]struct {
 		settings fanout.Settings
@@ -233,8 +233,8 @@ func TestTheIDsOfEarlierEpochsAreBounded(t *testing.T) {
 	})
 }
 
-// An id that several events have does not say which of them a page had, unless they follow directly on each other, as those do
-// that an upstream brings again when it is asked to go on with that id.
+// An id that several events have does not say which of them a page had. It does where the events follow directly on each other:
+// an upstream that is asked to go on with an id sends its last event again.
 func TestAnIDOfSeveralEventsIsNotResumedFrom(t *testing.T) {
 	inWorld(t, fanout.Settings{HasID: true, Resumes: true, Bounds: replay.Bounds{Events: 5}}, func(w *world) {
 		_, up := w.live()
@@ -284,14 +284,14 @@ func TestAPlaceThatIsOvertakenBeforeItIsUsed(t *testing.T) {
 			if mode == fanout.None {
 				assert.Equal(t, []string{"e4", "e5", "e6"}, c.read(), "its place was the end")
 			} else {
-				assert.Equal(t, want, c.read(), "nobody is slow who has not begun")
+				assert.Equal(t, want, c.read(), "a subscriber that has not read yet is not slow")
 			}
 			assert.Equal(t, append([]string{`reset: expired "1"`}, want...), back.read())
 		})
 	}
 }
 
-// burst is an upstream that brings all that it has at once, and then is silent.
+// burst is an upstream that sends everything at once, and then nothing.
 type burst []string
 
 func (b burst) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
@@ -304,7 +304,8 @@ func (b burst) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) re
 	return result(reading.Over, "closed")
 }
 
-// The subscriber that opens a stream has seen none of its events, however fast they come: an id among them is another event's.
+// The subscriber that opens a stream has seen none of its events, however fast they come. An event with the same id is another
+// event.
 func TestTheOpenerIsThereBeforeTheFirstEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := fanout.NewRegistry(t.Context(), fanout.Limits{})

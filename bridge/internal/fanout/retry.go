@@ -10,22 +10,24 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// A subscriber that is cut off because it takes too little can resume only if it comes back before the log has given up what it
-// lacks. It cannot be told so when it is cut off, for it takes nothing then. So everybody is told a shorter reconnection time, in
-// front of an event, as soon as the log turns out to reach back too short a time for the one that it was told. That shows long
-// before the log is full, by the rate at which it fills.
+// A subscriber that is cut off because it takes too little can go on only if it comes back before the log has evicted its next
+// event. It cannot be told a reconnection time when it is cut off, because it takes nothing then. So the bridge compares the
+// reconnection time with the time that the log reaches back, while events come. Where the log reaches back too short a time,
+// all subscribers are told a shorter reconnection time in front of an event. The rate of events shows this long before the log
+// is full.
 
-// retryShare is which part of the time that the log reaches back a reconnection may take. A subscriber is cut off when it is
-// half of the log behind, the time is jittered by a fifth, and the bridge and the network need some too.
+// retryShare is the part of the time that the log reaches back which a reconnection may take. A subscriber is cut off when it
+// is half of the log behind. The reconnection time is jittered by a fifth. The bridge and the network need some time too.
 const retryShare = 0.25
 
-// fits reports whether the time is looked at again after so many events: after every sixteenth, and more often in the beginning. A
-// client that takes too little from the beginning on hears only of what is found then.
+// fits reports whether the reconnection time is compared again after so many events. This happens after every sixteenth event,
+// and at first after each event from the fourth on: a client that takes too little from its first event on gets only what was
+// found by then.
 func fits(events uint64) bool {
 	return events%16 == 0 || events >= 4 && events < 16
 }
 
-// fitRetry notes how often the reconnection time must be halved for the log.
+// fitRetry notes how often the reconnection time must be halved to fit the log.
 func (r *recorder) fitRetry() {
 	st := r.stream
 	s := &st.settings
@@ -42,16 +44,16 @@ func (r *recorder) fitRetry() {
 	st.halvings = halvings
 }
 
-// reach returns how far back the log reaches, or will when it is full: if events go on to come as fast as all that it has, or as
-// fast as the newest quarter of that, whichever is faster. It is not known where all of them came at once and there is room for
-// more.
+// reach returns how far back the log reaches, or will reach when it is full. It assumes that events go on to come at the
+// average rate of the whole log, or at the rate of its newest quarter if that is higher. The reach is not known where all
+// events came at once and the log has room for more.
 func (r *recorder) reach() (d time.Duration, known bool) {
 	log := r.stream.log
 	state := log.State()
 	from := state.Start()
-	size := 1.0 // of the log
+	size := 1.0 // the share of its bounds that the log can use
 	if state.First > 0 {
-		size = log.Lag(from).Share // it is full, whatever it has
+		size = log.Lag(from).Share // the log is full with what it holds
 	}
 	age, share := r.pace(from)
 	if share == 0 {
@@ -67,10 +69,10 @@ func (r *recorder) reach() (d time.Duration, known bool) {
 	return d, known
 }
 
-// atOnce is in how short a time events come at once.
+// atOnce is the time within which events count as coming at once.
 const atOnce = 100 * time.Millisecond
 
-// pace returns how long ago the event at a place came, and how much of the log those take that came since.
+// pace returns how long ago the event at a position came, and the share of the log that the events behind it take.
 func (r *recorder) pace(at replay.Position) (age time.Duration, share float64) {
 	log := r.stream.log
 	events, err := log.Read(r.oldest[:0], at, 1)
@@ -84,7 +86,8 @@ func (r *recorder) pace(at replay.Position) (age time.Duration, share float64) {
 	return age, log.Lag(at).Share
 }
 
-// halvings returns how often a reconnection time is halved, down to the shortest one, for a log that reaches back so long.
+// halvings returns how often a reconnection time must be halved to fit a log with that reach. The result is never less than the
+// shortest reconnection time.
 func halvings(retry, reach time.Duration) (n uint8) {
 	for retry > sse.MinRetry && float64(retry) > retryShare*float64(reach) {
 		retry /= 2
@@ -93,7 +96,7 @@ func halvings(retry, reach time.Duration) (n uint8) {
 	return n
 }
 
-// fitted returns the reconnection time that fits the log, 0 where the route has none. The lock is held.
+// fitted returns the reconnection time that fits the log, or 0 where the route has none. The lock is held.
 func (st *stream) fitted() time.Duration {
 	if st.settings.Retry == 0 {
 		return 0
@@ -101,13 +104,13 @@ func (st *stream) fitted() time.Duration {
 	return max(st.settings.Retry>>st.halvings, min(st.settings.Retry, sse.MinRetry))
 }
 
-// retryFrame tells one subscriber the reconnection time, jittered. It stands in the block of the event that follows. The lock is
-// held.
+// retryFrame returns a frame that tells one subscriber the reconnection time, jittered. The frame is part of the block of the
+// event behind it. The lock is held.
 func (st *stream) retryFrame() *frame.Frame {
 	return frame.New(sse.AppendRetry(nil, backoff.Jitter(st.fitted())), noData)
 }
 
-// Retry implements [pump.Cursor]: it returns a shorter time where the log asks for one.
+// Retry implements [pump.Cursor]. It returns given, or the shorter time that fits the log.
 func (s *Subscriber) Retry(given time.Duration) time.Duration {
 	st := s.stream
 	st.mu.Lock()
@@ -116,7 +119,7 @@ func (s *Subscriber) Retry(given time.Duration) time.Duration {
 	return st.fit(given)
 }
 
-// fit returns a reconnection time, or a shorter one where the log asks for that. The lock is held.
+// fit returns given, or the shorter time that fits the log. The lock is held.
 func (st *stream) fit(given time.Duration) time.Duration {
 	if fitted := st.fitted(); fitted > 0 && !st.settings.Skip {
 		return min(given, fitted)
@@ -124,7 +127,7 @@ func (st *stream) fit(given time.Duration) time.Duration {
 	return given
 }
 
-// slowEnd is what a subscriber is told that was too slow. The lock is held.
+// slowEnd returns the end for a subscriber that was too slow. The lock is held.
 func (st *stream) slowEnd() *pump.End {
 	end := st.settings.Slow
 	end.RetryDelay = st.fit(end.RetryDelay)

@@ -20,7 +20,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// slowness is how a client is slow on a steady stream, and how it is cut off for that.
+// slowness says how a client is slow on a steady stream, and how it is cut off for that.
 type slowness struct {
 	log     int           // events
 	reach   time.Duration // of the log
@@ -31,9 +31,9 @@ type slowness struct {
 	timeout time.Duration // after which it is cut off in any case
 }
 
-// A client that is cut off for being slow comes back after the reconnection time that it was told, and resumes, however slow it
-// is, whatever cuts it off, and whether the log was ever full: the rate is steady, the log reaches back a few seconds at least,
-// and the client was not slow before that was known.
+// A client that is cut off for being slow comes back after the reconnection time that it was told, and goes on without a gap.
+// This holds for every degree of slowness, for every way of being cut off, and for logs that were never full. The rate of
+// events is steady, the log reaches back a few seconds at least, and the client was not slow before the rate was known.
 func TestWhoWasTooSlowIsBackBeforeTheLogHasGivenUpItsID(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := slowness{
@@ -115,7 +115,7 @@ func (s slowness) andBack(t *testing.T) error {
 	return nil
 }
 
-// retryOf returns the reconnection time of a piece that is nothing else, 0 for another one.
+// retryOf returns the reconnection time of a piece that consists of it, or 0 for another piece.
 func retryOf(piece string) time.Duration {
 	var ms int
 	if !strings.HasPrefix(piece, "retry: ") || strings.Count(piece, "\n") != 1 {

@@ -1,7 +1,7 @@
 package fanout
 
-// makeRoom keeps what all streams hold within the limit after st has grown: those that linger end, longest first, and then st
-// itself gives up what is oldest in its log, and after that the values that were replaced longest ago.
+// makeRoom keeps the bytes of all streams within the limit after st has grown. First it ends streams without subscribers, the
+// longest idle first. Then it evicts the oldest events from the log of st, and after that the oldest of its last values.
 func (r *Registry) makeRoom(st *stream) {
 	if st.account(); r.limits.Bytes <= 0 || r.bytes.Load() <= r.limits.Bytes {
 		return
@@ -14,7 +14,7 @@ func (r *Registry) makeRoom(st *stream) {
 	}
 }
 
-// endIdle forgets streams that linger until what is held is within the limit, and returns them.
+// endIdle forgets streams without subscribers until the bytes are within the limit, and returns these streams.
 func (r *Registry) endIdle() (ended []*stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -29,14 +29,14 @@ func (r *Registry) endIdle() (ended []*stream) {
 	return ended
 }
 
-// account adds to the registry's sum what the stream holds now.
+// account updates the registry's sum with the bytes that the stream holds now.
 func (st *stream) account() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.count()
 }
 
-// count is account with the lock held.
+// count is account with the stream's lock held.
 func (st *stream) count() {
 	if st.released {
 		return
@@ -46,7 +46,7 @@ func (st *stream) count() {
 	st.counted = held
 }
 
-// shrink gives up so many bytes as far as it can.
+// shrink evicts events of so many bytes, or of as many as it can.
 func (st *stream) shrink(by int64) {
 	held := st.log.State().Bytes
 	st.log.Trim(max(0, held-by))
@@ -59,7 +59,7 @@ func (st *stream) shrink(by int64) {
 	st.count()
 }
 
-// release gives back what the stream holds, once nobody reads it any more.
+// release drops what the stream holds. No subscriber reads the stream any more.
 func (st *stream) release() {
 	st.stopWatching()
 	st.log.Close()

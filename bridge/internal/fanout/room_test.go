@@ -14,10 +14,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// kilobyte is an event that takes at least that in a log.
+// kilobyte is an event that takes at least so many bytes in a log.
 var kilobyte = strings.Repeat("x", 1024)
 
-// inLimits runs a test in a world whose streams may hold so many bytes, with the labels of the streams that had to go.
+// inLimits runs a test in a world with a limit of bytes. evicted holds the labels of the streams that ended to make room.
 func inLimits(t *testing.T, bytes int64, s fanout.Settings, test func(w *world, evicted *[]string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestStreamsThatLingerMakeRoom(t *testing.T) {
 			assert.LessOrEqual(t, w.registry.Bytes(), int64(40_000))
 		}
 		assert.Equal(t, []string{"a", "b"}, *evicted, "the longest first, and no more than it takes")
-		assert.Len(t, c.read(), 20, "and nobody else gave up anything")
+		assert.Len(t, c.read(), 20, "and the other streams keep their events")
 		assert.Equal(t, 2, w.registry.Streams())
 		assert.EqualValues(t, 2, w.upstream.open.Load())
 	})

@@ -67,7 +67,7 @@ func TestWhoHasCaughtUpIsHeldToHalfTheLog(t *testing.T) {
 		assert.False(t, c.Overdue())
 		require.NoError(t, up.send("e10"))
 		assert.True(t, c.Overdue())
-		assert.Equal(t, []string{"e5", "e6", "e7", "e8", "e9", "e10"}, c.read(), "who reads, gets it all the same")
+		assert.Equal(t, []string{"e5", "e6", "e7", "e8", "e9", "e10"}, c.read(), "a late subscriber that reads gets its events")
 	})
 }
 
@@ -94,7 +94,7 @@ func TestWhoMaySkipGoesOnAsANewcomer(t *testing.T) {
 			require.NoError(t, up.send("x#x"))
 		}
 		require.NoError(t, up.send("e7#7"))
-		assert.False(t, c.Overdue(), "nobody cuts it off")
+		assert.False(t, c.Overdue(), "it is not cut off")
 		require.NoError(t, up.send("e8#8"))
 		assert.Equal(t, []string{`reset: slow "0"`, "e8"}, c.read())
 		assert.Empty(t, c.read())
@@ -109,7 +109,7 @@ func TestWhoMaySkipAndReadsInTimeSkipsNothing(t *testing.T) {
 		require.NoError(t, up.send("e0#0"))
 		c.read()
 		require.NoError(t, up.send("a", "b", "c", "d", "e", "f", "g", "h"))
-		assert.Len(t, c.read(), 8, "a burst makes nobody slow who takes what comes")
+		assert.Len(t, c.read(), 8, "a burst does not make a subscriber slow that takes what comes")
 		for range 8 {
 			require.NoError(t, up.send("x#x"))
 		}
@@ -130,7 +130,7 @@ func TestWhoMaySkipLosesWhatIsGone(t *testing.T) {
 	})
 }
 
-func TestASlowSubscriberHoldsUpNobody(t *testing.T) {
+func TestASlowSubscriberDoesNotHoldUpOthers(t *testing.T) {
 	inWorld(t, fanout.Settings{Bounds: ten}, func(w *world) {
 		slow, up := w.live()
 		fast := w.join(fanout.Newcomer{})

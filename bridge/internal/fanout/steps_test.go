@@ -54,7 +54,7 @@ func (m *machine) join(s step) error {
 	return nil
 }
 
-// cursorKind is a kind of id that a page comes with.
+// cursorKind is a kind of id with which a page comes.
 type cursorKind struct {
 	name      string
 	malformed bool
@@ -85,7 +85,7 @@ func cursorKinds() []cursorKind {
 	}
 }
 
-// leave disconnects a page. It comes back with the newest id that it has.
+// leave disconnects a page. The page comes back with its newest id.
 func (m *machine) leave(s step) error {
 	c := m.clients[s.who]
 	if c == nil {
@@ -101,7 +101,7 @@ func (m *machine) leave(s step) error {
 	return nil
 }
 
-// read takes some of what there is for a page.
+// read takes some of the pieces that there are for a page.
 func (m *machine) read(s step) error {
 	c := m.clients[s.who]
 	if c == nil {
@@ -119,7 +119,7 @@ func (m *machine) read(s step) error {
 	return c.advance(take)
 }
 
-// drain takes all that there is for a page, and sees that this is all.
+// drain takes all pieces that there are for a page, and checks that no more follow.
 func (m *machine) drain(s step) error {
 	for {
 		c := m.clients[s.who]
@@ -148,7 +148,7 @@ func (m *machine) drain(s step) error {
 	}
 }
 
-// overdue asks whether a page is so far behind that it is to be cut off, as a pump does that is blocked.
+// overdue calls Overdue for a page, as a pump does whose write is blocked.
 func (m *machine) overdue(s step) error {
 	c := m.clients[s.who]
 	if c == nil {
@@ -165,7 +165,7 @@ func (m *machine) overdue(s step) error {
 	return nil
 }
 
-// publish has the upstream bring messages, or miss them while it is not read.
+// publish has the upstream send messages. While the upstream is not read, the messages are missed.
 func (m *machine) publish(s step) error {
 	m.published += s.n
 	return m.send()
@@ -187,7 +187,7 @@ func (m *machine) send() (err error) {
 	return err
 }
 
-// message is what the upstream has to say: some have no id, some no key, some a mark.
+// message is what the upstream sends. Some messages have no id, some no key, some a mark.
 func (m *machine) message(seq int) *reading.Event {
 	text := strconv.Itoa(seq)
 	e := &reading.Event{Block: []byte("data: " + text), ID: []byte(text), Mark: seq%4 == 0}
@@ -200,7 +200,7 @@ func (m *machine) message(seq int) *reading.Event {
 	return e
 }
 
-// accept has the upstream answer, and bring what it owes.
+// accept has the upstream accept and send the messages that it owes.
 func (m *machine) accept(s step) error {
 	st := m.stream
 	if st == nil || st.current == nil || st.current.accepted {
@@ -235,7 +235,7 @@ func (m *machine) accept(s step) error {
 	return m.send()
 }
 
-// breakUp ends an upstream stream that may be opened again.
+// breakUp ends an upstream stream so that it may be opened again.
 func (m *machine) breakUp(step) error {
 	if m.stream == nil || m.stream.current == nil {
 		return nil
@@ -249,7 +249,7 @@ func (m *machine) breakUp(step) error {
 	return nil
 }
 
-// restart ends an upstream stream that has begun, and has the upstream answer the next one, which brings the cursor.
+// restart ends an upstream stream that has begun. The upstream accepts the next one, which brings the cursor.
 func (m *machine) restart(s step) error {
 	if m.stream == nil || m.stream.current == nil || !m.stream.current.accepted {
 		return m.accept(s)
@@ -295,13 +295,13 @@ func (m *machine) sleep(s step) error {
 	return nil
 }
 
-// change has the upstream answer a cursor differently from now on.
+// change sets how the upstream answers a cursor from now on.
 func (m *machine) change(s step) error {
 	m.answer = answers()[s.n%len(answers())]
 	return nil
 }
 
-// show has the log show what it took.
+// show has the log show events that it took.
 func (m *machine) show(s step) error {
 	if m.stream != nil {
 		m.stream.log.show(s.n + 1)
@@ -309,7 +309,7 @@ func (m *machine) show(s step) error {
 	return nil
 }
 
-// other has somebody ask for another stream, for which there is room only where nobody needs this one.
+// other joins another stream. There is room for it only where the first stream has no subscribers.
 func (m *machine) other(step) error {
 	needed := slices.ContainsFunc(m.clients[:], func(c *clientModel) bool { return c != nil && c.stream.over == "" })
 	s := m.settings

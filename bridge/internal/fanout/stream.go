@@ -11,34 +11,34 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// stream is one shared stream: what its subscribers read, and what they are told beside it. It is the [pump.Topic] of all of
-// them.
+// stream is one shared stream: its log, and what its subscribers are told beside the events. It is the [pump.Topic] of all its
+// subscribers.
 type stream struct {
 	registry *Registry
 	key      string
 	settings Settings
 	log      *replay.Ring
-	cancel   context.CancelFunc // of the goroutine that reads the upstream
-	opened   chan struct{}      // closed when the upstream has accepted once, or the stream is over
+	cancel   context.CancelFunc // ends the goroutine that reads the upstream
+	opened   chan struct{}      // closed when the upstream has accepted a stream, or the stream is over
 	watchers watchers
-	// stopWatching ends the stream's watching of its own log.
+	// stopWatching ends the calls of changed by the log.
 	stopWatching func()
 
 	// The registry's lock guards these.
 	subscribers int
 	forgotten   bool
-	lingering   *lingering // not nil while it does
+	lingering   *lingering // not nil while the stream lingers
 
 	mu       sync.Mutex
-	accepted bool           // the upstream has, once
-	header   reading.Header // of the newest upstream stream
+	accepted bool           // the upstream has accepted a stream
+	header   reading.Header // the header of the newest upstream stream
 	end      *pump.End
-	endAt    replay.Position // where the log ends that comes before the end
-	next     replay.Position // where the next event will be, as the recorder knows; zero before the first epoch
+	endAt    replay.Position // the position up to which subscribers read before the end
+	next     replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
 	past     past
 	settling settling
 	gap      gap
-	reset    struct { // the newest reset, which many are told at once
+	reset    struct { // the newest reset; subscribers with the same reason and id share the frame
 		reason ending.Reset
 		id     string
 		frame  *frame.Frame
@@ -47,7 +47,7 @@ type stream struct {
 	halvings uint8 // how often the reconnection time is halved, so that it fits the log
 	follow   follower
 	values   lastValues
-	counted  int64 // what the registry's sum has of it
+	counted  int64 // this stream's part of the registry's sum of bytes
 	released bool
 }
 
@@ -65,7 +65,7 @@ func newStream(r *Registry, key string, settings Settings, log *replay.Ring, can
 // Watch implements [pump.Topic].
 func (st *stream) Watch(notify func()) (stop func()) { return st.watchers.add(notify) }
 
-// changed is called when the log shows something new.
+// changed is called when the log shows a new event or epoch.
 func (st *stream) changed() {
 	st.catchUp()
 	st.watchers.notify()
@@ -84,14 +84,14 @@ func (st *stream) accept(header reading.Header) {
 	st.watchers.notify()
 }
 
-// grow notes where the log ends.
+// grow notes the position of the next event.
 func (st *stream) grow(next replay.Position) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.next = next
 }
 
-// finish says that nothing follows but e. Only the first call counts.
+// finish ends the stream with e. Only the first call counts.
 func (st *stream) finish(e *pump.End) {
 	st.mu.Lock()
 	if st.end != nil {

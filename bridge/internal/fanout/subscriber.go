@@ -11,42 +11,45 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Subscriber is one client's place on a shared stream. It is the [pump.Cursor] of one pump, whose methods are called as that
-// says; the other methods may be called concurrently. It has no goroutine, timer or channel of its own.
+// Subscriber is one client's place on a shared stream. It is the [pump.Cursor] of one pump, which calls the methods of that
+// interface as the interface asks. The other methods may be called concurrently. A subscriber has no goroutine, timer or
+// channel of its own.
 type Subscriber struct {
 	stream *stream
 
 	// The stream's lock guards these.
-	pos    replay.Position // of the event that comes next; zero until it has a place
-	walk   uint64          // goes through the last values up to pos, from this offset on; walked where it is through
-	lastID string          // of the newest event that it has passed, or what it came with; "" none
-	batch  *batch          // what it was given last and has not answered for, nil where there is none
-	told   uint32          // the number of the gap that it was told of and that it does not know the end of, 0 none
-	reset  ending.Reset    // what it is to be told before anything that follows
+	pos    replay.Position // the position of the next event; zero until the subscriber has a place
+	walk   uint64          // the offset from which the last values up to pos are read; walked where all are read
+	lastID string          // the id of the newest event that it has passed, or the one that it came with; "" is none
+	batch  *batch          // what its last Peek gave it, until Advance; nil is nothing
+	told   uint32          // the number of the gap whose begin it was told and whose end it was not; 0 is none
+	reset  ending.Reset    // the reset that it is told before the next event
 	form   frame.Form
 	lines  bool
-	halved uint8 // how often the reconnection time was halved that it was told last
-	early  bool  // it came before the upstream had accepted: what that sends is all for it
-	// Its client has an id of its place: the one that it came with, or that of an event or a cursor that it had since.
+	halved uint8 // how often the reconnection time that it was told last is halved
+	early  bool  // it came before the upstream had accepted: it gets all events
+	// anchored says that the client has an id that stands for its place: the id that it came with, or the id of a later event
+	// or cursor.
 	anchored bool
-	// It has read from its place. Until then it cannot be late: where the place is overtaken, it gets another one.
+	// started says that the subscriber has read from its place. Until then it is not late: where the place is lost, it gets
+	// another one.
 	started bool
-	linked  bool // the event before pos is what its connection has had last, so that the next one can refer to it
+	linked  bool // the event before pos was the last thing written on its connection, so the next event may refer to it
 	near    bool // it has been less than half of the log behind
-	caught  bool // so has its client, with what it had not taken of what it was given
-	behind  bool // it was overdue, and is to skip
+	caught  bool // its client has been less than half of the log behind, without the events that the client had not taken
+	behind  bool // it was overdue, and skips at its next read
 	closed  bool
 	late    *lateness // nil while it is not late
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)
 
-// subscribe returns a subscriber, which has a place at once where the upstream has accepted.
+// subscribe returns a new subscriber. The subscriber has a place at once where the upstream has accepted.
 func (st *stream) subscribe(n Newcomer) *Subscriber {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines, early: !st.accepted}
-	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // an id that is none may be of any length
+	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // a malformed id may be of any length
 	switch {
 	case n.Malformed:
 		s.reset = ending.ResetInvalid
@@ -59,17 +62,18 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 	return s
 }
 
-// Opened returns what is closed once the upstream has accepted the stream, or the stream has ended.
+// Opened returns a channel that is closed once the upstream has accepted the stream, or the stream has ended.
 func (s *Subscriber) Opened() <-chan struct{} { return s.stream.opened }
 
-// Header returns what the newest upstream stream was accepted with, nil where none was.
+// Header returns the header of the newest upstream stream, or nil where the upstream has accepted none.
 func (s *Subscriber) Header() reading.Header {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
 	return s.stream.header
 }
 
-// End returns the stream's end where that is all the subscriber gets: no event comes before it. Whoever calls Peek calls it.
+// End returns the end of the stream where the subscriber gets no event before it. End must not be called at the same time as
+// Peek.
 func (s *Subscriber) End() (end *pump.End, ok bool) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -87,10 +91,10 @@ func (s *Subscriber) Peek(dst [][]byte, limit int) (pieces [][]byte, end *pump.E
 	if b == nil {
 		return dst, end
 	}
-	return b.pieces(dst, s.form, s.lines), end // without the lock: a form may have to be made
+	return b.pieces(dst, s.form, s.lines), end // without the lock, because a form may have to be made
 }
 
-// take returns what follows the subscriber's place, nil where nothing does.
+// take returns what follows the subscriber's place, or nil where nothing follows.
 func (s *Subscriber) take(limit int) (*batch, *pump.End) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -105,7 +109,7 @@ func (s *Subscriber) take(limit int) (*batch, *pump.End) {
 	return b, end
 }
 
-// drop gives back the batch, if there is one.
+// drop gives back the batch, if the subscriber has one.
 func (s *Subscriber) drop() {
 	if s.batch != nil {
 		s.batch.recycle()
@@ -113,7 +117,7 @@ func (s *Subscriber) drop() {
 	}
 }
 
-// Advance implements [pump.Cursor]. It comes once after a Peek, or not at all.
+// Advance implements [pump.Cursor]. It is called at most once after a Peek.
 func (s *Subscriber) Advance(n int) (events int) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -155,7 +159,7 @@ func (s *Subscriber) Interjected() {
 	s.linked = false
 }
 
-// pass moves the place behind events. The lock is held.
+// pass moves the place behind events. The stream's lock is held.
 func (s *Subscriber) pass(events []*replay.Event) {
 	s.anchored = true
 	last := events[len(events)-1]
@@ -165,7 +169,7 @@ func (s *Subscriber) pass(events []*replay.Event) {
 			break
 		}
 	}
-	if last.Offset < s.pos.Offset { // one of the last values
+	if last.Offset < s.pos.Offset { // the events are last values
 		s.walk, s.linked = last.Offset+1, false
 		return
 	}
@@ -176,7 +180,7 @@ func (s *Subscriber) pass(events []*replay.Event) {
 // Topic implements [pump.Cursor].
 func (s *Subscriber) Topic() pump.Topic { return s.stream }
 
-// Close gives up the place. The subscriber has nothing more to read then. A second call changes nothing.
+// Close ends the subscription. The subscriber reads nothing after it. A second call changes nothing.
 func (s *Subscriber) Close() {
 	st := s.stream
 	st.mu.Lock()

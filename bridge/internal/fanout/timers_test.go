@@ -15,10 +15,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// A timer that has fired may find that what it was for is over, and that there is another time of the kind. These tests call
-// what the timers call.
+// A timer may fire when its lingering or settling is already over and another one has begun. These tests call what the timers
+// call.
 
-// quiet is an upstream that accepts, and brings nothing.
+// quiet is an upstream that accepts and sends nothing.
 type quiet struct{}
 
 func (quiet) Run(ctx context.Context, _ reading.Attempt, sink reading.Sink) reading.Result {
@@ -46,7 +46,7 @@ func TestATimerOfAFormerLingeringHurtsNoLiveStream(t *testing.T) {
 	second, err := r.Join("key", Newcomer{}, nil)
 	require.NoError(t, err)
 	r.expire(st, former)
-	assert.Equal(t, 1, r.Streams(), "somebody is there")
+	assert.Equal(t, 1, r.Streams(), "a subscriber is there")
 	second.Close()
 	r.expire(st, former)
 	assert.Equal(t, 1, r.Streams(), "this lingering has just begun")
@@ -68,7 +68,7 @@ func TestATimerOfAFormerAcceptanceSettlesNothing(t *testing.T) {
 	assert.False(t, st.settling.is)
 }
 
-// After the last values comes what the log has next. The newest event may have no key, and then the connection has not had it.
+// Behind the last values the log goes on. The newest event before it may have no key, and then the connection has not had it.
 func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
 	_, sub := quietStream(t, Settings{LateJoin: LateJoin{Mode: LatestBy}, Bounds: replay.Bounds{Events: 100}})
 	st := sub.stream

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// watchers are the functions to call when subscribers may have something new: a few that serve many subscribers each, or one
-// for each. The zero value has none. It may be used concurrently.
+// watchers holds the functions to call when subscribers may have something new. One function may serve many subscribers. The
+// zero value has none. It may be used concurrently.
 type watchers struct {
 	mu   sync.Mutex
 	all  map[*watcher]struct{}
-	list []*watcher // all of them, never changed once made; nil where it has to be made anew
+	list []*watcher // all watchers, never changed once made; nil where it must be made again
 }
 
 type watcher struct {
@@ -18,7 +18,8 @@ type watcher struct {
 	stopped atomic.Bool
 }
 
-// add has notify called by each call of notify, until stop. notify is called without a lock, so it may itself add and stop.
+// add has notify called by each call of notify, until stop. notify is called without a lock, so it may itself call add and
+// stop.
 func (w *watchers) add(notify func()) (stop func()) {
 	one := &watcher{notify: notify}
 	w.mu.Lock()
@@ -36,7 +37,7 @@ func (w *watchers) add(notify func()) (stop func()) {
 	}
 }
 
-// notify calls all of them.
+// notify calls all functions.
 func (w *watchers) notify() {
 	for _, one := range w.listed() {
 		if !one.stopped.Load() {
