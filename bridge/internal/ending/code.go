@@ -2,10 +2,10 @@ package ending
 
 import "strings"
 
-// Code is a status code of gRPC. This package knows the numbers, and not gRPC.
+// Code is a status code of gRPC. This package knows the numbers, but not gRPC.
 type Code uint32
 
-// The codes that gRPC has ("Status codes and their use in gRPC").
+// These are the codes of gRPC ("Status codes and their use in gRPC").
 const (
 	OK Code = iota
 	Canceled
@@ -26,7 +26,7 @@ const (
 	Unauthenticated
 )
 
-// CodeOf returns the code with a number, and Unknown for a number that gRPC does not have.
+// CodeOf returns the code with a number. The result is Unknown for a number that gRPC does not have.
 func CodeOf(number uint32) Code {
 	if number > uint32(Unauthenticated) {
 		return Unknown
@@ -44,7 +44,7 @@ type rule struct {
 	serverFault bool
 }
 
-// rules is the one table: gRPC code, HTTP status, and what the browser should do.
+// rules is the only table from gRPC codes to HTTP statuses and to what the browser should do.
 var rules = [...]rule{
 	OK:                 {name: "OK", http: 200},
 	Canceled:           {name: "CANCELLED", http: 499, retry: true},
@@ -77,7 +77,7 @@ func (c Code) Retry() bool { return c.rule().retry }
 // message may hold addresses, queries or stack traces.
 func (c Code) ServerFault() bool { return c.rule().serverFault }
 
-// NeutralMessage is what a browser reads in place of a message that describes the server.
+// NeutralMessage returns the message that a browser gets in place of one that describes the server.
 func (c Code) NeutralMessage() string {
 	switch CodeOf(uint32(c)) {
 	case Unavailable:

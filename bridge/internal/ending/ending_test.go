@@ -88,7 +88,7 @@ func TestAClientWhoseRequestMayHaveHadAnEffectIsNotToldToComeBack(t *testing.T) 
 	assert.False(t, refused.Retry)
 }
 
-func TestDetailsThatNobodyCouldParseAreLeftOut(t *testing.T) {
+func TestDetailsThatCannotBeParsedAreLeftOut(t *testing.T) {
 	e := ending.Refuse(ending.NotFound, ending.ByUpstream, "a\nb")
 	e.Details = []json.RawMessage{json.RawMessage(`{"@type":"x/y"}`)}
 	assert.Contains(t, string(e.JSON()), `"details":[{"@type":"x/y"}]`)
@@ -103,7 +103,7 @@ func TestDetailsThatNobodyCouldParseAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestWhatThereIsNoRoomForIsTurnedAway(t *testing.T) {
+func TestEndingsForWantOfRoomTurnAway(t *testing.T) {
 	for by, want := range map[ending.Reason]bool{
 		ending.ByLimit: true, ending.ByDrain: true, ending.ByRoute: true,
 		ending.ByUpstream: false, ending.ByRequest: false, ending.ByMaxAge: false, ending.ByMessage: false, ending.BySlow: false,

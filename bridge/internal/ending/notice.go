@@ -6,19 +6,19 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Reset is why a page's stream does not go on where the page was: the "reason" of the event grpc-reset.
+// Reset says why a page's stream does not go on where the page was. It is the "reason" of the event grpc-reset.
 type Reset uint8
 
-// The resets that there are.
+// These are all resets.
 const (
 	NoReset      Reset = iota
 	ResetExpired       // the log does not have the id, or no longer has it
-	ResetEpoch         // the upstream could not go on where it was, or the id is from before that
+	ResetEpoch         // the upstream could not go on where it was, or the id is of an earlier epoch
 	ResetSlow          // the client was too slow for the log
-	ResetInvalid       // the id is none, or the upstream does not take it
+	ResetInvalid       // the id is malformed, or the upstream does not take it
 )
 
-// String returns the reason as a page reads it, "" for [NoReset].
+// String returns the reason as a page reads it, or "" for [NoReset].
 func (r Reset) String() string {
 	return [...]string{"", "expired", "epoch", "slow", "invalid"}[r]
 }

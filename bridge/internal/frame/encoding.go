@@ -10,7 +10,7 @@ const (
 	Zstd              // one frame for each piece
 )
 
-// String returns the coding as Content-Encoding names it, "" for none.
+// String returns the coding as Content-Encoding names it, or "" for Identity.
 func (e Encoding) String() string {
 	switch e {
 	case Gzip:

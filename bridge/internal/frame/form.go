@@ -3,13 +3,13 @@ package frame
 // gzipHeader begins a gzip member (RFC 1952, 2.3): deflate, no flags, no time, no system named.
 const gzipHeader = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
-// Form is how a stream is written to one connection: the form's preface, any number of pieces, and the form's end. Each piece can
-// be decoded as soon as it arrives, and independently of the pieces before it. So shared pieces and pieces of one connection may
-// follow each other in any order.
+// Form is how a stream is written to one connection: the form's preface, any number of pieces, and the form's end. Each piece
+// can be decoded as soon as it arrives, independently of the pieces before it. So shared pieces and pieces of one connection
+// may follow each other in any order.
 type Form struct {
 	Encoding Encoding
-	// Chunked makes each piece a chunk (RFC 9112, 7.1): for connections that were taken over from net/http, which does that
-	// otherwise.
+	// Chunked makes each piece a chunk (RFC 9112, 7.1). It is for connections that were taken over from net/http, which would
+	// otherwise make the chunks.
 	Chunked bool
 }
 
@@ -24,9 +24,9 @@ func (f Form) Preface() []byte {
 	return []byte(gzipHeader)
 }
 
-// Append appends a piece of a stream in this form. A piece is one or more whole blocks, or a line of a block whose rest follows.
-// An empty piece appends nothing. Append allocates only where dst has no room. Short pieces are stored and not compressed:
-// compressing them gains little, and only one connection would profit.
+// Append appends a piece of a stream in this form. A piece is one or more whole blocks, or a line of a block whose rest
+// follows. An empty piece appends nothing. Append allocates only where dst has no room. Short pieces are stored and not
+// compressed: compressing them gains little, and only one connection would profit.
 func (f Form) Append(dst, piece []byte) []byte {
 	if len(piece) == 0 {
 		return dst
@@ -47,7 +47,7 @@ func (f Form) Append(dst, piece []byte) []byte {
 }
 
 // End returns what stands after the last piece, or nil. A gzip stream ends without its trailer, which would hold a checksum of
-// everything that this one connection was sent. Browsers take the end of the body for the end of the stream.
+// everything that this one connection was sent. Browsers take the end of the body as the end of the stream.
 func (f Form) End() []byte {
 	if f.Chunked {
 		return []byte("0\r\n\r\n")

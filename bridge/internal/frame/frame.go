@@ -5,21 +5,22 @@ import (
 	"sync/atomic"
 )
 
-// Frame is one finished block, in every form that was asked for. Its methods may be called concurrently. The bytes that they
-// return never change.
+// Frame is one block, in every form that was asked for. Its methods may be called concurrently. The bytes that they return
+// never change.
 type Frame struct {
 	plain piece
-	data  int // where the data line begins in the block, -1 where there is none
+	data  int // the index in the block at which the data line begins, or -1 where there is none
 
 	gzip, zstd atomic.Pointer[piece]  // nil until that form is made
 	linked     atomic.Pointer[linked] // nil until that form is made
 
 	mu       sync.Mutex      // held while a form is made, and by Hold and Release
 	holders  []*atomic.Int64 // the sums that count this frame's bytes
-	released bool            // the frame was held and is no longer, so new forms are not kept
+	released bool            // no sum holds the frame any longer, so new forms are not kept
 }
 
-// New returns a frame with a copy of a whole block, whose data line begins at data and is the only one; -1 where there is none.
+// New returns a frame with a copy of a whole block. data is the index at which the only data line begins, or -1 where there is
+// none.
 func New(block []byte, data int) *Frame {
 	return &Frame{plain: newPiece(block), data: data}
 }
@@ -27,11 +28,11 @@ func New(block []byte, data int) *Frame {
 // Block returns the block itself.
 func (f *Frame) Block() []byte { return f.plain.bare() }
 
-// Data returns where the data line begins in the block, -1 where there is none.
+// Data returns the index in the block at which the data line begins, or -1 where there is none.
 func (f *Frame) Data() int { return f.data }
 
-// Bytes returns the block in a form. The block is compressed at most once in each coding, however many goroutines ask for it at
-// once. The bytes with and without the framing of a chunk are the same memory. The bytes may follow those of any other frame.
+// Bytes returns the block in a form. The block is compressed at most once in each coding, however many goroutines ask for it.
+// The bytes with the framing of a chunk and those without it share their memory. The bytes may follow those of any other frame.
 func (f *Frame) Bytes(form Form) []byte {
 	p := &f.plain
 	if form.Encoding != Identity {
@@ -44,11 +45,11 @@ func (f *Frame) Bytes(form Form) []byte {
 }
 
 // After returns the block in a form, for a connection whose last bytes are prev's whole block. In gzip the block then refers to
-// prev's, and is as small as if the connection had an encoder of its own. On any other connection these bytes decode to wrong
+// prev's block. It becomes as small as with an encoder for each connection. On any other connection these bytes decode to wrong
 // data without an error: a caller that is not sure of the connection's last bytes uses Bytes.
 //
-// This form is made at most once too, for the prev of the first call: the event before it in the log. For another prev, and for
-// other codings, After returns what Bytes returns.
+// This form too is made at most once, for the prev of the first call, which is the event before in the log. For another prev,
+// and for other codings, After returns what Bytes returns.
 func (f *Frame) After(prev *Frame, form Form) []byte {
 	if form.Encoding != Gzip {
 		return f.Bytes(form)
@@ -63,7 +64,7 @@ func (f *Frame) After(prev *Frame, form Form) []byte {
 	return l.bare()
 }
 
-// Line returns the data with its line end, nil where the block has none: an event as a line of NDJSON.
+// Line returns the data with its line end, which is an event as a line of NDJSON. It returns nil where the block has no data.
 func (f *Frame) Line() []byte {
 	if f.data < 0 {
 		return nil
@@ -71,7 +72,7 @@ func (f *Frame) Line() []byte {
 	return line(f.Block()[f.data:])
 }
 
-// Size returns how many bytes the frame holds now, in all of its forms.
+// Size returns how many bytes the frame holds now in all its forms.
 func (f *Frame) Size() int {
 	n := len(f.plain.chunk)
 	for _, made := range [...]*piece{f.gzip.Load(), f.zstd.Load()} {
@@ -85,8 +86,8 @@ func (f *Frame) Size() int {
 	return n
 }
 
-// Hold adds the frame's size to sum, and adds the size of each form that is made later, until Release is called with the same
-// sum. Several sums may hold a frame at once: a log's, and that of a cache of newest values.
+// Hold adds the frame's size to sum. It also adds the size of each form that is made later, until Release is called with the
+// same sum. Several sums may hold a frame at the same time: that of a log, and that of a cache of newest values.
 func (f *Frame) Hold(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,8 +96,8 @@ func (f *Frame) Hold(sum *atomic.Int64) {
 	sum.Add(int64(f.Size()))
 }
 
-// Release subtracts from sum what Hold and later forms have added to it. A frame that no sum holds any more keeps the forms that
-// it has, but no new ones: those are made at each call. Without a Hold of the same sum, Release does nothing.
+// Release subtracts from sum what Hold and later forms have added. A frame that is in no sum keeps its forms but no new ones:
+// these are made at each call. Without a Hold of the same sum, Release does nothing.
 func (f *Frame) Release(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,7 +120,7 @@ func (f *Frame) compressed(e Encoding) *piece {
 	if p := slot.Load(); p != nil {
 		return p
 	}
-	f.mu.Lock() // concurrent callers wait, and then find the form made
+	f.mu.Lock() // a concurrent caller waits, and then finds the form
 	defer f.mu.Unlock()
 	if p := slot.Load(); p != nil {
 		return p
@@ -131,7 +132,7 @@ func (f *Frame) compressed(e Encoding) *piece {
 	return &p
 }
 
-// link returns the block in gzip behind the first predecessor that was asked for.
+// link returns the block in gzip, with references to the first predecessor that was asked for.
 func (f *Frame) link(prev *Frame) *linked {
 	if l := f.linked.Load(); l != nil {
 		return l

@@ -4,17 +4,19 @@ import "strings"
 
 // Negotiate returns the coding for a client that sent these values of Accept-Encoding (RFC 9110, 12.5.3).
 //
-// It is strict, because a client that did not offer a coding may deliver garbage without an error: only a coding that is named
-// with a quality above 0 is used, never one that "*" stands for, and none where any of the values is malformed. A coding that
-// is named more than once has its lowest quality. Of several, that with the highest quality is used; among equals gzip goes
-// before zstd (it is smaller for small events, and far smaller where it may refer to the one before), and both before identity.
+// Negotiate is strict, because a client that did not offer a coding may deliver garbage without an error. It uses only a coding
+// that is named with a quality above 0, and never one that "*" stands for. Where one of the values is malformed, it uses none.
+// A coding that is named more than once has its lowest quality. The coding with the highest quality is used. Among equals, gzip
+// goes before zstd, because it is smaller for small events, and far smaller where an event may refer to the one before. Both go
+// before identity.
 //
-// A gzip stream here has no trailer. Browsers do without one; other clients report such a stream as truncated. So gzip is for
-// clients that accept another real coding beside it and do not name identity or "*" as acceptable too, as browsers do, and for those
-// that refuse identity. Go's HTTP client offers gzip alone, and Ruby's offers "gzip;q=1.0,deflate;q=0.6,identity;q=0.3".
+// A gzip stream of this package has no trailer. Browsers do without one; other clients report such a stream as truncated. So
+// gzip is for two kinds of clients. One kind accepts another real coding beside gzip, and does not accept identity or "*" by
+// name: browsers do so. The other kind refuses identity. Go's HTTP client offers gzip alone, and Ruby's offers
+// "gzip;q=1.0,deflate;q=0.6,identity;q=0.3".
 //
-// A client that refuses identity and all that there is gets identity nevertheless: a stream that it may be able to read is of
-// more use than a 406, which an EventSource never recovers from.
+// A client that refuses identity and every coding of this package still gets identity. It may be able to read the stream, while
+// an EventSource never recovers from a 406.
 func Negotiate(acceptEncoding []string) Encoding {
 	var (
 		named  qualities
@@ -42,16 +44,17 @@ func Negotiate(acceptEncoding []string) Encoding {
 	return best
 }
 
-// qualities are those of the codings that a client has named, in thousandths and plus 1; 0 for one that was not named.
+// qualities holds the qualities of the codings that a client has named, in thousandths and plus 1. 0 is a coding that was not
+// named.
 type qualities [Zstd + 1]int
 
-// add takes an element of the list, without white space around it. other says that it is "*" or a coding which is not made
-// here, and is accepted. It reports false where the element is malformed:
+// add adds an element of the list, without white space around it. other says that the element accepts "*" or a coding that this
+// package does not make. ok is false where the element is malformed:
 //
 //	element = [ token [ OWS ";" OWS "q=" qvalue ] ]
 func (q *qualities) add(element string) (other, ok bool) {
 	if element == "" {
-		return false, true // which a list may have (RFC 9110, 5.6.1.2)
+		return false, true // a list may have empty elements (RFC 9110, 5.6.1.2)
 	}
 	coding, weight, weighted := strings.Cut(element, ";")
 	coding = strings.TrimRight(coding, " \t")
@@ -77,10 +80,10 @@ func isAny(element string) bool {
 	return strings.Trim(coding, " \t") == "*"
 }
 
-// parseCoding returns the coding with a name, whose case does not matter.
+// parseCoding returns the coding with a name. Upper and lower case are the same.
 func parseCoding(name string) (e Encoding, known bool) {
 	switch {
-	case strings.EqualFold(name, "gzip"), strings.EqualFold(name, "x-gzip"): // one and the same (RFC 9110, 8.4.1.3)
+	case strings.EqualFold(name, "gzip"), strings.EqualFold(name, "x-gzip"): // two names of one coding (RFC 9110, 8.4.1.3)
 		return Gzip, true
 	case strings.EqualFold(name, "zstd"):
 		return Zstd, true
@@ -90,7 +93,7 @@ func parseCoding(name string) (e Encoding, known bool) {
 	return Identity, false
 }
 
-// parseWeight returns the thousandths of a weight (RFC 9110, 12.4.2):
+// parseWeight returns the thousandths in a weight (RFC 9110, 12.4.2):
 //
 //	weight = "q=" ( "0" [ "." *3DIGIT ] / "1" [ "." *3"0" ] )
 func parseWeight(text string) (thousandths int, ok bool) {

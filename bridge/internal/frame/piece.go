@@ -13,13 +13,13 @@ const crlf = "\r\n"
 //	1f\r\ndata: {"symbol":"AAPL"}\n\n\r\n
 type piece struct {
 	chunk []byte
-	start int // where the piece itself begins
+	start int // where the content begins
 }
 
 // linked is a piece in gzip that refers to the piece before it.
 type linked struct {
 	piece
-	prev []byte // the predecessor's chunk, which identifies it. A pointer to the frame would keep alive a chain of all earlier frames
+	prev []byte // the predecessor's chunk identifies it. A pointer to the frame would keep all earlier frames alive
 }
 
 // follows reports whether prev is the predecessor.
@@ -48,7 +48,7 @@ func appendChunk(dst, content []byte) []byte {
 	return append(dst, crlf...)
 }
 
-// line returns what stands behind "data: ", up to and with the first line end.
+// line returns the text behind "data: ", up to the first line end and including it.
 func line(data []byte) []byte {
 	data = bytes.TrimPrefix(data, []byte("data: "))
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {

@@ -19,17 +19,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// audience is another process with many clients in one thread. Every event is stampedSize bytes and says when it was made.
+// audience is another process with many clients in one thread. Every event is stampedSize bytes and holds the time at which it
+// was made.
 type audience struct {
 	conns   []*net.TCPConn // the server's ends
 	words   *bufio.Writer
 	answers *bufio.Scanner
 }
 
-// heard is what an audience has got since it was asked before.
+// heard is what an audience has received since the last question.
 type heard struct {
 	Events        int
-	P50, P99, Max time.Duration // from an event's making to its being read
+	P50, P99, Max time.Duration // from the making of an event to its reading
 }
 
 const stampedSize = 200
@@ -37,14 +38,14 @@ const stampedSize = 200
 // askPatience is how long an audience waits for the events that it was asked about.
 const askPatience = 20 * time.Second
 
-// stamped returns an event that says that it was made now.
+// stamped returns an event that holds the present time.
 func stamped() []byte {
 	event := fmt.Appendf(nil, "data: %016x ", time.Now().UnixNano())
 	event = append(event, strings.Repeat("x", stampedSize-len(event)-2)...)
 	return append(event, '\n', '\n')
 }
 
-// gather starts a process with n clients of this one.
+// gather starts a process with n clients of this process.
 func gather(t testing.TB, n int) *audience {
 	t.Helper()
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -74,7 +75,7 @@ func gather(t testing.TB, n int) *audience {
 	return a
 }
 
-// ask returns what was heard since the last time, once that is so many events. It waits for them no longer than askPatience.
+// ask returns what was heard since the last question, once these are so many events. It waits no longer than askPatience.
 func (a *audience) ask(t testing.TB, events int) (h heard) {
 	t.Helper()
 	fmt.Fprintln(a.words, events)
@@ -84,7 +85,7 @@ func (a *audience) ask(t testing.TB, events int) (h heard) {
 	return h
 }
 
-// TestBeAnAudience is the process of an audience, and otherwise no test.
+// TestBeAnAudience runs in the process of an audience. Elsewhere it does nothing.
 func TestBeAnAudience(t *testing.T) {
 	if os.Getenv("AUDIENCE") == "" {
 		t.Skip("a benchmark starts it")
@@ -125,17 +126,17 @@ func TestBeAnAudience(t *testing.T) {
 	}
 }
 
-// recipients read what comes for any of them.
+// recipients read the events of all clients.
 type recipients struct {
 	buffer []byte
-	held   map[int][]byte // of events that have not come whole
+	held   map[int][]byte // the beginnings of events that have not come whole
 	late   []time.Duration
 
 	wanted int       // events that the answer waits for
 	since  time.Time // when that was asked; zero without a question
 }
 
-// asked reads a question, and reports false where none follows.
+// asked reads a question. It reports false where none follows.
 func (r *recipients) asked() bool {
 	n, err := unix.Read(0, r.buffer)
 	if n <= 0 || err != nil {

@@ -2,23 +2,23 @@ package pump
 
 import "bytes"
 
-// batch is what one write to a parked subscriber is to carry. A loop has one and fills it again and again.
+// batch is what one write to a parked subscriber carries. Each loop has one and fills it again and again.
 type batch struct {
 	pieces [][]byte
-	memory [][]byte // of the pieces
+	memory [][]byte // the slice that pieces is cut from
 	kept   bool     // the first piece is the rest of a piece that an earlier write cut
-	before int      // how many pieces at the beginning are not the cursor's
-	after  int      // how many pieces at the end are not the cursor's: 1 where the last one closes the stream
-	end    *End     // the end that the last piece tells, nil where the batch does not close the stream
-	ours   bool     // the loop ends the stream, and not the cursor
+	before int      // how many pieces at the front are the loop's and not the cursor's
+	after  int      // how many pieces at the back are the loop's: 1 where the last one closes the stream
+	end    *End     // the end in the last piece; nil where the batch does not close the stream
+	ours   bool     // the loop ends the stream, not the cursor
 	own    []byte   // the memory of the loop's own pieces
 }
 
-// maxPieces is how many pieces one write carries at most: those that a kernel takes (UIO_MAXIOV). Events are hardly ever so
-// short that batchBytes hold more of them.
+// maxPieces is how many pieces one write carries at most. This is the limit of the kernel (UIO_MAXIOV). Events are hardly ever
+// so short that batchBytes hold more of them.
 const maxPieces = 1024
 
-// fill collects what p is to be told next. Where there is nothing, the batch has no pieces.
+// fill collects what p is told next. The batch has no pieces where there is nothing.
 func (b *batch) fill(p *parked) {
 	b.clear()
 	switch {
@@ -40,9 +40,10 @@ func (b *batch) beat(p *parked) {
 	b.pieces, b.before = append(b.pieces, b.own), 1
 }
 
-// gather fills the batch with what the cursor has, what opens the stream before it, and the end behind it.
+// gather fills the batch with the pieces of the cursor. The opening of the stream stands in front of them, and the end behind
+// them.
 func (b *batch) gather(p *parked) {
-	pieces, end := p.cur.Peek(append(b.pieces, nil), batchBytes) // the first is for what opens the stream
+	pieces, end := p.cur.Peek(append(b.pieces, nil), batchBytes) // the first piece is the opening
 	b.memory = pieces
 	if len(pieces) >= maxPieces {
 		pieces, end = pieces[:maxPieces-1], nil
@@ -77,7 +78,7 @@ func (b *batch) resume(rest []byte) {
 	}
 }
 
-// close appends what ends the stream.
+// close appends the piece that ends the stream.
 func (b *batch) close(p *parked, e *End, alone bool) {
 	n := len(b.own)
 	b.own = p.s.closing(b.own, *e, alone)
@@ -93,10 +94,10 @@ func (b *batch) size() (n int) {
 }
 
 // settle notes that the client took the first n bytes. The cursor passes every piece of which a byte was taken. The rest of a
-// piece that was cut is kept, and goes out first the next time.
+// piece that was cut is kept and is written first the next time.
 func (b *batch) settle(p *parked, n int) {
 	if n == 0 && b.size() > 0 {
-		return // nothing was taken: the next visit fills the batch anew
+		return // the next visit fills the batch again
 	}
 	p.bytes += int64(n)
 	p.rest = nil
@@ -127,8 +128,8 @@ func (b *batch) settle(p *parked, n int) {
 	}
 }
 
-// keep returns the rest of a piece in memory that lasts until the next write. A cursor's piece and a rest that was kept before
-// stay as they are; the loop's own pieces are overwritten, so their rest is copied.
+// keep returns the rest of a piece, in memory that lasts until the next write. The cursor's pieces last, and so does a rest
+// that was kept before. The loop's own pieces are overwritten, so their rest is copied.
 func (b *batch) keep(i int, rest []byte) []byte {
 	if cursors := i >= b.before && i < len(b.pieces)-b.after; cursors || i == 0 && b.kept {
 		return rest

@@ -2,22 +2,22 @@ package pump
 
 import "time"
 
-// resolution is the step of a loop's clock: what is due happens up to this much later.
+// resolution is the step of a loop's clock: the loop does what is due up to this much later.
 const resolution = 100 * time.Millisecond
 
-// never is later than everything.
+// never is later than any time.
 const never = time.Duration(1<<63 - 1)
 
-// clock is the one timer of a loop: a wheel with a bucket for each tick, which holds the slots of the subscribers that are due
-// then. An entry costs four bytes. A write postpones the next heartbeat but leaves the entry alone, so that it costs nothing
-// here: when the entry's time comes too early, it is put back for the right time.
+// clock is the one timer of a loop. It is a wheel with a bucket for each tick. A bucket holds the slots of the subscribers that
+// are due at its tick; an entry costs four bytes. A write postpones the next heartbeat but leaves the entry where it is, so a
+// write costs nothing here. An entry whose time comes too early is put back for the right time.
 type clock struct {
-	tick    uint32        // the first tick that was not looked at
-	buckets [256][]uint32 // for tick and the ticks that follow it
+	tick    uint32        // the first tick whose bucket was not emptied yet
+	buckets [256][]uint32 // the buckets of tick and the ticks behind it
 	entries int
 }
 
-// set makes sure that p is looked at when it is due, but not before the next tick. Where p already has a later entry, that one
+// set makes an entry for the time when p is due, but not before the next tick. Where p has a later entry already, that entry
 // stays in its bucket and is ignored when its time comes.
 func (c *clock) set(p *parked, now time.Duration) {
 	due := p.due(now)
@@ -35,7 +35,7 @@ func (c *clock) set(p *parked, now time.Duration) {
 	c.entries++
 }
 
-// pop returns the slot of an entry whose time has come, and its tick. It reports false where there is none.
+// pop returns the slot and the tick of an entry whose time has come. It reports false where there is none.
 func (c *clock) pop(now time.Duration) (slot, tick uint32, ok bool) {
 	for last := uint32(now / resolution); c.tick <= last; c.tick++ {
 		bucket := &c.buckets[c.tick%uint32(len(c.buckets))]
@@ -48,7 +48,7 @@ func (c *clock) pop(now time.Duration) (slot, tick uint32, ok bool) {
 	return 0, 0, false
 }
 
-// next is when the next entry is due, or never.
+// next returns when the next entry is due, or never.
 func (c *clock) next() time.Duration {
 	if c.entries == 0 {
 		return never

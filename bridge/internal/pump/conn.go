@@ -13,32 +13,32 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// Conn is a subscriber's connection, as [Run] sees it.
+// Conn is the connection of a subscriber that [Run] serves.
 type Conn interface {
-	// Write sends all pieces, and at once. An error means that the connection is of no more use. Only Run's goroutine calls it.
+	// Write sends all pieces at once. After an error the connection must not be used. Only Run's goroutine calls Write.
 	Write(pieces ...[]byte) error
-	// Abort makes a Write that waits, and every later one, return an error soon: [ErrAborted] where Abort is what ended the
-	// write. It may be called concurrently.
+	// Abort has a waiting Write, and every later one, return an error soon. The error is [ErrAborted] where Abort ended the
+	// write. Abort may be called concurrently.
 	Abort()
-	// Taken returns how many bytes of the write that is under way, or of the last one, the client is known to have taken, as far
-	// as that can be known. It is negative where the client lacks bytes of earlier writes too. It may be called concurrently.
+	// Taken returns how many bytes of the present write, or of the last one, the client has taken, as far as this is known. The
+	// result is negative where the client has not taken all bytes of earlier writes. Taken may be called concurrently.
 	Taken() int
 }
 
-// HTTPConn writes to a response of net/http. The client has Timeout to take each 64 KiB, so that a large event does not cut off
-// a slow client that goes on taking. The deadline is cleared after each write: on HTTP/2 a deadline that passes resets the
-// stream even where nothing is being written.
+// HTTPConn writes to a response of net/http. The client has Timeout to take each 64 KiB, so a large event does not cut off a
+// slow client that goes on taking. The deadline is cleared after each write: on HTTP/2 a deadline that passes resets the stream
+// even where nothing is being written.
 type HTTPConn struct {
 	Response   http.ResponseWriter
 	Controller *http.ResponseController
 	Timeout    time.Duration
 
-	kernel   *kernel   // nil where it is not known, or carries more than this response
-	deadline time.Time // of the write that is under way
+	kernel   *kernel   // nil where the connection is not known, or carries more than this response
+	deadline time.Time // the deadline of the present write
 	written  atomic.Int64
 
 	mu      sync.Mutex
-	writing bool // a write is under way. Only then may Abort use the response: it is invalid once the handler has returned
+	writing bool // a write is under way. Abort may use the response only then: it is invalid after the handler has returned
 	aborted bool
 }
 
@@ -47,16 +47,17 @@ func NewHTTPConn(w http.ResponseWriter, timeout time.Duration) *HTTPConn {
 	return &HTTPConn{Response: w, Controller: http.NewResponseController(w), Timeout: timeout}
 }
 
-// Over tells what carries the response and nothing else, where that is known: a connection of HTTP/1, plain or under TLS. What
-// the client has taken is then known better, and until Release a connection that is closed is reset: a client that is cut off
-// does not get the rest first, in its own time.
+// Over gives c the connection that carries the response and nothing else: one of HTTP/1, plain or under TLS. Then Taken knows
+// what the client has acknowledged. Until Release, closing the connection resets it: a client that is cut off does not first
+// get the bytes that wait in the kernel.
 func (c *HTTPConn) Over(conn net.Conn) *HTTPConn {
 	c.kernel = kernelOf(conn)
 	c.kernel.linger(0)
 	return c
 }
 
-// Release gives the connection back to net/http after a stream that was not cut off: the client gets all that was written.
+// Release gives the connection back to net/http after a stream that was not cut off. The client gets everything that was
+// written.
 func (c *HTTPConn) Release() { c.kernel.linger(-1) }
 
 // ErrAborted is the error of a write that [Conn].Abort ended.
@@ -80,7 +81,7 @@ func (c *HTTPConn) Write(pieces ...[]byte) error {
 }
 
 func (c *HTTPConn) write(pieces [][]byte) error {
-	left := pieceBytes // of what has to be taken by the deadline
+	left := pieceBytes // how many bytes the present deadline is still good for
 	for _, p := range pieces {
 		for len(p) > 0 {
 			if left == 0 {
@@ -105,7 +106,7 @@ func (c *HTTPConn) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.aborted {
-		_ = c.Controller.SetWriteDeadline(time.Now()) // nothing may follow
+		_ = c.Controller.SetWriteDeadline(time.Now()) // nothing may be written after Abort
 		return ErrAborted
 	}
 	c.writing = true
@@ -119,8 +120,8 @@ func (c *HTTPConn) end() {
 	c.writing = false
 }
 
-// failure returns ErrAborted where Abort made a write fail, and err otherwise. Whether Abort was called does not tell: a write
-// that fails for another reason may end the request's context, which calls Abort too. So failure looks at the deadline, which
+// failure returns ErrAborted where Abort made a write fail, and err otherwise. The field aborted cannot tell this: a write that
+// fails for another reason may end the request's context, and that calls Abort too. So failure looks at the deadline, which
 // Abort brings forward.
 func (c *HTTPConn) failure(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.deadline) {
@@ -142,9 +143,9 @@ func (c *HTTPConn) Abort() {
 	}
 }
 
-// reasonOf returns [ending.ByGone] for the error of a write to a client that had left, and [ending.BySlow] for one to a client that took nothing
-// in time. nil stands for a client that closed its side. ETIMEDOUT is Slow: the kernel returns it when the client acknowledges
-// nothing.
+// reasonOf returns the reason that the error of a write stands for: [ending.ByGone] where the client had left, and
+// [ending.BySlow] where the client took nothing in time. A nil error stands for a client that closed its side. ETIMEDOUT is
+// BySlow: the kernel returns it when the client acknowledges nothing.
 func reasonOf(err error) ending.Reason {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, ErrAborted):
@@ -153,8 +154,8 @@ func reasonOf(err error) ending.Reason {
 	return ending.BySlow
 }
 
-// pieceBytes is how many bytes have one write deadline. A batch of small events is no larger. partBytes is how many are written
-// at once, so that Taken tells how far a large event is.
+// pieceBytes is how many bytes have one write deadline. A batch of small events is not larger. partBytes is how many bytes are
+// written in one call, so that Taken tells how much of a large event was written.
 const (
 	pieceBytes = 64 << 10
 	partBytes  = 16 << 10

@@ -13,7 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
-// slowResponse takes bytes at a steady rate, and fails once the write deadline has passed.
+// slowResponse takes bytes at a steady rate. It fails after the write deadline.
 type slowResponse struct {
 	http.ResponseWriter
 	perSecond int

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// driver gives a loop a goroutine and the time.
+// driver runs a loop on a goroutine and tells it the time.
 type driver struct {
 	loop   *loop
 	poller poller
 	began  time.Time
 	alarm  *time.Timer
-	armed  time.Duration // when the alarm goes off
+	armed  time.Duration // when the alarm goes off; never where it is stopped
 }
 
 func newDriver(in *inbox, p poller, ended func()) *driver {
@@ -53,7 +53,7 @@ func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 	}
 }
 
-// arm sets the alarm. Mostly it is set for that time already.
+// arm sets the alarm for the time next. Mostly it is set for that time already.
 func (d *driver) arm(now, next time.Duration) {
 	switch {
 	case next == d.armed:

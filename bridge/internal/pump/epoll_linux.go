@@ -9,8 +9,8 @@ import (
 )
 
 // epoll waits for events of one loop's sockets. Go's own poller watches the epoll descriptor, so the goroutine that waits for
-// it holds up no thread. The sockets are watched edge-triggered: a socket is reported when its state changes, and once when the
-// watch begins.
+// it does not hold a thread. The sockets are watched edge-triggered: a socket is reported when its state changes, and once when
+// the watch begins.
 type epoll struct {
 	file  *os.File
 	fd    int // the descriptor of file, valid until file is closed
@@ -18,7 +18,7 @@ type epoll struct {
 	done  chan struct{} // closed when the goroutine has ended
 }
 
-// newPoller returns a poller that reports to in, until it is closed.
+// newPoller returns a poller that reports to in until it is closed.
 func newPoller(in *inbox) (poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -70,7 +70,7 @@ func eventOf(e *unix.EpollEvent) event {
 	}
 }
 
-// watch begins to report the events of a socket, until the socket is closed.
+// watch reports the events of a socket until the socket is closed.
 func (e *epoll) watch(fd int, k key) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
 		Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
@@ -79,8 +79,8 @@ func (e *epoll) watch(fd int, k key) error {
 	}))
 }
 
-// Adopt implements [poller]. It duplicates the descriptor and closes conn, so that the socket alone owns its descriptor and the
-// memory of package net and of Go's poller is given back. Where no descriptor is left, the socket keeps conn and its descriptor.
+// Adopt implements [poller]. It duplicates the descriptor and closes conn. So the socket alone owns its descriptor, and package
+// net and Go's poller free their memory. Where no descriptor is left, the socket keeps conn and its descriptor.
 func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (socket, error) {
 	if err := tune(conn, s); err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowd are many clients, and how often any of them was written to.
+// crowd is many clients, and how often each of them was written to.
 func crowd(r *rig, n int, events *tape, s *Settings) []*guest {
 	guests := make([]*guest, 0, n)
 	for range n {
@@ -34,14 +34,14 @@ func TestABurstOfHeartbeatsDoesNotHoldUpAnEvent(t *testing.T) {
 	lone := r.join(events, new(Settings))
 	r.settle()
 	before := writesTo(guests)
-	r.at += 16 * time.Second // all of them at once
+	r.at += 16 * time.Second // the heartbeats of all clients are due
 	r.once()
 	events.put("a")
 	r.once()
 	assert.Equal(t, "a", lone.text())
 	assert.LessOrEqual(t, writesTo(guests)-before, 2*alarmsPerStep)
 	r.settle()
-	assert.Equal(t, 15_000, writesTo(guests)-before, "nobody is forgotten")
+	assert.Equal(t, 15_000, writesTo(guests)-before, "each client is written to")
 }
 
 func TestALargeTopicDoesNotHoldUpASmallOne(t *testing.T) {
@@ -55,7 +55,7 @@ func TestALargeTopicDoesNotHoldUpASmallOne(t *testing.T) {
 	r.once()
 	assert.Equal(t, "b", lone.text())
 	assert.LessOrEqual(t, writesTo(guests), 2*turnsPerStep)
-	for range 100 { // the large one changes all the time
+	for range 100 { // the large topic changes all the time
 		large.put("c")
 		r.once()
 	}
@@ -83,7 +83,7 @@ func TestALongBacklogDoesNotHoldUpOthers(t *testing.T) {
 	assert.Len(t, late.text(), 200_000)
 }
 
-func TestManyWhoComeOrGoDoNotHoldUpAnEvent(t *testing.T) {
+func TestManyClientsThatComeOrGoDoNotHoldUpAnEvent(t *testing.T) {
 	r, events := newRig(), new(tape)
 	lone := r.join(events, new(Settings))
 	r.settle()
@@ -129,7 +129,7 @@ func TestARoundReachesAllWhateverHappensMeanwhile(t *testing.T) {
 
 	events.put("b")
 	r.once()
-	events.put("c") // to those who have b already as well
+	events.put("c") // also for clients that have b already
 	r.settle()
 	for _, g := range guests {
 		if len(g.closed) == 0 {
@@ -138,7 +138,7 @@ func TestARoundReachesAllWhateverHappensMeanwhile(t *testing.T) {
 	}
 }
 
-// apart tells those who have got so many bytes from those who have not.
+// apart returns the clients that have so many bytes and those that have not.
 func apart(guests []*guest, bytes int) (got, missed []*guest) {
 	for _, g := range guests {
 		if len(g.text()) >= bytes {

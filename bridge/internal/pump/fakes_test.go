@@ -11,29 +11,29 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// write is one write that a client saw.
+// write is one write that a client received.
 type write struct {
 	at   time.Duration // since the client came
 	text string
 }
 
-// client takes what it has room for. It is the other end of a connection of either kind.
+// client takes as many bytes as it has room for. It is the other end of a connection of either kind.
 type client struct {
 	began time.Time
-	since func() time.Duration // what time it is; counted from began where nil
+	since func() time.Duration // the present time; counted from began where nil
 	mu    sync.Mutex
-	grown sync.Cond // there is room again, or the connection was given up
+	grown sync.Cond // signals that there is room again, or that the connection was given up
 
-	room    int // how many bytes it takes, any number where negative
-	took    int // of the last write
+	room    int // how many bytes the client takes; no limit where negative
+	took    int // how many bytes of the last write it took
 	writes  []write
-	broken  error // what writes to it fail with
-	waiting int   // how much of what it took is on its way still
-	fault   error // what the kernel says about its connection
-	left    bool  // whether it closed its side
+	broken  error // the error of writes to the client
+	waiting int   // how many of the bytes that it took are still on their way
+	fault   error // what the kernel reports about its connection
+	left    bool  // whether the client has closed its side
 	aborted bool
 
-	inbox  *inbox // of the loop that serves it, where one does
+	inbox  *inbox // the inbox of the loop that serves the client, if any
 	key    key
 	closed []closing
 }
@@ -44,7 +44,7 @@ func newClient() *client {
 	return c
 }
 
-// take appends to what the client saw, and returns how much of the pieces it took.
+// take adds to what the client has received, and returns how many bytes of the pieces it took.
 func (c *client) take(pieces [][]byte) int {
 	all := bytes.Join(pieces, nil)
 	if c.room >= 0 {
@@ -76,7 +76,7 @@ func (c *client) text() string {
 	return all.String()
 }
 
-// setRoom makes the client take n bytes more, any number where n is negative.
+// setRoom has the client take n bytes more, or any number where n is negative.
 func (c *client) setRoom(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,7 +95,7 @@ func (c *client) leave(fault error) {
 	c.tell(event{key: c.key, left: true})
 }
 
-// tell reports what has happened, where somebody watches already.
+// tell puts an event into the inbox, if the loop watches the client already.
 func (c *client) tell(e event) {
 	if c.key == (key{}) {
 		return
@@ -191,13 +191,13 @@ func (f fakeConn) Abort() {
 	f.grown.Broadcast()
 }
 
-// tape is a topic that keeps all that was ever put on it. It tells all that watch it.
+// tape is a topic that keeps everything that was put on it, and tells all its watchers.
 type tape struct {
 	mu       sync.Mutex
 	pieces   [][]byte
 	end      *End
 	watchers map[int]func()
-	watched  int // how often
+	watched  int // how many calls of Watch there were
 }
 
 func (t *tape) Watch(notify func()) (stop func()) {
@@ -239,13 +239,13 @@ func (t *tape) change(how func()) {
 	}
 }
 
-// head is a place on a tape. What it has shown turns to rubbish with the next Peek, and what is left of it is then missed by
-// whoever still needed it.
+// head is a place on a tape. At the next Peek the pieces of the last one are overwritten. So a test fails if the pump still
+// needs one of them.
 type head struct {
 	*tape
 	at          int
-	slack       int // how many pieces it may be behind, any number where 0
-	interjected int // how often it was told that the pump has spoken
+	slack       int // how many pieces the head may be behind; no limit where 0
+	interjected int // how many calls of Interjected there were
 	shown       [][]byte
 }
 
@@ -289,5 +289,5 @@ func (h *head) Overdue(lacks int, stalled bool) bool {
 
 func (h *head) Retry(given time.Duration) time.Duration { return given }
 
-// because returns an ending of which only the reason matters.
+// because returns an ending with a reason, for tests to which only the reason matters.
 func because(reason ending.Reason) *ending.Ending { return &ending.Ending{Reason: reason} }

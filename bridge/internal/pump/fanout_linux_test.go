@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// place is a cursor on a tape, as cheap as one can be.
+// place is a cursor on a tape that costs as little as possible.
 type place struct {
 	*tape
 	at int
@@ -33,8 +33,9 @@ func (p *place) Interjected()                        {}
 
 const audienceSize = 5000
 
-// BenchmarkFanOut sends 20 events a second to an audience: what the CPU does for a delivered event, and how late that is, with
-// loops and with a bare loop of writes to the same kind of socket. One operation is one event. Try -benchtime 100x.
+// BenchmarkFanOut sends 20 events a second to an audience. It measures the CPU time of a delivered event, and how late the
+// event is: with loops, and with a bare loop of writes to the same kind of socket. One operation is one event. A good number is
+// -benchtime 100x.
 func BenchmarkFanOut(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
 		a := gather(b, audienceSize)
@@ -72,7 +73,7 @@ func (a *audience) park(t testing.TB, l *Loops, events *tape) {
 	a.conns = nil
 }
 
-// measure sends b.N events, and reports what each delivery has cost.
+// measure sends b.N events, and reports the cost of each delivery.
 func (a *audience) measure(b *testing.B, send func([]byte)) {
 	send(stamped()) // opens streams, warms up
 	a.ask(b, audienceSize)
@@ -94,14 +95,14 @@ func (a *audience) measure(b *testing.B, send func([]byte)) {
 	b.ReportMetric(float64(h.P99.Microseconds())/1000, "p99-ms")
 }
 
-// cpu is how much CPU time this process has used.
+// cpu returns the CPU time that this process has used.
 func cpu(t testing.TB) time.Duration {
 	var u unix.Rusage
 	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle says how much memory each of 15,000 connections takes to which nothing is written. It is done once.
+// BenchmarkIdle measures the memory of each of 15,000 connections to which nothing is written. It runs once.
 func BenchmarkIdle(b *testing.B) {
 	const n = 15_000
 	before := resident(b)
@@ -121,7 +122,7 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(float64(resident(b)-before)/n, "B/parked")
 }
 
-// resident is this process's memory.
+// resident returns the resident memory of this process.
 func resident(t testing.TB) int {
 	debug.FreeOSMemory()
 	statm, err := os.ReadFile("/proc/self/statm")

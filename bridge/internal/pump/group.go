@@ -2,15 +2,15 @@ package pump
 
 import "sync/atomic"
 
-// group is the subscribers of one topic in one loop. Only the loop uses it, but changed is set by any goroutine.
+// group holds the subscribers of one topic in one loop. Only the loop uses it, except that any goroutine may set changed.
 type group struct {
 	topic   Topic
 	stop    func() // ends the watch
 	changed atomic.Bool
 	members []*parked
 	left    int  // how many members the round has yet to visit; a round goes from the last member to the first
-	again   bool // the topic changed since the round began
-	queued  bool // the group stands in line for its turn
+	again   bool // the topic changed after the round began
+	queued  bool // the group waits for its turn
 }
 
 func (g *group) add(p *parked) {
@@ -18,8 +18,8 @@ func (g *group) add(p *parked) {
 	g.members = append(g.members, p)
 }
 
-// remove takes p out, and puts the last member in its place. Rounds go backwards, so the last member was visited before p's place
-// comes: no member is missed.
+// remove removes p and puts the last member in its place. A round goes backwards, so the last member was visited before p's
+// place comes: no member is missed.
 func (g *group) remove(p *parked) {
 	end := len(g.members) - 1
 	moved := g.members[end]
@@ -30,7 +30,7 @@ func (g *group) remove(p *parked) {
 	p.group = nil
 }
 
-// turn begins a round over all members. Where one is under way, another one follows it.
+// turn begins a round over all members. Where a round is under way, another one follows it.
 func (g *group) turn() {
 	if g.left > 0 {
 		g.again = true
@@ -39,7 +39,7 @@ func (g *group) turn() {
 	g.left = len(g.members)
 }
 
-// next returns the member whose visit is due, nil where the round is over.
+// next returns the member whose visit is due, or nil where the round is over.
 func (g *group) next() *parked {
 	if g.left == 0 && g.again {
 		g.left, g.again = len(g.members), false

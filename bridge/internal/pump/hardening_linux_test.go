@@ -18,7 +18,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// Closing a socket that holds unread bytes resets the connection, and the end of the stream with it.
+// Closing a socket that holds unread bytes resets the connection, and the end of the stream may be lost.
 func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
 	s := newParkingSite(t)
 	for range 50 {
@@ -34,7 +34,7 @@ func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
 	}
 }
 
-// What is written to a machine that has vanished fits a send buffer for a long time.
+// A machine that has vanished takes nothing, but a send buffer has room for a long time.
 func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 	s := newParkingSite(t)
 	s.settings.WriteTimeout = time.Second
@@ -54,8 +54,8 @@ func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 	assert.ErrorIs(t, out.Err, unix.ETIMEDOUT)
 }
 
-// Descriptors and slots are used again at once while others stay: nobody gets what is not theirs.
-func TestWhoComesAndGoesDoesNotDisturbOthers(t *testing.T) {
+// Descriptors and slots are used again at once. No client gets bytes of another client.
+func TestClientsThatComeAndGoDoNotDisturbOthers(t *testing.T) {
 	s := newParkingSite(t)
 	events := s.topic()
 	constant := make([]*visitor, 0, 20)
@@ -174,7 +174,7 @@ func TestTuneBoundsWhatTheKernelHolds(t *testing.T) {
 	assert.NoError(t, Tune(here, 1, time.Second), "no TCP connection is left alone")
 }
 
-func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
+func TestAClientThatIsCutOffLeavesNothingInTheKernel(t *testing.T) {
 	eachWire(t, func(t *testing.T, s *site) {
 		s.settings.WriteTimeout = 300 * time.Millisecond
 		events := s.topic()
@@ -186,7 +186,7 @@ func TestWhoIsCutOffLeavesNothingInTheKernel(t *testing.T) {
 	})
 }
 
-// A connection of net/http serves more than one response: what one of them needed must not harm the next.
+// A connection of net/http serves more than one response. What was set for one response must not harm the next one.
 func TestAConnectionThatIsReleasedServesOn(t *testing.T) {
 	server, client := pair(t)
 	conn := NewHTTPConn(httptest.NewRecorder(), time.Second).Over(server)

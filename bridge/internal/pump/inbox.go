@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// mail is what others have told a loop, and the loop has not read yet.
+// mail is what other goroutines have told a loop and the loop has not read yet.
 type mail struct {
 	changed  []*group
 	arrivals []*parked
 	events   []event
-	drain    time.Duration // where draining: the time within which all streams end, not negative
+	drain    time.Duration // while draining: the time within which all streams end, not negative
 	draining bool
-	closing  bool // all connections are to be closed, and those that arrive later
+	closing  bool // all connections are closed, and so are those that arrive later
 }
 
-// inbox takes what other goroutines tell a loop. It may be used concurrently, and never makes its callers wait.
+// inbox takes the mail of other goroutines for a loop. It may be used concurrently, and never makes its callers wait.
 type inbox struct {
 	wake chan struct{} // holds a value when there is mail
 
@@ -25,8 +25,8 @@ type inbox struct {
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
-// change says that the topic of g has changed. It is called for each event of each stream, so it is one atomic load where the
-// loop has not read the last change yet.
+// change says that the topic of g has changed. It is called for each event of each stream. Where the loop has not read the last
+// change yet, it costs one atomic load.
 func (b *inbox) change(g *group) {
 	if g.changed.Load() || g.changed.Swap(true) {
 		return
@@ -41,7 +41,7 @@ func (b *inbox) put(write func(*mail)) {
 	wake(b.wake)
 }
 
-// take moves what has arrived to empty, and uses empty's memory for what arrives next.
+// take moves the mail to empty, and uses empty's memory for the next mail.
 func (b *inbox) take(empty *mail) {
 	clear(empty.changed)
 	clear(empty.arrivals)

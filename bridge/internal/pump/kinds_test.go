@@ -17,13 +17,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Both kinds of connection serve alike: each test here runs over both, in fake time.
+// Both kinds of connection serve the same. Each test here runs over both, in fake time.
 
-// served is a client whose stream runs.
+// served is a client whose stream is running.
 type served struct {
 	*client
 	leave   func()
-	outcome func() Outcome // waits for the end
+	outcome func() Outcome // waits for the end of the stream
 }
 
 // serve starts a stream.
@@ -64,7 +64,7 @@ func patience() *Settings {
 	return &Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second, WriteTimeout: 10 * time.Second}
 }
 
-// assertWrites compares what a client saw, and when: a parked one sees what waits for a time a little later.
+// assertWrites compares what a client received, and when. A parked client receives timed pieces a little later.
 func assertWrites(t *testing.T, want, got []write) {
 	t.Helper()
 	require.Len(t, got, len(want), "%v", got)
@@ -144,7 +144,7 @@ func TestALoneEventGoesOutAtOnceAndABurstTogether(t *testing.T) {
 		synctest.Wait()
 		c.setRoom(0)
 		time.Sleep(time.Second)
-		events.put("b\n\n") // which the client does not take yet
+		events.put("b\n\n") // the client does not take it yet
 		synctest.Wait()
 		events.put("c\n\n")
 		events.put("d\n\n")
@@ -217,7 +217,7 @@ func TestAStreamWithoutCommentsHasNoHeartbeats(t *testing.T) {
 func TestAStreamEndsInGoodOrder(t *testing.T) {
 	tests := map[string]struct {
 		settings func(*Settings)
-		from, to time.Duration // when the end may come
+		from, to time.Duration // the earliest and the latest time of the end
 		reason   ending.Reason
 	}{
 		"at its maximum age": {
@@ -260,7 +260,7 @@ func TestAStreamEndsInGoodOrder(t *testing.T) {
 	}
 }
 
-// draining begins a drain before the stream does.
+// draining begins a drain before the stream begins.
 func draining(within time.Duration) func(*Settings) {
 	return func(s *Settings) {
 		begun, by := make(chan struct{}), time.Now().Add(within)
@@ -285,7 +285,7 @@ func TestADrainEndsAStreamThatIsOpen(t *testing.T) {
 
 func TestWhatIsReadyComesBeforeTheEnd(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
-		for range 30 { // the end and the event are there at once, and either may be seen first
+		for range 30 { // the end and the event come together, and the pump may see either first
 			s, events := patience(), new(tape)
 			s.MaxAge, s.AgeEnd = time.Second, End{Ending: because("max_age"), Frame: []byte("old\n\n")}
 			c := newClient()
@@ -343,7 +343,7 @@ func TestAnOverdueClientIsCutOff(t *testing.T) {
 		running := start(t, c, &head{tape: events, slack: 3}, patience())
 		time.Sleep(time.Second)
 		c.setRoom(0)
-		for range 10 { // a burst, which a client may need a moment for
+		for range 10 { // the client may need a moment for a burst
 			events.put("data: 1\n\n")
 			synctest.Wait()
 		}
@@ -393,7 +393,7 @@ func TestAQueueServesEitherKind(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		q := NewQueue(8)
 		c := start(t, newClient(), q, patience())
-		synctest.Wait() // the comment is out
+		synctest.Wait() // the comment was written
 		for range 1000 {
 			require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("12345\n")))
 		}

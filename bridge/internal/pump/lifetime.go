@@ -7,9 +7,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 )
 
-// lifetime ends a subscriber's stream before the upstream does: at its maximum age, or in a drain, whichever comes first.
+// lifetime ends a subscriber's stream before the upstream ends it: at its maximum age, or in a drain, whichever comes first.
 type lifetime struct {
-	drain <-chan struct{} // nil once it was seen
+	drain <-chan struct{} // nil once the drain was seen
 	timer *time.Timer     // nil while nothing limits the stream
 	at    time.Time
 	end   *End
@@ -23,7 +23,7 @@ func newLifetime(s *Settings) *lifetime {
 	return l
 }
 
-// drainNow picks a random time within the drain for the end of this stream.
+// drainNow picks a random time within the drain at which this stream ends.
 func (l *lifetime) drainNow(s *Settings) {
 	l.drain = nil
 	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), &s.DrainEnd)
@@ -38,7 +38,8 @@ func (l *lifetime) limit(after time.Duration, end *End) {
 	l.timer, l.at, l.end = time.NewTimer(after), at, end
 }
 
-// over returns the channel that fires when the stream's time is over: nil, which never fires, where there is no limit.
+// over returns the channel that fires when the stream's time is over. It returns nil, which never fires, where there is no
+// limit.
 func (l *lifetime) over() <-chan time.Time {
 	if l.timer == nil {
 		return nil

@@ -9,25 +9,26 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// How much of each kind one step does at most, so that no kind holds up the others for more than a few milliseconds.
+// These are how many things of each kind one step does at most. So no kind holds up the others for more than a few
+// milliseconds.
 const (
 	eventsPerStep   = 256
 	arrivalsPerStep = 64
-	visitsPerStep   = 64  // to subscribers that stand in line
+	visitsPerStep   = 64  // to subscribers that wait for a visit of their own
 	turnsPerStep    = 256 // visits to members of groups
 	visitsPerTurn   = 64  // visits to members of one group before the next group has its turn
 	alarmsPerStep   = 64
 	writesPerVisit  = 4
 )
 
-// The errors in the [Outcome] of a client that was cut off.
+// These are the errors in the [Outcome] of a client that was cut off.
 var (
 	errStalled = errors.New("the client took nothing for the write timeout")
 	errOverdue = errors.New("the client fell too far behind")
 )
 
-// loop drives parked subscribers: it decides which of them is written to, and when. It makes no system calls of its own, is told
-// the time, and never waits.
+// loop drives parked subscribers: it decides which of them is written to, and when. It makes no system calls of its own, is
+// told the time, and never waits.
 type loop struct {
 	inbox *inbox
 	ended func()        // called after each subscriber's done
@@ -40,7 +41,7 @@ type loop struct {
 	generation uint32
 	groups     map[Topic]*group
 	turns      fifo[*group]  // groups whose topics have changed
-	line       fifo[*parked] // subscribers that are visited on their own
+	line       fifo[*parked] // subscribers that wait for a visit of their own
 	arrivals   fifo[*parked]
 	events     fifo[event]
 
@@ -53,8 +54,8 @@ func newLoop(in *inbox, ended func()) *loop {
 	return &loop{inbox: in, ended: ended, groups: make(map[Topic]*group)}
 }
 
-// step does what is due at the time now, or part of it where there is much. It returns when the next step is due unless mail
-// comes earlier: now, where something is left to do; never, where nothing is due.
+// step does what is due at the time now. Where there is much, it does a part of it. It returns when the next step is due if no
+// mail comes earlier: now where something is left to do, never where nothing is due.
 func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 	l.now = now
 	l.read(m)
@@ -87,10 +88,10 @@ func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 	return max(now, l.clock.next())
 }
 
-// read sorts the mail into what the loop has to do.
+// read takes the mail into the loop's queues.
 func (l *loop) read(m *mail) {
 	for _, g := range m.changed {
-		g.changed.Store(false) // from here on a change counts again
+		g.changed.Store(false) // from here on a change is mail again
 		g.turn()
 		l.queue(g)
 	}
@@ -124,7 +125,7 @@ func (l *loop) dismiss(p *parked) {
 	}
 }
 
-// handle does what an event of a socket asks for.
+// handle acts on an event of a socket.
 func (l *loop) handle(e event) {
 	p := l.slots[e.key.slot]
 	if p == nil || p.key != e.key {
@@ -139,7 +140,7 @@ func (l *loop) handle(e event) {
 	}
 }
 
-// admit gives a new subscriber its slot, joins it to its group, and writes the opening of its stream.
+// admit gives a new subscriber its slot, adds it to its group, and writes the opening of its stream.
 func (l *loop) admit(p *parked) {
 	if n := len(l.free); n > 0 {
 		p.key.slot, l.free = l.free[n-1], l.free[:n-1]
@@ -170,7 +171,7 @@ func (l *loop) admit(p *parked) {
 	l.visit(p)
 }
 
-// join puts p into the group of its topic. The caller visits p afterwards, since earlier changes of the topic are not told.
+// join adds p to the group of its topic. The caller visits p afterwards, because the group does not learn of earlier changes.
 func (l *loop) join(p *parked) {
 	t := p.cur.Topic()
 	g := l.groups[t]
@@ -182,14 +183,14 @@ func (l *loop) join(p *parked) {
 	g.add(p)
 }
 
-// drain picks a random time within the drain for the end of p's stream.
+// drain picks a random time within the drain at which p's stream ends.
 func (l *loop) drain(p *parked) {
 	within := max(0, l.drainBy-l.now-resolution)
 	p.limit(l.now+time.Duration(rand.Float64()*float64(within)), true)
 	l.clock.set(p, l.now)
 }
 
-// queue puts a group in line for its turn, once.
+// queue has a group wait for its turn, unless it waits already.
 func (l *loop) queue(g *group) {
 	if !g.queued {
 		g.queued = true
@@ -197,7 +198,7 @@ func (l *loop) queue(g *group) {
 	}
 }
 
-// stand puts p in line for a visit of its own, once.
+// stand has p wait for a visit of its own, unless it waits already.
 func (l *loop) stand(p *parked) {
 	if !p.queued {
 		p.queued = true
@@ -227,7 +228,7 @@ func (l *loop) takeTurns() {
 // call visits p because its topic has changed.
 func (l *loop) call(p *parked) {
 	switch {
-	case p.queued: // it is visited anyway
+	case p.queued: // p waits for a visit already
 	case p.overdue(l.now):
 		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	case !p.blocked:
@@ -235,8 +236,8 @@ func (l *loop) call(p *parked) {
 	}
 }
 
-// visit writes what p is to be told, until nothing is left or the client takes no more. A subscriber that always has more is
-// put in line again, so that others have their visits.
+// visit writes to p until nothing is left or the client takes no more. A subscriber that always has more waits for another
+// visit, so that others have theirs.
 func (l *loop) visit(p *parked) {
 	for range writesPerVisit {
 		l.batch.fill(p)
@@ -251,7 +252,7 @@ func (l *loop) visit(p *parked) {
 	l.stand(p)
 }
 
-// write writes the batch, and reports whether p may be told more.
+// write writes the batch, and reports whether more may be written to p.
 func (l *loop) write(p *parked) bool {
 	size := l.batch.size()
 	n, err := p.sock.Write(l.batch.pieces)
@@ -277,7 +278,7 @@ func (l *loop) write(p *parked) bool {
 	return !blocked
 }
 
-// block notes whether the socket takes nothing more.
+// block notes whether the socket takes no more bytes now.
 func (l *loop) block(p *parked, blocked bool) {
 	if blocked != p.blocked {
 		p.blocked = blocked
@@ -285,7 +286,7 @@ func (l *loop) block(p *parked, blocked bool) {
 	}
 }
 
-// alarm does what is due for p.
+// alarm does what is due for p at this time.
 func (l *loop) alarm(p *parked) {
 	if p.stalled(l.now) {
 		l.finish(p, p.outcome(ending.BySlow, errStalled), atOnce)
@@ -318,7 +319,7 @@ func (l *loop) finish(p *parked, out Outcome, how closing) {
 	l.slots[p.key.slot] = nil
 	l.free = append(l.free, p.key.slot)
 	done := p.done
-	*p = parked{queued: p.queued} // p may still stand in line
+	*p = parked{queued: p.queued} // p may still be in a queue
 	done(out)
 	l.ended()
 }

@@ -11,12 +11,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// world is a loop with clients that come, take what they like, and go, while topics grow, end, and time passes.
+// world is a loop with clients. They come, take bytes, and leave, while topics grow and end and time passes.
 type world struct {
 	*rig
 	settings *Settings
 	tapes    []*tape
-	guests   []*guest // all that ever came
+	guests   []*guest // all guests, including those that have left
 	drained  bool
 }
 
@@ -37,7 +37,7 @@ func newWorld(t *rapid.T) *world {
 func (w *world) actions() map[string]func(*rapid.T) {
 	guest := func(t *rapid.T) *guest {
 		if len(w.guests) == 0 {
-			t.Skip("nobody is there")
+			t.Skip("there is no client")
 		}
 		return rapid.SampledFrom(w.guests).Draw(t, "guest")
 	}
@@ -64,7 +64,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				g.setRoom(rapid.IntRange(-1, 300).Draw(t, "room"))
 			}
 		},
-		"leave": func(t *rapid.T) { guest(t).leave(nil) }, // also one that has left: its slot may be another's
+		"leave": func(t *rapid.T) { guest(t).leave(nil) }, // also a guest that has left, whose slot may belong to another one
 		"break": func(t *rapid.T) { guest(t).leave(syscall.ECONNRESET) },
 		"wait": func(t *rapid.T) {
 			w.pass(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "time")))
@@ -78,7 +78,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// check holds each client's bytes against its topic, and the loop's books against the clients.
+// check compares the bytes of each client with its topic, and the state of the loop with the clients.
 func (w *world) check(t *rapid.T) {
 	ended := 0
 	for i, g := range w.guests {
@@ -98,8 +98,8 @@ func (w *world) check(t *rapid.T) {
 	}
 }
 
-// orderly holds what a client saw against the format: heartbeats and numbers from 0 on, whole, and an end behind which nothing
-// stands. Only the last line may be cut, while the stream runs.
+// orderly checks the format of what a client received: whole heartbeats, and the numbers from 0 on in order, and nothing behind
+// an end. Only the last line may be cut, while the stream runs.
 func orderly(g *guest) error {
 	lines := strings.SplitAfter(g.text(), "\n")
 	next, over := 0, ""
@@ -125,9 +125,9 @@ func orderly(g *guest) error {
 	return nil
 }
 
-// In the end, whoever can take something has all, and whoever could not is gone.
+// At the end every client that takes bytes has everything, and every other client is cut off.
 func (w *world) finish(t *rapid.T) {
-	w.pass(time.Minute) // whoever takes nothing is cut off
+	w.pass(time.Minute) // clients that take nothing are cut off
 	for _, g := range w.guests {
 		if len(g.closed) == 0 {
 			g.setRoom(-1)

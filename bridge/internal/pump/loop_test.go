@@ -37,8 +37,8 @@ func TestAPieceThatIsCutAnywhereStaysWhole(t *testing.T) {
 	}
 }
 
-// However little the client takes at a time, it gets all, once and in order, although its cursor shows rubbish in place of
-// what it has shown before.
+// A client may take as few bytes at a time as it likes. It gets everything, once and in order, although its cursor overwrites
+// the pieces that it has shown before.
 func TestWhateverAClientTakesItGetsAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events, r := new(tape), newRig()
@@ -75,7 +75,7 @@ func TestAnEndThatDoesNotFitFollowsTheCutPieceAndNothingElse(t *testing.T) {
 	events.put("first")
 	r.settle()
 	g.setRoom(0)
-	events.put("second") // which the client does not take
+	events.put("second") // the client does not take it
 	r.settle()
 	g.setRoom(3)
 	r.pass(2 * time.Second)
@@ -148,7 +148,7 @@ func TestAClientThatTakesALittleInTimeStays(t *testing.T) {
 
 func TestNothingIsDueWhileAClientTakesNothing(t *testing.T) {
 	events, r := new(tape), newRig()
-	g := r.join(events, &Settings{Comment: []byte(":\n"), Heartbeat: time.Second}) // and no write timeout
+	g := r.join(events, &Settings{Comment: []byte(":\n"), Heartbeat: time.Second}) // without a write timeout
 	events.put("xxxx")
 	g.room = 2
 	r.settle()
@@ -174,7 +174,7 @@ func TestAnEventWithoutRoomGivesNoTime(t *testing.T) {
 	assert.Equal(t, ending.BySlow, g.outcomes[0].Reason)
 }
 
-// A socket may take nothing for long although the client takes what it has.
+// A socket may take nothing for a long time although the client takes bytes.
 func TestAClientThatAcknowledgesALittleInTimeStays(t *testing.T) {
 	events, r := new(tape), newRig()
 	g := r.join(events, &Settings{WriteTimeout: 10 * time.Second})
@@ -190,7 +190,7 @@ func TestAClientThatAcknowledgesALittleInTimeStays(t *testing.T) {
 	assert.Equal(t, ending.BySlow, g.outcomes[0].Reason)
 }
 
-// A group that is told of a change while its client is blocked visits nobody; the client's own event does.
+// A group whose topic changes while its client is blocked does not visit the client. The client's own event brings the visit.
 func TestABlockedClientIsNotWrittenTo(t *testing.T) {
 	events, r := new(tape), newRig()
 	g := r.join(events, &Settings{Comment: []byte(":\n"), Heartbeat: time.Second})
@@ -198,7 +198,7 @@ func TestABlockedClientIsNotWrittenTo(t *testing.T) {
 	r.settle()
 	tries := len(g.seen())
 	g.mu.Lock()
-	g.room = -1 // nobody tells the loop
+	g.room = -1 // the loop is not told
 	g.mu.Unlock()
 	events.put("a")
 	r.pass(10 * time.Second)
@@ -217,7 +217,7 @@ func TestAnEventOfAnEarlierSocketMeansNothing(t *testing.T) {
 	second := r.join(events, new(Settings))
 	r.settle()
 	require.Equal(t, first.key.slot, second.key.slot, "the slot is used again")
-	first.leave(nil) // comes late
+	first.leave(nil) // the event of an earlier socket
 	r.settle()
 	assert.Empty(t, second.outcomes)
 	assert.Len(t, first.outcomes, 1, "the outcome is told once")
@@ -245,7 +245,7 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 			assert.Equal(t, tt.reason, g.outcomes[0].Reason)
 			assert.ErrorIs(t, g.outcomes[0].Err, tt.fault)
 			assert.Len(t, g.closed, 1)
-			assert.Empty(t, events.watchers, "nobody watches a topic without subscribers")
+			assert.Empty(t, events.watchers, "a topic without subscribers has no watchers")
 			assert.Empty(t, r.groups)
 		})
 	}

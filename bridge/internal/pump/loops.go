@@ -9,34 +9,34 @@ import (
 )
 
 // Loops drive parked connections: connections of plain HTTP/1.1 that were taken over from net/http. A parked connection has no
-// goroutine. A loop writes to all connections whose cursors have something, and the kernel tells it which clients have left and
-// which ones can be written to again. The client reads the same bytes as [Run] would have written.
+// goroutine. A loop writes to all connections whose cursors have something new. The kernel tells the loop which clients have
+// left, and which connections can be written to again. The client reads the same bytes as [Run] would have written.
 //
 // All methods may be called concurrently.
 type Loops struct {
 	drivers []*driver
-	next    atomic.Uint32 // whose turn it is to get a connection
+	next    atomic.Uint32 // counts the parked connections, so that the drivers take turns
 	running sync.WaitGroup
 	quit    chan struct{} // closed when no connection is left and no more can be parked
 
-	mu     sync.RWMutex // held for reading while a connection is counted in
+	mu     sync.RWMutex // held for reading while Park adds to open
 	closed bool
-	open   sync.WaitGroup // connections whose done was not called yet
+	open   sync.WaitGroup // the connections whose done was not called yet
 }
 
 // ErrClosed is the error of Park after Close.
 var ErrClosed = errors.New("no connection can be parked any more")
 
-// NewLoops starts n loops, at least one. When drain is closed, they end each stream with its DrainEnd at a random moment before
-// drainBy, and so do they with streams that are parked later. Where the system has no epoll, the error is
+// NewLoops starts n loops, at least one. After drain is closed, they end each stream with its DrainEnd at a random moment
+// before drainBy. This includes streams that are parked later. Where the system has no epoll, the error is
 // [errors.ErrUnsupported].
 func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time) (*Loops, error) {
 	return newLoops(n, drain, drainBy, newPoller)
 }
 
-// poller tells a loop, through its inbox, what happens to its sockets.
+// poller tells a loop, through the loop's inbox, what happens to its sockets.
 type poller interface {
-	// Adopt makes a socket of a connection, which is closed where that works.
+	// Adopt makes a socket of a connection, and closes the connection. After an error the connection is as it was.
 	Adopt(conn *net.TCPConn, s *Settings) (socket, error)
 	Close()
 }
@@ -57,12 +57,12 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 	return l, nil
 }
 
-// Park takes over conn, to which the response's header was written. It writes to conn what cur has, until an end as in [Run].
-// Then a loop closes the connection and calls done once; done must not wait. Bytes that the client sends are not read. A client
-// that closes its side is gone.
+// Park takes over conn, to which the response's header was written. A loop writes to conn what cur has, until an end as in
+// [Run]. Then the loop closes the connection and calls done once; done must not wait. Bytes that the client sends are not read.
+// A client that closes its side is gone.
 //
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
-// error, the connection is still the caller's, and done is not called.
+// error, the connection still belongs to the caller, and done is not called.
 func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, done func(Outcome)) error {
 	if !l.enter() {
 		return ErrClosed
@@ -86,8 +86,8 @@ func (l *Loops) enter() bool {
 	return !l.closed
 }
 
-// Close writes to each client what it takes at once, closes every connection, and returns when every done was called. The
-// outcome of a stream that had not ended is [ending.ByGone].
+// Close writes to each client what the client takes at once, closes every connection, and returns when every done was called.
+// The outcome of a stream that had not ended is [ending.ByGone].
 func (l *Loops) Close() {
 	l.mu.Lock()
 	again := l.closed

@@ -13,42 +13,42 @@ type parked struct {
 	s     *Settings
 	done  func(Outcome) // nil once it was called
 	group *group
-	rest  []byte // of a piece that a write cut. It goes out before the cursor is asked for more
+	rest  []byte // the rest of a piece that a write cut; written before the cursor's next pieces
 	end   *End   // the end that the loop has decided on; in the stage last it may be the cursor's
 
 	uptake uptake
-	taken  time.Duration // when the client last took something, or began to take nothing
-	behind int           // while the client takes nothing: how many bytes it had not acknowledged at the last look
-	ends   time.Duration // when the loop ends the stream; never where nothing limits it
+	taken  time.Duration // when the client last took bytes, or when it stopped taking any
+	behind int           // how many bytes a blocked client had not acknowledged at the last look
+	ends   time.Duration // when the loop ends the stream, or never
 	bytes  int64
 	events int
 
 	key     key
-	place   int32  // in the group
-	tick    uint32 // the tick of the subscriber's entry in the clock, meaningful while ticking
+	place   int32  // the index in the group
+	tick    uint32 // the tick of the subscriber's entry in the clock; valid while ticking
 	ticking bool   // the clock has an entry for the subscriber
 	stage   stage
-	drained bool // a drain ends the stream, and not its age
+	drained bool // a drain ends the stream, not its age
 	blocked bool // the socket takes nothing until epoll says that it is writable
-	queued  bool // the subscriber stands in line for a visit
+	queued  bool // the subscriber waits for a visit of its own
 }
 
-// stage is how far a stream has come.
+// stage is how far a stream has got.
 type stage uint8
 
 const (
 	fresh   stage = iota // nothing was written
 	running              // the opening was written
-	parting              // the end was due while a piece was cut: only the rest of the piece and the end follow
-	last                 // the rest is part of the end
+	parting              // the end was due while a piece was cut; only the rest of that piece and the end follow
+	last                 // the end was begun; only the rest of it may follow
 )
 
-// outcome is how the stream went.
+// outcome returns how the stream went.
 func (p *parked) outcome(reason ending.Reason, err error) Outcome {
 	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: err}
 }
 
-// due returns when the subscriber has to be looked at even where nothing happens, or never.
+// due returns when the subscriber must be looked at even where nothing happens to it, or never.
 func (p *parked) due(now time.Duration) time.Duration {
 	due := never
 	if p.end == nil {
@@ -63,7 +63,7 @@ func (p *parked) due(now time.Duration) time.Duration {
 	return due
 }
 
-// stalled reports whether the client took nothing for too long.
+// stalled reports whether the client has taken nothing for too long.
 func (p *parked) stalled(now time.Duration) bool {
 	if !p.blocked || p.s.WriteTimeout == 0 {
 		return false
@@ -72,8 +72,8 @@ func (p *parked) stalled(now time.Duration) bool {
 	return now-p.taken >= p.s.WriteTimeout
 }
 
-// overdue reports whether the client is too far behind. The cursor is asked now and then only. What the kernel holds the client
-// has not got: it would lack that if it were cut off.
+// overdue reports whether the client is too far behind. It asks the cursor only when that is due. Bytes that the kernel still
+// holds do not count as taken: the client would lack them if it were cut off.
 func (p *parked) overdue(now time.Duration) bool {
 	if !p.uptake.due(now) {
 		return false
@@ -83,7 +83,8 @@ func (p *parked) overdue(now time.Duration) bool {
 }
 
 // look returns how many bytes the client has not acknowledged. A socket becomes writable only when much of what it holds was
-// sent, so a slow client may be taking bytes meanwhile. Bytes that the client has acknowledged since the last look count as taken.
+// sent, so a slow client may be taking bytes before that. Bytes that the client has acknowledged since the last look count as
+// taken.
 func (p *parked) look(now time.Duration) (waiting int) {
 	waiting = p.sock.Waiting()
 	if p.blocked && waiting < p.behind {
@@ -97,7 +98,7 @@ func (p *parked) silent(now time.Duration) bool {
 	return !p.blocked && !p.queued && p.s.beats() && now-p.taken >= p.s.Heartbeat
 }
 
-// limit makes the stream end at a time, unless it ends earlier anyway.
+// limit has the stream end at a time, unless it ends earlier anyway.
 func (p *parked) limit(at time.Duration, drained bool) {
 	if at < p.ends {
 		p.ends, p.drained = at, drained

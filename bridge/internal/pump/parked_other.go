@@ -10,8 +10,8 @@ import (
 
 func newPoller(*inbox) (poller, error) { return nil, errors.ErrUnsupported }
 
-// unacknowledged is not known here.
+// unacknowledged is 0: the number is not known on this system.
 func unacknowledged(int) int { return 0 }
 
-// Tune bounds what the kernel does for a client that takes nothing. It is for Linux: elsewhere it does nothing.
+// Tune does nothing on this system. On Linux it bounds what the kernel does for a client that takes nothing.
 func Tune(net.Conn, int, time.Duration) error { return nil }

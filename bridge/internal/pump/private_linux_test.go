@@ -10,7 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Streams that one client has for itself, over either kind of connection, to a reader in this process.
+// These benchmarks are of private streams, over either kind of connection, to a reader in this process.
 
 func benchmarkKinds(b *testing.B, run func(b *testing.B, s *site, q *Queue)) {
 	start := map[string]func(*testing.B) *site{
@@ -30,7 +30,7 @@ func benchmarkKinds(b *testing.B, run func(b *testing.B, s *site, q *Queue)) {
 	}
 }
 
-// BenchmarkLoneEvent is the time from a push to the event's being read.
+// BenchmarkLoneEvent measures the time from the push of an event to its reading.
 func BenchmarkLoneEvent(b *testing.B) {
 	benchmarkKinds(b, func(b *testing.B, s *site, q *Queue) {
 		v, event := s.visit(b, 0), s.piece(string(stamped()))
@@ -47,7 +47,7 @@ func BenchmarkLoneEvent(b *testing.B) {
 	})
 }
 
-// BenchmarkSaturated pushes events as fast as they are taken, without anything to make them.
+// BenchmarkSaturated pushes events as fast as they are taken. Making the events costs nothing.
 func BenchmarkSaturated(b *testing.B) {
 	benchmarkKinds(b, func(b *testing.B, s *site, q *Queue) {
 		v, event := s.visit(b, 0), s.piece(string(stamped()))

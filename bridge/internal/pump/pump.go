@@ -12,17 +12,19 @@ import (
 
 // Outcome is how a subscriber's stream went.
 type Outcome struct {
-	// Reason is that of the end, or what the pump found itself: [ending.ByGone] where the client closed or reset the connection, and
-	// [ending.BySlow] where a write failed, since the client took nothing in time or its connection broke otherwise.
+	// Reason is the reason of the end, or what the pump found itself. That is [ending.ByGone] where the client closed or reset
+	// the connection. It is [ending.BySlow] where a write failed, because the client took nothing in time or its connection
+	// broke in another way.
 	Reason ending.Reason
-	End    *End  // the one that the subscriber was told, nil where it was told none
+	End    *End  // the end that the subscriber was told; nil is none
 	Events int   // how many events were written
-	Bytes  int64 // of the body, as they were written
-	Err    error // of the write that failed, nil where none did
+	Bytes  int64 // bytes of the body as written
+	Err    error // the error of the write that failed; nil where none did
 }
 
-// Run writes to conn what cur has. It returns at cur's end, when ctx ends (the client has left), at a drain, or at the maximum
-// age. The first write comes at once: events that are ready, or else a comment, so that the client sees its stream open.
+// Run writes to conn what cur has. It returns at cur's end, when ctx ends because the client has left, in a drain, or at the
+// maximum age. The first write comes at once: the events that are ready, or else a comment, so that the client sees its stream
+// open.
 func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	p := &pump{conn: conn, cur: cur, s: s, began: time.Now()}
 	ready := make(chan struct{}, 1)
@@ -39,7 +41,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	over := p.begin()
 	always := make(chan struct{})
 	close(always)
-	more := always // nil once the cursor has nothing left. A stream that never pauses must see the other cases too
+	more := always // nil once the cursor has nothing left; a stream that never pauses must see the other cases too
 	for !over {
 		select {
 		case <-ctx.Done():
@@ -79,23 +81,23 @@ type pump struct {
 	s         *Settings
 	began     time.Time
 	writing   atomic.Bool // a write is under way
-	overdue   atomic.Bool // the connection was aborted since the subscriber was overdue
-	pieces    [][]byte    // of the last peek, and those that the pump adds
-	own       int         // how many the pump added
-	end       *End        // of the last peek
+	overdue   atomic.Bool // the connection was aborted because the subscriber was overdue
+	pieces    [][]byte    // the pieces of the last peek, and those that the pump adds
+	own       int         // how many pieces the pump added
+	end       *End        // the end of the last peek
 	lastWrite time.Time
 	out       Outcome
 
-	mu     sync.Mutex // guards these, and the end of a write together with what the cursor has passed by it
+	mu     sync.Mutex // guards the fields below; held at the end of a write until the cursor has passed what was written
 	uptake uptake
-	taken  int           // how much the client had taken of the write that is under way
-	tookAt time.Duration // when that was seen first
-	size   int           // of the last write
+	taken  int           // how many bytes of the present write the client has taken
+	tookAt time.Duration // when taken last grew
+	size   int           // bytes of the last write
 }
 
 func (p *pump) peek() { p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes) }
 
-// begin writes the opening and the first batch, and reports whether the stream is over. Where nothing is ready, the response's
+// begin writes the opening and the first batch, and reports whether the stream is over. Where no event is ready, the response's
 // header goes out with the opening alone.
 func (p *pump) begin() (over bool) {
 	p.peek()
@@ -110,7 +112,7 @@ func (p *pump) begin() (over bool) {
 	return !p.write()
 }
 
-// deliver writes a batch, in one write with its end, and reports whether the stream is over.
+// deliver writes a batch, together with the end where there is one. It reports whether the stream is over.
 func (p *pump) deliver() (over bool) {
 	switch {
 	case p.end != nil:
@@ -121,7 +123,7 @@ func (p *pump) deliver() (over bool) {
 	return !p.write() || p.cutOff()
 }
 
-// finish writes the last batch and the end behind it, in one write. alone says that nothing was written before.
+// finish writes the last batch and the end behind it in one write. alone says that nothing was written before.
 func (p *pump) finish(e *End, alone bool) (over bool) {
 	p.pieces = append(p.pieces, p.s.closing(nil, *e, alone))
 	p.own++
@@ -131,7 +133,7 @@ func (p *pump) finish(e *End, alone bool) (over bool) {
 	return true
 }
 
-// beat writes a heartbeat, and reports false where the connection broke.
+// beat writes a heartbeat. It reports false where the connection broke.
 func (p *pump) beat() bool {
 	b := p.s.heartbeat(nil)
 	if len(b) == 0 {
@@ -142,7 +144,7 @@ func (p *pump) beat() bool {
 	return p.write()
 }
 
-// write writes the pieces, and moves the cursor behind its own. It reports false where the connection broke.
+// write writes the pieces, and moves the cursor behind its own pieces. It reports false where the connection broke.
 func (p *pump) write() bool {
 	p.beginWrite()
 	p.out.Err = p.conn.Write(p.pieces...)
@@ -181,8 +183,8 @@ func (p *pump) endWrite() {
 	p.lastWrite = time.Now()
 }
 
-// cutOff cuts off the client between two writes if it is overdue, and reports that: the kernel may take what the client does
-// not.
+// cutOff cuts off the client between two writes if it is overdue, and reports whether it did. Such a client may have no write
+// waiting for it, because the kernel may take bytes that the client does not take.
 func (p *pump) cutOff() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,7 +196,7 @@ func (p *pump) cutOff() bool {
 	return true
 }
 
-// watch cuts off the client if it is overdue and a write waits for it. It may be called concurrently.
+// watch cuts off the client if it is overdue and a write waits for it. watch may be called concurrently.
 func (p *pump) watch() {
 	if p.writing.Load() && p.late() {
 		p.overdue.Store(true)
@@ -202,8 +204,8 @@ func (p *pump) watch() {
 	}
 }
 
-// late reports whether the client is overdue while a write waits for it. The cursor has yet to pass what the client has taken of
-// that write.
+// late reports whether the client is overdue while a write waits for it. The cursor has not passed yet what the client has
+// taken of that write.
 func (p *pump) late() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,10 +219,10 @@ func (p *pump) late() bool {
 	return p.cur.Overdue(p.uptake.lacking(-p.taken), now-p.tookAt >= OverduePatience)
 }
 
-// keptPieces is how many pieces an idle subscriber keeps room for.
+// keptPieces is for how many pieces an idle subscriber keeps room.
 const keptPieces = 16
 
-// forget lets go of the pieces that were written.
+// forget drops the pieces that were written.
 func (p *pump) forget() {
 	clear(p.pieces)
 	if p.pieces, p.own = p.pieces[:0], 0; cap(p.pieces) > keptPieces {

@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
-// recorder is a connection that remembers what is written to it.
+// recorder is a connection that remembers what was written to it.
 type recorder struct{ writes []string }
 
 func (r *recorder) Write(pieces ...[]byte) error {

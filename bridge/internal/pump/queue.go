@@ -8,12 +8,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Queue hands finished pieces from the goroutine that reads an upstream stream to the one that writes to the browser. It is
-// bounded: the pieces that wait and those that the writer has not finished writing are together under the limit, or a single
-// piece. A full queue makes Push wait, and so stops the reading of the upstream: this is the back-pressure of a private stream.
+// Queue hands finished pieces from the goroutine that reads an upstream stream to the goroutine that writes to the browser. A
+// queue is bounded: the pieces that wait, and those that the writer has not finished writing, take at most the limit together,
+// or are a single piece. A full queue makes Push wait, and so stops the reading of the upstream. This is the back-pressure of a
+// private stream.
 //
-// A queue is the [Cursor] of its only subscriber, and its own [Topic]. One goroutine calls Push, Open and End, another one Peek
-// and Advance.
+// A queue is the [Cursor] of its only subscriber, and its own [Topic]. One goroutine calls Push, Open and End, another one
+// calls Peek and Advance.
 type Queue struct {
 	limit int
 	room  chan struct{} // wakes the producer; holds at most one value
@@ -21,11 +22,11 @@ type Queue struct {
 	mu      sync.Mutex
 	notify  func() // nil while the queue is not watched
 	pending []byte // pieces that wait
-	events  int    // how many events pending holds
+	events  int    // how many events are in pending
 	taken   []byte // the pieces that the consumer has; pending gets their memory afterwards
-	held    int    // how many events taken holds
-	scratch []byte // the producer's
-	passed  bool   // the consumer has passed what it has taken
+	held    int    // how many events are in taken
+	scratch []byte // memory of the producer
+	passed  bool   // the consumer has passed taken
 	end     *End
 }
 
@@ -39,8 +40,8 @@ func NewQueue(limit int) *Queue {
 // Open tells the consumer that the upstream has accepted the stream, before there is an event.
 func (q *Queue) Open() { q.tell() }
 
-// Push appends a copy of one event, in the form that the queue's consumer is sent. It waits while the queue is full, and returns
-// the context's error where that ends first.
+// Push appends a copy of one event, in the form of the consumer's stream. It waits while the queue is full. Where ctx ends
+// first, it returns the cause.
 func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 	if form.Encoding != frame.Identity { // not with the lock held
 		q.scratch = frame.Form{Encoding: form.Encoding}.Append(q.scratch[:0], event)
@@ -70,8 +71,8 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 	}
 }
 
-// Notice appends a piece that is no event. It ignores the limit: notices are short, and there are few of them. Unlike the other
-// methods it may be called from any goroutine, also while Push waits.
+// Notice appends a piece that is not an event. It ignores the limit: notices are short and few. It may be called from any
+// goroutine, also while Push waits.
 func (q *Queue) Notice(piece []byte) {
 	q.mu.Lock()
 	q.pending = append(q.pending, piece...)
@@ -79,7 +80,7 @@ func (q *Queue) Notice(piece []byte) {
 	q.tell()
 }
 
-// End says that nothing follows but e. It never waits. Only the first call counts.
+// End ends the queue with e. It never waits. Only the first call counts.
 func (q *Queue) End(e End) {
 	q.mu.Lock()
 	if q.end == nil {
@@ -89,8 +90,8 @@ func (q *Queue) End(e End) {
 	q.tell()
 }
 
-// Ended returns the end that End was called with, nil where it was not called. What the caller of End wrote to memory before the
-// call is then visible.
+// Ended returns the end that End was called with, or nil. What the caller of End wrote to memory before that call is then
+// visible to the caller of Ended.
 func (q *Queue) Ended() *End {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -127,10 +128,11 @@ func (q *Queue) Interjected() {}
 // Overdue implements [Cursor]. It is always false: the producer waits for a slow consumer.
 func (q *Queue) Overdue(int, bool) bool { return false }
 
-// Retry implements [Cursor]. It changes nothing: what a client lacks when it comes back does not depend on when it does.
+// Retry implements [Cursor]. It returns given: what a client misses between two private streams does not depend on how soon it
+// comes back.
 func (q *Queue) Retry(given time.Duration) time.Duration { return given }
 
-// Peek implements [Cursor]. All that waits is one piece.
+// Peek implements [Cursor]. Everything that waits is one piece.
 func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 	q.mu.Lock()
 	freed := false

@@ -42,7 +42,7 @@ func TestQueueHoldsNoMoreThanItsLimit(t *testing.T) {
 	})
 }
 
-func TestWhatTheConsumerWorksOnCountsForWhoPushesAnew(t *testing.T) {
+func TestPiecesThatTheConsumerHasCountForTheNextPush(t *testing.T) {
 	q := pump.NewQueue(10)
 	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("four")))
 	require.NoError(t, q.Push(t.Context(), frame.Form{}, []byte("four")))
@@ -63,14 +63,14 @@ func TestQueueTakesOneFrameOfAnySize(t *testing.T) {
 	assert.Equal(t, batch{string(big), 1, nil}, take(q))
 }
 
-// batch is what a consumer took.
+// batch is what a consumer took from the queue.
 type batch struct {
 	text   string
 	events int
 	end    *pump.End
 }
 
-// take peeks at all that is ready, and passes it.
+// take peeks at everything that is ready, and passes it.
 func take(q *pump.Queue) batch {
 	pieces, end := q.Peek(nil, 0)
 	text := string(bytes.Join(pieces, nil))
@@ -120,7 +120,7 @@ func TestQueueOpenTellsWithoutAnEvent(t *testing.T) {
 	assert.Equal(t, 1, told)
 }
 
-// Whatever is pushed, and however it is taken, comes out once and in order.
+// Everything that is pushed comes out once and in order, however it is taken.
 func TestQueueLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 64).Draw(t, "limit")

@@ -2,7 +2,7 @@ package pump
 
 import "time"
 
-// rig is a loop whose time is told by a test.
+// rig is a loop. The test tells it the time.
 type rig struct {
 	*loop
 	at    time.Duration
@@ -22,7 +22,7 @@ func (r *rig) once() (next time.Duration) {
 	return r.step(r.at, &m)
 }
 
-// settle steps until nothing is left to do now, and returns when there is.
+// settle calls step until nothing is left to do now, and returns when the next step is due.
 func (r *rig) settle() (next time.Duration) {
 	for range 100_000 {
 		next = r.once()
@@ -38,7 +38,7 @@ func (r *rig) settle() (next time.Duration) {
 	panic("the loop never comes to rest")
 }
 
-// pass lets time go by, as a driver would.
+// pass lets time pass, as a driver would.
 func (r *rig) pass(d time.Duration) {
 	for until := r.at + d; ; {
 		next := r.settle()

@@ -8,7 +8,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Settings say how to serve subscribers. They do not change while any of them is served, and many may share them.
+// Settings say how to serve subscribers. They do not change while any of these is served. Many subscribers may share them.
 type Settings struct {
 	// Form is the form of the cursor's pieces. The pump writes its own pieces in the same form.
 	Form frame.Form
@@ -16,15 +16,15 @@ type Settings struct {
 	Mute bool
 	// Retry is the reconnection time that the first write tells the browser, before jitter. 0 tells none.
 	Retry time.Duration
-	// Comment opens a stream on which nothing is ready yet, and is written after Heartbeat without traffic.
+	// Comment opens a stream on which no event is ready yet. It is also written after Heartbeat without traffic.
 	Comment   []byte
 	Heartbeat time.Duration
-	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is without limit. [HTTPConn] has a
-	// time-out of its own.
+	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is no limit. [HTTPConn] has a timeout
+	// of its own.
 	WriteTimeout time.Duration
 	// SendBuffer is how many unsent bytes the kernel may hold for a parked client; 0 leaves it to the kernel.
 	SendBuffer int
-	// MaxAge ends the stream with AgeEnd after this time, minus up to 20 % at random; 0 is never.
+	// MaxAge ends the stream with AgeEnd after this time, less up to 20 % at random; 0 is never.
 	MaxAge time.Duration
 	AgeEnd End
 	// Drain is closed when a drain begins: the stream then ends with DrainEnd at a random moment before DrainBy. Only [Run] uses
@@ -34,8 +34,8 @@ type Settings struct {
 	DrainEnd End
 }
 
-// opening appends what stands before the first event: the comment, where no event is ready, and the reconnection time. The
-// reconnection time has no block of its own, since some clients would take that for an event: it is part of the first event's
+// opening appends what stands before the first event: the comment where no event is ready, and the reconnection time. The
+// reconnection time has no block of its own, because some clients would take that for an event. It is part of the first event's
 // block, or follows the comment.
 func (s *Settings) opening(dst []byte, quiet bool, cur Cursor) []byte {
 	dst = append(dst, s.Form.Preface()...)
@@ -75,8 +75,8 @@ func (s *Settings) heartbeat(dst []byte) []byte {
 	return s.Form.Append(dst, s.Comment)
 }
 
-// closing appends the last thing that a subscriber is told. alone says that it is the only thing. Then it has the route's
-// reconnection time where the end has none: a browser comes back once even after a final end.
+// closing appends the last thing that a subscriber is told. alone says that it is the only thing. Then it tells the route's
+// reconnection time where the end has none, because a browser comes back once even after a final end.
 func (s *Settings) closing(dst []byte, e End, alone bool) []byte {
 	var own []byte
 	delay := e.RetryDelay

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpSocket is a socket of which the loop has the only descriptor.
+// tcpSocket is a socket whose only descriptor belongs to the loop.
 type tcpSocket struct {
 	epoll *epoll
 	fd    int
 	conn  *net.TCPConn // the connection that owns fd, nil where the socket owns it
 }
 
-// descriptors returns the descriptor of a connection, and a duplicate of it: -1 where the process has as many as it may have.
+// descriptors returns the descriptor of a connection, and a duplicate of it. The duplicate is -1 where the process has as many
+// descriptors as it may have.
 func descriptors(conn *net.TCPConn) (own, other int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -38,8 +39,8 @@ func descriptors(conn *net.TCPConn) (own, other int, err error) {
 // Watch implements [socket].
 func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k) }
 
-// Write implements [socket]. The descriptor is non-blocking, as package net makes it. Most writes are one event, and go out by
-// write(2), which is the cheapest call.
+// Write implements [socket]. The descriptor is non-blocking, as package net makes it. Most writes are one event. For them Write
+// uses write(2), the cheapest call.
 func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 	for {
 		if len(pieces) == 1 {
@@ -61,7 +62,7 @@ func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 // Waiting implements [socket].
 func (t *tcpSocket) Waiting() int { return unacknowledged(t.fd) }
 
-// unacknowledged returns how many bytes of a socket the client has not acknowledged, sent or not.
+// unacknowledged returns how many bytes of a socket the client has not acknowledged, whether they were sent or not.
 func unacknowledged(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil {
@@ -97,7 +98,7 @@ func (t *tcpSocket) Close(how closing) {
 	unix.Close(t.fd)
 }
 
-// finish tells the client that nothing follows, and reads away what the client has sent. Closing a socket that has unread bytes
+// finish tells the client that nothing follows, and discards what the client has sent. Closing a socket that has unread bytes
 // resets the connection, and the client could lose the end of its stream.
 func (t *tcpSocket) finish() {
 	_ = unix.Shutdown(t.fd, unix.SHUT_WR)

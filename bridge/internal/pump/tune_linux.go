@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tune bounds what the kernel does for a client that takes nothing. The kernel holds about sendBuffer bytes that were not sent,
-// and gives the connection up when the client acknowledges nothing for writeTimeout, so that a machine that has vanished is
-// noticed soon after a heartbeat. Where one of the two is 0, the kernel's own rule stays. Only TCP connections, plain or under
-// TLS, are changed.
+// Tune bounds what the kernel does for a client that takes nothing. The kernel holds about sendBuffer unsent bytes. It gives
+// the connection up when the client acknowledges nothing for writeTimeout, so a machine that has vanished is noticed soon after
+// a heartbeat. An argument of 0 leaves the kernel's own rule. Tune changes only TCP connections, plain or under TLS.
 func Tune(conn net.Conn, sendBuffer int, writeTimeout time.Duration) error {
 	if tcp := tcpOf(conn); tcp != nil {
 		return tune(tcp, &Settings{SendBuffer: sendBuffer, WriteTimeout: writeTimeout})

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// OverduePatience is how long a client that is too far behind may take nothing, or take too little to come nearer, before it is
-// cut off. A burst may be larger than a socket's buffer, so that even the fastest client takes nothing for a moment.
+// OverduePatience is how long a client that is too far behind may take nothing, or too little to come nearer, before it is cut
+// off. A burst may be larger than a socket's buffer: even the fastest client then takes nothing for a moment.
 const OverduePatience = 250 * time.Millisecond
 
-// uptake is what a pump knows of how its client takes what is written to it.
+// uptake is what a pump knows about how its client takes what is written.
 type uptake struct {
 	asked         time.Duration // when the cursor was last asked whether the client is overdue
-	bytes, events float32       // of what was written lately
+	bytes, events float32       // how much was written lately
 }
 
-// due reports whether the cursor is to be asked now. It is asked at most once in OverduePatience, since that takes a lock that
+// due reports whether the cursor is asked now. It is asked at most once in OverduePatience, because asking takes a lock that
 // all subscribers of a stream share.
 func (u *uptake) due(now time.Duration) bool {
 	if now-u.asked < OverduePatience {
@@ -36,7 +36,7 @@ func (u *uptake) wrote(bytes, events int) {
 // lately is how many events an uptake counts in full.
 const lately = 64
 
-// lacking returns about how many events have so many bytes on the client's connection.
+// lacking returns about how many events so many bytes on the client's connection are.
 func (u *uptake) lacking(bytes int) (events int) {
 	if u.bytes == 0 {
 		return 0

@@ -38,19 +38,19 @@ func TestAnUptakeAsksSeldom(t *testing.T) {
 	assert.Equal(t, int(10*time.Second/OverduePatience)-1, asked)
 }
 
-// question is what a pump asked its cursor.
+// question is one call of Overdue.
 type question struct {
 	at      time.Duration
 	lacks   int
 	stalled bool
 }
 
-// asker is a cursor that notes what it is asked, and says yes from the answer on.
+// asker is a cursor that notes the calls of Overdue. It answers true from the time from on.
 type asker struct {
 	head
 	began     time.Time
 	questions []question
-	from      time.Duration // never, where it is 0
+	from      time.Duration // 0 is never
 }
 
 func (a *asker) Overdue(lacks int, stalled bool) bool {
@@ -72,7 +72,7 @@ func (a *asker) asked() []question {
 // ten is an event of ten bytes.
 const ten = "data: 123\n"
 
-// feed brings an event every ten milliseconds, and has the client take some of it.
+// feed sends an event every ten milliseconds, and has the client take some of the bytes.
 func feed(events *tape, c served, every, d time.Duration, room int) {
 	for began := time.Now(); time.Since(began) < d; {
 		events.put(ten)
@@ -88,7 +88,7 @@ func feed(events *tape, c served, every, d time.Duration, room int) {
 func TestTheCursorIsAskedAboutAClientThatIsSlow(t *testing.T) {
 	for name, tt := range map[string]struct {
 		every   time.Duration
-		room    int // first, and each time
+		room    int // how many bytes the client takes at first, and then every so often
 		stalled bool
 	}{
 		"it takes all":     {0, -1, false},
@@ -155,7 +155,7 @@ func TestWhatTheCursorHasYetToPassIsHad(t *testing.T) {
 		c := serveByRun(t, newClient(), cur, s)
 		feed(events, c, 0, time.Second, 0)
 		c.setRoom(0)
-		for range 100 { // the first of them alone, the others in one write
+		for range 100 { // the first event is written alone, the others in one write
 			events.put(ten)
 		}
 		synctest.Wait()
@@ -197,7 +197,7 @@ func TestAClientThatIsOverdueIsCutOffWhetherItTakesAnythingOrNot(t *testing.T) {
 	}
 }
 
-// The reconnection times that the pump itself tells are the cursor's.
+// The cursor decides the reconnection times that the pump tells.
 func TestTheCursorShortensTheReconnectionTime(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		s := patience()
@@ -206,6 +206,6 @@ func TestTheCursorShortensTheReconnectionTime(t *testing.T) {
 		c := start(t, newClient(), &asker{head: head{tape: new(tape)}, began: time.Now()}, s)
 		assert.Equal(t, ending.ByMaxAge, c.outcome().Reason)
 		assert.Regexp(t, `\A:\nretry: (1[6-9]|2[0-4])\d\d\n(:\n)+retry: [4-6]\d\d\d\ndata: old\n\n\z`, c.text())
-		assert.Equal(t, 20*time.Second, s.AgeEnd.RetryDelay, "the settings are everybody's")
+		assert.Equal(t, 20*time.Second, s.AgeEnd.RetryDelay, "the settings are shared and do not change")
 	})
 }

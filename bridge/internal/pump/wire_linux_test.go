@@ -19,10 +19,10 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// site serves streams over real connections, by one of the two kinds.
+// site serves streams over real connections of one of the two kinds.
 type site struct {
 	server   *httptest.Server
-	cursor   func() Cursor // of the next client
+	cursor   func() Cursor // returns the cursor of the next client
 	settings Settings
 	outcomes chan Outcome
 	form     frame.Form
@@ -79,14 +79,14 @@ func newSite(t testing.TB, handle func(*site, http.ResponseWriter, *http.Request
 	return s
 }
 
-// visitor is a client with a connection of its own, of which it reads only what it is told to.
+// visitor is a client with a connection of its own. It reads only what a test has it read.
 type visitor struct {
 	*net.TCPConn
 	body io.Reader
 }
 
-// visit opens a stream, and reads its header. window is about what the client's kernel takes that it has not read, 0 for the
-// kernel's own choice.
+// visit opens a stream and reads the header. window is about how many unread bytes the client's kernel holds; 0 is the kernel's
+// own choice.
 func (s *site) visit(t testing.TB, window int) *visitor {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.server.Listener.Addr().String())
@@ -103,7 +103,7 @@ func (s *site) visit(t testing.TB, window int) *visitor {
 	return &visitor{conn.(*net.TCPConn), res.Body}
 }
 
-// piece puts text into the form of the cursor's pieces.
+// piece returns text in the form of the cursor's pieces.
 func (s *site) piece(text string) []byte { return s.form.Append(nil, []byte(text)) }
 
 func (s *site) outcome(t *testing.T) Outcome {
@@ -117,7 +117,7 @@ func (s *site) outcome(t *testing.T) Outcome {
 	return Outcome{}
 }
 
-// topic returns the topic of all clients that come.
+// topic returns the one topic of all clients.
 func (s *site) topic() *tape {
 	events := new(tape)
 	s.cursor = func() Cursor { return &head{tape: events} }
@@ -199,12 +199,12 @@ func TestOverTheWireALeavingClientIsNoticed(t *testing.T) {
 	for name, goes := range leave {
 		t.Run(name, func(t *testing.T) { eachWire(t, func(t *testing.T, s *site) { noticed(t, s, goes) }) })
 	}
-	t.Run("it has sent bytes", func(t *testing.T) { // which net/http would take for all that the client does
+	t.Run("it has sent bytes", func(t *testing.T) { // net/http would see only these bytes, and not that the client leaves
 		noticed(t, newParkingSite(t), func(v *visitor) { v.Write([]byte("GET / HTTP/1.1")); v.Close() })
 	})
 }
 
-// noticed has two clients leave: one that has all, and one that does not take what it is sent.
+// noticed has two clients leave: one has received everything, the other takes nothing.
 func noticed(t *testing.T, s *site, leave func(*visitor)) {
 	for _, blocked := range []bool{false, true} {
 		events := s.topic()
