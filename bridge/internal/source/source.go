@@ -13,7 +13,7 @@
 // reader: the code waits in Send or yield until the reader takes the message, and so a slow browser slows it down.
 //
 // The package knows neither the configuration nor the routes. It reports what is wrong with a declaration as text, or as a
-// [ValueProblem], and package bridge adds the route.
+// [ValueProblem], and package route adds the route.
 package source
 
 import (
