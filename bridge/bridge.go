@@ -84,6 +84,8 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It waits for all goroutines of
 // the bridge, and for the iterators and services of this process: one that ignores the end of its context delays Close.
 // Handlers may still be about to return. Further calls return the error of the first one.
+//
+// The order matters: docs/architecture.md, "Closing", has the reasons.
 func (b *Bridge) Close() error {
 	b.cancel()
 	b.catalog.Wait()

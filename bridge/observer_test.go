@@ -1,6 +1,8 @@
 package bridge_test
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -95,4 +97,32 @@ func TestTheObserverIsTold(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(l.ended, func(s bridge.StreamStats) bool {
 		return s.Events == 2 && s.Bytes > 0 && s.Duration > 0
 	}), "%+v", l.ended)
+}
+
+// startled is an observer that panics when a stream begins.
+type startled struct{ bridge.NopObserver }
+
+func (startled) StreamOpened(string) { panic("an observer of the program") }
+
+func TestAPanicInTheHandlerLeavesNothingBehind(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("open_wait: 1ms"), "ADDR", s.addr)))
+	require.NoError(t, err)
+	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(startled{}))
+	require.NoError(t, err)
+	require.NoError(t, b.Ready(t.Context()))
+	url := serveThrough(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { // as net/http does, but without its log
+			if recover() != nil {
+				w.WriteHeader(http.StatusTeapot)
+			}
+		}()
+		b.ServeHTTP(w, r)
+	}))
+	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url+"/watch/x"))
+	assert.Equal(t, http.StatusTeapot, resp.StatusCode)
+	s.requireStreams(t, 0)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, b.Shutdown(ctx), "no stream is open")
 }

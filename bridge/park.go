@@ -8,9 +8,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 )
 
-// Park makes event streams over plain HTTP/1.1 cost no goroutine. Once the response to such a request has begun, the bridge
+// Park makes connections with event streams over plain HTTP/1.1 cost no goroutine. Once the response to such a request has begun, the bridge
 // takes the connection over from net/http, and one loop serves many connections. An idle client of a shared stream then needs a
-// twentieth of the memory. On all connections of the server, the bridge also bounds how much the kernel buffers for a client
+// twentieth of the memory. A private stream still needs two goroutines that read its upstream. On all connections of the server, the bridge also bounds how much the kernel buffers for a client
 // (`send_buffer`), and notices clients whose machine vanished. On systems other than Linux, Park changes nothing.
 //
 // Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The error

@@ -125,15 +125,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
-	began := time.Now()
+	v := &visit{handler: h, rt: rt, began: time.Now()}
+	returned := false
+	defer func() { // net/http recovers from a panic, for example one of the program's own observer
+		if !returned && !v.left {
+			v.cancel()
+		}
+	}()
 	form := h.formFor(w, rt, req)
-	sub, end := h.attach(w, rt, req, form, variables)
-	if end != nil {
-		h.drain.leave()
+	if v.sub, end = h.attach(w, rt, req, form, variables); end != nil {
+		v.cancel()
 		h.answer(w, rt, req, end)
-		return
+	} else {
+		h.serve(w, req, form, v, attached)
 	}
-	h.serve(w, req, form, &visit{handler: h, rt: rt, sub: sub, began: began}, attached)
+	returned = true
 }
 
 // serve waits for the stream's first word, writes the header of the response, and writes the events, either itself or on a

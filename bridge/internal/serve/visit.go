@@ -20,16 +20,22 @@ type visit struct {
 	began   time.Time
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
+	// left is true once the visit has given up its place, or is about to.
+	left bool
 }
 
 // cancel ends a visit that did not begin to write. It reports nothing.
 func (v *visit) cancel() {
-	v.sub.Close()
+	v.left = true
+	if v.sub != nil {
+		v.sub.Close()
+	}
 	v.handler.drain.leave()
 }
 
 // finish ends the visit, and reports how it went. It is called once. A drain is complete when the last visit was reported.
 func (v *visit) finish(out pump.Outcome) {
+	v.left = true
 	duration := time.Since(v.began) // measured now, since closing may wait
 	v.sub.Close()
 	defer v.handler.drain.leave()

@@ -23,7 +23,7 @@ type owner struct {
 	rt      *route.Route
 	form    frame.Form
 	format  request.Format
-	final   bool // the request may have had an effect, so the upstream is opened only once
+	final   bool // the request may have had an effect, so a stream that has begun is never opened again
 	resumes bool // the route sends the cursor to the upstream
 
 	lost      lostCursor // a lost cursor of which the page is not told yet
