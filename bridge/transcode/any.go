@@ -1,11 +1,11 @@
 package transcode
 
-// any appends a google.protobuf.Any: the object of the message inside with its type URL as "@type"; where that message has a JSON form
-// of its own, an object with that as "value".
+// any appends a google.protobuf.Any. Its JSON is the object of the message inside, with its type URL as "@type". Where that
+// message has a JSON form of its own, the JSON is an object with this form as "value".
 func (w *walk) any(b, wire []byte) []byte {
 	const urlTag, valueTag = 1<<3 | 2, 2<<3 | 2
 	var url, value []byte
-	offset := 0 // of value
+	offset := 0 // the offset of value
 	for i := 0; i < len(wire); {
 		at := i
 		tag, next := nextTag(wire, i)
@@ -43,7 +43,7 @@ func (w *walk) any(b, wire []byte) []byte {
 	return b
 }
 
-// anyContent appends an Any whose type is known. Required fields are not checked inside, as protojson does not.
+// anyContent appends an Any whose type is known. As in protojson, required fields are not checked inside.
 func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
 	if w.depth == 0 {
 		return w.fail(ErrTooDeep, 0)
@@ -73,7 +73,7 @@ func (w *walk) anyContent(p *plan, b, url, value []byte) []byte {
 	return w.braced(b, start)
 }
 
-// unknownAny appends an Any whose type has no schema here: its type URL, and its bytes in base64.
+// unknownAny appends an Any whose type the resolver does not know: its type URL, and its bytes in base64.
 func (w *walk) unknownAny(b, url, value []byte) []byte {
 	if w.t.plans.opts.TypeUnknown != nil {
 		w.unknowns.add(url)
@@ -89,11 +89,11 @@ func (w *walk) unknownAny(b, url, value []byte) []byte {
 	return w.braced(b, start)
 }
 
-// maxTypeURL is how long a type URL may be to be looked up. No compiler takes a name of such length.
+// maxTypeURL is the longest type URL that is looked up. Compilers accept no name of this length.
 const maxTypeURL = 1 << 10
 
-// anyPlan returns the plan for a type URL; nil if no schema has the type, or none that is usable. What the resolver finds is
-// remembered, and what it does not find is not: it may know it the next time.
+// anyPlan returns the plan for a type URL, or nil where the resolver has no usable type for it. Types that the resolver finds
+// are remembered. A type that it does not find is asked for again, since it may know it the next time.
 func (t *Transcoder) anyPlan(url []byte) *plan {
 	if p := t.anyTypes.load()[string(url)]; p != nil {
 		return p

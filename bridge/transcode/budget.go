@@ -5,19 +5,20 @@ import (
 	"math"
 )
 
-// budget bounds one call: how much it may write, and for how long somebody waits for it.
+// budget bounds one call: how many bytes it may write, and for how long.
 type budget struct {
 	limit int             // the largest capacity that the output may have
-	ctx   context.Context // nil where nothing ends it
-	steps int             // how many messages, or fields that are merged, were begun
-	spent bool            // the failure is the budget's
+	ctx   context.Context // ends the call; nil where nothing does
+	steps int             // how many messages and merged fields were begun
+	spent bool            // the call failed because of the budget
 }
 
-// stepsToStop is how many steps are done before the context is asked again. It is a power of two.
+// stepsToStop is how many steps are done between two looks at the context. It is a power of two.
 const stepsToStop = 1 << 10
 
-// grow makes room for n more bytes: twice the capacity, and all that the limit allows once that is more than half of it. So all that
-// a call allocates for its output, one after the other, is less than twice the limit. It returns nil if n bytes are over the limit, or if the context has ended.
+// grow makes room for n more bytes. It doubles the capacity. Once that would be more than half of the limit, it allocates the
+// whole limit. So a call allocates less than twice the limit for its output, all buffers together. grow returns nil if n bytes
+// are over the limit, or if the context has ended.
 //
 //go:noinline
 func (w *walk) grow(b []byte, n int) []byte {
@@ -38,7 +39,7 @@ func (w *walk) grow(b []byte, n int) []byte {
 	return append(make([]byte, 0, size), b...)
 }
 
-// stopped reports whether the context has ended, which is a failure.
+// stopped reports whether the context has ended. If so, it notes the failure.
 func (w *walk) stopped() bool {
 	if w.ctx != nil && w.ctx.Err() != nil {
 		w.overspent(w.ctx.Err())

@@ -58,7 +58,7 @@ func wordy(t testing.TB) protoreflect.MessageDescriptor {
 	return file.Messages().ByName("Wordy")
 }
 
-// bomb is a message that would be very much larger as JSON.
+// bomb is a message whose JSON would be very much larger.
 type bomb struct {
 	name string
 	md   protoreflect.MessageDescriptor
@@ -96,7 +96,7 @@ func bombs(t testing.TB) []bomb {
 	}
 }
 
-// A few bytes can stand for gigabytes of JSON. What is over the budget is refused while it is written, with little memory.
+// A few bytes can stand for gigabytes of JSON. JSON over the budget is refused while it is written, with little memory.
 func TestASmallMessageNeverBecomesHugeJSON(t *testing.T) {
 	const budget = 4 << 20
 	for _, tt := range bombs(t) {
@@ -114,7 +114,7 @@ func TestASmallMessageNeverBecomesHugeJSON(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, transcode.ErrTooLarge)
 			}
-			// All that was allocated, and not only what was held at a time.
+			// This is everything that was allocated, not only what was held at one time.
 			most := 2*budget + len(tt.wire)/2 + 1<<16
 			if tc.Fallbacks() > 0 {
 				most += 2*len(tt.wire) + budget // a copy, and a second walk
@@ -129,7 +129,7 @@ func TestASmallMessageNeverBecomesHugeJSON(t *testing.T) {
 	}
 }
 
-// The budget is exact, on both ways.
+// The budget is exact, with and without a merge.
 func TestTheBudgetIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opts := drawOptions(t)
@@ -162,7 +162,7 @@ func TestTheBudgetIsExact(t *testing.T) {
 	})
 }
 
-// countdown is a context that ends when it was asked so many times.
+// countdown is a context that ends after so many calls of Err.
 type countdown struct {
 	context.Context
 	left int
@@ -175,7 +175,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// When nobody waits for the JSON any more, the work stops, wherever it is.
+// When the context ends, the work stops, wherever it is.
 func TestTheWorkStopsWithItsContext(t *testing.T) {
 	list := bytes.Repeat([]byte{0x1a, 0}, 20_000) // of words
 	for name, wire := range map[string][]byte{

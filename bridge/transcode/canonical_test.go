@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// canonical returns compact JSON with the members of all objects sorted by their keys, and everything else as it was written. It
-// refuses what is not compact JSON on one line, and a key that an object has twice.
+// canonical returns compact JSON with the members of all objects sorted by their keys, and otherwise unchanged. It refuses
+// input that is not compact JSON on one line, and an object that has a key twice.
 func canonical(text string) (string, error) {
 	p := jsonParser{text: text}
 	out := p.value()

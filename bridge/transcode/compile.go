@@ -12,19 +12,21 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// plans are the plans of one Transcoder, compiled when they are first needed: the type of the Transcoder and what it refers to at
-// once, types inside google.protobuf.Any and extensions as they turn up. It may be used concurrently.
+// plans holds the plans of one Transcoder. The plans of the Transcoder's type, and of the types that it refers to, are compiled
+// at once. Plans of types inside google.protobuf.Any and of extensions are compiled when a message first has them. plans may be
+// used concurrently.
 type plans struct {
 	opts Options
 
 	mu   sync.Mutex
-	done map[planKey]*plan // complete
-	open map[planKey]*plan // being compiled: recursive types meet themselves there
-	// longest is the most room that a field needs for its key and value, but for texts and messages.
+	done map[planKey]*plan // compiled
+	open map[planKey]*plan // being compiled; a recursive type finds itself here
+	// longest is the most room that the key and value of any field need, except for texts and messages.
 	longest int
 }
 
-// planKey tells plans apart. A message that is encoded as a group needs one per field number, since that ends it.
+// planKey tells plans apart. A message that is encoded as a group needs a plan for each field number, because the number is in
+// the tag that ends it.
 type planKey struct {
 	desc   protoreflect.MessageDescriptor
 	endTag uint32
@@ -49,7 +51,7 @@ func (c *plans) extension(fd protoreflect.FieldDescriptor) ([]*field, error) {
 	return fields, c.settle(err)
 }
 
-// settle keeps what was compiled, unless a part of it failed.
+// settle keeps the compiled plans, unless one of them failed.
 func (c *plans) settle(err error) error {
 	if err == nil {
 		for k, p := range c.open {
@@ -80,7 +82,8 @@ func (c *plans) plan(md protoreflect.MessageDescriptor, endTag uint32) (*plan, e
 	return p, c.object(p)
 }
 
-// isMessageSet tells proto1's MessageSet. The protobuf module answers this only through an unexported interface.
+// isMessageSet reports whether a message is a MessageSet of proto1. The protobuf module answers this only through an unexported
+// interface.
 func isMessageSet(md protoreflect.MessageDescriptor) bool {
 	m, ok := md.(interface{ IsMessageSet() bool })
 	return ok && m.IsMessageSet()
@@ -92,7 +95,8 @@ func (c *plans) object(p *plan) error {
 	for i := range descs {
 		descs[i] = p.desc.Fields().Get(i)
 	}
-	// What is mostly met in the order of numbers gets its slots in that order, so that defaults can be written in runs.
+	// Fields mostly come in the order of their numbers. Their slots have the same order, so that defaults can be written in
+	// runs.
 	slices.SortFunc(descs, func(a, b protoreflect.FieldDescriptor) int { return cmp.Compare(a.Number(), b.Number()) })
 	oneofs := map[protoreflect.OneofDescriptor]int{}
 	var all []*field
@@ -102,7 +106,7 @@ func (c *plans) object(p *plan) error {
 			return err
 		}
 		slot := p.slots
-		// The members of a oneof share a slot: two of them are as much a duplicate as the same one twice.
+		// The members of a oneof share a slot: two different members are a duplicate, as the same member twice is.
 		od := fd.ContainingOneof()
 		if first, met := oneofs[od]; met && od != nil {
 			slot = first
@@ -127,7 +131,7 @@ func (c *plans) object(p *plan) error {
 	return nil
 }
 
-// fields makes the fields of a descriptor: one, or two if it may be packed or not.
+// fields makes the fields of a descriptor: two where the field may be packed or not, otherwise one.
 func (c *plans) fields(fd protoreflect.FieldDescriptor) ([]*field, error) {
 	f, err := c.single(fd)
 	if err != nil {
@@ -160,7 +164,7 @@ func (c *plans) fields(fd protoreflect.FieldDescriptor) ([]*field, error) {
 	return []*field{f}, nil
 }
 
-// single makes a field without a name, as if it were not repeated.
+// single makes a field without a name, as if the field were not repeated.
 func (c *plans) single(fd protoreflect.FieldDescriptor) (*field, error) {
 	f := &field{
 		desc:     fd,

@@ -8,7 +8,7 @@ import (
 
 func (c *plans) emitsDefaults() bool { return c.opts.EmitDefaults || c.opts.EmitUnpopulated }
 
-// defaultMember returns what is written for a field that is absent: its key and value with a leading comma, or "" for nothing.
+// defaultMember returns the member for an absent field: its key and value with a leading comma, or "" where none is written.
 func (c *plans) defaultMember(f *field) string {
 	fd := f.desc
 	if !c.emitsDefaults() || fd.ContainingOneof() != nil {
@@ -47,7 +47,7 @@ func (p *plan) addDefault(member string) {
 	}
 }
 
-// defaults writes the members of all slots of one word of the set that are not in seen.
+// defaults writes the members of all slots that are in one word of the set and not in seen.
 func (w *walk) defaults(p *plan, b []byte, word int, seen uint64) []byte {
 	missing := p.defaulted[word] &^ seen
 	for missing != 0 {
@@ -65,7 +65,7 @@ func (w *walk) defaults(p *plan, b []byte, word int, seen uint64) []byte {
 	return b
 }
 
-// missingRequired returns the first required field that is not in seen, of one word of the set.
+// missingRequired returns the first required field that is in one word of the set and not in seen.
 func (p *plan) missingRequired(word int, seen uint64) protoreflect.FieldDescriptor {
 	if word >= len(p.required) || p.required[word]&^seen == 0 {
 		return nil

@@ -21,7 +21,7 @@ import (
 // second time with another wire type.
 var errNoVerdict = errors.New("the oracle panics")
 
-// byProtojson is the oracle: what protojson makes of the wire bytes, without the spaces that it puts in at random.
+// byProtojson is the oracle. It returns protojson's output for the wire bytes, without its random spaces.
 func byProtojson(md protoreflect.MessageDescriptor, opts transcode.Options, wire []byte) (text string, err error) {
 	defer func() {
 		if recover() != nil {
@@ -42,7 +42,7 @@ func byProtojson(md protoreflect.MessageDescriptor, opts transcode.Options, wire
 	return withoutSpaces(string(out)), nil
 }
 
-// withoutSpaces drops what protojson puts in at random: a space behind a comma, outside of strings.
+// withoutSpaces removes the spaces that protojson adds at random behind commas outside of strings.
 func withoutSpaces(text string) string {
 	inside := false
 	parts := strings.Split(strings.ReplaceAll(text, `\\`, "\x00"), `"`) // escaped backslashes must not hide quotes
@@ -55,17 +55,17 @@ func withoutSpaces(text string) string {
 	return strings.ReplaceAll(strings.Join(parts, `"`), "\x00", `\\`)
 }
 
-// assertSame holds a Transcoder against protojson: both fail, or both say the same, in whatever order.
+// assertSame compares a Transcoder with protojson: both fail, or both give the same JSON in any order.
 func assertSame(t assert.TestingT, tc *transcode.Transcoder, opts transcode.Options, wire []byte) {
 	want, wantErr := byProtojson(tc.Descriptor(), opts, wire)
 	before := bytes.Clone(wire)
 	got, gotErr := tc.AppendJSON([]byte("x"), wire)
 	assert.Equal(t, before, wire, "the wire bytes must not change")
 	if errors.Is(wantErr, errNoVerdict) {
-		return // ours did not panic, which is all that can be asked here
+		return // the Transcoder did not panic, and no more can be asked here
 	}
 	if wantErr != nil && knowsNoType(wantErr) {
-		return // nor is this an error here
+		return // this is not an error for the Transcoder
 	}
 	if wantErr != nil {
 		assert.Error(t, gotErr, "protojson says: %v\ngot %s", wantErr, got)
@@ -82,7 +82,7 @@ func assertSame(t assert.TestingT, tc *transcode.Transcoder, opts transcode.Opti
 	assert.Equal(t, sortedWant, sortedGot)
 }
 
-// knowsNoType reports whether protojson's error is about a google.protobuf.Any whose type nobody knows.
+// knowsNoType reports whether protojson's error is about a google.protobuf.Any of an unknown type.
 func knowsNoType(err error) bool {
 	text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
 	return strings.Contains(text, "google.protobuf.Any: unable to resolve") || strings.Contains(text, "google.protobuf.Any: type_url is not set")
@@ -153,7 +153,7 @@ func TestSameAsProtojsonMutated(t *testing.T) {
 	})
 }
 
-// What the encoders of protobuf-go write never takes the slow way.
+// Messages that the encoders of protobuf-go write are never rewritten.
 func TestEncodersAvoidTheSlowWay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		md := rapid.SampledFrom(testMessages()).Draw(t, "type").ProtoReflect()

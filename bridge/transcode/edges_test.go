@@ -24,7 +24,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// Each level of an Any counts twice, itself and the message inside, and whichever comes last is refused.
+// Each level of an Any counts twice: the Any and the message inside. The one that comes last is refused.
 func TestNestingLimitOfMessagesInAnys(t *testing.T) {
 	number := (&transcodev1.Known{}).ProtoReflect().Descriptor().Fields().ByName("one_any").Number()
 	var heads [][]byte
@@ -51,7 +51,7 @@ func TestNestingLimitOfMessagesInAnys(t *testing.T) {
 	}
 }
 
-// Required fields are not checked inside of an Any, and are again behind it.
+// Required fields are not checked inside of an Any. They are checked again behind it.
 func TestRequiredFieldsBehindAnAny(t *testing.T) {
 	optional, required := descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), descriptorpb.FieldDescriptorProto_LABEL_REQUIRED.Enum()
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
@@ -74,7 +74,7 @@ func TestRequiredFieldsBehindAnAny(t *testing.T) {
 	}
 }
 
-// What has been closed does not count as nested, however often.
+// Messages that are complete do not count as nested, however many there are.
 func TestManyNeighboursAreNotNested(t *testing.T) {
 	one := &transcodev1.Small{Counts: map[string]int32{"a": 1}}
 	inside, err := anypb.New(one)
@@ -125,7 +125,7 @@ func TestEdgesOfTheWire(t *testing.T) {
 	}
 }
 
-// An enum is 32 bits, however it is written.
+// An enum has 32 bits, however it is written.
 func TestPathToAnEnumOf64Bits(t *testing.T) {
 	p := compilePath(t, &streamv1.WatchRequest{}, "level")
 	for value, want := range map[uint64]string{1 << 32: "", 1<<32 + 1: "LEVEL_LOW", 1: "LEVEL_LOW", math.MaxUint64: "-1", math.MaxUint32: "-1"} {
@@ -140,7 +140,7 @@ func TestPathToAnEnumOf64Bits(t *testing.T) {
 	}
 }
 
-// Times, durations and field masks are right at their edges, and refused beyond.
+// Times, durations and field masks are right at the ends of their ranges, and refused outside.
 func TestWellKnownTypesAtTheirEdges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		md := rapid.SampledFrom([]protoreflect.MessageDescriptor{

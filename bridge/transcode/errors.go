@@ -8,19 +8,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// The kinds of an [Error], to be asked for with errors.Is.
+// These are the kinds of an [Error], for use with errors.Is.
 var (
-	// ErrMalformed: the bytes are no protobuf message.
+	// ErrMalformed says that the bytes are not a protobuf message.
 	ErrMalformed = errors.New("malformed protobuf message")
-	// ErrInvalidUTF8: a string field holds bytes that are not UTF-8.
+	// ErrInvalidUTF8 says that a string field holds bytes that are not UTF-8.
 	ErrInvalidUTF8 = errors.New("string is not valid UTF-8")
-	// ErrUnrepresentable: JSON has no form for the value, for example a Timestamp in the year 10000 or an empty google.protobuf.Value.
+	// ErrUnrepresentable says that JSON has no form for a value, for example a Timestamp in the year 10000 or an empty
+	// google.protobuf.Value.
 	ErrUnrepresentable = errors.New("value has no JSON form")
-	// ErrRequiredMissing: a required field is not set.
+	// ErrRequiredMissing says that a required field is not set.
 	ErrRequiredMissing = errors.New("required field is not set")
-	// ErrTooLarge: the JSON is larger than [Options.MaxBytes].
+	// ErrTooLarge says that the JSON is larger than [Options.MaxBytes].
 	ErrTooLarge = errors.New("JSON is too large")
-	// ErrTooDeep: messages are nested more than 10,000 levels deep.
+	// ErrTooDeep says that messages are nested more than 10,000 levels deep.
 	ErrTooDeep = errors.New("messages are nested too deeply")
 )
 
@@ -30,15 +31,15 @@ type Error struct {
 	Kind error
 	// Message is the type of the whole message.
 	Message protoreflect.FullName
-	// Path leads to the field, for example "book.bids.price", as far as it is known.
+	// Path leads to the field, for example "book.bids.price". It may be incomplete or empty.
 	Path string
-	// Offset is the position in the wire bytes at or just after which the problem was noticed; -1 if not known.
+	// Offset is the position in the wire bytes at which the problem was noticed, or just before it; -1 is not known.
 	Offset int
-	// Detail says more about it, for example the value that was found; may be empty.
+	// Detail says more, for example the value that was found. It may be empty.
 	Detail string
 }
 
-// Error gives all that is known in one line.
+// Error returns everything that is known, on one line.
 func (e *Error) Error() string {
 	var s strings.Builder
 	s.WriteString(string(e.Message))

@@ -48,7 +48,7 @@ func ExampleOptions() {
 	// {"price":189.27,"size":"0","orders":0} <nil>
 }
 
-// An error says where in the message the problem lies, and dst comes back as it was.
+// An error says where in the message the problem is, and dst is returned as it was.
 func ExampleTranscoder_AppendJSON_errors() {
 	wire, _ := proto.Marshal(&transcodev1.Quote{EventTime: &timestamppb.Timestamp{Seconds: 1 << 40}})
 

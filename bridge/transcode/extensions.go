@@ -5,19 +5,19 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// extensionKey is a tag in a message that can be extended.
+// extensionKey is a tag in a message that may have extensions.
 type extensionKey struct {
 	message protoreflect.FullName
 	tag     uint32
 }
 
-// extensionAnswer is what is known of a tag: the field of an extension, or nil if the extension is not encoded so.
+// extensionAnswer is the answer for a tag: the field of an extension, or nil where the extension is not encoded with this tag.
 type extensionAnswer struct {
 	field *field
 	known bool
 }
 
-// extension returns the field of an extension, or nil if the tag is none that the resolver knows.
+// extension returns the field of an extension, or nil where the resolver knows no extension for the tag.
 func (w *walk) extension(p *plan, tag uint32) *field {
 	if !p.extensible {
 		return nil
@@ -29,7 +29,8 @@ func (w *walk) extension(p *plan, tag uint32) *field {
 	return w.t.extension(p.desc.FullName(), num, tag)
 }
 
-// extension finds an extension by its tag; nil if there is none that is usable. The resolver is asked until it knows it.
+// extension finds an extension by its tag, or returns nil where there is no usable one. It asks the resolver until the resolver
+// knows it.
 func (t *Transcoder) extension(message protoreflect.FullName, num protowire.Number, tag uint32) *field {
 	k := extensionKey{message, tag}
 	if answer := t.extensions.load()[k]; answer.known {

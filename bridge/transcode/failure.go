@@ -6,11 +6,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// errDuplicate says that a field came twice, or a list in two parts, or whatever else must be merged: what is written cannot be taken
-// back, so the reference has to do the whole message. It never leaves this package.
+// errDuplicate says that the message has to be merged: a field came twice, or a list in two parts, or the like. The JSON
+// already written cannot be taken back, so the message is rewritten and read again. errDuplicate never leaves this package.
 var errDuplicate = errors.New("field occurs more than once")
 
-// failure is why a walk stopped. On the way out of nested messages, each level adds its part to path and offset.
+// failure says why a walk stopped. On the way out of nested messages, each level adds its part to path and offset.
 type failure struct {
 	kind   error
 	path   string
@@ -18,7 +18,7 @@ type failure struct {
 	detail string
 }
 
-// fail notes a reason and returns nil, the output of those who fail. The budget's reason stays.
+// fail notes why the walk failed, and returns nil, the output of a failed walk. A failure of the budget is not replaced.
 func (w *walk) fail(kind error, offset int) []byte {
 	return w.failDetail(kind, offset, "")
 }
@@ -30,7 +30,7 @@ func (w *walk) failDetail(kind error, offset int, detail string) []byte {
 	return nil
 }
 
-// inside adds that the failure lies in a field.
+// inside adds to the failure that it lies in a field.
 func (w *walk) inside(f *field) []byte {
 	if w.failure.kind == errDuplicate || w.spent {
 		return nil
@@ -47,7 +47,7 @@ func (w *walk) within(fd protoreflect.FieldDescriptor) []byte {
 	return nil
 }
 
-// err makes an Error of the failure.
+// err returns the failure as an Error.
 func (w *walk) err() *Error {
 	f := &w.failure
 	if w.spent {

@@ -20,7 +20,7 @@ import (
 
 func joined(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
-// mergedMessage is wire bytes in which something has to be merged.
+// mergedMessage is a message that has to be merged, as wire bytes.
 type mergedMessage struct {
 	name    string
 	message proto.Message
@@ -38,7 +38,7 @@ func partial(m proto.Message) []byte {
 
 type small = transcodev1.Small
 
-// mergedFields are messages in which plain fields come again.
+// mergedFields returns messages in which plain fields come again.
 func mergedFields() []mergedMessage {
 	w := partial
 	left, right := &small{Pick: &transcodev1.Small_Left{Left: 1}}, &small{Pick: &transcodev1.Small_Right{Right: &small{Number: 2}}}
@@ -68,7 +68,7 @@ func mergedFields() []mergedMessage {
 	}
 }
 
-// mergedMaps are messages in which map keys come again.
+// mergedMaps returns messages in which map keys come again.
 func mergedMaps() []mergedMessage {
 	counts := func(keys ...string) (all []byte) {
 		for i, k := range keys {
@@ -95,7 +95,7 @@ func mergedMaps() []mergedMessage {
 	}
 }
 
-// mergedKnown are well-known types in which something comes again.
+// mergedKnown returns well-known types in which a field comes again.
 func mergedKnown() []mergedMessage {
 	w := partial
 	return []mergedMessage{
@@ -113,7 +113,7 @@ func mergedKnown() []mergedMessage {
 	}
 }
 
-// What has to be merged takes the slow way, is counted, and is right.
+// A message that has to be merged is rewritten, is counted, and is right.
 func TestSlowWay(t *testing.T) {
 	for _, tt := range slices.Concat(mergedFields(), mergedMaps(), mergedKnown()) {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestSlowWay(t *testing.T) {
 	}
 }
 
-// What is unusual but needs no merging does not take the slow way.
+// A message that is unusual but needs no merging is not rewritten.
 func TestNotTheSlowWay(t *testing.T) {
 	big := &transcodev1.Proto3{ByInt64: map[int64]string{}, ToInt32: map[string]int32{}, ByBool: map[bool]string{true: "", false: ""}}
 	for i := range 300 {

@@ -9,20 +9,20 @@ import (
 
 //go:generate sh -c "go run ./internal/pow10gen | gofmt >floats_table.go"
 
-// appendDouble appends v as protojson does: the shortest decimal that reads back as v, with an exponent below 1e-6 and from 1e21 on.
-// It needs room for 40 bytes.
+// appendDouble appends v as protojson does: the shortest decimal that reads back as v, with an exponent below 1e-6 and from
+// 1e21 on. It needs room for 40 bytes.
 func appendDouble(b []byte, v float64) []byte {
 	abs := math.Abs(v)
 	if abs >= 1<<53 || math.IsNaN(v) {
 		return appendLargeDouble(b, v)
 	}
-	// Integers, and amounts with up to three decimals, are what most messages carry.
+	// Most messages carry integers, and amounts with up to three decimals.
 	whole := int64(abs) // conversions to and from uint64 would be slower
 	b = appendSign(b, v)
 	if float64(whole) == abs {
 		return appendUint(b, uint64(whole))
 	}
-	// A decimal of at most 15 digits is the shortest that reads back as its nearest double, and the division rounds correctly.
+	// A decimal of at most 15 digits is the shortest one that reads back as its nearest double. The division rounds correctly.
 	if m := int64(abs*1000 + 0.5); m < 1e15 && float64(m)/1000 == abs {
 		return appendThousandths(b, uint64(m))
 	}
@@ -30,7 +30,7 @@ func appendDouble(b []byte, v float64) []byte {
 	return appendDecimal(b, digits, exponent)
 }
 
-// appendLargeDouble appends what has no decimals.
+// appendLargeDouble appends a double without decimals.
 func appendLargeDouble(b []byte, v float64) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -44,7 +44,7 @@ func appendLargeDouble(b []byte, v float64) []byte {
 	return appendDecimal(appendSign(b, v), digits, exponent)
 }
 
-// appendThousandths appends m/1000, which is no integer.
+// appendThousandths appends m/1000, which must not be an integer.
 func appendThousandths(b []byte, m uint64) []byte {
 	if m >= 1e8 {
 		b = appendUint(b, m/1e8)
@@ -61,7 +61,7 @@ func appendThousandths(b []byte, m uint64) []byte {
 	return appendDecimals(b[:n+5-zeros], x)
 }
 
-// appendDecimals appends a point and the last three of eight digits, without the zeros at the end.
+// appendDecimals appends a point and the last three of eight digits, without trailing zeros.
 func appendDecimals(b []byte, digits uint64) []byte {
 	n := len(b)
 	decimals := uint32(digits >> 40)
@@ -69,10 +69,10 @@ func appendDecimals(b []byte, digits uint64) []byte {
 	return b[:n+4-(bits.LeadingZeros32(decimals)>>3-1)]
 }
 
-// shortest returns the shortest decimal digits·10^exponent that reads back as the positive, finite double of these bits, the nearest
-// to it if there are several. The digits may end in zeros.
+// shortest returns the shortest decimal digits·10^exponent that reads back as the positive, finite double of these bits. Where
+// there are several, it returns the one nearest to the double. The digits may end in zeros.
 //
-// It is Schubfach: R. Giulietti, "The Schubfach way to render doubles", 2020, with the names of that paper.
+// The algorithm is Schubfach: R. Giulietti, "The Schubfach way to render doubles", 2020. The names are those of the paper.
 func shortest(double uint64) (digits uint64, exponent int) {
 	c, q := double&(1<<52-1), int(double>>52)
 	uneven := c == 0 && q > 1 // the next lower double is nearer than the next higher one
@@ -106,7 +106,7 @@ func shortest(double uint64) (digits uint64, exponent int) {
 		}
 	}
 	below, above := lower <= 4*s, 4*s+4 <= upper
-	if below == above { // both or none: the nearer one
+	if below == above { // both or neither: take the nearer one
 		middle := 4*s + 2
 		above = v > middle || v == middle && s&1 != 0
 	}
@@ -131,7 +131,7 @@ func roundToOdd(g *[2]uint64, x uint64) uint64 {
 // appendDecimal appends digits·10^exponent for 0 < digits < 10^17.
 func appendDecimal(b []byte, digits uint64, exponent int) []byte {
 	start := len(b)
-	point := decimalSize(digits) + exponent // where the point goes, counted from the first digit
+	point := decimalSize(digits) + exponent // the place of the point, counted from the first digit
 	if -5 <= point && point <= 0 {
 		b = append(append(b, '0', '.'), "00000"[:-point]...)
 		return withoutZeros(appendUint(b, digits))
@@ -151,7 +151,7 @@ func appendDecimal(b []byte, digits uint64, exponent int) []byte {
 	return b
 }
 
-// withoutZeros drops zeros from the end.
+// withoutZeros removes trailing zeros.
 func withoutZeros(b []byte) []byte {
 	for b[len(b)-1] == '0' {
 		b = b[:len(b)-1]
@@ -161,7 +161,7 @@ func withoutZeros(b []byte) []byte {
 
 // decimalSize returns how many digits v has, for 0 < v < 10^17.
 func decimalSize(v uint64) int {
-	if v >= 1e15 { // nearly all that the shortest decimals of long doubles come from
+	if v >= 1e15 { // nearly all shortest decimals of doubles without a short form
 		if v >= 1e16 {
 			return 17
 		}
@@ -175,13 +175,13 @@ func decimalSize(v uint64) int {
 	return n
 }
 
-// appendScientific appends digits with the point behind the first, and an exponent.
-// The digits lie one byte behind the end of b.
+// appendScientific appends digits with the point behind the first one, and an exponent. The digits lie one byte behind the end
+// of b.
 func appendScientific(b, digits []byte, exponent int) []byte {
 	b = append(b, digits[0])
 	if len(digits) > 1 {
 		b = append(b, '.')
-		b = b[:len(b)+len(digits)-1] // where they lie already
+		b = b[:len(b)+len(digits)-1] // the digits are in their place already
 	}
 	b = append(b, 'e')
 	if exponent >= 0 {
@@ -190,7 +190,7 @@ func appendScientific(b, digits []byte, exponent int) []byte {
 	return appendInt(b, int64(exponent))
 }
 
-// appendFloat is appendDouble for 32 bits. Only its quick ways are our own.
+// appendFloat is appendDouble for 32 bits. Only its fast paths are this package's own.
 func appendFloat(b []byte, v float32) []byte {
 	abs := float32(math.Abs(float64(v)))
 	if abs > math.MaxFloat32 || abs != abs {

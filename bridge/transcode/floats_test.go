@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// strconvJSON is how encoding/json and protojson print a number.
+// strconvJSON prints a number as encoding/json and protojson do.
 func strconvJSON(v float64, bitSize int) string {
 	format := byte('f')
 	if abs := math.Abs(v); abs != 0 {
@@ -43,7 +43,7 @@ func requireFloat(t *testing.T, v float32) {
 
 func TestAppendDouble(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	// Every power of two and of ten, and their neighbours: there the gaps between doubles change.
+	// These are all powers of two and of ten, and their neighbours: the gaps between doubles change there.
 	for e := range 2047 {
 		for _, fraction := range []uint64{0, 1, 2, 3, 1<<52 - 1, 1<<52 - 2, random.Uint64() >> 12} {
 			requireDouble(t, math.Float64frombits(uint64(e)<<52|fraction))

@@ -12,7 +12,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// FuzzAppendJSON holds hostile bytes against protojson: the same verdict, and the same JSON.
+// FuzzAppendJSON compares the Transcoder with protojson on any bytes: both fail, or both give the same JSON.
 func FuzzAppendJSON(f *testing.F) {
 	inside, err := anypb.New(&timestamppb.Timestamp{Seconds: 1, Nanos: 5})
 	if err != nil {
@@ -49,12 +49,12 @@ func FuzzAppendJSON(f *testing.F) {
 	})
 }
 
-// optionsOf makes options of the bits of a number.
+// optionsOf returns the options that the bits of a number stand for.
 func optionsOf(bits int) transcode.Options {
 	return transcode.Options{ProtoNames: bits&1 != 0, EnumNumbers: bits&2 != 0, EmitDefaults: bits&4 != 0, EmitUnpopulated: bits&8 != 0}
 }
 
-// FuzzPath holds field paths against the parsed message.
+// FuzzPath compares field paths with the parsed message.
 func FuzzPath(f *testing.F) {
 	f.Add(uint8(0), marshal(&transcodev1.Small{Number: 1, Text: "t", Next: &transcodev1.Small{Pick: &transcodev1.Small_Left{Left: 1}}}))
 	f.Add(uint8(3), marshal(&transcodev1.Proto2{Part: &transcodev1.Proto2_Part{Number: proto.Int32(1)}}))

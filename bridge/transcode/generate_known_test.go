@@ -15,7 +15,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// wellKnown draws those well-known types that random fields would mostly make invalid.
+// wellKnown draws the well-known types that random fields would mostly make invalid.
 func (d *wireDrawer) wellKnown(md protoreflect.MessageDescriptor) ([]byte, bool) {
 	if d.rarely() {
 		return nil, false
@@ -34,7 +34,7 @@ func (d *wireDrawer) wellKnown(md protoreflect.MessageDescriptor) ([]byte, bool)
 			seconds = rapid.SampledFrom([]int64{seconds, seconds, 0, 1, -1, 315576000000, 315576000001, -315576000000, -315576000001}).Draw(d.t, "odd duration")
 			nanos *= rapid.SampledFrom([]int32{1, 1, -1}).Draw(d.t, "sign")
 		}
-		// The same two fields as a Timestamp.
+		// A Duration has the same two fields as a Timestamp.
 		m = &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}
 	case "google.protobuf.FieldMask":
 		paths := []string{"a", "a_b", "a.b_c.d", "_a", "foo_bar", "a1"}

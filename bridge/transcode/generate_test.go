@@ -13,7 +13,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// testMessages are the types that random messages are made of: between them they have every feature of protobuf.
+// testMessages returns the types of random messages. Together they have every feature of protobuf.
 func testMessages() []proto.Message {
 	return []proto.Message{
 		&transcodev1.Small{}, &transcodev1.Proto3{}, &transcodev1.Known{}, &transcodev1.Proto2{}, &transcodev1.Edition{},
@@ -24,7 +24,7 @@ func testMessages() []proto.Message {
 // wireDrawer draws the wire bytes of random messages.
 type wireDrawer struct {
 	t *rapid.T
-	// odd messages repeat fields, split lists and maps, set oneofs twice, and hold what is no UTF-8 or out of range.
+	// odd messages repeat fields, split lists and maps, set oneofs twice, and hold values that are not UTF-8 or out of range.
 	odd bool
 	// noDuplicates draws maps of one entry, so that no key comes twice.
 	noDuplicates bool
@@ -92,7 +92,7 @@ func (d *wireDrawer) candidates(md protoreflect.MessageDescriptor) []protoreflec
 	return fields
 }
 
-// field draws all occurrences of one field that belong together.
+// field draws all values of one field that belong together.
 func (d *wireDrawer) field(fd protoreflect.FieldDescriptor) (wire []byte) {
 	switch {
 	case fd.IsMap():
@@ -119,7 +119,7 @@ func (d *wireDrawer) field(fd protoreflect.FieldDescriptor) (wire []byte) {
 	default:
 		wire = d.tagged(fd)
 	}
-	if d.rarely() { // of a type that is not the field's
+	if d.rarely() { // a wire type that is not the field's
 		wire = protowire.AppendTag(wire, fd.Number(), protowire.Fixed32Type)
 		wire = protowire.AppendFixed32(wire, 7)
 	}

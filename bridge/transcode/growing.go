@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// growingMap is a map that is read all the time and written a few times in its life. It may be used concurrently; reading takes no
-// lock. It stops growing at a bound, since its keys come from messages.
+// growingMap is a map that is read all the time and written a few times in its life. It may be used concurrently, and reading
+// takes no lock. It stops growing at a bound, because its keys come from messages.
 type growingMap[K comparable, V any] struct {
 	mu      sync.Mutex
 	current atomic.Pointer[map[K]V]
@@ -15,7 +15,7 @@ type growingMap[K comparable, V any] struct {
 
 const growingMapBound = 4096
 
-// load returns the map as it is now, not to be changed.
+// load returns the present map, which must not be changed.
 func (g *growingMap[K, V]) load() map[K]V {
 	if m := g.current.Load(); m != nil {
 		return *m
@@ -23,7 +23,7 @@ func (g *growingMap[K, V]) load() map[K]V {
 	return nil
 }
 
-// full reports whether nothing can be added.
+// full reports whether the map has reached its bound.
 func (g *growingMap[K, V]) full() bool { return len(g.load()) >= growingMapBound }
 
 func (g *growingMap[K, V]) put(k K, v V) {

@@ -22,7 +22,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// nest returns messages inside of each other, each in the same field, behind the same bytes.
+// nest returns nested messages, each in the same field behind the same bytes.
 func nest(levels int, num protowire.Number, before ...byte) []byte {
 	var heads [][]byte // from the innermost one
 	size := 0
@@ -46,7 +46,7 @@ func nestGroups(levels int, num protowire.Number) (wire []byte) {
 	return wire
 }
 
-// The limit of nesting is protobuf's own, wherever messages nest.
+// The limit of nesting is that of protobuf, wherever messages nest.
 func TestNestingLimit(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -101,14 +101,14 @@ func TestNestingLimit(t *testing.T) {
 	})
 }
 
-// Every prefix of a message is a message, or an error: never a panic, and nothing is read beyond it.
+// Every prefix of a message is a message or an error. There is never a panic, and no byte behind the prefix is read.
 func TestCutOff(t *testing.T) {
 	for _, m := range []proto.Message{quote(), book(), logLine()} {
 		wire := marshal(m)
 		tc := newTranscoder(t, m, transcode.Options{})
 		for n := range wire {
 			assertSame(t, tc, transcode.Options{}, append([]byte(nil), wire[:n]...))
-			// The rest of the message follows in memory, but is none of our business.
+			// The rest of the message follows in memory, but must not be read.
 			got, err := tc.AppendJSON(nil, wire[:n])
 			want, wantErr := tc.AppendJSON(nil, append(make([]byte, 0, n), wire[:n]...))
 			assert.Equal(t, want, got)
@@ -117,7 +117,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// Types and extensions turn up while others are at work.
+// Types and extensions are met for the first time while other goroutines work.
 func TestConcurrentUse(t *testing.T) {
 	message := &transcodev1.Proto2{}
 	proto.SetExtension(message, transcodev1.E_ExtInt32, int32(7))
@@ -174,7 +174,7 @@ func marshalNeedy() []byte {
 	return wire
 }
 
-// Descriptors from elsewhere may lie; protojson would panic on this one.
+// Descriptors may be wrong. protojson would panic on this one.
 func TestFalseWellKnownType(t *testing.T) {
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("false.proto"), Package: proto.String("google.protobuf"),
@@ -187,7 +187,7 @@ func TestFalseWellKnownType(t *testing.T) {
 	}
 }
 
-// Nor may it get through inside of an Any: it counts as a type that nobody knows.
+// A wrong descriptor does not pass inside of an Any either: its type counts as unknown.
 func TestFalseWellKnownTypeInside(t *testing.T) {
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("false.proto"), Package: proto.String("google.protobuf"),

@@ -6,17 +6,17 @@ import (
 	"math/bits"
 )
 
-// keySet notices when a map has a key twice. It keeps 64-bit marks: a number is its own mark, a text's is a hash under a seed that
-// nobody outside knows. Two texts with the same mark are taken for the same key, which sends the message to the reference; that
-// is right too, and does not happen in practice.
+// keySet notices when a map has a key twice. It keeps a 64-bit mark of each key. The mark of a number is the number. The mark
+// of a text is a hash with a secret seed. Two texts with the same mark count as the same key, and the message is rewritten. The
+// result is still right, and this does not happen in practice.
 type keySet struct {
-	seen  uint64 // a bit for each mark, by which most are told to be new
+	seen  uint64 // a bit for each mark; most new marks are recognized by it
 	n     int
 	few   [24]uint64
-	table *keyTable // for more than few holds
+	table *keyTable // for more marks than few holds
 }
 
-// addText adds a key, and reports false if it is there already.
+// addText adds a key. It reports false if the key is there already.
 func (w *walk) addText(s *keySet, key []byte) bool {
 	var first, last uint64
 	switch n := len(key); {
@@ -29,12 +29,12 @@ func (w *walk) addText(s *keySet, key []byte) bool {
 	case n > 0:
 		first, last = uint64(key[0]), uint64(key[n/2])<<8|uint64(key[n-1])
 	}
-	// First, last and length tell keys of up to 16 bytes apart; the secrets make the product a hash.
+	// The first bytes, the last bytes and the length tell keys of up to 16 bytes apart. The secrets make the product a hash.
 	hi, lo := bits.Mul64(first^w.t.secrets[0], last^w.t.secrets[1]^uint64(len(key))*0x9e3779b97f4a7c15)
 	return w.addMark(s, hi^lo)
 }
 
-// addNumber adds a key, and reports false if it is there already.
+// addNumber adds a key. It reports false if the key is there already.
 func (w *walk) addNumber(s *keySet, key uint64) bool { return w.addMark(s, key) }
 
 func (w *walk) addMark(s *keySet, mark uint64) bool {
@@ -55,8 +55,7 @@ func (w *walk) addMark(s *keySet, mark uint64) bool {
 	return true
 }
 
-// dropLast takes the newest key back. Only a key that addMark took while few had room can be dropped exactly; from a table it
-// is removed by its mark.
+// dropLast removes the newest key. A key that addMark added to few is removed exactly. A key in a table is removed by its mark.
 func (s *keySet) dropLast() {
 	if s.table != nil {
 		s.table.removeLast()
@@ -73,7 +72,7 @@ func (w *walk) addMany(s *keySet, mark uint64) bool {
 		return true
 	}
 	if s.table != nil && len(s.table.order) == maxMarks {
-		return false // a merge needs less memory for more keys
+		return false // merging needs less memory for more keys
 	}
 	if s.table == nil {
 		s.table = w.takeTable()
@@ -84,7 +83,7 @@ func (w *walk) addMany(s *keySet, mark uint64) bool {
 	return s.table.add(mark)
 }
 
-// release gives back what a keySet has borrowed.
+// release gives back the memory that a keySet has borrowed.
 func (w *walk) release(s *keySet) {
 	if s.table != nil && len(s.table.slots) <= 1<<14 {
 		w.scratch.tables = append(w.scratch.tables, s.table)
@@ -94,15 +93,15 @@ func (w *walk) release(s *keySet) {
 // keyTable is a hash table of marks.
 type keyTable struct {
 	secrets [2]uint64
-	order   []uint64 // all marks, as they came
-	slots   []uint32 // 1 + the index of a mark in order; 0 is free. A power of two, at most half full.
+	order   []uint64 // all marks, in the order in which they came
+	slots   []uint32 // 1 + the index of a mark in order; 0 is free. The length is a power of two. At most half is used
 }
 
 func newKeyTable(secrets [2]uint64) *keyTable {
 	return &keyTable{secrets: secrets, slots: make([]uint32, 128)}
 }
 
-// newSecrets returns two numbers that nobody outside can know.
+// newSecrets returns two numbers that a sender of messages cannot know.
 func newSecrets(seed maphash.Seed) [2]uint64 {
 	return [2]uint64{maphash.String(seed, "first"), maphash.String(seed, "second") | 1}
 }
@@ -128,7 +127,7 @@ func (t *keyTable) add(mark uint64) bool {
 	return true
 }
 
-// find returns the slot that holds a mark, or the free one where it belongs.
+// find returns the slot of a mark, or the free slot where it belongs.
 func (t *keyTable) find(mark uint64) int {
 	hi, lo := bits.Mul64(mark^t.secrets[0], t.secrets[1])
 	for at := hi ^ lo; ; at++ {

@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// list appends a repeated field: all elements that follow each other, packed or not, as a JSON array. The tag of the first is read.
+// list appends a repeated field as a JSON array: all elements that follow each other, packed or not. The tag of the first
+// element was read.
 func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 	start := len(b)
 	b = append(appendKey(b, f), '[')
@@ -43,7 +44,7 @@ func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 		}
 		tag, next := nextTag(wire, i)
 		if next < 0 {
-			break // the end, or what the caller will find malformed
+			break // the end, or bytes that the caller finds malformed
 		}
 		if tag != f.tag {
 			if f.twin == nil || tag != f.twin.tag {
@@ -63,7 +64,7 @@ func (w *walk) list(f *field, b, wire []byte, i int) ([]byte, int) {
 	return b[:start], i
 }
 
-// element appends a value of a list or a map, which is written even if it is zero.
+// element appends a value of a list or a map. It writes zeros too.
 func (w *walk) element(f *field, s shape, b, wire []byte, i int) ([]byte, int) {
 	if cap(b)-len(b) < f.room {
 		if b = w.grow(b, f.room); b == nil {

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// mapRun appends a map: all entries that follow each other, as a JSON object. The tag of the first is read.
+// mapRun appends a map as a JSON object: all entries that follow each other. The tag of the first entry was read.
 func (w *walk) mapRun(f *field, b, wire []byte, i int) ([]byte, int) {
 	if w.depth == 0 {
 		return w.fail(ErrTooDeep, i), i
@@ -82,7 +82,7 @@ func (w *walk) entry(f *field, keys *keySet, b, wire []byte) []byte {
 	return w.oddEntry(f, keys, b[:start], wire)
 }
 
-// oddEntry is entry for those that lack a key or value, have them in another order, or hold more.
+// oddEntry is entry for an entry that lacks its key or value, has them in another order, or holds more.
 func (w *walk) oddEntry(f *field, keys *keySet, b, wire []byte) []byte {
 	key, value := -1, -1
 	for i := 0; i < len(wire); {
@@ -103,7 +103,7 @@ func (w *walk) oddEntry(f *field, keys *keySet, b, wire []byte) []byte {
 			return w.fail(errDuplicate, at)
 		}
 	}
-	var zeros [8]byte // a missing key or scalar value is zero or empty
+	var zeros [8]byte // stands for a missing key or scalar value, which is zero or empty
 	if key < 0 {
 		b, _ = w.mapKey(f.keyField, keys, b, zeros[:], 0)
 	} else {
@@ -157,7 +157,7 @@ func (w *walk) mapKey(f *field, keys *keySet, b, wire []byte, i int) ([]byte, in
 	return append(b, '"'), next
 }
 
-// keyNumber reads a numeric or bool key as the value that it stands for, so that equal keys are equal numbers.
+// keyNumber reads a numeric or bool key as the value that it stands for. Equal keys are equal numbers.
 func keyNumber(f *field, wire []byte, i int) (v uint64, next int) {
 	switch f.shape {
 	case shapeFixed64:

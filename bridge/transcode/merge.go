@@ -8,23 +8,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// merger rewrites the wire bytes of a message so that a walk can do them: each singular field once, each list and map in one run, no
-// map key twice. What it writes means the same to a parser, without what a parser would drop: of a scalar that comes again the last
-// value counts, the parts of a message are joined, a member of a oneof unsets the others, a later map entry replaces an earlier one.
-// What is dropped is checked as a parser would.
+// merger rewrites the wire bytes of a message so that a walk can read them: each singular field once, each list and map in one
+// run, no map key twice. The output means the same to a parser, without the values that a parser would drop. Of a scalar that
+// comes again the last value counts. The parts of a message are joined. A member of a oneof unsets the other members. A later
+// map entry replaces an earlier one with the same key. Dropped values are checked as a parser checks them.
 //
-// It needs one more copy of the message, and little beside it: parts of messages are not joined but read one after the other where
-// they lie. Its methods return false after a failure, whose reason is then in the walk.
+// The merger needs memory for one more copy of the message, and little more: it does not join the parts of a message, but reads
+// them one after the other where they are. Its methods return false after a failure. The walk then has the reason.
 type merger struct {
 	w    *walk
 	wire []byte
 	out  []byte
 
-	parts   []part  // stacked: those of all open messages
-	slots   []mslot // stacked too
+	parts   []part  // a stack of the parts of all open messages
+	slots   []mslot // a stack of the slots of all open messages
 	depth   int     // how many more levels of messages may follow
-	groups  int     // how many more levels of groups may: to find the end of one, all inside has to be read
-	dropped int     // how many of the open messages will be dropped
+	groups  int     // how many more levels of groups may follow: everything inside a group must be read to find its end
+	dropped int     // how many of the open messages are dropped
 }
 
 const maxMergedGroups = 100
@@ -32,19 +32,19 @@ const maxMergedGroups = 100
 // part is a piece of the wire bytes.
 type part struct{ from, to uint32 }
 
-// span is a range of merger.parts: the pieces of one message, in their order.
+// span is a range of merger.parts: the parts of one message, in their order.
 type span struct{ from, to int }
 
-// mslot is what was seen of one field of a message, or of one oneof.
+// mslot is what was seen of one field of a message or of one oneof.
 type mslot struct {
-	key    protoreflect.FieldNumber // of the field, or of the first member of the oneof
-	member protoreflect.FieldNumber // the one that came last
-	from   uint32                   // where its first value that counts has its tag
-	last   uint32                   // and where the last one has
-	many   bool                     // it came again; a list came again behind something else
+	key    protoreflect.FieldNumber // the number of the field, or of the oneof's first member
+	member protoreflect.FieldNumber // the member that came last
+	from   uint32                   // where the tag of its first value that counts is
+	last   uint32                   // where the tag of its last value is
+	many   bool                     // it came again; for a list: it came again behind another field
 }
 
-// merge returns wire bytes that mean the same as wire, in which nothing has to be merged.
+// merge returns wire bytes that mean the same as wire and need no merging.
 func (w *walk) merge(md protoreflect.MessageDescriptor, wire []byte) ([]byte, bool) {
 	if uint64(len(wire)) > math.MaxUint32 {
 		w.fail(ErrTooLarge, -1)
@@ -62,7 +62,7 @@ func (m *merger) push(p part) span {
 	return span{len(m.parts) - 1, len(m.parts)}
 }
 
-// message writes the message whose pieces are given, and takes them off the stack.
+// message writes the message with these parts, and removes the parts from the stack.
 func (m *merger) message(md protoreflect.MessageDescriptor, pieces span) bool {
 	if m.depth == 0 {
 		return m.fail(ErrTooDeep)
@@ -83,7 +83,7 @@ func (m *merger) message(md protoreflect.MessageDescriptor, pieces span) bool {
 	return ok
 }
 
-// survey notes what fields there are, and checks their texts.
+// survey notes which fields there are, and checks their texts.
 func (m *merger) survey(md protoreflect.MessageDescriptor, pieces span, slots int) bool {
 	previous := protoreflect.FieldNumber(0)
 	c := m.read(pieces)
@@ -107,7 +107,7 @@ func (m *merger) survey(md protoreflect.MessageDescriptor, pieces span, slots in
 	return !c.failed
 }
 
-// fields writes the fields. What came in several places is written where the first of them is.
+// fields writes the fields. A field that came in several places is written at the first of them.
 func (m *merger) fields(md protoreflect.MessageDescriptor, pieces span, slots int) bool {
 	c := m.read(pieces)
 	for ok := true; ok && c.next(); {
@@ -117,7 +117,7 @@ func (m *merger) fields(md protoreflect.MessageDescriptor, pieces span, slots in
 		}
 		s, _ := m.slot(slots, keyOf(fd))
 		switch {
-		case c.tagAt < s.from: // of a oneof that another member has unset since
+		case c.tagAt < s.from: // a later member of the oneof has unset this one
 			ok = m.drop(fd, &c)
 		case !s.many:
 			ok = m.occurrence(fd, &c)
@@ -135,7 +135,7 @@ func (m *merger) fields(md protoreflect.MessageDescriptor, pieces span, slots in
 	return !c.failed
 }
 
-// all writes a field that came in several places; c is at the first.
+// all writes a field that came in several places. c is at the first one.
 func (m *merger) all(fd protoreflect.FieldDescriptor, c cursor) bool {
 	switch {
 	case fd.IsMap():
@@ -168,7 +168,7 @@ func (m *merger) occurrence(fd protoreflect.FieldDescriptor, c *cursor) bool {
 	return m.submessage(fd, span{from, m.gather(c)})
 }
 
-// submessage writes a field that is a message with these pieces.
+// submessage writes a field whose value is the message with these parts.
 func (m *merger) submessage(fd protoreflect.FieldDescriptor, pieces span) bool {
 	if fd.Kind() == protoreflect.GroupKind {
 		if m.groups == 0 {
@@ -185,7 +185,7 @@ func (m *merger) submessage(fd protoreflect.FieldDescriptor, pieces span) bool {
 	return m.message(fd.Message(), pieces) && m.close(e)
 }
 
-// drop checks what will not be written.
+// drop checks a value that is not written.
 func (m *merger) drop(fd protoreflect.FieldDescriptor, c *cursor) bool {
 	written := len(m.out)
 	m.dropped++
@@ -197,7 +197,7 @@ func (m *merger) drop(fd protoreflect.FieldDescriptor, c *cursor) bool {
 
 const anyName = "google.protobuf.Any"
 
-// any writes a google.protobuf.Any, and the message inside where its type is known.
+// any writes a google.protobuf.Any. It merges the message inside where its type is known.
 func (m *merger) any(pieces span) bool {
 	const urlNumber, valueNumber = 1, 2
 	var url, value part

@@ -9,15 +9,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// entryTable finds the newest entry of each key of a map. It keeps where the entries are, and reads their keys there.
+// entryTable finds the newest entry of each key of a map. It keeps the places of the entries, and reads the keys there.
 type entryTable struct {
 	m     *merger
-	key   field    // what the keys are
-	slots []uint32 // 1 + where the length of an entry is; 0 is free. A power of two, at most three quarters full.
+	key   field    // the kind of the keys
+	slots []uint32 // 1 + the place of an entry's length; 0 is free. A power of two. At most three quarters are used
 	n     int
 }
 
-// entries writes a map whose entries may come in several runs and have keys in common; c is at the first.
+// entries writes a map whose entries may come in several runs and may have equal keys. c is at the first entry.
 func (m *merger) entries(fd protoreflect.FieldDescriptor, c cursor) bool {
 	t := entryTable{m: m, key: keyField(fd.MapKey()), slots: make([]uint32, 16)}
 	rest := c
@@ -46,7 +46,7 @@ func (m *merger) entries(fd protoreflect.FieldDescriptor, c cursor) bool {
 	return !c.failed
 }
 
-// keyField returns what is needed of a field to read keys.
+// keyField returns the part of a field that is needed to read keys.
 func keyField(fd protoreflect.FieldDescriptor) field {
 	f := field{kind: fd.Kind()}
 	switch wireType(fd.Kind()) {
@@ -61,7 +61,8 @@ func keyField(fd protoreflect.FieldDescriptor) field {
 	return f
 }
 
-// keyOf returns the key of the entry whose length is at a place, as bytes that are equal for equal keys: the last one counts.
+// keyOf returns the key of the entry whose length is at a place. Equal keys are equal bytes. Where the entry has several keys,
+// the last one counts.
 func (t *entryTable) keyOf(place uint32, scratch *[8]byte) (key []byte, ok bool) {
 	at := -1
 	wire, _ := protowire.ConsumeBytes(t.m.wire[place:])
@@ -94,7 +95,7 @@ func (t *entryTable) keyOf(place uint32, scratch *[8]byte) (key []byte, ok bool)
 	return scratch[:], true
 }
 
-// find returns the slot of a key: that of its entry, or a free one.
+// find returns the slot of the entry with a key, or a free one.
 func (t *entryTable) find(key []byte) int {
 	var scratch [8]byte
 	for at := maphash.Bytes(t.m.w.t.seed, key); ; at++ {
@@ -108,7 +109,7 @@ func (t *entryTable) find(key []byte) int {
 	}
 }
 
-// put adds an entry, in the place of an earlier one with the same key.
+// put adds an entry, or replaces an earlier one with the same key.
 func (t *entryTable) put(place uint32) bool {
 	var scratch [8]byte
 	key, ok := t.keyOf(place, &scratch)
@@ -126,7 +127,7 @@ func (t *entryTable) put(place uint32) bool {
 	return true
 }
 
-// double makes the table twice as large, as long as that is within the budget.
+// double makes the table twice as large, where the budget allows it.
 func (t *entryTable) double() bool {
 	if 8*len(t.slots) > max(t.m.w.limit, 1<<16) {
 		t.m.w.overspent(ErrTooLarge)
@@ -144,7 +145,7 @@ func (t *entryTable) double() bool {
 	return true
 }
 
-// newest reports whether an entry is the one of its key that counts.
+// newest reports whether an entry is the one that counts for its key.
 func (t *entryTable) newest(place uint32) bool {
 	var scratch [8]byte
 	key, _ := t.keyOf(place, &scratch)

@@ -23,7 +23,7 @@ func fieldOf(m proto.Message, name protoreflect.Name, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 }
 
-// What a merge drops is checked as a parser does it, and no further.
+// A merge checks dropped values as a parser does, and no further.
 func TestWhatAMergeDrops(t *testing.T) {
 	any := func(value ...byte) []byte {
 		return partial(&anypb.Any{TypeUrl: "x/test.transcode.v1.Small", Value: value})
@@ -58,7 +58,7 @@ func TestWhatAMergeDrops(t *testing.T) {
 	}
 }
 
-// To find the end of a group, all inside is read: a merge does that for 100 groups in each other, and no more.
+// To find the end of a group, everything inside is read. A merge does this for 100 nested groups, and no more.
 func TestGroupsInAMergeAreBounded(t *testing.T) {
 	for levels, valid := range map[int]bool{100: true, 101: false, 5000: false} {
 		tc := newTranscoder(t, &transcodev1.Edition{}, transcode.Options{})
@@ -71,7 +71,8 @@ func TestGroupsInAMergeAreBounded(t *testing.T) {
 	}
 }
 
-// The pieces of a message are noted within the budget too: a merge of very many is refused, however small the outcome.
+// The memory for the parts of a message is within the budget too. A merge of very many parts is refused, however small the
+// result.
 func TestThePiecesOfAMergeAreBounded(t *testing.T) {
 	wire := bytes.Repeat(nest(200, 4), 1000)
 	for budget, valid := range map[int]bool{1 << 16: false, 16 << 20: true} {
@@ -96,7 +97,7 @@ func TestNoMoreThanSixteenUnknownTypesOfAMessageAreTold(t *testing.T) {
 	assert.Len(t, told, 16)
 }
 
-// knowAll is a resolver that has an answer to everything.
+// knowAll is a resolver that knows every type and extension.
 type knowAll struct {
 	*protoregistry.Types
 	asked int
@@ -112,7 +113,7 @@ func (k *knowAll) FindMessageByURL(string) (protoreflect.MessageType, error) {
 	return (&transcodev1.Small{}).ProtoReflect().Type(), nil
 }
 
-// What messages bring up is remembered within bounds, however many types they name.
+// Types that messages name are remembered within a bound, however many there are.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	const bound = 4096
 	known, extensions := &transcodev1.Known{}, []byte{}
@@ -136,7 +137,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 }
 
-// A value of another wire type is no value of a wrapper.
+// A field of another wire type is not the value of a wrapper.
 func TestPathToAWrapperOfAnotherWireType(t *testing.T) {
 	known := &transcodev1.Known{}
 	wire := fieldOf(known, "one_int64_value", protowire.AppendFixed64([]byte{0x09}, 7))

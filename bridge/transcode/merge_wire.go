@@ -8,17 +8,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// cursor reads the fields of a message that lies in pieces.
+// cursor reads the fields of a message that consists of several parts.
 type cursor struct {
 	m      *merger
 	pieces span
 	at     uint32 // where the next tag is
 	failed bool
 
-	// The field that was read last.
+	// These describe the field that was read last.
 	num               protowire.Number
 	typ               protowire.Type
-	tagAt, value, end uint32 // where its tag begins, where its value does, and where that ends
+	tagAt, value, end uint32 // where its tag begins, and where its value begins and ends
 }
 
 // read returns a cursor before the first field.
@@ -30,7 +30,7 @@ func (m *merger) read(pieces span) cursor {
 	return c
 }
 
-// next reads a field. It returns false at the end, and after a failure.
+// next reads a field. It returns false at the end and after a failure.
 func (c *cursor) next() bool {
 	if c.failed || c.pieces.from == c.pieces.to {
 		return false
@@ -68,7 +68,7 @@ func (c *cursor) again(fd protoreflect.FieldDescriptor) bool {
 	return false
 }
 
-// content is the value of the field without its length, or without the end of its group.
+// content returns the value of the field, without its length or the end of its group.
 func (c *cursor) content() part {
 	switch wire := c.m.wire[c.value:c.end]; c.typ {
 	case protowire.BytesType:
@@ -81,7 +81,7 @@ func (c *cursor) content() part {
 	return part{c.value, c.end}
 }
 
-// gather stacks the content of the field, if there is any, and returns where the stack ends.
+// gather puts the content of the field on the stack, if there is any, and returns where the stack ends.
 func (m *merger) gather(c *cursor) int {
 	if p := c.content(); p.from < p.to {
 		m.parts = append(m.parts, p)
@@ -98,18 +98,18 @@ func (m *merger) size(pieces span) (n int) {
 	return n
 }
 
-// envelope is a field with a length that is being written.
+// envelope is a field with a length while it is written.
 type envelope struct{ at, room int }
 
-// open begins a field of at most so many bytes, which says how much room its length is given.
+// open begins a field of at most so many bytes. That number decides how much room the length gets.
 func (m *merger) open(num protowire.Number, most int) envelope {
 	m.out = protowire.AppendTag(m.out, num, protowire.BytesType)
 	e := envelope{len(m.out), protowire.SizeVarint(uint64(most))}
-	m.out = m.out[:e.at+e.room] // as many bytes as stood there before
+	m.out = m.out[:e.at+e.room] // as many bytes as were there before
 	return e
 }
 
-// close writes the length of a field into its room, which may be more than it needs.
+// close writes the length of a field into its room. The room may be larger than the length needs.
 func (m *merger) close(e envelope) bool {
 	n := len(m.out) - e.at - e.room
 	for i := range e.room {
@@ -124,7 +124,8 @@ func (m *merger) fail(kind error) bool {
 	return false
 }
 
-// affordable counts a step, and reports whether the merge may go on: what it needs beside the message is within the budget too.
+// affordable counts a step, and reports whether the merge may go on: the memory that it needs besides the message is within the
+// budget too.
 func (m *merger) affordable() bool {
 	if 8*cap(m.parts)+20*cap(m.slots) > max(m.w.limit, 1<<16) {
 		m.w.overspent(ErrTooLarge)
@@ -139,7 +140,7 @@ func (m *merger) stopped() bool {
 	return m.w.spent
 }
 
-// slot finds what was seen of a field, among the slots of a message, which begin at base. They are sorted.
+// slot finds the slot of a field among the slots of a message. They begin at base and are sorted.
 func (m *merger) slot(base int, key protoreflect.FieldNumber) (s *mslot, fresh bool) {
 	i, found := slices.BinarySearchFunc(m.slots[base:], key, func(s mslot, key protoreflect.FieldNumber) int { return int(s.key - key) })
 	if !found {
@@ -148,7 +149,7 @@ func (m *merger) slot(base int, key protoreflect.FieldNumber) (s *mslot, fresh b
 	return &m.slots[base+i], !found
 }
 
-// fieldOf returns the field, or extension, that has a number and fits a wire type; nil if there is none.
+// fieldOf returns the field or extension that has a number and fits a wire type, or nil.
 func (m *merger) fieldOf(md protoreflect.MessageDescriptor, num protowire.Number, typ protowire.Type) protoreflect.FieldDescriptor {
 	fd := md.Fields().ByNumber(num)
 	if fd == nil && md.ExtensionRanges().Has(num) {
@@ -162,13 +163,13 @@ func (m *merger) fieldOf(md protoreflect.MessageDescriptor, num protowire.Number
 	return nil
 }
 
-// fits reports whether a value of this wire type can be the field's, or a packed list of such.
+// fits reports whether a value of this wire type can be a value of the field, or a packed list of such values.
 func fits(fd protoreflect.FieldDescriptor, typ protowire.Type) bool {
 	single := wireType(fd.Kind())
 	return typ == single || fd.IsList() && typ == protowire.BytesType && single != protowire.StartGroupType
 }
 
-// keyOf returns what the members of a oneof have in common.
+// keyOf returns the number that all members of a oneof share.
 func keyOf(fd protoreflect.FieldDescriptor) protoreflect.FieldNumber {
 	if od := fd.ContainingOneof(); od != nil {
 		return od.Fields().Get(0).Number()
@@ -176,7 +177,7 @@ func keyOf(fd protoreflect.FieldDescriptor) protoreflect.FieldNumber {
 	return fd.Number()
 }
 
-// validText checks a text as a parser does, whether it will be written or not.
+// validText checks a text as a parser does, also one that is dropped.
 func (m *merger) validText(fd protoreflect.FieldDescriptor, c *cursor) bool {
 	if fd.Kind() == kindString && enforcesUTF8(fd) && !utf8.Valid(m.bytes(c.content())) {
 		return m.fail(ErrInvalidUTF8)
@@ -184,7 +185,8 @@ func (m *merger) validText(fd protoreflect.FieldDescriptor, c *cursor) bool {
 	return true
 }
 
-// enforcesUTF8 reports whether a parser refuses texts of the field that are not UTF-8. Only JSON refuses the others.
+// enforcesUTF8 reports whether a parser refuses texts of the field that are not UTF-8. Texts of other fields are refused in
+// JSON only.
 func enforcesUTF8(fd protoreflect.FieldDescriptor) bool {
 	if fd.Syntax() == protoreflect.Editions {
 		if f, ok := fd.(interface{ EnforceUTF8() bool }); ok {

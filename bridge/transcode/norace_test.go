@@ -2,5 +2,5 @@
 
 package transcode_test
 
-// raceEnabled: see the other file.
+// raceEnabled: see race_test.go.
 const raceEnabled = false

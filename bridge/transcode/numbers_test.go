@@ -71,7 +71,7 @@ func TestVarint(t *testing.T) {
 	for range 300_000 {
 		v := random.Uint64() >> random.IntN(64)
 		wire := protowire.AppendVarint(nil, v)
-		if random.IntN(3) == 0 { // longer than it need be, or broken
+		if random.IntN(3) == 0 { // a varint that is longer than needed, or broken
 			wire[len(wire)-1] |= 0x80
 			wire = append(wire, byte(random.IntN(3)))
 		}
@@ -114,7 +114,7 @@ func TestKeySet(t *testing.T) {
 	}
 }
 
-// Keys that differ anywhere are told apart, whatever their length.
+// Keys that differ anywhere are told apart, at every length.
 func TestKeySetTexts(t *testing.T) {
 	tc := &Transcoder{seed: maphash.MakeSeed()}
 	tc.pool.New = func() any { return new(scratch) }

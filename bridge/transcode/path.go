@@ -10,17 +10,17 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/fieldname"
 )
 
-// PathKind is what a [Path] leads to.
+// PathKind says what a [Path] leads to.
 type PathKind int
 
-// What a path can lead to.
+// These are the things that a path can lead to.
 const (
 	PathScalar  PathKind = iota + 1 // a field that holds one number, bool, enum, string or bytes value
 	PathMessage                     // a field that holds one message
-	PathOneof                       // a oneof: the path's text is the name of the field that is set
+	PathOneof                       // a oneof; the text of the path is the name of the member that is set
 )
 
-// String gives the kind's name in lower case.
+// String returns the kind's name in lower case.
 func (k PathKind) String() string {
 	switch k {
 	case PathScalar:
@@ -33,16 +33,16 @@ func (k PathKind) String() string {
 	return fmt.Sprintf("PathKind(%d)", int(k))
 }
 
-// A Path leads to one field, or one oneof, of a message type. It reads that field out of wire bytes by the rules by which a
-// parser would: the last value of a scalar wins, the parts of a sub-message are merged, and the last member of a oneof unsets the
-// others. A Path may be used concurrently.
+// A Path leads to one field, or one oneof, of a message type. It reads the value from wire bytes by the rules of a parser: the
+// last value of a scalar counts, the parts of a sub-message are merged, and the last member of a oneof unsets the others. A
+// Path may be used concurrently.
 type Path struct {
 	path  string
 	root  protoreflect.FullName
 	kind  PathKind
 	steps []step
-	field protoreflect.FieldDescriptor // nil for a oneof
-	// text makes the text of a message that has one; nil where there is none.
+	field protoreflect.FieldDescriptor // nil where the path leads to a oneof
+	// text makes the text of a message that has one, or is nil.
 	text *messageText
 }
 
@@ -50,21 +50,21 @@ type Path struct {
 type step struct {
 	target wireField
 	rivals []wireField // the other members of the target's oneof
-	// members is set for a oneof, in the place of target.
+	// members is set in place of target where the path leads to a oneof.
 	members []wireField
 }
 
-// wireField is how a field that is not repeated looks on the wire.
+// wireField says how a singular field looks on the wire.
 type wireField struct {
 	number protowire.Number
 	typ    protowire.Type
 	name   string
 }
 
-// A PathError says which part of a field path does not lead on.
+// A PathError says which part of a field path is wrong.
 type PathError struct {
 	Path    string                // the whole path
-	Element string                // the part of it that is wrong
+	Element string                // the wrong part of the path
 	Message protoreflect.FullName // the message in which Element was looked for
 	Reason  string                // what is wrong with it
 	Have    []string              // when there is no such field: the names that exist
@@ -75,8 +75,9 @@ func (e *PathError) Error() string {
 }
 
 // CompilePath compiles a path of field names separated by dots: "sequence", "quote.symbol". A name is the field's JSON name or
-// its name in the .proto file, the JSON name first; a name with a dot in it cannot stand in a path. All but the last must be fields that hold one message; the last may also be a scalar or the name of a oneof.
-// Repeated fields and maps cannot be part of a path. An error is a [*PathError].
+// its name in the .proto file. The JSON name comes first. A name with a dot in it cannot be part of a path. All names but the
+// last must be fields that hold one message. The last may also be a scalar or the name of a oneof. Repeated fields and maps
+// cannot be part of a path. An error is a [*PathError].
 func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) {
 	p := &Path{path: path, root: md.FullName()}
 	elements := strings.Split(path, ".")
@@ -120,17 +121,17 @@ func CompilePath(md protoreflect.MessageDescriptor, path string) (*Path, error) 
 // String returns the path as it was compiled.
 func (p *Path) String() string { return p.path }
 
-// Kind tells what the path leads to.
+// Kind returns what the path leads to.
 func (p *Path) Kind() PathKind { return p.kind }
 
-// HasText reports whether AppendText can give a text: of a scalar, a oneof, or a message that has one, which are
-// google.protobuf.Timestamp, Duration and the wrappers of scalars.
+// HasText reports whether AppendText can return a text. It can for a scalar, for a oneof, and for the messages that have a
+// text: google.protobuf.Timestamp, Duration and the wrappers of scalars.
 func (p *Path) HasText() bool { return p.kind != PathMessage || p.text != nil }
 
-// Descriptor returns the field that the path leads to; nil for a oneof.
+// Descriptor returns the field that the path leads to, or nil for a oneof.
 func (p *Path) Descriptor() protoreflect.FieldDescriptor { return p.field }
 
-// Members lists the names that AppendText can return for a oneof; nil where the path leads to a field.
+// Members returns the names that AppendText can return for a oneof, or nil for a field.
 func (p *Path) Members() []string {
 	var list []string
 	for _, member := range p.steps[len(p.steps)-1].members {
@@ -139,7 +140,7 @@ func (p *Path) Members() []string {
 	return list
 }
 
-// wireFields lists the members of a oneof but the given one; od may be nil.
+// wireFields returns the members of a oneof, without the given one. od may be nil.
 func wireFields(od protoreflect.OneofDescriptor, but protoreflect.FieldDescriptor) []wireField {
 	if od == nil {
 		return nil
@@ -173,7 +174,7 @@ func wireType(k protoreflect.Kind) protowire.Type {
 	}
 }
 
-// names lists what a path's element can be in a message.
+// names returns the names that a part of a path can have in a message.
 func names(md protoreflect.MessageDescriptor) []string {
 	var list []string
 	for i := range md.Fields().Len() {

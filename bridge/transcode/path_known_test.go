@@ -15,7 +15,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// A time, a duration and a wrapper have a text as soon as they are set, though they be zero.
+// A time, a duration and a wrapper have a text when they are set, even if they are zero.
 func TestPathsToTimesDurationsAndWrappers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		message *transcodev1.Known
@@ -50,7 +50,7 @@ func TestPathsToTimesDurationsAndWrappers(t *testing.T) {
 	}
 }
 
-// The text is that of JSON, after a merge too.
+// The text is that of the JSON, also after a merge.
 func TestPathTextIsThatOfJSON(t *testing.T) {
 	first := marshal(&transcodev1.Known{OneTimestamp: &timestamppb.Timestamp{Seconds: 1, Nanos: 3}})
 	second := marshal(&transcodev1.Known{OneTimestamp: &timestamppb.Timestamp{Seconds: 1 << 33}})

@@ -7,14 +7,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// messageText makes the text of those messages whose JSON is a time, a duration or a bare scalar.
+// messageText makes the text of a message whose JSON is a time, a duration or a bare scalar.
 type messageText struct {
 	t *Transcoder
-	// value is the field of a wrapper, nil for a time or duration.
+	// value is the field of a wrapper, or nil for a time or duration.
 	value protoreflect.FieldDescriptor
 }
 
-// newMessageText returns nil for messages that have no such text.
+// newMessageText returns nil for a message without such a text.
 func newMessageText(md protoreflect.MessageDescriptor) *messageText {
 	if md.FullName().Parent() != "google.protobuf" {
 		return nil
@@ -51,7 +51,7 @@ func (x *messageText) append(dst, wire []byte) ([]byte, error) {
 	return append(dst, b[1:len(b)-1]...), nil // without the quotes
 }
 
-// wrapper appends the value of a wrapper; the last one counts.
+// wrapper appends the value of a wrapper. The last value counts.
 func (x *messageText) wrapper(dst, wire []byte) ([]byte, error) {
 	value := []byte{0, 0, 0, 0, 0, 0, 0, 0} // zero or empty, of whatever kind
 	for at := 0; at < len(wire); {

@@ -22,7 +22,7 @@ type pathTo struct {
 	oneof protoreflect.OneofDescriptor
 }
 
-// allPaths lists the paths of a message type, up to three elements long.
+// allPaths returns the paths of a message type, up to three names long.
 func allPaths(md protoreflect.MessageDescriptor, depth int) (paths []pathTo) {
 	self := func(m protoreflect.Message) (protoreflect.Message, bool) { return m, true }
 	for i := range md.Oneofs().Len() {
@@ -54,7 +54,7 @@ func allPaths(md protoreflect.MessageDescriptor, depth int) (paths []pathTo) {
 	return paths
 }
 
-// want is the text that a path must give.
+// want is the text that the path must return.
 func (p pathTo) want(root protoreflect.Message) (text string, ok bool) {
 	m, ok := p.get(root)
 	if !ok {
@@ -82,11 +82,11 @@ func (p pathTo) want(root protoreflect.Message) (text string, ok bool) {
 	}
 }
 
-// assertPaths holds all paths of a type against the parsed message.
+// assertPaths compares all paths of a type with the parsed message.
 func assertPaths(t assert.TestingT, md protoreflect.MessageDescriptor, wire []byte) {
 	m := dynamicpb.NewMessage(md)
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(wire, m); err != nil {
-		return // a path reads less than a parser, and may find nothing wrong
+		return // a path reads less than a parser, so it may find no fault
 	}
 	for _, p := range allPaths(md, 1) {
 		compiled, err := transcode.CompilePath(md, p.path)

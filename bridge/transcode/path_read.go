@@ -10,15 +10,18 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// AppendText appends the text of the value that the path leads to: integers and floats in decimal, true or false, an enum value's
-// name (its number if it has none), strings and bytes as they are, and for a oneof the name of the field that is set.
-// It reports false and appends nothing if nothing is there: the field is not set or, in a field without presence, holds its
-// default (0, false, ""), which the wire cannot tell apart. Of a google.protobuf.Timestamp or Duration it appends what stands between
-// the quotes in JSON ("2006-01-02T15:04:05Z", "1.500s"), of a wrapper such as Int64Value its value. Such a field is there if it is set,
-// though it be zero: the epoch, 0s, 0. A path to any other message always reports false; see [Path.HasText] and [Path.Message].
+// AppendText appends the text of the value that the path leads to. Integers and floats are decimal, bools are true or false,
+// and an enum value is its name, or its number where it has no name. Strings and bytes are appended as they are. For a oneof it
+// appends the name of the field that is set. For a google.protobuf.Timestamp or Duration it appends the JSON without its quotes
+// ("2006-01-02T15:04:05Z", "1.500s"), and for a wrapper such as Int64Value the wrapped value.
 //
-// Strings may hold any bytes, line breaks too: the caller has to look. An error is an [*Error] that matches ErrMalformed, or
-// ErrUnrepresentable for a Timestamp or Duration that is out of its range.
+// AppendText reports false and appends nothing where there is no value: the field is not set, or it has no presence and holds
+// its default (0, false, ""), which the wire bytes cannot tell apart. A Timestamp, Duration or wrapper that is set has a value,
+// even if that is zero: the epoch, 0s, 0. A path to any other message always reports false; see [Path.HasText] and
+// [Path.Message].
+//
+// Strings may hold any bytes, also line breaks: the caller must check them. An error is an [*Error] that matches ErrMalformed,
+// or ErrUnrepresentable for a Timestamp or Duration that is out of its range.
 func (p *Path) AppendText(dst, wire []byte) (out []byte, ok bool, err error) {
 	var m match
 	if err := p.find(&m, wire); err != nil {
@@ -43,7 +46,7 @@ func (p *Path) AppendText(dst, wire []byte) (out []byte, ok bool, err error) {
 	return out, true, nil
 }
 
-// Has reports whether the field, or a member of the oneof, is set. Fields without presence are set if they do not hold their
+// Has reports whether the field, or a member of the oneof, is set. A field without presence is set if it does not hold its
 // default. An error is an [*Error] that matches ErrMalformed.
 func (p *Path) Has(wire []byte) (bool, error) {
 	var m match
@@ -58,9 +61,9 @@ func (p *Path) Has(wire []byte) (bool, error) {
 	return !zero, nil
 }
 
-// Message returns the wire bytes of the sub-message that the path leads to, empty if it is not set or the path leads to something
-// else. They are a part of wire where the message is in one piece there, and a copy where its parts had to be joined.
-// The bytes inside are not checked. An error is an [*Error] that matches ErrMalformed.
+// Message returns the wire bytes of the sub-message that the path leads to. They are empty if it is not set, or if the path
+// leads to something else. They are a part of wire where the sub-message is in one piece there, and a copy where its parts were
+// joined. The bytes inside are not checked. An error is an [*Error] that matches ErrMalformed.
 func (p *Path) Message(wire []byte) (sub []byte, err error) {
 	if p.kind != PathMessage {
 		return nil, nil
@@ -77,7 +80,7 @@ type match struct {
 	set    bool
 	value  []byte // a scalar's encoded value without its tag, or a message's bytes
 	member string // the name of the oneof's member
-	joined bool   // value is a copy of ours, no part of the wire bytes
+	joined bool   // value is a copy, not a part of the wire bytes
 }
 
 func (p *Path) find(m *match, wire []byte) error {
@@ -88,7 +91,7 @@ func (p *Path) find(m *match, wire []byte) error {
 	return nil
 }
 
-// walk reads one message; it returns false and the offset in wire where that is malformed.
+// walk reads one message. It returns false, and the offset in wire, where the message is malformed.
 func (p *Path) walk(m *match, steps []step, wire []byte) (int, bool) {
 	s := &steps[0]
 	for at := 0; at < len(wire); {
@@ -126,7 +129,7 @@ func (p *Path) walk(m *match, steps []step, wire []byte) (int, bool) {
 	return 0, true
 }
 
-// addMessage takes another part of the message that was looked for: what follows each other on the wire is merged when parsed.
+// addMessage adds another part of the message that the path leads to. A parser merges parts that follow each other on the wire.
 func (m *match) addMessage(part []byte) {
 	switch {
 	case !m.set:
@@ -140,7 +143,8 @@ func (m *match) addMessage(part []byte) {
 	m.set = true
 }
 
-// content strips the length, or the end of a group, off the value of a message field, and tells how many bytes precede it.
+// content removes the length, or the end of a group, from the value of a message field. It returns how many bytes it removed in
+// front.
 func content(value []byte, num protowire.Number, typ protowire.Type) ([]byte, int) {
 	if typ == protowire.StartGroupType {
 		v, _ := protowire.ConsumeGroup(num, value)
@@ -159,7 +163,7 @@ func lookup(fields []wireField, num protowire.Number, typ protowire.Type) *wireF
 	return nil
 }
 
-// appendScalarText appends a value's text and tells whether the value is the default of a field without presence.
+// appendScalarText appends a value's text. It reports whether the value is the default of a field without presence.
 func appendScalarText(dst []byte, fd protoreflect.FieldDescriptor, value []byte) (out []byte, zero bool) {
 	switch fd.Kind() {
 	case protoreflect.StringKind, protoreflect.BytesKind:
@@ -189,7 +193,7 @@ func appendScalarText(dst []byte, fd protoreflect.FieldDescriptor, value []byte)
 	}
 }
 
-// appendVarintText is appendScalarText for the kinds that are varints on the wire.
+// appendVarintText is appendScalarText for kinds that are varints on the wire.
 func appendVarintText(dst []byte, fd protoreflect.FieldDescriptor, v uint64) (out []byte, zero bool) {
 	signed := int64(v)
 	switch fd.Kind() {

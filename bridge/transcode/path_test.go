@@ -73,7 +73,7 @@ func TestPathAppendText(t *testing.T) {
 	}
 }
 
-// What a parser makes of repeated occurrences is what a path sees.
+// A path treats repeated occurrences as a parser does.
 func TestPathMerges(t *testing.T) {
 	wire := func(messages ...*streamv1.Event) (all []byte) {
 		for _, m := range messages {
@@ -162,7 +162,7 @@ func TestCompilePathErrors(t *testing.T) {
 	}
 }
 
-// A name in a path means the field that it means in a request: the JSON name comes first.
+// A name in a path means the same field as in a request: the JSON name comes first.
 func TestAPathNamesFieldsAsRequestsDo(t *testing.T) {
 	field := func(number int32, name, jsonName string) *descriptorpb.FieldDescriptorProto {
 		return &descriptorpb.FieldDescriptorProto{

@@ -5,24 +5,24 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// plan is a message type as the walk wants it: what to do for each tag. It does not change once it is compiled.
+// plan is a message type in the form that a walk needs: what to do for each tag. It does not change once it is compiled.
 type plan struct {
 	desc protoreflect.MessageDescriptor
 	form form
 
 	byTag []*field          // fields by their tags, for tags below its length
 	far   map[uint32]*field // fields by their tags, for all others
-	// endTag ends the message when it is encoded as a group; 0 when it has a length.
+	// endTag ends the message where it is encoded as a group. It is 0 where the message has a length.
 	endTag uint32
-	// extensible messages may have fields that only the resolver knows.
+	// extensible says that the message may have extensions, which only the resolver knows.
 	extensible bool
 
 	slots    int      // how many fields and oneofs can be present
-	required []uint64 // the slots that must be, as a bit set
+	required []uint64 // the slots that must be present, as a bit set
 	// defaults holds the members to write for slots that are absent: that of slot i is defaults[defaultAt[i]:defaultAt[i+1]].
 	defaults  string
 	defaultAt []uint32
-	// defaulted has the bits of those slots that have such a member.
+	// defaulted is the set of the slots that have such a member.
 	defaulted []uint64
 
 	entry *field // the only field of a google.protobuf.Struct, ListValue or wrapper
@@ -44,7 +44,7 @@ const (
 	formMessageSet // refused, as protojson does
 )
 
-// shape is how a field's values lie on the wire.
+// shape says how a field's values lie on the wire.
 type shape uint8
 
 const (
@@ -59,7 +59,7 @@ const (
 	shapeMap
 )
 
-// kindNull is google.protobuf.NullValue, beside protoreflect's own kinds.
+// kindNull is a kind for google.protobuf.NullValue, besides those of protoreflect.
 const kindNull protoreflect.Kind = 32
 
 // keyBlock is the room for a member's key that is copied as one block.
@@ -68,31 +68,31 @@ const keyBlock = 32
 // valueRoom is enough for a key block and a number, time or enum number.
 const valueRoom = keyBlock + 64
 
-// field is one field of a plan as seen through one of its tags: a repeated scalar has two, one of them packed.
+// field is one field of a plan with one of its tags. A repeated scalar has two fields, one of them packed.
 type field struct {
 	key     [keyBlock]byte // `,"name":` if it fits
-	keySize int            // of key; 0 if it did not fit
-	room    int            // the output room needed for key and value, but for text and messages
+	keySize int            // the length of the key; 0 where key does not hold it
+	room    int            // the output room for key and value, without texts and messages
 
-	bit   uint64 // the bit of its slot; 0 if that is not among the first 64, or this is an extension
+	bit   uint64 // the bit of its slot; 0 for an extension, and where the slot is not among the first 64
 	slot  int
 	shape shape
-	elem  shape // of a list: how one element lies on the wire
+	elem  shape // for a list: how one element lies on the wire
 	kind  protoreflect.Kind
-	// dropZero leaves a zero out, because the field has no presence. Which bits count is in zeroMask.
+	// dropZero leaves out a zero, because the field has no presence. zeroMask says which bits count.
 	dropZero  bool
 	emptyKept bool // an empty packed list is written as []
 	extension bool
 	zeroMask  uint64
-	tag       uint32 // the tag that leads here
-	twin      *field // the same repeated field through its other tag; may be nil
+	tag       uint32 // the tag of this field
+	twin      *field // the same repeated field with its other tag; may be nil
 
-	sub   *plan     // of messages
-	names *enumText // of enums
-	// keyField and value are those of a map.
+	sub   *plan     // for a message
+	names *enumText // for an enum
+	// keyField and value are set for a map.
 	keyField, value *field
 
-	longKey string // the key if it does not fit into key
+	longKey string // the key where key cannot hold it
 	desc    protoreflect.FieldDescriptor
 }
 
@@ -104,7 +104,7 @@ func (p *plan) find(tag uint32) *field {
 	return p.far[tag]
 }
 
-// maxNearTag bounds the table of tags: field numbers below 512 are found by index.
+// maxNearTag bounds the table of tags. Field numbers below 512 are found by index.
 const maxNearTag = 512 << 3
 
 // index builds the tables of tags.
@@ -132,11 +132,11 @@ func tagOf(num protowire.Number, typ protowire.Type) uint32 {
 	return uint32(protowire.EncodeTag(num, typ))
 }
 
-// enumText has the JSON of an enum's values.
+// enumText holds the JSON of an enum's values.
 type enumText struct {
-	near []string // quoted names of 0, 1, 2, …; "" where there is none
+	near []string // the quoted names of 0, 1, 2, …; "" for a number without a name
 	far  map[int32]string
-	// longest is the length of the longest of them.
+	// longest is the length of the longest quoted name.
 	longest int
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // A map entry whose key comes twice, the second time with another wire type, makes protobuf-go v1.36.12 panic. The first key
-// counts: what has another wire type is an unknown field.
+// counts: the second is an unknown field.
 func TestAMapKeyOfAnotherWireType(t *testing.T) {
 	entry := "\x0a\x01k" + "\x08\x63" + "\x10\x07" // key "k", key as the varint 99, value 7
 	field := (&transcodev1.Small{}).ProtoReflect().Descriptor().Fields().ByName("counts")

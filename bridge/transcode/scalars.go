@@ -14,7 +14,7 @@ const (
 	kindBytes  = protoreflect.BytesKind
 )
 
-// The appenders of this file write into room that the caller has made: valueRoom behind the key.
+// The functions of this file append to room that the caller has made: valueRoom behind the key.
 
 // appendKey appends `,"name":`. It needs the field's room.
 func appendKey(b []byte, f *field) []byte {
@@ -87,7 +87,7 @@ func appendInt(b []byte, v int64) []byte {
 	return appendUint(append(b, '-'), -uint64(v))
 }
 
-// pairs has the two digits of each number below 100.
+// pairs holds the two digits of each number below 100.
 const pairs = "0001020304050607080910111213141516171819" +
 	"2021222324252627282930313233343536373839" +
 	"4041424344454647484950515253545556575859" +
@@ -135,7 +135,7 @@ func append8(b []byte, v uint32) []byte {
 }
 
 // digits8 spreads the eight decimal digits of v < 10^8 over the bytes of a word, the first digit in the lowest byte. It divides
-// by 10,000, 100 and 10 in all lanes at once; the factors are exact for the ranges at hand.
+// by 10,000, 100 and 10 in all parts of the word at once. The factors are exact for these ranges.
 func digits8(v uint32) uint64 {
 	x := uint64(v/10000) | uint64(v%10000)<<32
 	q := x * 10486 >> 20 & 0x0000007f0000007f

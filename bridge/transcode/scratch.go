@@ -1,14 +1,14 @@
 package transcode
 
-// scratch is memory that only unusual messages need: with more than 64 fields, with extensions, with large maps. It is kept
-// for the next message.
+// scratch is memory for unusual messages: those with more than 64 fields, with extensions or with large maps. It is kept for
+// the next message.
 type scratch struct {
 	tables     []*keyTable
 	words      []uint64 // the marks of all open messages that have more than 64 fields
 	extensions []extensionMark
 }
 
-// extensionMark says that an extension was seen in the message whose members begin at start in the output.
+// extensionMark says that an extension was seen. start is where the members of its message begin in the output.
 type extensionMark struct {
 	start int
 	desc  *field
@@ -41,7 +41,7 @@ func (w *walk) takeTable() *keyTable {
 	return newKeyTable(w.t.secrets)
 }
 
-// takeMarks returns a cleared bit set for so many slots.
+// takeMarks returns an empty bit set for so many slots.
 func (w *walk) takeMarks(slots int) []uint64 {
 	s := w.borrowed()
 	from := len(s.words)
@@ -51,14 +51,14 @@ func (w *walk) takeMarks(slots int) []uint64 {
 	return s.words[from:]
 }
 
-// returnMarks gives up the newest bit set.
+// returnMarks gives back the newest bit set.
 func (w *walk) returnMarks() {
 	s := w.scratch
 	s.words = s.words[:len(s.words)-len(w.marks)]
 }
 
-// marked notes that a field beyond the first 64, or an extension, was seen, and reports whether it was before. The members of its
-// message begin at start in the output.
+// marked notes that an extension was seen, or a field beyond the first 64. It reports whether it was seen before. start is
+// where the members of its message begin in the output.
 func (w *walk) marked(f *field, start int) bool {
 	if !f.extension {
 		word, bit := f.slot/64, uint64(1)<<(f.slot%64)
@@ -67,7 +67,7 @@ func (w *walk) marked(f *field, start int) bool {
 		return was
 	}
 	s := w.borrowed()
-	// What began later is closed by now.
+	// Messages that began later are complete by now.
 	for len(s.extensions) > 0 && s.extensions[len(s.extensions)-1].start > start {
 		s.extensions = s.extensions[:len(s.extensions)-1]
 	}

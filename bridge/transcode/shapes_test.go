@@ -122,7 +122,7 @@ func shuffled(random *rand.Rand, md protoreflect.MessageDescriptor, wire []byte)
 	return out
 }
 
-// The shapes are what they are said to be, and are the same in any order of fields.
+// The shapes have the documented sizes, and give the same JSON in any order of fields.
 func TestShapes(t *testing.T) {
 	for _, tt := range []struct {
 		message  proto.Message

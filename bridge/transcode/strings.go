@@ -13,8 +13,8 @@ const (
 	lowBits   = 0x7f * everyByte
 )
 
-// needsEscape marks, by their high bits, the bytes of x that cannot stand in a JSON string: quote, backslash and below 0x20.
-// It is exact for every byte: no carry passes from one to the next.
+// needsEscape marks the bytes of x that cannot be in a JSON string: quote, backslash and bytes below 0x20. It sets their high
+// bits. It is exact for every byte, because no carry passes from one byte to the next.
 func needsEscape(x uint64) uint64 {
 	low := x & lowBits
 	control := low + (0x80-0x20)*everyByte // high bit: not below 0x20
@@ -23,9 +23,10 @@ func needsEscape(x uint64) uint64 {
 	return ^(control & quote & backslash) &^ x & highBits
 }
 
-// appendString appends s as a JSON string, and returns false if it is not valid UTF-8, or if there is no room for it.
+// appendString appends s as a JSON string. It returns false if s is not valid UTF-8, or if there is no room for it.
 func (w *walk) appendString(b, s []byte) ([]byte, bool) {
-	// Whole words are stored, even if fewer bytes remain; two quotes, and an escape before room is looked for again.
+	// Whole words are stored, even where fewer bytes remain. The room is for these, two quotes, and one escape before room is
+	// made again.
 	if room := len(s) + 24; cap(b)-len(b) < room {
 		if b = w.grow(b, room); b == nil {
 			return nil, false
@@ -35,7 +36,7 @@ func (w *walk) appendString(b, s []byte) ([]byte, bool) {
 	out := b[:cap(b)]
 	out[n] = '"'
 	n++
-	stops := uint64(highBits) // 0 when the rest of s was checked
+	stops := uint64(highBits) // 0 once the rest of s was checked
 	if hasCopyPlain && len(s) >= 32 {
 		if out, s, stops = w.appendBlocks(out[:n], s); s == nil {
 			return b, false
@@ -68,8 +69,9 @@ func (w *walk) appendString(b, s []byte) ([]byte, bool) {
 	return out[:n+1], true
 }
 
-// appendBlocks does the most of a long string in blocks. It returns the output, the rest of s, of fewer than sixteen bytes, and where
-// that still has to be checked; nil in the place of s if that is not valid UTF-8, or if there is no room.
+// appendBlocks appends most of a long string in blocks. It returns the output, the rest of s, which has fewer than sixteen
+// bytes, and the bits that mark which bytes still have to be checked. The rest is nil if s is not valid UTF-8 or there is no
+// room.
 func (w *walk) appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
 	stops = highBits
 	for len(s) >= 16 {
@@ -96,7 +98,7 @@ func (w *walk) appendBlocks(b, s []byte) (out, rest []byte, stops uint64) {
 	return b, s, stops
 }
 
-// word returns the first bytes of s, up to eight, and how many they are. In the place of missing ones it has blanks.
+// word returns the first bytes of s, up to eight, and how many these are. Blanks stand for missing bytes.
 func word(s []byte) (uint64, int) {
 	if len(s) >= 8 {
 		return binary.LittleEndian.Uint64(s), 8
@@ -108,7 +110,7 @@ func word(s []byte) (uint64, int) {
 func shortWord(s []byte) uint64 {
 	n := len(s)
 	blanks := uint64(' '*everyByte) << (8 * n)
-	if cap(s) >= 8 { // what follows s belongs to the message as well
+	if cap(s) >= 8 { // the bytes behind s belong to the message as well
 		return binary.LittleEndian.Uint64(s[:8])&(1<<(8*n)-1) | blanks
 	}
 	switch {
@@ -120,8 +122,8 @@ func shortWord(s []byte) uint64 {
 	return blanks
 }
 
-// appendEscape appends the escape of one byte. It returns the output as far as it may be written, and its length; rest is how many
-// bytes of the string remain, for which there is room again. The output is nil if there is none.
+// appendEscape appends the escape of one byte. It returns the output, up to where it may be written, and the length of the
+// output. rest is how many bytes of the string remain; the output has room for them. The output is nil where there is no room.
 func (w *walk) appendEscape(b []byte, c byte, rest int) ([]byte, int) {
 	switch c {
 	case '"', '\\':

@@ -2,7 +2,7 @@
 
 package transcode
 
-// hasCopyPlain: strings are copied word by word only.
+// hasCopyPlain says that strings are copied word by word only.
 const hasCopyPlain = false
 
 func copyPlain(_, _ []byte, _ uint64) int { return 0 }

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// requireString holds appendString against protojson, with and without bytes behind the string, and with and without room.
+// requireString compares appendString with protojson, with and without bytes behind the string, and with and without room.
 func requireString(t testing.TB, s string) {
 	t.Helper()
 	for _, room := range []int{0, len(s), 8 * len(s), 64 + 8*len(s)} {
@@ -34,7 +34,7 @@ func requireString(t testing.TB, s string) {
 	}
 }
 
-// Every byte at every place of blocks, words and tails.
+// These tests put every byte at every place of blocks, words and tails.
 func TestAppendStringEveryByte(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 50} {
 		for at := range size {
@@ -64,7 +64,7 @@ func TestAppendStringRandom(t *testing.T) {
 	}
 }
 
-// The output is safe in a line of text, whatever the string.
+// The output is safe in a line of text for every string.
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "a", "\r\n\x00", "é\"", strings.Repeat("x", 40) + "\n", "12345678\xff"} {
 		f.Add([]byte(s))

@@ -24,21 +24,22 @@ type Options struct {
 	// EmitUnpopulated does what EmitDefaults does and writes null for fields with presence that are not set, but for members
 	// of a oneof, which includes the optional fields of proto3. This is protojson's EmitUnpopulated.
 	EmitUnpopulated bool
-	// Resolver finds the types of google.protobuf.Any values and of extensions; nil means protoregistry.GlobalTypes.
-	// It is called concurrently, from within AppendJSON, which waits for it. What it has found once is taken to be true from then on.
-	// What it does not find (any error is that) it is asked for again, so it should remember what it would have to look up elsewhere.
+	// Resolver finds the types of google.protobuf.Any values and of extensions; nil means protoregistry.GlobalTypes. It is
+	// called concurrently, from within AppendJSON, which waits for it. A type that it has found is remembered. For a type that
+	// it has not found (any error means this) it is asked again. So a Resolver that looks types up elsewhere should remember
+	// them.
 	Resolver Resolver
-	// MaxBytes bounds the JSON of one message: what would be larger ends in ErrTooLarge, before it is written. 0 means no bound. The
-	// memory that AppendJSON allocates for its output is less than twice MaxBytes.
+	// MaxBytes bounds the JSON of one message. Longer JSON ends in ErrTooLarge before it is written. 0 is no bound. AppendJSON
+	// allocates less than twice MaxBytes for its output.
 	MaxBytes int
-	// TypeUnknown, if it is set, is told of each message that has google.protobuf.Any values of a type that the Resolver does not
-	// know: once for each type URL, of at most 16, each cut to 1,024 bytes. The URLs come from the message, so there may be any number
-	// of them. It is called concurrently, from within AppendJSON.
+	// TypeUnknown, if it is set, is called for each message that has google.protobuf.Any values of a type that the Resolver
+	// does not know: once for each type URL, for at most 16 of them, each cut to 1,024 bytes. The URLs come from the message,
+	// so their number is not bounded. TypeUnknown is called concurrently, from within AppendJSON.
 	TypeUnknown func(typeURL string)
 }
 
-// Resolver finds message types by type URL and extensions by number, as protojson.MarshalOptions wants it.
-// *protoregistry.Types and *dynamicpb.Types implement it.
+// Resolver finds message types by type URL and extensions by number, as protojson.MarshalOptions requires. *protoregistry.Types
+// and *dynamicpb.Types implement it.
 type Resolver interface {
 	protoregistry.ExtensionTypeResolver
 	protoregistry.MessageTypeResolver
@@ -51,20 +52,20 @@ type Transcoder struct {
 	plans     plans
 	fallbacks atomic.Uint64
 
-	// What messages brought up that the descriptor does not tell.
+	// These hold types and extensions that messages had and the descriptor does not name.
 	anyTypes   growingMap[string, *plan]
 	extensions growingMap[extensionKey, extensionAnswer]
 
-	seed    maphash.Seed // of the hashes by which duplicate map keys are found
-	secrets [2]uint64    // for the same
-	pool    sync.Pool    // of *scratch
-	slack   int          // how much more room than MaxBytes the output may have
+	seed    maphash.Seed // for the hashes that find duplicate map keys
+	secrets [2]uint64    // for the same hashes
+	pool    sync.Pool    // holds *scratch
+	slack   int          // how many bytes over MaxBytes the capacity of the output may be
 
 	lastDate atomic.Uint64 // see dateDigits
 }
 
-// New returns a Transcoder for messages of type md. It fails if a descriptor is not usable: a message that has the name of a
-// well-known type but not its fields, or a JSON name that is not UTF-8.
+// New returns a Transcoder for messages of type md. It fails if a descriptor is not usable: a message has the name of a
+// well-known type but not its fields, or a JSON name is not UTF-8.
 func New(md protoreflect.MessageDescriptor, opts Options) (*Transcoder, error) {
 	if opts.Resolver == nil {
 		opts.Resolver = protoregistry.GlobalTypes
@@ -85,34 +86,36 @@ func New(md protoreflect.MessageDescriptor, opts Options) (*Transcoder, error) {
 	return t, nil
 }
 
-// Descriptor returns the message type that the Transcoder was made for.
+// Descriptor returns the message type of the Transcoder.
 func (t *Transcoder) Descriptor() protoreflect.MessageDescriptor { return t.md }
 
-// Fallbacks returns how many messages took the slow way so far: those in which a field occurs twice, a list or map in two parts, two
-// members of a oneof or a map key twice, and those with a map of more than 32,768 keys. The encoders of the protobuf projects write no other such messages, so a number that grows
+// Fallbacks returns how many messages so far had to be rewritten. These are messages in which a field occurs twice, a list or
+// map comes in two parts, two members of a oneof are set, or a map has a key twice, and messages with a map of more than 32,768
+// keys. Apart from such large maps, the encoders of the protobuf projects do not write such messages. So a number that grows
 // points at an upstream that merges messages by concatenation.
 func (t *Transcoder) Fallbacks() uint64 { return t.fallbacks.Load() }
 
-// AppendJSON appends the JSON of the message in wire to dst and returns the extended slice. The bytes of wire are neither
-// changed nor kept. Nothing is allocated if dst has room, but on the slow way (see [Transcoder.Fallbacks]).
+// AppendJSON appends the JSON of the message in wire to dst and returns the extended slice. It neither changes nor keeps the
+// bytes of wire. It allocates nothing if dst has room, except for a message that has to be rewritten (see
+// [Transcoder.Fallbacks]).
 //
-// An error is an [*Error]. Then the result is dst with the length that it had; what its capacity holds beyond that is undefined.
+// An error is an [*Error]. Then the result is dst with the length that it had. What its capacity holds beyond that length is
+// undefined.
 func (t *Transcoder) AppendJSON(dst, wire []byte) ([]byte, error) {
 	w := walk{t: t, depth: protowire.DefaultRecursionLimit}
 	return w.appendJSON(dst, wire)
 }
 
-// AppendJSONContext is AppendJSON for as long as somebody waits for it: when ctx ends, so does the work, soon and with an [*Error]
-// that matches ctx.Err().
+// AppendJSONContext is AppendJSON with a context. When ctx ends, the work ends soon, with an [*Error] that matches ctx.Err().
 func (t *Transcoder) AppendJSONContext(ctx context.Context, dst, wire []byte) ([]byte, error) {
 	w := walk{t: t, depth: protowire.DefaultRecursionLimit, budget: budget{ctx: ctx}}
 	return w.appendJSON(dst, wire)
 }
 
-// appendJSON is AppendJSON by a walk that has not begun.
+// appendJSON is AppendJSON with a new walk.
 func (w *walk) appendJSON(dst, wire []byte) ([]byte, error) {
 	w.limit = w.t.limit(dst)
-	wire = wire[:len(wire):len(wire)] // strings look beyond their ends, but not further than this
+	wire = wire[:len(wire):len(wire)] // a walk reads beyond the ends of strings, but not beyond this
 	if b := w.run(dst, wire); b != nil {
 		w.tell()
 		return b, nil
@@ -153,9 +156,10 @@ func (w *walk) run(dst, wire []byte) []byte {
 	return b
 }
 
-// slowWay does what a walk could not: it merges what comes twice, and walks again. What is malformed or too deep stays so, unless it
-// lies in an Any, which a parser does not look into. Other failures may lie in a value that a later one replaces or completes, so the second walk has the last word on them; where it agrees,
-// the first one knows better where it was.
+// slowWay merges a message that a walk could not do, and walks again. A message that is malformed or too deep fails without
+// that, unless the fault lies in an Any, which a parser does not look into. Other failures may lie in a value that a later
+// value replaces or completes. So the second walk decides about them. Where it fails too, the failure of the first walk is
+// returned, because it knows the place better.
 func (t *Transcoder) slowWay(first *walk, dst, wire []byte) ([]byte, error) {
 	reason := first.failure.kind
 	if first.spent || (reason == ErrMalformed || reason == ErrTooDeep) && !first.inAny {
@@ -177,9 +181,9 @@ func (t *Transcoder) slowWay(first *walk, dst, wire []byte) ([]byte, error) {
 		return dst, w.err()
 	case reason != errDuplicate:
 		return dst, first.err()
-	case w.failure.kind == errDuplicate: // two of the first keys of a map have the same mark
+	case w.failure.kind == errDuplicate: // two different keys of a map have the same mark
 		w.failDetail(ErrUnrepresentable, -1, "map keys cannot be told apart")
 	}
-	w.failure.offset = -1 // in the merged bytes it would be a place that the message does not have
+	w.failure.offset = -1 // an offset in the merged bytes is no place in the message
 	return dst, w.err()
 }

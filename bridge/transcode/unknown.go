@@ -2,10 +2,11 @@ package transcode
 
 import "slices"
 
-// unknowns are the types of google.protobuf.Any values that a message has and no schema. They are told once the message is done.
+// unknowns holds the types of a message's google.protobuf.Any values that the resolver does not know. They are told once the
+// message is done.
 type unknowns []string
 
-// maxUnknowns bounds how many different ones of one message are told.
+// maxUnknowns bounds how many unknown types of one message are told.
 const maxUnknowns = 16
 
 func (u *unknowns) add(url []byte) {
@@ -15,7 +16,7 @@ func (u *unknowns) add(url []byte) {
 	}
 }
 
-// tell says which types were unknown, now that the message is done.
+// tell calls TypeUnknown for each unknown type. The message is done.
 func (w *walk) tell() {
 	for _, url := range w.unknowns {
 		w.t.plans.opts.TypeUnknown(url)

@@ -17,7 +17,7 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// A value of a type that no schema has is sent with its type and its bytes, wherever it stands and whatever its type URL.
+// A value whose type is in no schema is sent with its type and its bytes, wherever it is and for any type URL.
 func TestAnAnyOfAnUnknownTypeKeepsItsBytes(t *testing.T) {
 	unknown := &anypb.Any{TypeUrl: "x.org/no.Such", Value: []byte("\x08\x01\xff")}
 	const text = `{"@type":"x.org/no.Such","value":"CAH/"}`
@@ -55,7 +55,7 @@ func TestAnAnyOfAnUnknownTypeKeepsItsBytes(t *testing.T) {
 	}
 }
 
-// learner is a resolver that knows types only once it was told to.
+// learner is a resolver that knows a type only after it was told.
 type learner struct {
 	*protoregistry.Types
 	knows bool
@@ -76,7 +76,7 @@ func (l *learner) FindExtensionByNumber(message protoreflect.FullName, number pr
 	return l.Types.FindExtensionByNumber(message, number)
 }
 
-// What the resolver does not know it is asked for again; what it knows it is not.
+// The resolver is asked again for a type that it did not know, and not for a type that it knew.
 func TestATypeThatIsKnownLater(t *testing.T) {
 	inside := &transcodev1.Proto2{}
 	proto.SetExtension(inside, transcodev1.E_ExtInt32, int32(7))
@@ -99,7 +99,7 @@ func TestATypeThatIsKnownLater(t *testing.T) {
 	require.Equal(t, 4, l.asked, "once for the type, once for the extension")
 }
 
-// A value of a known type that does not parse is a message that does not parse.
+// A message with a value of a known type that does not parse does not parse.
 func TestAnAnyWhoseValueIsMalformed(t *testing.T) {
 	message := &anypb.Any{TypeUrl: "x/test.transcode.v1.Small", Value: []byte{0x08}}
 	_, err := newTranscoder(t, message, transcode.Options{}).AppendJSON(nil, marshal(message))

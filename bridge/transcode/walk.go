@@ -10,24 +10,24 @@ import (
 
 // walk is the state of one AppendJSON call. It reads the wire bytes once, from front to back, and appends JSON as it goes.
 //
-// Its methods take the output b and the wire bytes of one message, and return the extended output, or nil after a failure: then
-// failure holds the reason, and each caller on the way out adds where it was.
+// Its methods take the output b and the wire bytes of one message. They return the extended output, or nil after a failure.
+// failure then holds the reason, and each caller on the way out adds its place.
 type walk struct {
 	t       *Transcoder
 	depth   int  // how many more levels of messages may follow
 	partial bool // required fields are not checked: inside google.protobuf.Any
-	merged  bool // nothing comes twice any more: the bytes are those of a merge
+	merged  bool // nothing comes twice: the bytes were merged
 	budget
 
 	unknowns unknowns
 	end      int      // where the last group ended, behind its end tag
-	marks    []uint64 // which slots were seen of the innermost message that has more than 64
+	marks    []uint64 // which slots were seen of the innermost message with more than 64 slots
 	scratch  *scratch // taken from the Transcoder when it is first needed
 	failure  failure
 	inAny    bool // the failure lies in the value of a google.protobuf.Any
 }
 
-// value appends the JSON of a whole message, whatever its form.
+// value appends the JSON of a whole message of any form.
 func (w *walk) value(p *plan, b, wire []byte) []byte {
 	if w.depth == 0 {
 		return w.fail(ErrTooDeep, 0)
@@ -60,7 +60,7 @@ func (w *walk) value(p *plan, b, wire []byte) []byte {
 	return b
 }
 
-// rareForm is value for the forms that are met less often.
+// rareForm is value for the less frequent forms.
 func (w *walk) rareForm(p *plan, b, wire []byte) []byte {
 	switch p.form {
 	case formDuration:
@@ -78,7 +78,7 @@ func (w *walk) rareForm(p *plan, b, wire []byte) []byte {
 	}
 }
 
-// wideMembers is members for messages whose fields need more than one word to be marked.
+// wideMembers is members for a message with more slots than a word has bits.
 func (w *walk) wideMembers(p *plan, b, wire []byte) []byte {
 	outer := w.marks
 	w.marks = w.takeMarks(p.slots)
@@ -88,7 +88,8 @@ func (w *walk) wideMembers(p *plan, b, wire []byte) []byte {
 	return b
 }
 
-// braced makes an object of the members that begin at start, each with a comma in front. There is room for a comma then.
+// braced makes an object of the members that begin at start, each with a comma in front. The output must have room for one
+// byte.
 func (w *walk) braced(b []byte, start int) []byte {
 	if b == nil {
 		return nil
@@ -155,8 +156,8 @@ func (w *walk) members(p *plan, b, wire []byte) []byte {
 	return w.finish(p, b, seen)
 }
 
-// unknown deals with a tag that the plan does not have: it returns the field of an extension, or passes over the field.
-// The position is -1 after a failure.
+// unknown handles a tag that the plan does not have: it returns the field of an extension, or passes over the field. The
+// position is -1 after a failure.
 func (w *walk) unknown(p *plan, wire []byte, i int, tag uint32, at int) (*field, int) {
 	if f := w.extension(p, tag); f != nil {
 		return f, i
@@ -206,7 +207,7 @@ func (w *walk) number(f *field, b, wire []byte, i int) ([]byte, int) {
 	}
 }
 
-// field appends any other field whose tag was just read. Lists and maps take their whole run.
+// field appends a field of any other kind, whose tag was just read. For a list or map it reads the whole run.
 func (w *walk) field(f *field, b, wire []byte, i int) ([]byte, int) {
 	switch f.shape {
 	case shapeList, shapePacked:
@@ -251,7 +252,7 @@ func (w *walk) text(f *field, b, value []byte) []byte {
 	return b
 }
 
-// group appends a message that is ended by a tag.
+// group appends a message that ends with a tag.
 func (w *walk) group(f *field, b, wire []byte, i int) ([]byte, int) {
 	if f.sub.form == formObject {
 		b = w.value(f.sub, b, wire[i:])

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// wellKnown completes the plan of a message that has a JSON form of its own, and reports whether it is one. They are known by
-// name; one that does not have the fields that its name promises is refused.
+// wellKnown completes the plan of a well-known type, which has its own JSON form. It reports whether the message is one.
+// Well-known types are known by name. A message that has such a name but not the fields of the type is refused.
 func (c *plans) wellKnown(p *plan) (bool, error) {
 	name := p.desc.FullName()
 	if name.Parent() != "google.protobuf" {

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// fieldMask appends a google.protobuf.FieldMask: its paths in lowerCamelCase, joined by commas. Paths that could not be turned
-// back are refused.
+// fieldMask appends a google.protobuf.FieldMask: its paths in lowerCamelCase, joined by commas. A path is refused where its
+// JSON could not be turned back into it.
 func (w *walk) fieldMask(b, wire []byte) []byte {
 	const tag = 1<<3 | 2
 	b = append(b, '"')
@@ -27,7 +27,7 @@ func (w *walk) fieldMask(b, wire []byte) []byte {
 		n, next := length(wire, next)
 		path := wire[next : next+n]
 		if !reversible(path) {
-			// Invalid UTF-8 is no valid path either.
+			// A path with invalid UTF-8 is refused here too.
 			return w.failDetail(ErrUnrepresentable, at, fmt.Sprintf("field mask path %q has no JSON form", path))
 		}
 		if cap(b)-len(b) < len(path)+24 {
@@ -43,8 +43,8 @@ func (w *walk) fieldMask(b, wire []byte) []byte {
 	return append(b, '"')
 }
 
-// reversible reports whether a path is made of valid names that come back from lowerCamelCase as they were: without capitals, and
-// each underscore before a small letter.
+// reversible reports whether a path consists of valid names that are the same after a conversion to lowerCamelCase and back.
+// Such names have no capitals, and each underscore stands before a small letter.
 func reversible(path []byte) bool {
 	for i, c := range path {
 		switch {

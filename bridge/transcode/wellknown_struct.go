@@ -66,7 +66,7 @@ func (w *walk) listValue(p *plan, b, wire []byte) []byte {
 	return closing(b, empty, ']')
 }
 
-// closing ends an object or array whose members, each with a comma behind it, begin at empty.
+// closing ends an object or array. Its members begin at empty, each with a comma behind it.
 func closing(b []byte, empty int, c byte) []byte {
 	if len(b) == empty {
 		return append(b, c)
@@ -75,7 +75,7 @@ func closing(b []byte, empty int, c byte) []byte {
 	return b
 }
 
-// The tags of google.protobuf.Value that are looked for first.
+// These are the tags of google.protobuf.Value that are looked for first.
 const (
 	valueNumberTag = 2<<3 | 1
 	valueStringTag = 3<<3 | 2
@@ -83,7 +83,7 @@ const (
 
 // structValue appends a google.protobuf.Value as the value that it stands for.
 func (w *walk) structValue(p *plan, b, wire []byte) []byte {
-	// The usual forms: one number or text, and nothing else.
+	// Usually a Value is one number or text.
 	if len(wire) == 9 && wire[0] == valueNumberTag {
 		if cap(b)-len(b) < valueRoom {
 			if b = w.grow(b, valueRoom); b == nil {
@@ -106,7 +106,7 @@ func (w *walk) structValue(p *plan, b, wire []byte) []byte {
 	return w.structValueFields(p, b, wire)
 }
 
-// structValueFields is structValue for all forms. One of the fields must be set.
+// structValueFields is structValue for all forms. At least one field must be set.
 func (w *walk) structValueFields(p *plan, b, wire []byte) []byte {
 	start := len(b)
 	for i := 0; i < len(wire); {
@@ -140,7 +140,7 @@ func (w *walk) structValueFields(p *plan, b, wire []byte) []byte {
 	return b
 }
 
-// wrapper appends google.protobuf.Int32Value and its like as the bare value.
+// wrapper appends google.protobuf.Int32Value, or another wrapper, as the bare value.
 func (w *walk) wrapper(p *plan, b, wire []byte) []byte {
 	f := p.entry
 	value := -1
@@ -152,7 +152,7 @@ func (w *walk) wrapper(p *plan, b, wire []byte) []byte {
 		}
 		if tag == f.tag {
 			if value >= 0 && f.shape == shapeText {
-				return w.fail(errDuplicate, at) // the one that does not count must be UTF-8 too
+				return w.fail(errDuplicate, at) // the dropped value must be UTF-8 too
 			}
 			value = next
 		}

@@ -71,7 +71,7 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 			return nil
 		}
 	}
-	since := uint64(seconds - minTimestamp) // since the beginning of the year 1
+	since := uint64(seconds - minTimestamp) // seconds since the beginning of the year 1
 	days, second := uint32(since/86400), uint32(since%86400)
 	minute := second / 60
 	hour := minute / 60
@@ -91,9 +91,9 @@ func (w *walk) timestamp(b, wire []byte) []byte {
 	return append(appendNanos(b[:n+20], uint32(nanos)), 'Z', '"')
 }
 
-// dateDigits returns the eight digits of the date that lies so many days after 0001-01-01, the first in the lowest byte. The times in
-// a stream of events are mostly of one day, so the last result is kept: the day in the upper half of a word, its digits in the
-// lower, four bits each.
+// dateDigits returns the eight digits of a date, the first digit in the lowest byte. days is counted from 0001-01-01. Most
+// times in a stream of events are of one day, so the last result is kept. A word holds it: the day in the upper half, the
+// digits in the lower half, four bits each.
 func (t *Transcoder) dateDigits(days uint32) uint64 {
 	last := t.lastDate.Load()
 	if uint32(last>>32) == days && last != 0 {
@@ -110,10 +110,11 @@ func (t *Transcoder) dateDigits(days uint32) uint64 {
 	return digits
 }
 
-// date splits the days since 0001-01-01 into year, month and day, by the calendar of leap years every 4, but not 100, but 400.
+// date converts days since 0001-01-01 to year, month and day. Every 4th year is a leap year, every 100th is not, every 400th
+// is.
 //
-// Years are counted from March, so that the leap day is the last of a year. Divisions are replaced by multiplications that are
-// exact for the range: C. Neri, L. Schneider, "Euclidean affine functions and their application to calendar algorithms", 2022.
+// Years begin in March here, so that the leap day is the last day of a year. Multiplications that are exact for this range
+// replace divisions: C. Neri, L. Schneider, "Euclidean affine functions and their application to calendar algorithms", 2022.
 func date(days uint32) (year, month, day uint32) {
 	n := 4*(days+306) + 3 // 306 days from 0000-03-01 to 0001-01-01
 	century := n / 146097
@@ -128,7 +129,7 @@ func date(days uint32) (year, month, day uint32) {
 	return year, month, day
 }
 
-// appendNanos appends the decimals of a second with their point: none, or 3, 6 or 9.
+// appendNanos appends the decimals of a second and their point: none, 3, 6 or 9 digits.
 func appendNanos(b []byte, nanos uint32) []byte {
 	if nanos == 0 {
 		return b

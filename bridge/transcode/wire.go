@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The readers of this file take the wire bytes and a position, and return the position behind what they read; -1 if it is malformed.
+// The functions of this file take the wire bytes and a position. They return the position behind what they read, or -1 where it
+// is malformed.
 
 // varint reads a variable-length integer of up to ten bytes.
 func varint(wire []byte, i int) (uint64, int) {
@@ -17,14 +18,14 @@ func varint(wire []byte, i int) (uint64, int) {
 	return longVarint(wire, i)
 }
 
-// longVarint is varint for more than one byte: up to eight are read as one word, together with what lies around them.
+// longVarint is varint for more than one byte. It reads up to eight bytes as one word, together with the bytes around them.
 func longVarint(wire []byte, i int) (uint64, int) {
 	const ends = 0x8080808080808080
 	var x uint64
 	if room := cap(wire); room-i >= 8 {
 		x = binary.LittleEndian.Uint64(wire[i : i+8])
 	} else if room >= 8 && i < room {
-		x = binary.LittleEndian.Uint64(wire[room-8:room]) >> (8 * (8 - room + i)) // and zeros behind
+		x = binary.LittleEndian.Uint64(wire[room-8:room]) >> (8 * (8 - room + i)) // zeros come in from above
 	} else {
 		x = ends
 	}
@@ -33,7 +34,7 @@ func longVarint(wire []byte, i int) (uint64, int) {
 		if next > len(wire) {
 			return 0, -1
 		}
-		// Cut off what follows the last byte, then push the groups of seven bits together.
+		// Remove the bits behind the last byte, then push the groups of seven bits together.
 		x &= (stop ^ (stop - 1)) &^ ends
 		x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
 		x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
@@ -47,7 +48,7 @@ func longVarint(wire []byte, i int) (uint64, int) {
 	return v, i + n
 }
 
-// length reads a length and makes sure that so many bytes follow.
+// length reads a length, and checks that so many bytes follow.
 func length(wire []byte, i int) (n, next int) {
 	if i < len(wire) && wire[i] < 0x80 {
 		n, next = int(wire[i]), i+1
@@ -80,7 +81,7 @@ func nextTag(wire []byte, i int) (uint32, int) {
 	return longTag(wire, i)
 }
 
-// skip passes over a field that is not known; at is where its tag began.
+// skip passes over an unknown field. at is where its tag began.
 func (w *walk) skip(wire []byte, i int, tag uint32, at int) int {
 	num, typ := protowire.DecodeTag(uint64(tag))
 	if num < protowire.MinValidNumber {
