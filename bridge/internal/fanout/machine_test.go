@@ -106,13 +106,13 @@ func drawPlan(t *rapid.T, mode fanout.LateJoinMode) plan {
 	events := rapid.IntRange(1, 8).Draw(t, "log")
 	p := plan{
 		settings: withDefaults(fanout.Settings{
-			Bounds:   replay.Bounds{Events: events},
-			LateJoin: fanout.LateJoin{Mode: mode},
-			Skip:     rapid.Bool().Draw(t, "skip"),
-			HasID:    rapid.SampledFrom([]bool{true, true, false}).Draw(t, "ids"),
-			Resumes:  rapid.SampledFrom([]bool{true, true, false}).Draw(t, "resumes"),
-			Backoff:  backoff.Policy{Base: 50 * time.Millisecond, Max: 50 * time.Millisecond}, // no step is about as long
-			MaxAge:   time.Duration(rapid.SampledFrom([]int{0, 0, 60}).Draw(t, "max age")) * time.Second,
+			Bounds:      replay.Bounds{Events: events},
+			LateJoin:    fanout.LateJoin{Mode: mode},
+			Skip:        rapid.Bool().Draw(t, "skip"),
+			HasID:       rapid.SampledFrom([]bool{true, true, false}).Draw(t, "ids"),
+			Resumes:     rapid.SampledFrom([]bool{true, true, false}).Draw(t, "resumes"),
+			Backoff:     backoff.Policy{Base: 50 * time.Millisecond, Max: 50 * time.Millisecond}, // no step is about as long
+			ReopenAfter: time.Duration(rapid.SampledFrom([]int{0, 0, 60}).Draw(t, "max age")) * time.Second,
 		}),
 		late:    rapid.Bool().Draw(t, "late log"),
 		history: rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "history"),

@@ -95,7 +95,7 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	log := replay.NewRing(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
 	owner := &recorder{stream: st, into: r.appender(log)}
-	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, MaxAge: settings.MaxAge}
+	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, ReopenAfter: settings.ReopenAfter}
 	r.streams[key] = st
 	r.running.Go(func() {
 		defer cancel()

@@ -215,7 +215,7 @@ func TestAnUpstreamThatEndsInGoodOrderIsOpenedAsOftenAsItEnds(t *testing.T) {
 }
 
 func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
-	s := fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 2}}
+	s := fanout.Settings{HasID: true, Resumes: true, ReopenAfter: time.Hour, Backoff: backoff.Policy{Base: time.Second, Max: time.Minute, Attempts: 2}}
 	inWorld(t, s, func(w *world) {
 		_, up := w.live()
 		for range 2 {
@@ -236,7 +236,7 @@ func TestAnUpstreamStreamThatIsOldHasStood(t *testing.T) {
 }
 
 func TestAnUpstreamStreamIsReopenedWhenItIsOld(t *testing.T) {
-	inWorld(t, fanout.Settings{HasID: true, Resumes: true, MaxAge: time.Hour}, func(w *world) {
+	inWorld(t, fanout.Settings{HasID: true, Resumes: true, ReopenAfter: time.Hour}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a#1"))
 		after(47 * time.Minute)
@@ -251,7 +251,7 @@ func TestAnUpstreamStreamIsReopenedWhenItIsOld(t *testing.T) {
 }
 
 func TestAnOldUpstreamStreamWithoutACursorIsANewEpoch(t *testing.T) {
-	inWorld(t, fanout.Settings{MaxAge: time.Hour}, func(w *world) {
+	inWorld(t, fanout.Settings{ReopenAfter: time.Hour}, func(w *world) {
 		c, up := w.live()
 		require.NoError(t, up.send("a"))
 		c.read()
@@ -264,7 +264,7 @@ func TestAnOldUpstreamStreamWithoutACursorIsANewEpoch(t *testing.T) {
 }
 
 func TestAnOldUpstreamStreamWithoutSubscribersIsForgotten(t *testing.T) {
-	inWorld(t, fanout.Settings{MaxAge: time.Minute, Linger: time.Hour}, func(w *world) {
+	inWorld(t, fanout.Settings{ReopenAfter: time.Minute, Linger: time.Hour}, func(w *world) {
 		c, _ := w.live()
 		c.Close()
 		after(2 * time.Minute)

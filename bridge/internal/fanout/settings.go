@@ -23,8 +23,8 @@ type Settings struct {
 	Slow pump.End
 	// Linger is how long the stream stays after its last subscriber has left. Without a positive Linger it ends at once.
 	Linger time.Duration
-	// MaxAge is how long an upstream stream is read before another one is opened, less up to 20 % at random. 0 is for ever.
-	MaxAge time.Duration
+	// ReopenAfter is how long an upstream stream is read before another one is opened, less up to 20 % at random. 0 is for ever.
+	ReopenAfter time.Duration
 	// Retry is the reconnection time that subscribers were told when they came, before jitter; 0 is none. Where the log reaches
 	// back too short a time for it, subscribers are told a shorter time, unless Skip is set.
 	Retry time.Duration

@@ -34,8 +34,8 @@ type Reader struct {
 	Owner    Owner
 	// Backoff says how long to wait between attempts to open a broken upstream again.
 	Backoff backoff.Policy
-	// MaxAge is how long an upstream stream is read before another one is opened, minus up to 20 % at random. 0 means no limit.
-	MaxAge time.Duration
+	// ReopenAfter is how long an upstream stream is read before another one is opened, minus up to 20 % at random. 0 means no limit.
+	ReopenAfter time.Duration
 
 	gap  gap
 	ever bool // an attempt was accepted
@@ -78,7 +78,7 @@ func (r *Reader) Run(ctx context.Context) pump.End {
 	}
 }
 
-// errAged is the cause with which an upstream stream is cancelled at its MaxAge.
+// errAged is the cause with which an upstream stream is cancelled at its ReopenAfter.
 var errAged = errors.New("reading: the upstream stream is old enough")
 
 // attempt reads one upstream stream. aged reports whether the stream was cancelled because of its age.
@@ -86,8 +86,8 @@ func (r *Reader) attempt(ctx context.Context, a Attempt) (result Result, aged bo
 	r.accepted, r.events = false, 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if r.MaxAge > 0 {
-		timer := time.AfterFunc(backoff.Early(r.MaxAge), func() { cancel(errAged) })
+	if r.ReopenAfter > 0 {
+		timer := time.AfterFunc(backoff.Early(r.ReopenAfter), func() { cancel(errAged) })
 		defer timer.Stop()
 	}
 	result = r.Upstream.Run(ctx, a, r)

@@ -180,7 +180,7 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 				}
 				d := &diary{cursor: tt.cursor, abandoned: tt.abandoned}
 				got := d.read(ctx, &reading.Reader{
-					Upstream: &tt.streams, MaxAge: tt.maxAge, Backoff: backoff.Policy{Base: 1, Max: time.Hour, Attempts: tt.attempts},
+					Upstream: &tt.streams, ReopenAfter: tt.maxAge, Backoff: backoff.Policy{Base: 1, Max: time.Hour, Attempts: tt.attempts},
 				})
 				if tt.lasts > 0 && len(tt.want) == 4 {
 					got = got[:4]

@@ -66,15 +66,15 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 		Bounds: replay.Bounds{
 			Events: share.Replay.Events, Bytes: int64(share.Replay.Bytes), Age: share.Replay.Age,
 		},
-		LateJoin: fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
-		Skip:     share.SlowClient == config.SlowClientSkip,
-		Linger:   share.Linger,
-		MaxAge:   share.ReopenAfter,
-		Retry:    rt.Config.Event.Retry,
-		Backoff:  rt.Backoff(),
-		HasID:    rt.Plan.ID != nil,
-		Resumes:  rt.Plan.Binder.UsesCursor(),
-		Slow:     rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
+		LateJoin:    fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
+		Skip:        share.SlowClient == config.SlowClientSkip,
+		Linger:      share.Linger,
+		ReopenAfter: share.ReopenAfter,
+		Retry:       rt.Config.Event.Retry,
+		Backoff:     rt.Backoff(),
+		HasID:       rt.Plan.ID != nil,
+		Resumes:     rt.Plan.Binder.UsesCursor(),
+		Slow:        rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
 	}
 }
 
