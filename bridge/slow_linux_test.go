@@ -218,7 +218,7 @@ func slowAndBack(url string, rate float64, stays bool) error {
 	}
 	defer func() { _ = c.conn.Close() }()
 	if err := c.read(1<<30, within, func() bool { return c.events > 0 || c.reset }); err != nil || c.reset || c.lastID != at+1 {
-		return fmt.Errorf("cut off after %v at event %d, and back after %v: reset %v, %v", cut, at, told, c.reset, err)
+		return fmt.Errorf("cut off after %v at event %d, and back after %v: reset %v, %w", cut, at, told, c.reset, err)
 	}
 	return nil
 }

@@ -16,12 +16,12 @@ func (l *loader) leaveOutEmpty(n *node, section string) {
 	kept := n.children[:0]
 	for _, c := range n.children {
 		key := joinPath(section, c.name)
-		switch {
-		case section == "upstreams":
+		switch section {
+		case "upstreams":
 			key = "upstream"
-		case section == "defaults":
+		case "defaults":
 			key = "route." + c.name
-		case section == "auth.jwt":
+		case "auth.jwt":
 			key = "auth.jwt.*"
 		}
 		if c.kind == null && sectionExample(key) != "" && key != "upstream" {

@@ -108,7 +108,7 @@ func (w *walk) element(f *field, s shape, b, wire []byte, i int) ([]byte, int) {
 }
 
 // packed appends the elements of one packed block, each followed by a comma.
-func (w *walk) packed(f *field, b, block []byte) []byte {
+func (w *walk) packed(f *field, b, block []byte) []byte { //nolint:gocognit // a loop for each size of elements
 	switch f.elem {
 	case shapeVarint:
 		for i := 0; i < len(block); {

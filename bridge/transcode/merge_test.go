@@ -25,7 +25,7 @@ func fieldOf(m proto.Message, name protoreflect.Name, content []byte) []byte {
 
 // A merge checks dropped values as a parser does, and no further.
 func TestWhatAMergeDrops(t *testing.T) {
-	any := func(value ...byte) []byte {
+	anyOf := func(value ...byte) []byte {
 		return partial(&anypb.Any{TypeUrl: "x/test.transcode.v1.Small", Value: value})
 	}
 	entry := func(value []byte) []byte {
@@ -41,8 +41,8 @@ func TestWhatAMergeDrops(t *testing.T) {
 		"a text of proto2":                 {two, joined(fieldOf(two, "maybe_string", []byte("\xff")), fieldOf(two, "maybe_string", []byte("a"))), true},
 		"a text in an entry":               {three, fieldOf(three, "by_int32", []byte("\x08\x01\x12\x01\xff\x12\x01a")), false},
 		"an entry with a text":             {three, joined(fieldOf(three, "by_int32", []byte("\x08\x01\x12\x01\xff")), fieldOf(three, "by_int32", []byte("\x08\x01\x12\x01a"))), false},
-		"an Any whose value is malformed":  {known, joined(fieldOf(known, "to_any", entry(any(0x08))), fieldOf(known, "to_any", entry(any()))), true},
-		"an Any that is kept":              {known, joined(fieldOf(known, "to_any", entry(any())), fieldOf(known, "to_any", entry(any(0x08)))), false},
+		"an Any whose value is malformed":  {known, joined(fieldOf(known, "to_any", entry(anyOf(0x08))), fieldOf(known, "to_any", entry(anyOf()))), true},
+		"an Any that is kept":              {known, joined(fieldOf(known, "to_any", entry(anyOf())), fieldOf(known, "to_any", entry(anyOf(0x08)))), false},
 		"a time that is out of range":      {known, joined(fieldOf(known, "to_timestamp", entry([]byte{0x10, 0xff, 0xff, 0xff, 0xff, 0x0f})), fieldOf(known, "to_timestamp", entry(nil))), true},
 		"a time that is malformed":         {known, joined(fieldOf(known, "to_timestamp", entry([]byte{0x80})), fieldOf(known, "to_timestamp", entry(nil))), false},
 		"a member of a oneof, too deep":    {&small{}, joined(partial(&small{Pick: &transcodev1.Small_Left{}}), fieldOf(&small{}, "right", nest(20_000, 4)), partial(&small{Pick: &transcodev1.Small_Left{}})), false},

@@ -23,7 +23,7 @@ func TestAnAnyOfAnUnknownTypeKeepsItsBytes(t *testing.T) {
 	const text = `{"@type":"x.org/no.Such","value":"CAH/"}`
 	nested, err := anypb.New(unknown)
 	require.NoError(t, err)
-	any := func(url, value string) *anypb.Any { return &anypb.Any{TypeUrl: url, Value: []byte(value)} }
+	anyOf := func(url, value string) *anypb.Any { return &anypb.Any{TypeUrl: url, Value: []byte(value)} }
 	long := "x.org/" + strings.Repeat("a", 5000)
 	known := &transcodev1.Known{OneAny: unknown}
 	for name, tt := range map[string]struct {
@@ -38,11 +38,11 @@ func TestAnAnyOfAnUnknownTypeKeepsItsBytes(t *testing.T) {
 		"a list":             {known, marshal(&transcodev1.Known{ManyAny: []*anypb.Any{unknown, unknown}}), `{"manyAny":[` + text + "," + text + `]}`, []string{unknown.GetTypeUrl()}},
 		"merged": {known, append(marshal(known), marshal(&transcodev1.Known{OneAny: &anypb.Any{Value: []byte("\x08")}})...),
 			`{"oneAny":{"@type":"x.org/no.Such","value":"CA=="}}`, []string{unknown.GetTypeUrl()}},
-		"no value":      {unknown, marshal(any("x.org/no.Such", "")), `{"@type":"x.org/no.Such","value":""}`, []string{"x.org/no.Such"}},
-		"no URL":        {unknown, marshal(any("", "a")), `{"@type":"","value":"YQ=="}`, []string{""}},
-		"no slash":      {unknown, marshal(any("no.Such", "a")), `{"@type":"no.Such","value":"YQ=="}`, []string{"no.Such"}},
-		"a slash alone": {unknown, marshal(any("/", "a")), `{"@type":"/","value":"YQ=="}`, []string{"/"}},
-		"a long URL":    {unknown, marshal(any(long, "a")), `{"@type":"` + long + `","value":"YQ=="}`, []string{long[:1024]}},
+		"no value":      {unknown, marshal(anyOf("x.org/no.Such", "")), `{"@type":"x.org/no.Such","value":""}`, []string{"x.org/no.Such"}},
+		"no URL":        {unknown, marshal(anyOf("", "a")), `{"@type":"","value":"YQ=="}`, []string{""}},
+		"no slash":      {unknown, marshal(anyOf("no.Such", "a")), `{"@type":"no.Such","value":"YQ=="}`, []string{"no.Such"}},
+		"a slash alone": {unknown, marshal(anyOf("/", "a")), `{"@type":"/","value":"YQ=="}`, []string{"/"}},
+		"a long URL":    {unknown, marshal(anyOf(long, "a")), `{"@type":"` + long + `","value":"YQ=="}`, []string{long[:1024]}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []string

@@ -107,7 +107,7 @@ func (w *walk) braced(b []byte, start int) []byte {
 }
 
 // members appends the fields of a message, each as `,"key":value`.
-func (w *walk) members(p *plan, b, wire []byte) []byte {
+func (w *walk) members(p *plan, b, wire []byte) []byte { //nolint:gocognit // the hottest loop, which calls little
 	var seen uint64
 	start := len(b)
 	for i := 0; i < len(wire); {

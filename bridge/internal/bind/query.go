@@ -117,7 +117,7 @@ func (r *binding) target(p parameter) (*field, error) {
 
 // takes reports whether parameters bind f, or a field around it.
 func (b *Binder) takes(f field) bool {
-	return b.queryAll || slices.ContainsFunc(b.query, func(listed field) bool { return f.isIn(listed) })
+	return b.queryAll || slices.ContainsFunc(b.query, f.isIn)
 }
 
 // clash returns the reason why a parameter must not bind the field that its name leads to, or "" where it may. For a name that leads

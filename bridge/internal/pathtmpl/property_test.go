@@ -105,7 +105,7 @@ func TestAValueOfSeveralSegmentsTellsThemApart(t *testing.T) {
 				if c := text[i]; strings.IndexByte("aF25@:+", c) >= 0 && rapid.Bool().Draw(t, "plain") {
 					b.WriteByte(c)
 				} else {
-					b.WriteString(fmt.Sprintf("%%%02X", c))
+					fmt.Fprintf(&b, "%%%02X", c)
 				}
 			}
 		}

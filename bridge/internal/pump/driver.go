@@ -55,9 +55,9 @@ func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 
 // arm sets the alarm for the time next. Mostly it is set for that time already.
 func (d *driver) arm(now, next time.Duration) {
-	switch {
-	case next == d.armed:
-	case next == never:
+	switch next {
+	case d.armed:
+	case never:
 		d.alarm.Stop()
 	default:
 		d.alarm.Reset(next - now)

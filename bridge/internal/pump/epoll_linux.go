@@ -25,13 +25,13 @@ func newPoller(in *inbox) (poller, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	e := &epoll{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, inbox: in, done: make(chan struct{})}
 	raw, err := e.file.SyscallConn()
 	if err != nil {
-		e.file.Close()
+		_ = e.file.Close()
 		return nil, err
 	}
 	go func() {
@@ -92,12 +92,12 @@ func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (socket, error) {
 	case other < 0:
 		return &tcpSocket{epoll: e, fd: own, conn: conn}, nil
 	}
-	conn.Close()
+	_ = conn.Close()
 	return &tcpSocket{epoll: e, fd: other}, nil
 }
 
 // Close implements [poller].
 func (e *epoll) Close() {
-	e.file.Close()
+	_ = e.file.Close()
 	<-e.done
 }

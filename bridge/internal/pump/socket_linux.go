@@ -92,10 +92,10 @@ func (t *tcpSocket) Close(how closing) {
 		_ = unix.SetsockoptLinger(t.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	if t.conn != nil {
-		t.conn.Close()
+		_ = t.conn.Close()
 		return
 	}
-	unix.Close(t.fd)
+	_ = unix.Close(t.fd)
 }
 
 // finish tells the client that nothing follows, and discards what the client has sent. Closing a socket that has unread bytes

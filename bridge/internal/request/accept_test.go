@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,10 +21,7 @@ func TestAcceptNamesAMediaType(t *testing.T) {
 		assert.Equal(t, want, accepts(map[string][]string{"Accept": {accept}}, "text/event-stream"), "%.60q", accept)
 	}
 	assert.True(t, accepts(map[string][]string{"Accept": {"a/b", "text/event-stream"}}, "text/event-stream"))
-	lines := make([]string, 1000)
-	for i := range lines {
-		lines[i] = "aaaa/bbbb"
-	}
+	lines := slices.Repeat([]string{"aaaa/bbbb"}, 1000)
 	assert.False(t, accepts(map[string][]string{"Accept": append(lines, "text/event-stream")}, "text/event-stream"), "nor are many lines")
 	assert.Zero(t, testing.AllocsPerRun(10, func() { accepts(map[string][]string{"Accept": lines}, "text/event-stream") }))
 }

@@ -195,7 +195,7 @@ func TestTheReaderDoesNotWaitForCodeThatIgnoresItsContext(t *testing.T) {
 func TestTheContextOfCodeEndsWhenTheCodeReturns(t *testing.T) {
 	var given context.Context
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		given = stream.Context()
+		given = stream.Context() //nolint:fatcontext // the context of the code is what is tested
 		return nil
 	}
 	every(t, runsHere(), w, func(t *testing.T, r rig) {

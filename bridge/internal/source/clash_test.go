@@ -61,7 +61,7 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	}{
 		"nothing":                {value: struct{}{}},
 		"names":                  {value: IDAndName{}},
-		"case makes two names":   {value: struct{ ID, Id, id string }{}},
+		"case makes two names":   {value: struct{ ID, Id, id string }{}}, //nolint:staticcheck // the case of a name is what is tested
 		"case in a tag":          {value: structOf(field("ID", ""), field("Id", "id"))},
 		"one tag, twice":         {value: structOf(a, b), clash: "the fields A and B"},
 		"one tag, three times":   {value: structOf(a, field("C", ""), field("D", "id"), b), clash: "the fields A and D"},

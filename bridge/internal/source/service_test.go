@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"testing"
@@ -72,7 +73,7 @@ func TestAServiceReceivesOneRequest(t *testing.T) {
 		if err := stream.RecvMsg(&r); err != nil {
 			return err
 		}
-		if err := stream.RecvMsg(&r); err != io.EOF {
+		if err := stream.RecvMsg(&r); !errors.Is(err, io.EOF) {
 			return status.Errorf(codes.Internal, "expected EOF, found %v", err)
 		}
 		return status.Error(codes.Aborted, r.GetTopic())

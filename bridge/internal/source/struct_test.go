@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"iter"
 	"net/netip"
@@ -82,7 +83,7 @@ func decoded[Req any](t require.TestingT, text string) (Req, error) {
 	require.NoError(t, err)
 	defer stream.Close()
 	_, err = stream.Recv()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return got, err

@@ -54,7 +54,7 @@ func newcomer(req *request.Request, form frame.Form, fits bool) fanout.Newcomer 
 	c := req.Cursor
 	return fanout.Newcomer{
 		Form: form, Lines: req.Format == request.Lines,
-		LastEventID: c.ID, Malformed: c.ID != "" && !(c.Valid && fits),
+		LastEventID: c.ID, Malformed: c.ID != "" && (!c.Valid || !fits),
 	}
 }
 
