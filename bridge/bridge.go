@@ -26,13 +26,13 @@ type Bridge struct {
 var _ http.Handler = (*Bridge)(nil)
 
 // New returns a bridge that serves cfg until [Bridge.Close] is called. cfg may be nil, as for [config.New], where options bring
-// all routes. ctx bounds New itself: when ctx ends later, the bridge goes on, so that a program can end its streams in good order
-// with [Bridge.Shutdown] after the signal that ended its context. The values of ctx are those of the bridge's own calls.
+// all routes. ctx bounds New itself: when ctx ends later, the bridge goes on, so that a program can end its streams in good
+// order with [Bridge.Shutdown] after the signal that ended its context. The values of ctx are those of the bridge's own calls.
 //
 // It waits for no server: while an upstream's schema cannot be read by reflection yet, the routes that need it are out of
-// order, their requests are turned away, and reading it is tried again. What the configuration names on this machine must
-// be there: a descriptor set, a .proto source or a certificate that cannot be read is an error, as is a configuration
-// that contradicts itself. The error is a [config.Problems] then.
+// order, their requests are turned away, and reading it is tried again. What the configuration names on this machine must be
+// there: a descriptor set, a .proto source or a certificate that cannot be read is an error, as is a configuration that
+// contradicts itself. The error is a [config.Problems] then.
 func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, error) {
 	o := newOptions(opts)
 	if cfg == nil {
@@ -53,8 +53,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	return b, nil
 }
 
-// ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches to a
-// stream, and writes its events until the stream ends or the client leaves. The upstream stream of a private stream ends with it.
+// ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
+// to a stream, and writes its events until the stream ends or the client leaves. The upstream stream of a private stream ends
+// with it.
 //
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do. Middleware that wraps it must have a
 // method Unwrap, see [http.ResponseController]. Otherwise the answer has the status 500, and says what is missing.

@@ -39,8 +39,8 @@ func connOfHTTP1(r *http.Request) net.Conn {
 // loops is the number of loops that write to parked connections.
 const loops = 1
 
-// StartLoops starts the loops that serve parked connections. Where the system has no support for them, and after [Handler.Close],
-// it does nothing. The error comes from the system. Further calls do nothing.
+// StartLoops starts the loops that serve parked connections. Where the system has no support for them, and after
+// [Handler.Close], it does nothing. The error comes from the system. Further calls do nothing.
 func (h *Handler) StartLoops() error {
 	h.starting.Lock()
 	defer h.starting.Unlock()

@@ -105,9 +105,9 @@ func (b *structBuilder) message(t reflect.Type) string {
 		}
 		used[fd.GetName()] = true
 		if !b.describe(fd, f.Type) {
-			b.mistake = fmt.Sprintf("the field %s of the request type %v is of type %v, which no request can be bound to: expected text, "+
-				"a number, a bool, []byte, time.Time, time.Duration, an encoding.TextUnmarshaler, a struct of such, or a pointer to or "+
-				"a slice of one", f.Name, t, f.Type)
+			b.mistake = fmt.Sprintf("the field %s of the request type %v is of type %v, which no request can be bound to: expected "+
+				"text, a number, a bool, []byte, time.Time, time.Duration, an encoding.TextUnmarshaler, a struct of such, or a pointer "+
+				"to or a slice of one", f.Name, t, f.Type)
 			return name
 		}
 		md.Field = append(md.Field, fd)

@@ -32,7 +32,8 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 	return reading.Result{Fate: fate, End: f.last(end)}
 }
 
-// cursorRefused reports whether an attempt has ended because the upstream refuses its cursor. The route itself is in order then.
+// cursorRefused reports whether an attempt has ended because the upstream refuses its cursor. The route itself is in order
+// then.
 func (f *feed) cursorRefused(a reading.Attempt, end *ending.Ending) bool {
 	return a.HasCursor && f.events == 0 && refusesCursor(end)
 }
