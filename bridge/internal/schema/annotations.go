@@ -8,15 +8,15 @@ import (
 	grpcssev1 "github.com/grpcsse/grpcsse/gen/grpcsse/v1"
 )
 
-// Binding is a path at which a method's own annotations want it served.
+// Binding is a path at which the annotations of a method ask for the method to be served.
 type Binding struct {
-	Path string // path template
-	// Data is the field that becomes the event's data: `response_body` of google.api.http; "" for the whole message.
+	Path string // the path template
+	// Data is the field that becomes the data of the event (`response_body` of google.api.http). It is "" for the whole message.
 	Data string
 }
 
-// Bindings returns the paths of a method's annotations: that of grpcsse.v1.route, and those of google.api.http rules for
-// GET, additional bindings among them.
+// Bindings returns the paths in the annotations of a method: the path of grpcsse.v1.route, and the paths of google.api.http
+// rules for GET, including additional bindings.
 func Bindings(method protoreflect.MethodDescriptor) []Binding { return bindingsOf(method.Options()) }
 
 func bindingsOf(options proto.Message) []Binding {
@@ -32,8 +32,8 @@ func bindingsOf(options proto.Message) []Binding {
 	return out
 }
 
-// UnservedRules describes the google.api.http rules of a method at which it is not served, for example "post /v1/topics": an
-// EventSource sends GET only.
+// UnservedRules describes the google.api.http rules of a method that are not served, for example "post /v1/topics". Only GET
+// rules are served, since an EventSource sends only GET.
 func UnservedRules(method protoreflect.MethodDescriptor) []string {
 	var out []string
 	for _, r := range httpRules(method.Options()) {
@@ -53,7 +53,7 @@ func UnservedRules(method protoreflect.MethodDescriptor) []string {
 	return out
 }
 
-// httpRules are a method's google.api.http rule and its additional bindings.
+// httpRules returns the google.api.http rule of a method and its additional bindings.
 func httpRules(options proto.Message) []*annotations.HttpRule {
 	rule, ok := proto.GetExtension(options, annotations.E_Http).(*annotations.HttpRule)
 	if !ok || rule == nil {
@@ -62,8 +62,8 @@ func httpRules(options proto.Message) []*annotations.HttpRule {
 	return append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...)
 }
 
-// EventFields returns the fields of a message that grpcsse.v1 options mark as the id and the name of its event; "" where
-// none is marked. The first one counts.
+// EventFields returns the names of the fields that grpcsse.v1 options mark as the id and the name of the event. A name is ""
+// where no field is marked. Of several marked fields, the first one is used.
 func EventFields(message protoreflect.MessageDescriptor) (id, name string) {
 	fields := message.Fields()
 	for i := range fields.Len() {

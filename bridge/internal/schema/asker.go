@@ -19,35 +19,35 @@ const (
 	methodV1Alpha = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 )
 
-// asker asks a server's reflection service, one question at a time, on one stream while that lasts. It belongs to one
-// goroutine.
+// asker sends questions to the reflection service of a server, one at a time, on one stream as long as that lasts. One
+// goroutine uses it.
 type asker struct {
 	conn   grpc.ClientConnInterface
 	budget budget
-	method string          // of the version that the server has
-	dotted map[string]bool // services that the server calls by a name with a dot before it
+	method string          // the method of the version that the server has
+	dotted map[string]bool // services whose names the server writes with a dot at the beginning
 
-	stream grpc.ClientStream // nil while there is none
+	stream grpc.ClientStream // nil while no stream is open
 	cancel context.CancelFunc
-	used   bool // the stream has brought an answer
+	used   bool // the stream has had an answer
 }
 
 func newAsker(conn grpc.ClientConnInterface, limits limits) *asker {
 	return &asker{conn: conn, budget: budget{limits: limits}, method: methodV1, dotted: map[string]bool{}}
 }
 
-// streamError is a failure of the stream, as opposed to an answer that is an error. It keeps its gRPC status.
+// streamError is a failure of the stream, and not an error in an answer. It keeps the gRPC status.
 type streamError struct{ err error }
 
 func (e *streamError) Error() string { return e.err.Error() }
 func (e *streamError) Unwrap() error { return e.err }
 
-// GRPCStatus is the stream's own.
+// GRPCStatus returns the status of the stream.
 func (e *streamError) GRPCStatus() *status.Status { return status.Convert(e.err) }
 
-// bars says whether err, the outcome of one question, bars all further ones too: a limit, or a stream that ended for a
-// reason that has nothing to do with the question.
-func bars(err error) bool {
+// preventsFurther reports whether the error of one question means that further questions would fail too. That is so for a
+// limit, and for a stream that ended for a reason other than the question.
+func preventsFurther(err error) bool {
 	if limit := (*limitError)(nil); errors.As(err, &limit) {
 		return true
 	}
@@ -62,8 +62,8 @@ func bars(err error) bool {
 	return false
 }
 
-// unreached says whether the server was not reached or did not answer in time: nothing that it said.
-func unreached(err error) bool {
+// notReached reports whether the server could not be reached or did not answer in time.
+func notReached(err error) bool {
 	if stream := (*streamError)(nil); !errors.As(err, &stream) {
 		return false
 	}
@@ -74,11 +74,11 @@ func unreached(err error) bool {
 	return false
 }
 
-// list asks for the names of all services, by the version that the server has: v1, or v1alpha where it refuses v1 in
-// whatever way. Old servers, and proxies that know only v1alpha, do that with many codes.
+// list asks for the names of all services. It uses v1, or v1alpha where the server refuses v1 with any code: old servers, and
+// proxies that know only v1alpha, refuse v1 with many different codes.
 func (a *asker) list(ctx context.Context) ([]string, error) {
 	names, err := a.listBy(ctx, methodV1)
-	if err == nil || unreached(err) || ctx.Err() != nil {
+	if err == nil || notReached(err) || ctx.Err() != nil {
 		return names, err
 	}
 	if limit := (*limitError)(nil); errors.As(err, &limit) {
@@ -88,14 +88,14 @@ func (a *asker) list(ctx context.Context) ([]string, error) {
 	switch {
 	case second == nil:
 		return names, nil
-	case unreached(second), status.Code(err) == codes.Unimplemented && status.Code(second) != codes.Unimplemented:
+	case notReached(second), status.Code(err) == codes.Unimplemented && status.Code(second) != codes.Unimplemented:
 		return nil, second
 	}
 	return nil, &refusedError{first: err, second: second}
 }
 
 func (a *asker) listBy(ctx context.Context, method string) ([]string, error) {
-	a.leave()
+	a.closeStream()
 	a.method = method
 	answer, err := a.ask(ctx, &reflectionv1.ServerReflectionRequest{
 		MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{ListServices: "*"},
@@ -109,7 +109,7 @@ func (a *asker) listBy(ctx context.Context, method string) ([]string, error) {
 	}
 	names := make([]string, len(list.GetService()))
 	for i, service := range list.GetService() {
-		// Node.js servers write a dot before a service without a package, and know it by that name only.
+		// Node.js servers write a dot before the name of a service without a package, and know the service only by that name.
 		name, dotted := strings.CutPrefix(service.GetName(), ".")
 		if dotted {
 			a.dotted[name] = true
@@ -119,16 +119,16 @@ func (a *asker) listBy(ctx context.Context, method string) ([]string, error) {
 	return names, nil
 }
 
-// refusedError is a server that takes neither version.
+// refusedError is the error for a server that refuses both versions.
 type refusedError struct{ first, second error }
 
 func (e *refusedError) Error() string { return e.first.Error() }
 func (e *refusedError) Unwrap() error { return e.first }
 
-// GRPCStatus is that of the newer version.
+// GRPCStatus returns the status of the newer version.
 func (e *refusedError) GRPCStatus() *status.Status { return status.Convert(e.first) }
 
-// files asks for files. An answer that is an error, or is of another kind, is no *streamError.
+// files asks for files. The error is a *streamError only where the stream failed, and not where the answer is an error.
 func (a *asker) files(ctx context.Context, question *reflectionv1.ServerReflectionRequest) ([][]byte, error) {
 	answer, err := a.ask(ctx, question)
 	if err != nil {
@@ -141,19 +141,21 @@ func (a *asker) files(ctx context.Context, question *reflectionv1.ServerReflecti
 	return files.GetFileDescriptorProto(), nil
 }
 
-// ask sends a question. A server may end a stream after any answer, so that a stream which has brought one is replaced
-// once.
-func (a *asker) ask(ctx context.Context, question *reflectionv1.ServerReflectionRequest) (*reflectionv1.ServerReflectionResponse, error) {
+// ask sends a question and returns the answer. A server may end a stream after any answer, so ask replaces a stream that fails
+// after an answer once.
+func (a *asker) ask(
+	ctx context.Context, question *reflectionv1.ServerReflectionRequest,
+) (*reflectionv1.ServerReflectionResponse, error) {
 	if err := a.budget.check(); err != nil {
 		return nil, err
 	}
 	used := a.used
 	answer, err := a.exchange(ctx, question)
 	if err != nil {
-		a.leave()
+		a.closeStream()
 		if used && ctx.Err() == nil {
 			if answer, err = a.exchange(ctx, question); err != nil {
-				a.leave()
+				a.closeStream()
 			}
 		}
 	}
@@ -165,20 +167,22 @@ func (a *asker) ask(ctx context.Context, question *reflectionv1.ServerReflection
 		return nil, err
 	}
 	if refusal := answer.GetErrorResponse(); refusal != nil {
-		code := codes.Code(refusal.GetErrorCode()) //nolint:gosec // an unknown code stays one
+		code := codes.Code(refusal.GetErrorCode()) //nolint:gosec // an unknown code stays an unknown code
 		if code == codes.OK {
-			code = codes.Unknown // an answer that is an error is one
+			code = codes.Unknown // the answer is an error, whatever its code says
 		}
 		return nil, status.Error(code, refusal.GetErrorMessage())
 	}
 	return answer, nil
 }
 
-func (a *asker) exchange(ctx context.Context, question *reflectionv1.ServerReflectionRequest) (*reflectionv1.ServerReflectionResponse, error) {
+func (a *asker) exchange(
+	ctx context.Context, question *reflectionv1.ServerReflectionRequest,
+) (*reflectionv1.ServerReflectionResponse, error) {
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
-	// io.EOF says that the stream is over: receiving tells why.
+	// io.EOF means that the stream has ended: RecvMsg returns the reason.
 	if err := a.stream.SendMsg(question); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
@@ -205,8 +209,8 @@ func (a *asker) open(ctx context.Context) error {
 	return nil
 }
 
-// leave ends the stream, if there is one. The next question opens another.
-func (a *asker) leave() {
+// closeStream ends the stream, if one is open. The next question opens another one.
+func (a *asker) closeStream() {
 	if a.stream != nil {
 		a.cancel()
 		a.stream, a.cancel, a.used = nil, nil, false
@@ -233,7 +237,7 @@ func byExtension(message string, number int32) *reflectionv1.ServerReflectionReq
 	}
 }
 
-// explainReflection says what the user can do about it. It keeps the error inside.
+// explainReflection returns an error that says what the user can do. It wraps err.
 func explainReflection(err error) error {
 	s, ok := status.FromError(err)
 	if !ok {
@@ -244,7 +248,9 @@ func explainReflection(err error) error {
 	text := ""
 	switch s.Code() {
 	case codes.Unimplemented:
-		return &reflectionError{err, "the server has no reflection (neither grpc.reflection.v1 nor v1alpha): enable it there, " + instead}
+		return &reflectionError{
+			err, "the server has no reflection (neither grpc.reflection.v1 nor v1alpha): enable it there, " + instead,
+		}
 	case codes.Unavailable:
 		return &reflectionError{err, "the server cannot be reached: " + said}
 	case codes.DeadlineExceeded:
@@ -255,12 +261,13 @@ func explainReflection(err error) error {
 		text = fmt.Sprintf("the server answers %v: %s", s.Code(), said)
 	}
 	if both := (*refusedError)(nil); errors.As(err, &both) {
-		text += fmt.Sprintf(" (that was grpc.reflection.v1; v1alpha: %v: %s)", status.Code(both.second), strings.TrimSpace(status.Convert(both.second).Message()))
+		text += fmt.Sprintf(" (that was grpc.reflection.v1; v1alpha: %v: %s)",
+			status.Code(both.second), strings.TrimSpace(status.Convert(both.second).Message()))
 	}
 	return &reflectionError{err, text}
 }
 
-// reflectionError is gRPC's error with words for people.
+// reflectionError is an error of gRPC with a text for people.
 type reflectionError struct {
 	err  error
 	text string

@@ -7,32 +7,33 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// limits bound what a server may answer in one reading.
+// limits bound the answers of a server in one reading.
 type limits struct {
 	files, bytes int
-	elements     int // of all files
-	depth        int // of messages in messages
+	elements     int // of all files together
+	depth        int // of nested messages
 }
 
-// defaultLimits are far above what people write, and far below what would hurt.
+// defaultLimits returns limits that are far above the size of real schemas, and far below a size that would harm the process.
 func defaultLimits() limits {
 	return limits{files: 10_000, bytes: 64 << 20, elements: 1_000_000, depth: 64}
 }
 
-// limitError says which limit was passed.
+// limitError says which limit was exceeded.
 type limitError struct{ what string }
 
 func (e *limitError) Error() string {
 	return fmt.Sprintf("expected a schema of at most %s, found more", e.what)
 }
 
-// budget is what was read so far, held against the limits.
+// budget compares what was read so far with the limits.
 type budget struct {
 	limits limits
-	seen   limits // how much of each there was
+	seen   limits // the sizes that were read so far
 }
 
-// count adds an answer, before anything of it is parsed. One without files counts as one, since it takes a question.
+// count adds the size of an answer, before its files are parsed. An answer without files counts as one file, since it needed a
+// question.
 func (b *budget) count(answer *reflectionv1.ServerReflectionResponse) error {
 	files := answer.GetFileDescriptorResponse().GetFileDescriptorProto()
 	var s structure
@@ -46,7 +47,7 @@ func (b *budget) count(answer *reflectionv1.ServerReflectionResponse) error {
 	return b.check()
 }
 
-// check returns a *limitError once a limit was passed.
+// check returns a *limitError where a limit is exceeded.
 func (b *budget) check() error {
 	switch {
 	case b.seen.bytes > b.limits.bytes:
@@ -61,7 +62,7 @@ func (b *budget) check() error {
 	return nil
 }
 
-// extend allows for more than was read so far.
+// extend sets new limits for what is read from now on.
 func (b *budget) extend(files, bytes, elements int) {
 	b.limits.files = b.seen.files + files
 	b.limits.bytes = b.seen.bytes + bytes

@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// FromDescriptorSet reads a FileDescriptorSet, as `buf build -o file.binpb` and
-// `protoc --include_imports --descriptor_set_out=file.binpb` write it: in binary form or as JSON, each of them compressed with
-// gzip or not. The content says which, and not the name. Of the imports it may lack only those that are
-// linked into the program: google/protobuf, google/api, google/rpc and grpcsse/v1.
+// FromDescriptorSet reads a FileDescriptorSet, as `buf build -o file.binpb` and `protoc --include_imports
+// --descriptor_set_out=file.binpb` write it. The file may be in binary form or JSON, and may be compressed with gzip; its
+// content decides, and not its name. The set must contain its imports, except those that are linked into the program:
+// google/protobuf, google/api, google/rpc and grpcsse/v1.
 func FromDescriptorSet(path string) (*Snapshot, error) {
 	wire, err := readSet(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func parseDescriptorSet(wire []byte) (*Snapshot, error) {
 	return snapshot, err
 }
 
-// link makes a snapshot of files that are complete but for the linked ones.
+// link makes a snapshot of files. Only imports that are linked into the program may be missing.
 func link(files []*descriptorpb.FileDescriptorProto) (*Snapshot, error) {
 	files, err := complete(files)
 	if err != nil {
@@ -62,7 +62,7 @@ func link(files []*descriptorpb.FileDescriptorProto) (*Snapshot, error) {
 	return newSnapshot(all, servicesIn(all, func(protoreflect.FullName) bool { return true }), nil)
 }
 
-// complete adds the linked files that are imported but not there.
+// complete adds missing imports that are linked into the program. The error is a *missingImports where others are missing.
 func complete(files []*descriptorpb.FileDescriptorProto) ([]*descriptorpb.FileDescriptorProto, error) {
 	files = slices.Clone(files)
 	have := make(map[string]bool, len(files))
@@ -90,7 +90,7 @@ func complete(files []*descriptorpb.FileDescriptorProto) ([]*descriptorpb.FileDe
 	return files, nil
 }
 
-// missingImports lists files that nobody has.
+// missingImports lists imports that are neither in the set nor linked into the program.
 type missingImports struct{ imports []string }
 
 func (e *missingImports) add(path, importer string) {

@@ -12,10 +12,10 @@ import (
 // UnknownService says that the upstream has no service of this name.
 type UnknownService struct {
 	Service string
-	Have    []string // the services that it has, sorted
+	Have    []string // the services that the upstream has, sorted
 }
 
-// Error says what is missing where.
+// Error returns a message with the name of the service.
 func (e *UnknownService) Error() string {
 	if len(e.Have) == 0 {
 		return fmt.Sprintf("unknown service %s: the upstream's schema has no services", e.Service)
@@ -26,50 +26,51 @@ func (e *UnknownService) Error() string {
 // UnknownMethod says that the service has no method of this name.
 type UnknownMethod struct {
 	Service, Method string
-	Have            []string // the methods that it has, of whatever kind, sorted
+	Have            []string // the methods that the service has, of any kind, sorted
 }
 
-// Error says what is missing where.
+// Error returns a message with the names of the method and the service.
 func (e *UnknownMethod) Error() string {
 	return fmt.Sprintf("unknown method %s: service %s does not have it", e.Method, e.Service)
 }
 
-// NotServerStreaming says that a method exists but is of a kind that cannot be a stream of events.
+// NotServerStreaming says that a method exists but is not server-streaming, so that it cannot be a stream of events.
 type NotServerStreaming struct {
 	Method string // "package.Service/Method"
 	Kind   string // "unary", "client-streaming" or "bidirectional"
 }
 
-// Error says what was expected and found.
+// Error returns a message with the method and its kind.
 func (e *NotServerStreaming) Error() string {
 	return fmt.Sprintf("expected a server-streaming method, found %s, which is %s", e.Method, e.Kind)
 }
 
-// BrokenService says that the upstream lists a service for which it gives no usable descriptors. Its other services are
-// not affected.
+// BrokenService says that the upstream lists a service for which its reflection returns no usable descriptors. The other
+// services of the upstream are not affected.
 type BrokenService struct {
 	Service string
 	Err     error
-	// Streaming is the server-streaming methods of the service, where the server gave as much as its own file.
+	// Streaming lists the server-streaming methods of the service. It is empty where the file of the service itself is missing.
 	Streaming []BrokenMethod
 }
 
-// BrokenMethod is what is known of a method whose messages cannot be read.
+// BrokenMethod is a method whose message types cannot be read.
 type BrokenMethod struct {
 	Name     string
-	Bindings []Binding // as [Bindings] has them
+	Bindings []Binding // the result of [Bindings]
 }
 
-// Error says what was found and what to do.
+// Error returns a message that says what is wrong and what to do.
 func (e *BrokenService) Error() string {
 	return fmt.Sprintf("service %s: the server lists it but its reflection does not give its descriptors: %v; "+
 		"give them with schema.descriptor_set or schema.proto", e.Service, e.Err)
 }
 
-// Unwrap is the reason.
+// Unwrap returns Err.
 func (e *BrokenService) Unwrap() error { return e.Err }
 
-// PublicMessage is what callers may be told: which service it is, and what is missing. Whatever else the server said stays out.
+// PublicMessage returns a message that callers may see. It names the service and what is missing, and contains no text of the
+// server.
 func (e *BrokenService) PublicMessage() string {
 	text := "the schema of " + e.Service + " cannot be read"
 	var (
@@ -87,7 +88,7 @@ func (e *BrokenService) PublicMessage() string {
 	return text
 }
 
-// streamingIn lists the server-streaming methods of a service as its file declares them.
+// streamingIn returns the server-streaming methods of a service, as its file declares them.
 func streamingIn(file *protoFile, service protoreflect.FullName) []BrokenMethod {
 	var out []BrokenMethod
 	for _, method := range serviceIn(file, service).GetMethod() {

@@ -11,50 +11,51 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// What an upstream can make a finder ask, by naming types.
+// Bounds of the questions that an upstream can cause by naming types in its messages.
 const (
-	// findTimeout bounds how long one look-up takes, waiting for others included.
+	// findTimeout bounds the duration of one look-up, including the wait for other look-ups.
 	findTimeout = 2 * time.Second
-	// findPause is how long nothing is asked after the server gave no answer in time: the streams that need a type must not wait
-	// for it with every message.
+	// findPause is how long no question is sent after the server did not answer in time. Otherwise a stream would wait again with
+	// every message.
 	findPause = 10 * time.Second
-	// findMost is how many names are asked for until the schema is read anew. All others are unknown until then.
-	findMost = 1024
-	// What all answers together may bring.
+	// maxFinds is how many names are looked up until the schema is read again. All other names are unknown until then.
+	maxFinds = 1024
+	// The limits for all answers together.
 	findFiles, findBytes, findElements = 2000, 16 << 20, 250_000
 )
 
-// finder asks a server for types that its schema has not, when they are first met. Each name is asked for once, however many
-// streams meet it, and yes and no are remembered. One question is asked at a time. A nil finder finds nothing.
+// finder asks a server for types that are not in its schema, when a message names such a type. It asks for each name once,
+// however many streams need the name, and remembers both success and failure. It sends one question at a time. Its methods may
+// be called concurrently. A nil finder finds nothing.
 type finder struct {
-	lifetime context.Context // of all questions
-	turn     chan struct{}   // taken by the look-up that uses the reader
+	lifetime context.Context // its end ends all questions
+	turn     chan struct{}   // holds a value while a look-up uses the reader
 	reader   *reader
 
 	mu    sync.Mutex
 	known map[string]*finding
-	asked int       // since the schema was read
-	pause time.Time // nothing is asked before
-	full  bool      // the server has brought more than it may
-	// renewed says that the reader has yet to forget what the server did not have.
+	asked int       // the number of names that were looked up since the schema was read
+	pause time.Time // no question is sent before this time
+	full  bool      // the answers of the server have exceeded the limits
+	// renewed says that the reader must forget which types the server did not have.
 	renewed bool
 }
 
-// finding is what is known of a name. Its fields are set when done is closed.
+// finding is the result of a look-up. found is set when done is closed.
 type finding struct {
 	done  chan struct{}
-	found protoreflect.Descriptor // nil for a name that the server does not know
-	again func(*finder) protoreflect.Descriptor
+	found protoreflect.Descriptor               // nil for a name that the server does not know
+	again func(*finder) protoreflect.Descriptor // the same look-up by another finder
 }
 
-// newFinder goes on with a reader, once the schema is read. The lifetime ends all questions.
+// newFinder returns a finder that uses the reader of a schema. All questions end with lifetime.
 func newFinder(lifetime context.Context, r *reader) *finder {
 	r.ask.budget.extend(findFiles, findBytes, findElements)
 	r.pool.steps = 0
 	return &finder{lifetime: lifetime, reader: r, turn: make(chan struct{}, 1), known: map[string]*finding{}}
 }
 
-// renew forgets what the server did not know, and allows for as many questions as at first.
+// renew forgets the names that the server did not know, and allows maxFinds look-ups again.
 func (f *finder) renew() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,13 +65,13 @@ func (f *finder) renew() {
 			if finding.found == nil {
 				delete(f.known, name)
 			}
-		default: // being asked for
+		default: // a look-up is under way
 		}
 	}
 	f.asked, f.pause, f.renewed = len(f.known), time.Time{}, true
 }
 
-// byName finds a message or an extension, nil where there is none.
+// byName returns a message type or an extension, nil where the server has none of that name.
 func (f *finder) byName(name protoreflect.FullName) protoreflect.Descriptor {
 	if f == nil || len(name) > maxName || !name.IsValid() {
 		return nil
@@ -82,7 +83,7 @@ func (f *finder) byName(name protoreflect.FullName) protoreflect.Descriptor {
 	})
 }
 
-// extension finds an extension of a message by its number, nil where there is none.
+// extension returns the extension of a message with a number, nil where the server has none.
 func (f *finder) extension(message protoreflect.FullName, number protoreflect.FieldNumber) protoreflect.ExtensionDescriptor {
 	if f == nil || len(message) > maxName || !message.IsValid() {
 		return nil
@@ -101,7 +102,7 @@ func (f *finder) extension(message protoreflect.FullName, number protoreflect.Fi
 	return d
 }
 
-// lookup is one question, and what is to be found in the files that answer it.
+// lookup is one question, and the function that finds the result in the files of the answer.
 type lookup struct {
 	key      string
 	question *reflectionv1.ServerReflectionRequest
@@ -109,7 +110,7 @@ type lookup struct {
 	again    func(*finder) protoreflect.Descriptor                     // the same look-up by another finder
 }
 
-// find answers from what is known, or asks. A caller that comes while its name is asked for waits for that answer.
+// find returns a known result, or asks the server. Where the same look-up is under way already, find waits for its result.
 func (f *finder) find(l lookup) protoreflect.Descriptor {
 	f.mu.Lock()
 	known, ok := f.known[l.key]
@@ -118,7 +119,7 @@ func (f *finder) find(l lookup) protoreflect.Descriptor {
 		<-known.done // within findTimeout
 		return known.found
 	}
-	if f.full || f.asked >= findMost || time.Now().Before(f.pause) {
+	if f.full || f.asked >= maxFinds || time.Now().Before(f.pause) {
 		f.mu.Unlock()
 		return nil
 	}
@@ -128,10 +129,10 @@ func (f *finder) find(l lookup) protoreflect.Descriptor {
 	f.mu.Unlock()
 
 	err := errNoAnswer
-	defer func() { // after a panic too: others wait
+	defer func() { // deferred, since other callers wait even after a panic
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if err != nil { // not an answer to keep
+		if err != nil { // the server gave no answer, so the name may be looked up again
 			delete(f.known, l.key)
 		}
 		close(known.done)
@@ -140,10 +141,10 @@ func (f *finder) find(l lookup) protoreflect.Descriptor {
 	return known.found
 }
 
-// errNoAnswer says that other look-ups took all the time.
+// errNoAnswer says that other look-ups used up the time.
 var errNoAnswer = errors.New("no answer")
 
-// ask asks the server. An error means that it is not known what the answer is.
+// ask asks the server. An error means that the server gave no answer.
 func (f *finder) ask(l lookup) (protoreflect.Descriptor, error) {
 	ctx, cancel := context.WithTimeout(f.lifetime, findTimeout)
 	defer cancel()
@@ -160,7 +161,7 @@ func (f *finder) ask(l lookup) (protoreflect.Descriptor, error) {
 	}
 	f.mu.Unlock()
 	found, err := f.read(ctx, l)
-	f.reader.ask.leave()
+	f.reader.ask.closeStream()
 	limit := (*limitError)(nil)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -169,15 +170,15 @@ func (f *finder) ask(l lookup) (protoreflect.Descriptor, error) {
 		return found, nil
 	case errors.As(err, &limit):
 		f.full = true
-	case ctx.Err() != nil, bars(err):
+	case ctx.Err() != nil, preventsFurther(err):
 		f.pause = time.Now().Add(findPause)
 	default:
-		return nil, nil // the server's own answer: it does not know the type, or cannot show it
+		return nil, nil // the server answered that it does not know the type, or cannot describe it
 	}
 	return nil, err
 }
 
-// read asks the question, and for the imports of what comes.
+// read asks the question, and reads the imports of the files in the answer.
 func (f *finder) read(ctx context.Context, l lookup) (protoreflect.Descriptor, error) {
 	c := f.reader.newClosure()
 	files, err := c.ask(ctx, l.key, l.question)
@@ -203,7 +204,7 @@ func (f *finder) read(ctx context.Context, l lookup) (protoreflect.Descriptor, e
 	return nil, nil
 }
 
-// symbolIn finds a message, an enum or an extension in a file, nil where there is none.
+// symbolIn returns a message, an enum or an extension in a file, nil where there is none.
 func symbolIn(file protoreflect.FileDescriptor, name protoreflect.FullName) protoreflect.Descriptor {
 	if d := typeIn(file, name); d != nil {
 		return d
@@ -222,7 +223,7 @@ func symbolIn(file protoreflect.FileDescriptor, name protoreflect.FullName) prot
 	return nil
 }
 
-// extensionIn finds an extension by its number, anywhere in a file, nil where there is none.
+// extensionIn returns an extension with a number, anywhere in a file or a message, nil where there is none.
 func extensionIn(scope interface {
 	Extensions() protoreflect.ExtensionDescriptors
 	Messages() protoreflect.MessageDescriptors

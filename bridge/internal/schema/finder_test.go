@@ -137,12 +137,12 @@ func TestATypeIsAskedForOnce(t *testing.T) {
 // A hostile upstream names a new type with each message.
 func TestNamesOfTypesAreBounded(t *testing.T) {
 	l, s := startLazy(t)
-	for i := range findMost + 500 {
+	for i := range maxFinds + 500 {
 		_, err := s.Types("a.S").FindMessageByName(protoreflect.FullName(fmt.Sprintf("made.up.T%d", i)))
 		require.ErrorIs(t, err, protoregistry.NotFound)
 	}
-	assert.EqualValues(t, findMost, l.asked.Load())
-	assert.Len(t, s.finder.known, findMost)
+	assert.EqualValues(t, maxFinds, l.asked.Load())
+	assert.Len(t, s.finder.known, maxFinds)
 	s.renew()
 	_, err := s.Types("a.S").FindMessageByName("types.T")
 	require.NoError(t, err, "as many again once the schema was read anew")

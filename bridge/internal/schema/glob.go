@@ -12,30 +12,30 @@ import (
 	"strings"
 )
 
-// What one pattern may make the bridge look at, and find.
+// The bounds of one pattern: how many entries are looked at, and how many files are found.
 const (
 	maxGlobEntries = 200_000
 	maxGlobFiles   = 10_000
 )
 
-// PatternError says why an entry of the files to compile, which is a pattern, gives none.
+// PatternError says why a pattern in the list of files to compile finds no file.
 type PatternError struct {
-	Index   int // of the entry
+	Index   int // the index of the pattern in the list
 	Pattern string
 	Reason  string
 }
 
-// Error says what was looked for.
+// Error returns a message with the pattern and the reason.
 func (e *PatternError) Error() string { return fmt.Sprintf("the pattern %q %s", e.Pattern, e.Reason) }
 
-// expand puts the files that each pattern finds in its place, sorted. Files that are there already are left out, under whatever
-// name: one that several import paths lead to counts by the first of them.
+// expand replaces each pattern by the files that it finds, sorted. It leaves out files that are in the list already, even under
+// another name: a file that is below several import paths is listed by its name below the first one.
 func expand(ctx context.Context, files, importPaths []string) ([]string, error) {
 	var out []string
 	seen := map[string]bool{} // real paths
 	for i, name := range files {
 		found := []string{name}
-		if isPattern(name) && realPath(name, importPaths) == "" { // a name may have brackets
+		if isPattern(name) && realPath(name, importPaths) == "" { // the name of a file may have brackets
 			g := &globbing{ctx: ctx, importPaths: importPaths}
 			reason := ""
 			if found, reason = g.find(name); reason != "" {
@@ -59,7 +59,7 @@ func expand(ctx context.Context, files, importPaths []string) ([]string, error) 
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-// realPath is where the file of an import lies, "" where there is none.
+// realPath returns the path of an import in the file system, "" where there is no such file.
 func realPath(name string, importPaths []string) string {
 	for _, dir := range importPaths {
 		if at, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
@@ -72,10 +72,11 @@ func realPath(name string, importPaths []string) string {
 	return ""
 }
 
-// glob is the segments of a pattern. "**" stands for any number of directories, and the others are as [path.Match] has them.
+// glob holds the segments of a pattern. "**" stands for any number of directories. Every other segment is a pattern of
+// [path.Match].
 type glob []string
 
-// newGlob parses a pattern. The second result says what is wrong with it.
+// newGlob parses a pattern. The second result says what is wrong with the pattern, and is "" for a valid one.
 func newGlob(pattern string) (glob, string) {
 	g := glob(strings.Split(path.Clean(pattern), "/"))
 	for _, segment := range g {
@@ -93,8 +94,8 @@ func newGlob(pattern string) (glob, string) {
 	return g, ""
 }
 
-// after returns the places in the pattern to which a path can have led: g[i] is what its next segment must fit where i is
-// among them, and the path fits the whole pattern where len(g) is.
+// after returns the positions in the pattern that the segments of a path can reach. Where element i is true, the next segment
+// of the path may match g[i]. Where element len(g) is true, the path matches the whole pattern.
 func (g glob) after(segments []string) []bool {
 	at := g.start()
 	for _, segment := range segments {
@@ -120,7 +121,7 @@ func (g glob) start() []bool {
 	return g.passing(at)
 }
 
-// passing lets each "**" stand for nothing as well.
+// passing adds the positions that are reached where "**" stands for no directory.
 func (g glob) passing(at []bool) []bool {
 	for i, part := range g {
 		if at[i] && part == "**" {
@@ -130,23 +131,25 @@ func (g glob) passing(at []bool) []bool {
 	return at
 }
 
-// isHidden is what only a pattern that begins with a dot as well finds.
+// isHidden reports whether a name begins with a dot. Only a pattern that begins with a dot finds such names.
 func isHidden(segment string) bool { return strings.HasPrefix(segment, ".") && segment != "." }
 
-// globbing looks for the files of one pattern.
+// globbing searches the files of one pattern.
 type globbing struct {
 	ctx         context.Context
 	importPaths []string
-	entries     int // that were looked at
+	entries     int // the number of files and directories that were looked at
 	found       []string
 }
 
 var (
-	errTooManyEntries = fmt.Errorf("looks at more than %d files and directories: expected narrower import paths or a narrower pattern", maxGlobEntries)
-	errTooManyFiles   = fmt.Errorf("finds more than %d files: expected fewer", maxGlobFiles)
+	errTooManyEntries = fmt.Errorf("looks at more than %d files and directories: expected narrower import paths or a narrower "+
+		"pattern", maxGlobEntries)
+	errTooManyFiles = fmt.Errorf("finds more than %d files: expected fewer", maxGlobFiles)
 )
 
-// find returns names as imports have them, sorted, or the reason why there are none.
+// find returns the files that a pattern finds, with their names in import statements, sorted. Where it finds none, it returns
+// the reason.
 func (g *globbing) find(pattern string) ([]string, string) {
 	parts, reason := newGlob(pattern)
 	if reason != "" {
@@ -167,14 +170,15 @@ func (g *globbing) find(pattern string) ([]string, string) {
 		}
 	}
 	if len(g.found) == 0 {
-		return nil, fmt.Sprintf("finds no file: expected at least one that ends in .proto below %s; %d files and directories were looked at",
-			strings.Join(looked, ", "), g.entries)
+		return nil, fmt.Sprintf("finds no file: expected at least one that ends in .proto below %s; %d files and directories were "+
+			"looked at", strings.Join(looked, ", "), g.entries)
 	}
 	slices.Sort(g.found)
 	return slices.Compact(g.found), ""
 }
 
-// walk looks below one import path. Links to files count, links to directories are not followed: they may lead in a circle.
+// walk searches below one import path. It accepts symbolic links to files. It does not follow links to directories, which may
+// form a cycle.
 func (g *globbing) walk(dir string, parts glob) error {
 	root := os.DirFS(dir)
 	return fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {

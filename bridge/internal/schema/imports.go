@@ -8,19 +8,20 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// view is a pool as one service sees it: of several files of one path, or with one type, it takes those that came in
-// answer to questions about the service itself, and else the first.
+// view is a pool from the point of view of one service. Of several files that have the same path or define the same type, it
+// uses a file that answered a question about the service, or else the first file.
 type view struct {
 	pool *pool
-	own  map[*protoFile]bool // nil where nothing has two meanings
-	// instead is the file that the server gave where it was asked for a path and had it under another name.
+	own  map[*protoFile]bool // the files that answered questions about the service; nil in the view for all services
+	// instead holds files that the server returned for a path although they have another path. The key is the path of the
+	// question.
 	instead map[string]*protoFile
 }
 
-// origin is where a type is defined: in a file of the server, or in one that is linked into the program.
+// origin is the file that defines a type: a file of the server, or a file that is linked into the program.
 type origin struct {
 	file   *protoFile
-	linked string // path
+	linked string // the path of a linked file
 }
 
 func (o origin) isNone() bool { return o == origin{} }
@@ -32,7 +33,7 @@ func (o origin) path() string {
 	return o.linked
 }
 
-// at returns what the view has at a path. The well-known types come from the program where the server shows none.
+// at returns the file with a path. Where the server has no such file, at returns the linked one.
 func (v *view) at(path string) origin {
 	if file := v.pick(v.pool.byPath[path]); file != nil {
 		return origin{file: file}
@@ -46,7 +47,7 @@ func (v *view) at(path string) origin {
 	return origin{}
 }
 
-// pick takes the one of several files that counts, nil where there is none.
+// pick returns the file that the view uses of several files, nil for an empty list.
 func (v *view) pick(files []*protoFile) *protoFile {
 	if len(files) == 0 {
 		return nil
@@ -57,7 +58,7 @@ func (v *view) pick(files []*protoFile) *protoFile {
 	return files[0]
 }
 
-// visible is the set of files whose types a file may use if it imports these.
+// visible returns the set of files whose types a file may use if it has the given imports.
 func (v *view) visible(file *protoFile, imports []origin) map[origin]bool {
 	visible := map[origin]bool{{file: file}: true}
 	queue := slices.Clone(imports)
@@ -69,7 +70,7 @@ func (v *view) visible(file *protoFile, imports []origin) map[origin]bool {
 		}
 		visible[o] = true
 		if o.file == nil {
-			continue // none of the linked files imports another one publicly
+			continue // no linked file has public imports
 		}
 		if !v.pool.spend(1 + len(o.file.public)) {
 			break
@@ -81,10 +82,10 @@ func (v *view) visible(file *protoFile, imports []origin) map[origin]bool {
 	return visible
 }
 
-// find finds where a type is defined that a file refers to by a name, from the innermost scope outwards as protobuf does, and
-// the full name of it. What is visible comes first, and then whatever the server has: files do not always declare what they
-// import, and not always by the path that it has. The package google.protobuf is the program's own wherever a file of the
-// server does not stand at the path that belongs to it: protobuf reserves the package.
+// find returns the file that defines a type, and the full name of the type. name is the name that a file uses in a scope. find
+// searches from the innermost scope outwards, as protobuf does. It prefers visible files, and then takes any file of the
+// server: files do not always declare all their imports, or declare them with another path. For types of the package
+// google.protobuf, it takes the linked file, unless a file of the server has the path that protobuf reserves for the type.
 func (v *view) find(visible map[origin]bool, scope []string, name string) (found origin, full string) {
 	name, isFull := strings.CutPrefix(name, ".")
 	if name == "" || len(name) > maxName {
@@ -111,7 +112,8 @@ func (v *view) find(visible map[origin]bool, scope []string, name string) (found
 	return found, full
 }
 
-// among chooses between the files that define a type, and says whether the chosen one is visible.
+// among chooses one of the files that define a type, and reports whether that file is visible. program is the path of the
+// linked file that defines the type, "" where there is none.
 func (v *view) among(files []*protoFile, program string, visible map[origin]bool) (origin, bool) {
 	reserved := strings.HasPrefix(program, "google/protobuf/")
 	for _, file := range files {
@@ -133,7 +135,7 @@ func (v *view) among(files []*protoFile, program string, visible map[origin]bool
 	return origin{}, false
 }
 
-// linkedFile is the path of the linked file that defines a type, or empty.
+// linkedFile returns the path of the linked file that defines a type, "" where there is none.
 func linkedFile(scope []string, name string) string {
 	if len(scope) > 0 {
 		name = strings.Join(scope, ".") + "." + name
@@ -145,7 +147,7 @@ func linkedFile(scope []string, name string) string {
 	return ""
 }
 
-// visitReferences calls visit with each name of a type that a file uses, and the scope that the name is relative to.
+// visitReferences calls visit for each use of a type in a file, with the name of the type and the scope of the use.
 func visitReferences(file *descriptorpb.FileDescriptorProto, visit func(scope []string, name string)) {
 	scope := split(file.GetPackage())
 	visitFields(file.GetExtension(), scope, visit)

@@ -24,14 +24,14 @@ import (
 	_ "google.golang.org/protobuf/types/known/typepb"
 	_ "google.golang.org/protobuf/types/known/wrapperspb"
 
-	_ "github.com/grpcsse/grpcsse/gen/grpcsse/v1" // our own options
+	_ "github.com/grpcsse/grpcsse/gen/grpcsse/v1" // the options of this project
 )
 
-// linked resolves imports that everybody uses and hardly anybody ships from what is linked into the program: nothing is
-// fetched. It shows only those, not whatever else the program happens to link, which could pass for an upstream's own.
+// linked resolves common imports, such as the well-known types, from the files that are linked into the program. It resolves no
+// other linked file: the program may link a file that has the path of an upstream's file and other content.
 type linked struct{}
 
-// isLinked says whether a file of this path may come from the program.
+// isLinked reports whether linked may resolve a path.
 func isLinked(path string) bool {
 	for _, prefix := range []string{"google/protobuf/", "google/api/", "google/rpc/", "grpcsse/v1/"} {
 		if strings.HasPrefix(path, prefix) {
@@ -41,7 +41,7 @@ func isLinked(path string) bool {
 	return false
 }
 
-// FindFileByPath is part of protodesc.Resolver.
+// FindFileByPath implements protodesc.Resolver.
 func (linked) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {
 	if !isLinked(path) {
 		return nil, protoregistry.NotFound
@@ -49,7 +49,7 @@ func (linked) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {
 	return protoregistry.GlobalFiles.FindFileByPath(path)
 }
 
-// FindDescriptorByName is part of protodesc.Resolver.
+// FindDescriptorByName implements protodesc.Resolver.
 func (linked) FindDescriptorByName(name protoreflect.FullName) (protoreflect.Descriptor, error) {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
 	if err != nil || !isLinked(d.ParentFile().Path()) {
@@ -58,11 +58,11 @@ func (linked) FindDescriptorByName(name protoreflect.FullName) (protoreflect.Des
 	return d, nil
 }
 
-// addLinked completes a registry with the linked files that do not collide with what is there.
+// addLinked adds the linked files to a registry, except those that collide with a file in it.
 func addLinked(registry *protoregistry.Files) {
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		if isLinked(file.Path()) {
-			_ = registry.RegisterFile(file) // an error is a collision: the upstream's own file counts
+			_ = registry.RegisterFile(file) // an error means a collision: the file of the upstream stays
 		}
 		return true
 	})

@@ -15,21 +15,22 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// maxImportDepth is as far as imports are followed. Real ones are a few dozen deep.
+// maxImportDepth bounds the depth of imports. Real imports are a few dozen levels deep.
 const maxImportDepth = 1024
 
-// linker makes descriptors of a view's files. Each file imports what it uses, wherever its types were found, and beside that
-// those of its declared imports that can be linked: one that is missing, broken or part of a cycle takes out no file that
-// does not use it.
+// linker makes descriptors of the files of a view. A linked file imports the files that define the types it uses, wherever they
+// were found, and those of its declared imports that can be linked. A declared import that is missing, broken or part of a
+// cycle does no harm to a file that does not use it.
 type linker struct {
 	*view
 
 	done  map[*protoFile]outcome
 	made  *descriptors
-	stack []*protoFile // being linked
+	stack []*protoFile // the files that are being linked
 }
 
-// descriptors are what all linkers of a reading have made. Files that mean the same to several of them are one.
+// descriptors holds the descriptors that all linkers of a reading have made. Linkers for which a file means the same share its
+// descriptor.
 type descriptors struct {
 	byKey   map[string]protoreflect.FileDescriptor
 	numbers map[protoreflect.FileDescriptor]int
@@ -53,10 +54,10 @@ func newLinker(v *view, made *descriptors) *linker {
 	return &linker{view: v, done: map[*protoFile]outcome{}, made: made}
 }
 
-// missingTypeError is a type that nobody has.
+// missingTypeError is the error for a type that neither the server nor the program has.
 type missingTypeError struct {
-	name, user string   // the type, and the file that uses it
-	imports    []string // those of the file that are missing
+	name, user string   // the type, and the file that uses the type
+	imports    []string // the missing imports of that file
 }
 
 func (e *missingTypeError) Error() string {
@@ -73,12 +74,12 @@ func anyOf(paths []string) string {
 	return strings.Join(paths, " or ")
 }
 
-// cycleError is files that import each other, and need to.
+// cycleError is the error for files that import each other and use each other's types.
 type cycleError struct{ paths []string }
 
 func (e *cycleError) Error() string { return "cyclic import path: " + strings.Join(e.paths, " -> ") }
 
-// link returns the descriptor of a file.
+// link returns the descriptor of a file, and makes it where it does not exist yet.
 func (l *linker) link(file *protoFile) (protoreflect.FileDescriptor, error) {
 	if o, ok := l.done[file]; ok {
 		return o.file, o.err
@@ -99,7 +100,7 @@ func (l *linker) link(file *protoFile) (protoreflect.FileDescriptor, error) {
 	l.stack = append(l.stack, file)
 	fd, err := l.build(file)
 	l.stack = l.stack[:len(l.stack)-1]
-	// Whether a file is part of a cycle depends on where the way into it began.
+	// A file in a cycle may be linked when another file of the cycle comes first, so such an error is kept only at the top.
 	if cycle := (*cycleError)(nil); len(l.stack) == 0 || !errors.As(err, &cycle) {
 		l.done[file] = outcome{fd, err}
 	}
@@ -111,7 +112,9 @@ func (l *linker) build(file *protoFile) (protoreflect.FileDescriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	imports := imports{byPath: map[string]protoreflect.FileDescriptor{}, byName: map[protoreflect.FullName]protoreflect.FileDescriptor{}}
+	imports := imports{
+		byPath: map[string]protoreflect.FileDescriptor{}, byName: map[protoreflect.FullName]protoreflect.FileDescriptor{},
+	}
 	var kept []origin
 	for _, path := range file.message.GetDependency() {
 		o := l.at(path)
@@ -163,14 +166,14 @@ func (l *linker) linkOrigin(o origin) (protoreflect.FileDescriptor, error) {
 	return l.link(o.file)
 }
 
-// uses is the types of other files that a file uses.
+// uses holds the types of other files that a file uses, by file.
 type uses struct {
 	names map[origin][]protoreflect.FullName
 }
 
 func (u uses) has(o origin) bool { return len(u.names[o]) > 0 }
 
-// sorted lists the files, in an order that does not depend on that of the references.
+// sorted returns the files in an order that does not depend on the order of the references.
 func (u uses) sorted() []origin {
 	files := make([]origin, 0, len(u.names))
 	for o := range u.names {
@@ -185,7 +188,7 @@ func (u uses) sorted() []origin {
 	return files
 }
 
-// uses finds every type that a file refers to.
+// uses returns the types of other files to which a file refers.
 func (l *linker) uses(file *protoFile) (uses, error) {
 	var declared []origin
 	var missing []string
@@ -220,7 +223,7 @@ func (l *linker) uses(file *protoFile) (uses, error) {
 	return u, err
 }
 
-// importing returns the message of a file with these imports and no others.
+// importing returns the message of a file with exactly the given imports.
 func importing(message *descriptorpb.FileDescriptorProto, files []origin, v *view) *descriptorpb.FileDescriptorProto {
 	paths := make([]string, len(files))
 	for i, o := range files {
@@ -243,7 +246,8 @@ func importing(message *descriptorpb.FileDescriptorProto, files []origin, v *vie
 	return message
 }
 
-// keyOf tells apart what a file can become: by its imports, and by what has each name that it uses.
+// keyOf returns a key for the descriptor of a file. Two descriptors have the same key where all imports and the definitions of
+// all names are the same.
 func (d *descriptors) keyOf(file *protoFile, kept []origin, i imports) string {
 	var b strings.Builder
 	write := func(fd protoreflect.FileDescriptor) {
@@ -265,18 +269,18 @@ func (d *descriptors) keyOf(file *protoFile, kept []origin, i imports) string {
 	return b.String()
 }
 
-// imports resolves what one file uses.
+// imports resolves the paths and the names that one file uses.
 type imports struct {
 	byPath map[string]protoreflect.FileDescriptor
 	byName map[protoreflect.FullName]protoreflect.FileDescriptor
 }
 
-// has says whether a file, or another one of its path, is imported already, or is the importing file itself.
+// has reports whether a file with the path of fd is imported already, or is the importing file itself.
 func (i imports) has(fd protoreflect.FileDescriptor, importer *protoFile) bool {
 	return i.byPath[fd.Path()] != nil || fd.Path() == importer.path()
 }
 
-// FindFileByPath is part of protodesc.Resolver.
+// FindFileByPath implements [protodesc.Resolver].
 func (i imports) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {
 	if fd := i.byPath[path]; fd != nil {
 		return fd, nil
@@ -284,7 +288,7 @@ func (i imports) FindFileByPath(path string) (protoreflect.FileDescriptor, error
 	return nil, protoregistry.NotFound
 }
 
-// FindDescriptorByName is part of protodesc.Resolver.
+// FindDescriptorByName implements [protodesc.Resolver].
 func (i imports) FindDescriptorByName(name protoreflect.FullName) (protoreflect.Descriptor, error) {
 	if fd := i.byName[name]; fd != nil {
 		if d := typeIn(fd, name); d != nil {
@@ -294,7 +298,7 @@ func (i imports) FindDescriptorByName(name protoreflect.FullName) (protoreflect.
 	return nil, protoregistry.NotFound
 }
 
-// typeIn finds a message or an enum in a file by its full name, nil where there is none.
+// typeIn returns a message or an enum in a file by its full name, nil where there is none.
 func typeIn(file protoreflect.FileDescriptor, name protoreflect.FullName) protoreflect.Descriptor {
 	rest := string(name)
 	if file.Package() != "" {

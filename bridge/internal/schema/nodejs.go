@@ -8,10 +8,9 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// protobuf.js writes the descriptors that a Node.js server shows. This is where they break protobuf's rules and where one
-// reading only is possible. What it leaves out cannot be brought back: json_name, custom options, required.
-//
-// repair changes a file, and says whether it did. It changes none that keeps the rules.
+// repair corrects a file that protobuf.js wrote, as Node.js servers return it, and reports whether it changed anything. It
+// corrects violations of protobuf's rules that have only one possible meaning. It does not change a file that keeps the rules.
+// What protobuf.js leaves out stays lost: json_name, custom options, required.
 func repair(file *descriptorpb.FileDescriptorProto) bool {
 	changed := false
 	for _, message := range file.GetMessageType() {
@@ -27,7 +26,7 @@ func repair(file *descriptorpb.FileDescriptorProto) bool {
 func repairMessage(message *descriptorpb.DescriptorProto) bool {
 	changed := false
 	if message.GetOptions().GetMapEntry() && len(message.GetNestedType()) > 0 {
-		message.Options.MapEntry = nil // it has a map, and is no entry of one: those have nothing inside
+		message.Options.MapEntry = nil // a real map entry has no nested types
 		changed = true
 	}
 	changed = repairMaps(message) || changed
@@ -39,10 +38,10 @@ func repairMessage(message *descriptorpb.DescriptorProto) bool {
 	return changed
 }
 
-// repairMaps gives the entries of maps their names: for the field "by_id" it is "ByIdEntry", protobuf.js writes "By_id".
-// That may even be the name of another message in the same place.
+// repairMaps renames the entry types of maps. The entry of the field "by_id" must be "ByIdEntry", and protobuf.js writes
+// "By_id". The wrong name may even be the name of another message in the same scope.
 func repairMaps(message *descriptorpb.DescriptorProto) bool {
-	fields := map[string]*descriptorpb.FieldDescriptorProto{} // of each wrong name
+	fields := map[string]*descriptorpb.FieldDescriptorProto{} // by the wrong name of the entry
 	for _, field := range message.GetField() {
 		if name := field.GetName(); name != "" && field.GetLabel() == descriptorpb.FieldDescriptorProto_LABEL_REPEATED &&
 			field.GetType() == descriptorpb.FieldDescriptorProto_TYPE_MESSAGE &&
@@ -64,7 +63,7 @@ func repairMaps(message *descriptorpb.DescriptorProto) bool {
 	return changed
 }
 
-// mapEntryName is what protobuf prescribes: the field's name in camel case, and "Entry".
+// mapEntryName returns the name that protobuf prescribes: the name of the field in camel case, and "Entry".
 func mapEntryName(field string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(field, "_") {
@@ -75,13 +74,12 @@ func mapEntryName(field string) string {
 	return b.String() + "Entry"
 }
 
-// repairRanges mends ranges of one number: protobuf.js takes the end as part of the range, so that they end where they
-// begin. What is reserved is of no interest to a reader; a number for extensions is.
+// repairRanges corrects ranges of one number. protobuf.js includes the end in a range, so such a range ends where it begins. A
+// reserved range is removed, since it has no effect on reading messages. The end of an extension range is corrected.
 func repairRanges(message *descriptorpb.DescriptorProto) bool {
 	before := len(message.GetReservedRange())
-	message.ReservedRange = slices.DeleteFunc(message.GetReservedRange(), func(r *descriptorpb.DescriptorProto_ReservedRange) bool {
-		return r.GetStart() == r.GetEnd()
-	})
+	isEmpty := func(r *descriptorpb.DescriptorProto_ReservedRange) bool { return r.GetStart() == r.GetEnd() }
+	message.ReservedRange = slices.DeleteFunc(message.GetReservedRange(), isEmpty)
 	changed := before != len(message.GetReservedRange())
 	for _, r := range message.GetExtensionRange() {
 		if r.GetStart() == r.GetEnd() && r.GetEnd() < 1<<29 {
@@ -92,8 +90,8 @@ func repairRanges(message *descriptorpb.DescriptorProto) bool {
 	return changed
 }
 
-// repairExtensions moves extensions that are declared inside a message from its fields to its extensions, and removes the
-// field, of a name such as ".pkg.extension", that protobuf.js gives to the message which is extended.
+// repairExtensions moves extensions that are declared inside a message from its fields to its extensions. It also removes the
+// field with a name such as ".pkg.extension" that protobuf.js adds to the extended message.
 func repairExtensions(message *descriptorpb.DescriptorProto) bool {
 	before := len(message.GetField())
 	message.Field = slices.DeleteFunc(message.GetField(), func(field *descriptorpb.FieldDescriptorProto) bool {
@@ -106,8 +104,8 @@ func repairExtensions(message *descriptorpb.DescriptorProto) bool {
 	return before != len(message.GetField())
 }
 
-// isProto2 recognizes a file of proto2 that calls itself proto3: every single field says explicitly that it is not packed,
-// which makes no sense in proto3. Read as proto3, values that are set to zero would be lost.
+// isProto2 reports whether a file is proto2 although it says proto3: every singular field says explicitly that it is not
+// packed, which proto3 has no use for. If the file were read as proto3, fields that are set to zero would be lost.
 func isProto2(file *descriptorpb.FileDescriptorProto) bool {
 	singular, unpacked := countUnpacked(file.GetMessageType())
 	return singular > 0 && singular == unpacked
@@ -116,7 +114,7 @@ func isProto2(file *descriptorpb.FileDescriptorProto) bool {
 func countUnpacked(messages []*descriptorpb.DescriptorProto) (singular, unpacked int) {
 	for _, message := range messages {
 		if message.GetOptions().GetMapEntry() {
-			continue // made up by protobuf.js
+			continue // protobuf.js makes the fields of map entries itself
 		}
 		for _, field := range message.GetField() {
 			if field.GetLabel() != descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL {
@@ -133,8 +131,8 @@ func countUnpacked(messages []*descriptorpb.DescriptorProto) (singular, unpacked
 	return singular, unpacked
 }
 
-// isMerged says whether a file passes for a linked one of google/protobuf but has what others of those define as well: a
-// Node.js server that has read a descriptor set shows the whole package so, under the path of the last of its files.
+// isMerged reports whether a file has the path of a linked file of google/protobuf, and also types of other such files. A
+// Node.js server that has read a descriptor set returns the whole package as one file, under the path of the last one.
 func isMerged(file *descriptorpb.FileDescriptorProto) bool {
 	path := file.GetName()
 	if !strings.HasPrefix(path, "google/protobuf/") || file.GetPackage() != "google.protobuf" {

@@ -12,47 +12,48 @@ import (
 )
 
 const (
-	// maxName is the length in bytes of the longest name, path or reference that is looked at.
+	// maxName is the length of the longest name, path or reference in bytes. Longer ones are ignored.
 	maxName = 1024
-	// maxSteps bounds the search for names in one reading, in parts of names that are looked up.
+	// maxSteps bounds how many parts of names are looked up in one reading.
 	maxSteps = 10_000_000
 )
 
-// pool is every file that a server showed. Servers do show two files of one path, and one type in two files: both are kept.
+// pool holds every file that a server returned. A server may return two files with one path, or define one type in two files:
+// the pool keeps both.
 type pool struct {
 	files  []*protoFile
 	byPath map[string][]*protoFile
 	byWire map[[sha256.Size]byte]*protoFile
 	types  symbol
-	// ambiguous is set once a path or a name has two meanings. Until then it does not matter who asks for it.
+	// ambiguous is set once a path or a name has two meanings. Until then, all services see the same files.
 	ambiguous bool
-	steps     int // done so far in the search for names
+	steps     int // how many parts of names were looked up
 }
 
 func newPool() *pool {
 	return &pool{byPath: map[string][]*protoFile{}, byWire: map[[sha256.Size]byte]*protoFile{}}
 }
 
-// protoFile is one file as a server showed it, with what [repair] did to it.
+// protoFile is one file that a server returned, after [repair].
 type protoFile struct {
-	number  int // in the pool
+	number  int // the index in the pool
 	message *descriptorpb.FileDescriptorProto
-	size    int // in elements
-	public  []string
+	size    int      // in elements
+	public  []string // the paths of public imports
 }
 
 func (f *protoFile) path() string { return f.message.GetName() }
 
-// symbol is a part of a full name: a package, a message, an enum or another thing, with what is inside it. As a tree, long
-// names around many others take no more room than they did on the wire.
+// symbol is a part of a full name, such as a package, a message or an enum, with the symbols inside it. The tree of symbols
+// takes no more memory than the names on the wire, even where a long name is the prefix of many others.
 type symbol struct {
 	inside map[string]*symbol
-	files  []*protoFile // that define a type of this name
-	others []*protoFile // that define something else of this name
+	files  []*protoFile // the files that define a type of this name
+	others []*protoFile // the files that define something else of this name
 }
 
-// add takes in a file from the wire, and returns it. It returns nil for a file that counts as absent: a placeholder, which
-// stands for an import that the server itself does not have, or one whose names are too long.
+// add parses a file, adds it to the pool and returns it. It returns nil for a file that counts as missing: a placeholder for an
+// import that the server itself does not have, or a file whose names are too long.
 func (p *pool) add(wire []byte) (*protoFile, error) {
 	key := sha256.Sum256(wire)
 	if file, ok := p.byWire[key]; ok {
@@ -67,7 +68,7 @@ func (p *pool) add(wire []byte) (*protoFile, error) {
 		return nil, nil
 	}
 	if isMerged(message) {
-		genuine, _ := linked{}.FindFileByPath(message.GetName()) // isMerged has seen it
+		genuine, _ := linked{}.FindFileByPath(message.GetName()) // isMerged has found the same file
 		message = protodesc.ToFileDescriptorProto(genuine)
 	}
 	repair(message)
@@ -82,7 +83,8 @@ func (p *pool) add(wire []byte) (*protoFile, error) {
 	return file, nil
 }
 
-// isPlaceholder recognizes what grpc-go before 1.60 shows of an import that is not linked into the server.
+// isPlaceholder reports whether a file is the placeholder that grpc-go before 1.60 returns for an import that is not linked
+// into the server.
 func isPlaceholder(file *descriptorpb.FileDescriptorProto) bool {
 	switch file.GetSyntax() {
 	case "", "proto2", "proto3", "editions":
@@ -141,13 +143,13 @@ func (s *symbol) define(messages []*descriptorpb.DescriptorProto, enums []*descr
 	}
 }
 
-// isDefinedBeside says whether a file other than this one defines the name too.
+// isDefinedBeside reports whether a file other than this one defines the name too.
 func (s *symbol) isDefinedBeside(file *protoFile) bool {
 	another := func(f *protoFile) bool { return f != file }
 	return slices.ContainsFunc(s.files, another) || slices.ContainsFunc(s.others, another)
 }
 
-// child is made where there is none.
+// child returns the symbol with a name inside s, and makes it where it does not exist.
 func (s *symbol) child(name string) *symbol {
 	if child, ok := s.inside[name]; ok {
 		return child
@@ -160,7 +162,7 @@ func (s *symbol) child(name string) *symbol {
 	return child
 }
 
-// at goes down by the parts of a name. It is nil where there is nothing.
+// at returns the symbol for the parts of a name, nil where there is none.
 func (s *symbol) at(parts []string) *symbol {
 	for _, part := range parts {
 		if s == nil {
@@ -178,7 +180,7 @@ func (s *symbol) definedIn() []*protoFile {
 	return s.files
 }
 
-// serviceIn finds a service in a file, nil where it has none of that name.
+// serviceIn returns a service in a file, nil where the file has none of that name.
 func serviceIn(file *protoFile, name protoreflect.FullName) *descriptorpb.ServiceDescriptorProto {
 	if protoreflect.FullName(file.message.GetPackage()) != name.Parent() {
 		return nil
@@ -191,7 +193,7 @@ func serviceIn(file *protoFile, name protoreflect.FullName) *descriptorpb.Servic
 	return nil
 }
 
-// spend counts steps of the search for names, and is false once there were too many.
+// spend counts parts of names that are looked up. It reports false once there were more than maxSteps.
 func (p *pool) spend(steps int) bool {
 	if p.steps > maxSteps {
 		return false

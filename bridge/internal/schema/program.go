@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// FromProgram returns the schema of services whose generated code is linked into the program, or of none. Its Types
-// resolve whatever else is linked: who answers is this program, and what it puts into an Any is there too.
+// FromProgram returns the schema of services whose generated code is linked into the program. There may be no services. The
+// Types of the schema resolve every linked type, since the program can put only linked types into an Any.
 func FromProgram(services ...protoreflect.ServiceDescriptor) (*Snapshot, error) {
 	var roots []protoreflect.FileDescriptor
 	offered := map[protoreflect.FullName]bool{}

@@ -12,18 +12,18 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// reader reads files from a server's reflection into a pool, and remembers what it was told.
+// reader reads files from the reflection of a server into a pool, and remembers the answers.
 type reader struct {
 	ask     *asker
 	pool    *pool
 	made    *descriptors
 	replies map[string]reply
-	common  *linker // for all services, while nothing has two meanings
+	common  *linker // links the files of all services while the pool is not ambiguous
 }
 
-// reply is the outcome of a question.
+// reply is the answer to a question.
 type reply struct {
-	files []*protoFile // that can be used, in their order
+	files []*protoFile // the files that can be used, in their order
 	err   error
 }
 
@@ -33,13 +33,13 @@ func newReader(ask *asker) *reader {
 	return r
 }
 
-// files asks a question, if it was not asked before. The key identifies it.
+// files asks a question, and returns the files of the answer. It asks a question with the same key only once.
 func (r *reader) files(ctx context.Context, key string, question *reflectionv1.ServerReflectionRequest) ([]*protoFile, error) {
 	if known, ok := r.replies[key]; ok {
 		return known.files, known.err
 	}
 	wires, err := r.ask.files(ctx, question)
-	if err != nil && (ctx.Err() != nil || bars(err)) {
+	if err != nil && (ctx.Err() != nil || preventsFurther(err)) {
 		return nil, err
 	}
 	known := reply{err: err}
@@ -59,17 +59,17 @@ func (r *reader) files(ctx context.Context, key string, question *reflectionv1.S
 	return known.files, known.err
 }
 
-// forget makes it ask again for what the server did not have.
+// forget drops the answers that were errors, so that their questions are asked again.
 func (r *reader) forget() {
 	maps.DeleteFunc(r.replies, func(_ string, known reply) bool { return known.err != nil })
 }
 
-// closure is a file with everything that it needs, as far as the server has it.
+// closure is a file with all files that it needs, as far as the server has them.
 type closure struct {
 	*view
 
 	reader *reader
-	files  []*protoFile // the first one first
+	files  []*protoFile // the file itself, and then the files that it needs
 	depth  map[*protoFile]int
 }
 
@@ -80,7 +80,7 @@ func (r *reader) newClosure() *closure {
 	}
 }
 
-// ask asks a question for the closure: what it brings is the closure's own.
+// ask asks a question for the closure. The view of the closure prefers the files of the answer.
 func (c *closure) ask(ctx context.Context, key string, question *reflectionv1.ServerReflectionRequest) ([]*protoFile, error) {
 	files, err := c.reader.files(ctx, key, question)
 	for _, file := range files {
@@ -96,8 +96,8 @@ func (c *closure) add(file *protoFile, depth int) {
 	}
 }
 
-// gather finds the imports of the files, and theirs, and the types that are in none of them. What the server does not have
-// is left out. The error is one that bars all further questions, or an endless import.
+// gather adds the imports of the files, directly and indirectly, and the files of types that are in no import. It leaves out
+// files that the server does not have. The error means that further questions would fail too, or that the imports are too deep.
 func (c *closure) gather(ctx context.Context) error {
 	for i := 0; i < len(c.files); i++ { // files grows
 		file, depth := c.files[i], c.depth[c.files[i]]+1
@@ -116,16 +116,16 @@ func (c *closure) gather(ctx context.Context) error {
 	return nil
 }
 
-// importPath adds the file of a path. It is asked for unless it is there already, or is one that protobuf reserves.
+// importPath adds the file with a path. It asks the server, unless the file is known already or protobuf reserves its path.
 func (c *closure) importPath(ctx context.Context, path string, depth int) error {
 	o := c.at(path)
 	if len(path) <= maxName && o.file == nil && (o.isNone() || !strings.HasPrefix(path, "google/protobuf/")) {
 		files, err := c.ask(ctx, "path "+path, byFilename(path))
-		if err != nil && (ctx.Err() != nil || bars(err)) {
+		if err != nil && (ctx.Err() != nil || preventsFurther(err)) {
 			return err
 		}
 		if o = c.at(path); o.file == nil && len(files) > 0 {
-			o.file = files[0] // under another name
+			o.file = files[0] // the server has the file under another path
 			c.instead[path] = files[0]
 			c.reader.common.instead[path] = files[0]
 		}
@@ -136,7 +136,7 @@ func (c *closure) importPath(ctx context.Context, path string, depth int) error 
 	return nil
 }
 
-// importTypes asks for the types that a file uses and that no file so far has.
+// importTypes asks for types that a file uses and that no known file defines.
 func (c *closure) importTypes(ctx context.Context, file *protoFile, depth int) (err error) {
 	declared := make([]origin, 0, len(file.message.GetDependency()))
 	for _, path := range file.message.GetDependency() {
@@ -160,7 +160,7 @@ func (c *closure) importTypes(ctx context.Context, file *protoFile, depth int) (
 			return
 		}
 		_, failed := c.ask(ctx, "symbol "+full, bySymbol(full))
-		if failed != nil && (ctx.Err() != nil || bars(failed)) {
+		if failed != nil && (ctx.Err() != nil || preventsFurther(failed)) {
 			err = failed
 			return
 		}
@@ -171,8 +171,8 @@ func (c *closure) importTypes(ctx context.Context, file *protoFile, depth int) (
 	return err
 }
 
-// ofService finds the file of a service, and all that it needs. A service whose file cannot be used has a file all the
-// same where the server gave one.
+// ofService returns the closure of a service. Where an error occurs after the file of the service was read, it returns both a
+// closure and the error.
 func (r *reader) ofService(ctx context.Context, name protoreflect.FullName) (*closure, error) {
 	if !name.IsValid() {
 		return nil, errors.New("expected a full protobuf name")
@@ -190,7 +190,7 @@ func (r *reader) ofService(ctx context.Context, name protoreflect.FullName) (*cl
 	return c, c.gather(ctx)
 }
 
-// nameOf is the name by which the server knows a service.
+// nameOf returns the name by which the server knows a service.
 func (a *asker) nameOf(service string) string {
 	if a.dotted[service] {
 		return "." + service
@@ -198,7 +198,7 @@ func (a *asker) nameOf(service string) string {
 	return service
 }
 
-// linker returns what links the files of a closure: one for all services, unless a path or a name has two meanings.
+// linker returns the linker for the files of a closure: the common one, unless the pool is ambiguous.
 func (c *closure) linker() *linker {
 	if !c.pool.ambiguous {
 		return c.reader.common

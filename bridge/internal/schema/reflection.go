@@ -16,13 +16,13 @@ import (
 // reflectionTimeout bounds one reading of a server's schema.
 const reflectionTimeout = 10 * time.Second
 
-// FromReflection asks a server for its schema: grpc.reflection.v1, and v1alpha where the server refuses that. Only the
-// services that the server lists are offered. One that it lists but cannot describe is a [BrokenService] and takes out no
-// other. What a file imports is found by its path, or else by the types that the file uses; well-known types come from the
-// program. Imports that nothing needs may be missing.
+// FromReflection asks a server for its schema, with grpc.reflection.v1, or with v1alpha where the server refuses v1. The
+// snapshot has the services that the server lists. A service that the server lists but cannot describe becomes a
+// [BrokenService], and does not affect the others. Imports are found by their paths, or else by the types that a file uses.
+// Well-known types come from the program. An import that no file uses may be missing.
 //
-// It takes 10 s, and 10,000 files or 64 MiB at most. Errors of gRPC keep their status ([status.FromError]). Types that no
-// service imports are asked for later, when [Types] first meets them, until ctx ends.
+// A reading is limited to 10 s, 10,000 files and 64 MiB. Errors of gRPC keep their status ([status.FromError]). The snapshot
+// asks the server for types that no service imports when [Types] first looks for them, until ctx ends.
 func FromReflection(ctx context.Context, cc grpc.ClientConnInterface) (*Snapshot, error) {
 	return fromReflection(ctx, cc, defaultLimits())
 }
@@ -31,7 +31,7 @@ func fromReflection(lifetime context.Context, cc grpc.ClientConnInterface, limit
 	ctx, cancel := context.WithTimeout(lifetime, reflectionTimeout)
 	defer cancel()
 	ask := newAsker(cc, limits)
-	defer ask.leave()
+	defer ask.closeStream()
 	names, err := ask.list(ctx)
 	if err == nil && len(names) > limits.files {
 		err = &limitError{what: fmt.Sprintf("%d services", limits.files)}
@@ -39,7 +39,9 @@ func fromReflection(lifetime context.Context, cc grpc.ClientConnInterface, limit
 	if err != nil {
 		return nil, explainReflection(err)
 	}
-	reading := &reading{reader: newReader(ask), listed: map[protoreflect.FullName]*closure{}, broken: map[protoreflect.FullName]*BrokenService{}}
+	reading := &reading{
+		reader: newReader(ask), listed: map[protoreflect.FullName]*closure{}, broken: map[protoreflect.FullName]*BrokenService{},
+	}
 	for _, name := range names {
 		if err := reading.gather(ctx, protoreflect.FullName(name)); err != nil {
 			return nil, explainReflection(err)
@@ -57,29 +59,30 @@ func fromReflection(lifetime context.Context, cc grpc.ClientConnInterface, limit
 type reading struct {
 	*reader
 
-	order  []protoreflect.FullName // of listed
+	order  []protoreflect.FullName // the keys of listed in the order of the server
 	listed map[protoreflect.FullName]*closure
 	broken map[protoreflect.FullName]*BrokenService
 }
 
-// gather reads what a service needs. The error is one that bars all further questions.
+// gather reads the files that a service needs. The error means that further questions would fail too.
 func (r *reading) gather(ctx context.Context, name protoreflect.FullName) error {
 	if _, ok := r.listed[name]; ok {
 		return nil
 	}
 	c, err := r.ofService(ctx, name)
-	if err != nil && (ctx.Err() != nil || bars(err)) {
+	if err != nil && (ctx.Err() != nil || preventsFurther(err)) {
 		return err
 	}
 	r.order = append(r.order, name)
 	r.listed[name] = c
 	if err != nil {
-		r.breaks(name, err)
+		r.markBroken(name, err)
 	}
 	return nil
 }
 
-func (r *reading) breaks(name protoreflect.FullName, err error) {
+// markBroken records that a service cannot be described.
+func (r *reading) markBroken(name protoreflect.FullName, err error) {
 	broken := &BrokenService{Service: string(name), Err: oneLine(err)}
 	if c := r.listed[name]; c != nil {
 		broken.Streaming = streamingIn(c.files[0], name)
@@ -87,12 +90,12 @@ func (r *reading) breaks(name protoreflect.FullName, err error) {
 	r.broken[name] = broken
 }
 
-// snapshot links what was read.
+// snapshot links the files that were read, and returns the snapshot.
 func (r *reading) snapshot() (*Snapshot, error) {
 	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
 	own := map[protoreflect.FullName]*dynamicpb.Types{}
 	var all files
-	room := r.ask.budget.limits.elements // of the files that are linked once more for a service of their own
+	room := r.ask.budget.limits.elements // how many elements may be linked again for services with a linker of their own
 	for _, name := range r.order {
 		c := r.listed[name]
 		if r.broken[name] != nil {
@@ -110,7 +113,7 @@ func (r *reading) snapshot() (*Snapshot, error) {
 			return nil, err
 		}
 		if err != nil {
-			r.breaks(name, err)
+			r.markBroken(name, err)
 			continue
 		}
 		services[name] = fd.Services().ByName(name.Name())
@@ -151,7 +154,7 @@ func (f *files) add(fd protoreflect.FileDescriptor) {
 	}
 }
 
-// elements is the size of all files of a closure.
+// elements returns the size of all files of a closure.
 func (c *closure) elements() int {
 	sum := 0
 	for _, file := range c.files {
@@ -160,7 +163,7 @@ func (c *closure) elements() int {
 	return sum
 }
 
-// linkable returns the descriptors of those files that have one.
+// linkable returns the descriptors of those files that can be linked.
 func (l *linker) linkable(files []*protoFile) []protoreflect.FileDescriptor {
 	var out []protoreflect.FileDescriptor
 	for _, file := range files {
@@ -171,16 +174,16 @@ func (l *linker) linkable(files []*protoFile) []protoreflect.FileDescriptor {
 	return out
 }
 
-// typesOf has the types of files. Of two of one name the first counts.
+// typesOf returns a resolver for the types in files. Where two files define one name, the first file is used.
 func typesOf(files []protoreflect.FileDescriptor) *dynamicpb.Types {
 	registry := new(protoregistry.Files)
 	for _, fd := range files {
-		_ = registry.RegisterFile(fd) // an error is a collision
+		_ = registry.RegisterFile(fd) // an error means a collision
 	}
 	return dynamicpb.NewTypes(registry)
 }
 
-// oneLine is for errors that a library writes over several lines.
+// oneLine returns an error whose text is on one line. Some libraries write several lines.
 func oneLine(err error) error {
 	if text := err.Error(); strings.Contains(text, "\n") {
 		return errors.New(strings.ReplaceAll(text, "\n", ": "))

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// changes asks again for the types that were looked up for a snapshot of the same files, and reports whether one of them has
-// another form now. The hash of s tells that then. A type of which the server says nothing now, or that it does not know any
-// more, has not changed: there may be others behind the same address, and the form that is known is better than none.
+// changes looks up again the types that were looked up for the snapshot before, which has the same files. It reports whether
+// the server defines one of them differently now; the hash of s then differs too. A type that the server does not know now
+// counts as unchanged: another server behind the same address may know the type, and the known definition is better than none.
 func (s *Snapshot) changes(before *Snapshot) bool {
 	if s.finder == nil || before.finder == nil {
 		return false
@@ -31,7 +31,7 @@ func (s *Snapshot) changes(before *Snapshot) bool {
 	return changed
 }
 
-// findings are the types that were found, in the order of their names.
+// findings returns the types that were found, in the order of their names.
 func (f *finder) findings() []*finding {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,17 +42,17 @@ func (f *finder) findings() []*finding {
 			if f.known[key].found != nil {
 				out = append(out, f.known[key])
 			}
-		default: // being asked for
+		default: // a look-up is under way
 		}
 	}
 	return out
 }
 
-// formOf tells the forms of one type apart, by its file and by what that imports.
+// formOf returns a hash of the file of a type and its imports. Different definitions of the type have different hashes.
 func formOf(d protoreflect.Descriptor) string {
 	form, err := fingerprint(importsOf([]protoreflect.FileDescriptor{d.ParentFile()}), nil, nil)
 	if err != nil {
-		return err.Error() // as good as any other form
+		return err.Error() // the text serves as well as a hash
 	}
 	return form
 }

@@ -15,21 +15,22 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// A compressed descriptor set may have 100 times its size, beyond the first MiB, and 64 MiB at most. Real ones have ten times.
+// Bounds of a compressed descriptor set: it may unpack to 64 MiB, and to 1 MiB plus 100 times its size. Real sets unpack to
+// about ten times their size.
 const (
 	maxUnpackedBytes  = 64 << 20
 	freeUnpackedBytes = 1 << 20
 	maxUnpackedTimes  = 100
 )
 
-// An uncompressed set may have as many bytes as a compressed one once it is unpacked, and so many elements: messages of every
-// kind in it, and the names in its lists. Two bytes can make an element of hundreds.
+// Bounds of an uncompressed set, in bytes and in elements. Elements are the messages of every kind in the set, and the texts in
+// its lists. An element of two bytes on the wire can take hundreds of bytes in memory.
 const (
 	maxSetBytes    = maxUnpackedBytes
 	maxSetElements = 2_000_000
 )
 
-// howToShrink is what to do about a set that is too large.
+// howToShrink says what a user can do about a set that is too large.
 const howToShrink = "leave out what is not served: `buf build --path DIR --exclude-source-info`"
 
 // readSet reads a file with a descriptor set.
@@ -50,7 +51,7 @@ func readSet(path string) (content []byte, err error) {
 func checkElements(content []byte) error {
 	var elements int
 	if isJSON(content) {
-		elements = bytes.Count(content, []byte("{")) + bytes.Count(content, []byte(`",`)) // or more than there are
+		elements = bytes.Count(content, []byte("{")) + bytes.Count(content, []byte(`",`)) // an upper bound
 	} else {
 		elements = countElements(content, (*descriptorpb.FileDescriptorSet)(nil).ProtoReflect().Descriptor(), 0)
 	}
@@ -60,8 +61,8 @@ func checkElements(content []byte) error {
 	return nil
 }
 
-// countElements counts the messages in a message on the wire, and the texts in its lists. It stops where the bytes do not
-// parse: the code that parses them says so.
+// countElements counts the messages in a message in the wire format, and the texts in its lists. It stops where the bytes do
+// not parse: proto.Unmarshal reports the error afterwards.
 func countElements(wire []byte, md protoreflect.MessageDescriptor, depth int) (elements int) {
 	for len(wire) > 0 && depth < deepest {
 		number, kind, n := protowire.ConsumeTag(wire)
@@ -84,9 +85,8 @@ func countElements(wire []byte, md protoreflect.MessageDescriptor, depth int) (e
 	return elements
 }
 
-// decodeSet reads a FileDescriptorSet in whichever form it is, by its content: binary or JSON, each of them as it is or
-// compressed with gzip. What the JSON has beside the fields that are known here is passed over: options of one's own, and
-// what buf adds.
+// decodeSet decodes a FileDescriptorSet in binary form or JSON, with or without gzip. The content decides which form it is.
+// Unknown fields of the JSON are ignored: custom options, and fields that buf adds.
 func decodeSet(content []byte) (*descriptorpb.FileDescriptorSet, error) {
 	if bytes.HasPrefix(content, []byte{0x1f, 0x8b}) {
 		var err error
@@ -111,7 +111,7 @@ func decodeSet(content []byte) (*descriptorpb.FileDescriptorSet, error) {
 	return set, nil
 }
 
-// unpack decompresses gzip, and refuses what grows out of proportion.
+// unpack decompresses gzip, and refuses content that is too large for its compressed size.
 func unpack(packed []byte) ([]byte, error) {
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -121,19 +121,19 @@ func unpack(packed []byte) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(zip, int64(limit)+1))
 	switch {
 	case len(content) > limit:
-		return nil, fmt.Errorf("expected a compressed set of at most %d bytes once it is unpacked, found more in these %d bytes of gzip; "+
-			"give it uncompressed", limit, len(packed))
+		return nil, fmt.Errorf("expected a compressed set of at most %d bytes once it is unpacked, found more in these %d bytes "+
+			"of gzip; give it uncompressed", limit, len(packed))
 	case err != nil:
 		return nil, fmt.Errorf("expected a whole gzip file: %w", err)
 	}
 	return content, nil
 }
 
-// byteOrderMark is what some editors put before JSON.
+// byteOrderMark is written by some editors at the beginning of JSON.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// isJSON reports whether content is meant as JSON. A set in binary form begins with a line feed, which is the tag of its first
-// file, and a "{" after it may be that file's length.
+// isJSON reports whether content is JSON. A set in binary form also begins with a line feed, which is the tag of its first
+// file, and a "{" after the tag may be the length of that file.
 func isJSON(content []byte) bool {
 	text := bytes.TrimLeft(bytes.TrimPrefix(content, byteOrderMark), " \t\r\n")
 	if !bytes.HasPrefix(text, []byte("{")) {

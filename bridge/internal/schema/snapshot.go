@@ -1,8 +1,8 @@
-// Package schema knows what an upstream's methods and messages look like.
+// Package schema reads the descriptors of an upstream's methods and messages.
 //
-// Descriptors come from the server's own reflection ([FromReflection], kept fresh by a [Watcher]), from a
-// FileDescriptorSet ([FromDescriptorSet]) or from .proto sources ([FromProto]). Each of them ends in a [Snapshot], which
-// never changes: a server that shows another schema later gives another snapshot.
+// The descriptors come from the reflection of the server ([FromReflection], kept up to date by a [Watcher]), from a
+// FileDescriptorSet ([FromDescriptorSet]), from .proto sources ([FromProto]) or from the program itself ([FromProgram]). The
+// result is a [Snapshot], which never changes: when a server changes its schema, there is another snapshot.
 package schema
 
 import (
@@ -25,25 +25,25 @@ import (
 // Snapshot is one state of an upstream's schema. It never changes, and its methods may be called concurrently.
 type Snapshot struct {
 	hash      string // of the files and services
-	found     string // of types that were looked up, where they are not those of the snapshot before
+	found     string // of types that were looked up, where they differ from those of the snapshot before
 	services  map[protoreflect.FullName]protoreflect.ServiceDescriptor
 	broken    map[protoreflect.FullName]*BrokenService
 	streaming []protoreflect.MethodDescriptor
 	types     *dynamicpb.Types
-	// own has the types of services for which a name means something else than for others.
+	// own holds the types of services for which a name has another meaning than for other services.
 	own    map[protoreflect.FullName]*dynamicpb.Types
-	finder *finder // nil where there is nobody to ask for more types
+	finder *finder // nil for a schema that does not come by reflection
 }
 
-// newSnapshot indexes files, which are linked, and the services that are offered; broken says why others cannot be. Where two
-// files define the same name, the first one counts.
+// newSnapshot returns a snapshot of linked files. services are the services that can be served, and broken those that cannot.
+// Where two files define the same name, the first file is used.
 func newSnapshot(files []protoreflect.FileDescriptor, services map[protoreflect.FullName]protoreflect.ServiceDescriptor,
 	broken map[protoreflect.FullName]*BrokenService,
 ) (*Snapshot, error) {
 	s := &Snapshot{services: services, broken: broken}
 	registry := new(protoregistry.Files)
 	for _, file := range files {
-		_ = registry.RegisterFile(file) // an error is a collision
+		_ = registry.RegisterFile(file) // an error means a collision
 	}
 	var err error
 	if s.hash, err = fingerprint(files, s.services, broken); err != nil {
@@ -55,8 +55,10 @@ func newSnapshot(files []protoreflect.FileDescriptor, services map[protoreflect.
 	return s, nil
 }
 
-// servicesIn returns those services of files that offered accepts.
-func servicesIn(files []protoreflect.FileDescriptor, offered func(protoreflect.FullName) bool) map[protoreflect.FullName]protoreflect.ServiceDescriptor {
+// servicesIn returns the services in files for which offered returns true.
+func servicesIn(
+	files []protoreflect.FileDescriptor, offered func(protoreflect.FullName) bool,
+) map[protoreflect.FullName]protoreflect.ServiceDescriptor {
 	services := map[protoreflect.FullName]protoreflect.ServiceDescriptor{}
 	for _, file := range files {
 		for i := range file.Services().Len() {
@@ -68,19 +70,19 @@ func servicesIn(files []protoreflect.FileDescriptor, offered func(protoreflect.F
 	return services
 }
 
-// Hash tells snapshots apart: two have the same hash if and only if their files and services are the same, in whatever order
-// they came. Comments do not count. A snapshot that a [Watcher] told since a type that was looked up has changed has a hash of
-// its own.
+// Hash identifies the content of a snapshot. Two snapshots have the same hash if and only if their files and services are the
+// same, in any order and apart from comments. There is one exception: where a type that was looked up has changed, the snapshot
+// that a [Watcher] reports for that has another hash.
 func (s *Snapshot) Hash() string { return s.hash + s.found }
 
-// HasService says whether the upstream offers a service of this full name, if only one that it cannot describe.
+// HasService reports whether the upstream has a service with a full name, including one that it cannot describe.
 func (s *Snapshot) HasService(name string) bool {
 	full := protoreflect.FullName(name)
 	return s.services[full] != nil || s.broken[full] != nil
 }
 
-// Method finds a server-streaming method by the full name of its service and its own name. Errors are *[UnknownService],
-// *[BrokenService], *[UnknownMethod] and *[NotServerStreaming].
+// Method returns a server-streaming method by the full name of its service and its own name. The error is a *[UnknownService],
+// a *[BrokenService], a *[UnknownMethod] or a *[NotServerStreaming].
 func (s *Snapshot) Method(service, method string) (protoreflect.MethodDescriptor, error) {
 	full := protoreflect.FullName(service)
 	sd, ok := s.services[full]
@@ -100,22 +102,23 @@ func (s *Snapshot) Method(service, method string) (protoreflect.MethodDescriptor
 	return md, nil
 }
 
-// Streaming lists the server-streaming methods of all services, sorted by full name. The caller must not change it.
+// Streaming returns the server-streaming methods of all services, sorted by full name. The caller must not change the slice.
 func (s *Snapshot) Streaming() []protoreflect.MethodDescriptor { return s.streaming }
 
-// Broken lists the services that the upstream offers but cannot describe, sorted by name.
+// Broken returns the services that the upstream lists but cannot describe, sorted by name.
 func (s *Snapshot) Broken() []*BrokenService {
 	return slices.SortedFunc(maps.Values(s.broken), func(a, b *BrokenService) int { return cmp.Compare(a.Service, b.Service) })
 }
 
-// Types resolves what a google.protobuf.Any holds, and extensions, for the messages of a service: from the files that the
-// service uses, then from the others of the snapshot, and from protobuf's well-known types and the error details of
-// google.rpc where the snapshot has none of that name. See [Types] for what it does about all others.
+// Types returns the resolver of types in a google.protobuf.Any, and of extensions, for the messages of a service. It searches
+// the files that the service uses, then the other files of the snapshot, and then the well-known types of protobuf and the
+// error details of google.rpc. See [Types] for types that none of them has.
 func (s *Snapshot) Types(service protoreflect.FullName) *Types {
 	return &Types{own: s.own[service], common: s.types, finder: s.finder}
 }
 
-// renew says that the schema was read anew and is the same: what the server did not know then, it may know now.
+// renew records that the schema was read again and is the same. Types that the server did not know before may be looked up
+// again.
 func (s *Snapshot) renew() {
 	if s.finder != nil {
 		s.finder.renew()
@@ -135,7 +138,7 @@ func methodNames(service protoreflect.ServiceDescriptor) []string {
 	return names
 }
 
-// serverStreaming is the one kind that a route can serve.
+// serverStreaming is the kind of method that a route can serve.
 const serverStreaming = "server-streaming"
 
 func kindOf(m protoreflect.MethodDescriptor) string {
@@ -163,7 +166,8 @@ func streamingMethods(services map[protoreflect.FullName]protoreflect.ServiceDes
 	return methods
 }
 
-// fingerprint covers the files, and which services are offered: a server may have a file and not its service.
+// fingerprint returns a hash of the files and of the names of the services: a server may have the file of a service and not the
+// service.
 func fingerprint(files []protoreflect.FileDescriptor, services map[protoreflect.FullName]protoreflect.ServiceDescriptor,
 	broken map[protoreflect.FullName]*BrokenService,
 ) (string, error) {
@@ -185,7 +189,7 @@ func fingerprint(files []protoreflect.FileDescriptor, services map[protoreflect.
 	return digest(wires), nil
 }
 
-// digest is a hash of several things. A length before each makes that no two sequences look alike.
+// digest returns a hash of several parts. The length of each part is hashed too, so that different sequences differ.
 func digest(parts [][]byte) string {
 	sum := sha256.New()
 	for _, b := range parts {

@@ -17,14 +17,14 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// maxSourceErrors is as many mistakes as one compilation shows.
+// maxSourceErrors bounds how many mistakes one compilation reports.
 const maxSourceErrors = 10
 
-// FromProto compiles .proto sources. Files are names as an import statement has them, or patterns of such names, in which "*",
-// "?" and "[a-z]" stand for parts of a directory's or file's name and "**" for any directories; each is looked for in
-// importPaths in their order (the working directory where there are none), and then among those that are linked into the
-// program: google/protobuf, google/api, google/rpc and grpcsse/v1. Errors give file, line and column, several at once; that of
-// a pattern is a *[PatternError].
+// FromProto compiles .proto sources. files holds names as in import statements, and patterns of such names: "*", "?" and
+// "[a-z]" stand for parts of a name, and "**" for any directories. Each file is searched in importPaths in their order, or in
+// the working directory where there are none, and then among the files that are linked into the program: google/protobuf,
+// google/api, google/rpc and grpcsse/v1. The error lists several mistakes at once, with file, line and column. The error of a
+// pattern is a *[PatternError].
 func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, error) {
 	if len(files) == 0 {
 		return nil, errors.New("proto sources: expected at least one file, found none")
@@ -44,7 +44,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 			if len(mistakes) == maxSourceErrors {
 				return err
 			}
-			return nil // go on, to find the others
+			return nil // the compiler goes on, and finds further mistakes
 		}, nil),
 	}
 	compiled, err := compiler.Compile(ctx, files...)
@@ -75,7 +75,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 	return snapshot, nil
 }
 
-// importPathResolver finds sources in directories, and linked files after them.
+// importPathResolver searches sources in the import paths, and then among the linked files.
 func importPathResolver(importPaths []string) protocompile.Resolver {
 	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
 		for _, dir := range importPaths {
@@ -95,8 +95,8 @@ func importPathResolver(importPaths []string) protocompile.Resolver {
 	})
 }
 
-// canonical turns a compiled file into the message that a descriptor set would have: with options as the types that are
-// linked into the program, not as the compiler's own.
+// canonical returns the message that a descriptor set would have for a compiled file. Its options have the types that are
+// linked into the program, and not the types of the compiler.
 func canonical(file protoreflect.FileDescriptor) (*descriptorpb.FileDescriptorProto, error) {
 	wire, err := proto.Marshal(protodesc.ToFileDescriptorProto(file))
 	if err != nil {
@@ -106,7 +106,7 @@ func canonical(file protoreflect.FileDescriptor) (*descriptorpb.FileDescriptorPr
 	return message, proto.Unmarshal(wire, message)
 }
 
-// importsOf is the files and everything that they import, each path once, in the order in which they are met.
+// importsOf returns the files and all their imports, direct and indirect. Each path occurs once, in breadth-first order.
 func importsOf(roots []protoreflect.FileDescriptor) []protoreflect.FileDescriptor {
 	seen := map[string]bool{}
 	var files []protoreflect.FileDescriptor

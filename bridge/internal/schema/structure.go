@@ -2,17 +2,17 @@ package schema
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// structure is the size of a serialized FileDescriptorProto once it is read: a few bytes make an element of hundreds, and
-// a full name repeats the names of all messages around it.
+// structure measures how much memory a serialized FileDescriptorProto needs when it is parsed. An element of a few bytes on the
+// wire takes hundreds of bytes in memory, and each full name repeats the names of all messages around it.
 type structure struct {
-	elements int // files, messages, fields, values, methods and everything else beside them
-	depth    int // of messages in messages
+	elements int // files, messages, fields, values, methods and all other fields of descriptors
+	depth    int // of nested messages
 }
 
-// part says which fields of a descriptor hold further descriptors.
+// part holds the numbers of the fields of a descriptor that contain further descriptors.
 type part map[protowire.Number]part
 
-// fileParts follows google/protobuf/descriptor.proto.
+// fileParts returns the parts of a FileDescriptorProto, from google/protobuf/descriptor.proto.
 func fileParts() part {
 	leaf := part{}
 	message := part{4: leaf}                  // enum_type
@@ -20,10 +20,11 @@ func fileParts() part {
 	return part{4: message, 5: leaf, 6: leaf} // message_type, enum_type, service
 }
 
-// deepest is where measuring ends: the exact depth of what lies below is of no interest, the stack is.
+// deepest is the depth at which measuring stops, so that the stack stays small.
 const deepest = 1000
 
-// measure counts without building anything. It stops where the bytes do not parse: whoever reads them will say so.
+// measure counts elements without parsing the file. It stops where the bytes do not parse: proto.Unmarshal reports the error
+// later.
 func (s *structure) measure(wire []byte, parts part, depth int) {
 	s.depth = max(s.depth, depth)
 	if depth == deepest {

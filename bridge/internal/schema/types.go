@@ -9,18 +9,18 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Types finds message types and extensions, as protojson.MarshalOptions.Resolver does. Where the schema came by reflection,
-// the server is asked for a type that the schema has not: nobody imports what only ever stands in a google.protobuf.Any, nor
-// the extensions of other files. A look-up then takes up to 2 s, and what became of it is remembered; [finder] has the bounds.
-// A type that is not found gives protoregistry.NotFound.
+// Types finds message types and extensions. It can be a protojson.MarshalOptions.Resolver. Where the schema comes by
+// reflection, Types asks the server for a type that is not in the schema: files need not import types that occur only in a
+// google.protobuf.Any, nor extensions of other files. Such a look-up takes up to 2 s, and its result is remembered. The bounds
+// are those of [finder]. The error for a type that does not exist is protoregistry.NotFound.
 //
 // Its methods may be called concurrently.
 type Types struct {
 	own, common *dynamicpb.Types // own may be nil
-	finder      *finder          // nil where there is nobody to ask
+	finder      *finder          // nil for a schema that does not come by reflection
 }
 
-// FindMessageByName is part of protoregistry.MessageTypeResolver.
+// FindMessageByName implements protoregistry.MessageTypeResolver.
 func (t *Types) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
 	found, err := look(t, func(types *dynamicpb.Types) (protoreflect.MessageType, error) { return types.FindMessageByName(name) })
 	if !errors.Is(err, protoregistry.NotFound) {
@@ -32,12 +32,12 @@ func (t *Types) FindMessageByName(name protoreflect.FullName) (protoreflect.Mess
 	return nil, protoregistry.NotFound
 }
 
-// FindMessageByURL is part of protoregistry.MessageTypeResolver. What stands before the last slash does not matter.
+// FindMessageByURL implements protoregistry.MessageTypeResolver. It ignores the part of the URL before the last slash.
 func (t *Types) FindMessageByURL(url string) (protoreflect.MessageType, error) {
 	return t.FindMessageByName(protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:]))
 }
 
-// FindExtensionByName is part of protoregistry.ExtensionTypeResolver.
+// FindExtensionByName implements protoregistry.ExtensionTypeResolver.
 func (t *Types) FindExtensionByName(name protoreflect.FullName) (protoreflect.ExtensionType, error) {
 	found, err := look(t, func(types *dynamicpb.Types) (protoreflect.ExtensionType, error) {
 		return types.FindExtensionByName(name)
@@ -51,8 +51,10 @@ func (t *Types) FindExtensionByName(name protoreflect.FullName) (protoreflect.Ex
 	return nil, protoregistry.NotFound
 }
 
-// FindExtensionByNumber is part of protoregistry.ExtensionTypeResolver.
-func (t *Types) FindExtensionByNumber(message protoreflect.FullName, number protoreflect.FieldNumber) (protoreflect.ExtensionType, error) {
+// FindExtensionByNumber implements protoregistry.ExtensionTypeResolver.
+func (t *Types) FindExtensionByNumber(
+	message protoreflect.FullName, number protoreflect.FieldNumber,
+) (protoreflect.ExtensionType, error) {
 	found, err := look(t, func(types *dynamicpb.Types) (protoreflect.ExtensionType, error) {
 		return types.FindExtensionByNumber(message, number)
 	})
@@ -65,7 +67,7 @@ func (t *Types) FindExtensionByNumber(message protoreflect.FullName, number prot
 	return nil, protoregistry.NotFound
 }
 
-// look asks the registries in their order.
+// look searches the service's own types, and then the common ones.
 func look[T any](t *Types, find func(*dynamicpb.Types) (T, error)) (T, error) {
 	if t.own != nil {
 		if found, err := find(t.own); err == nil {

@@ -13,40 +13,40 @@ import (
 )
 
 const (
-	// backoffBase and backoffMax bound the pause before a schema is read again after an error.
+	// backoffBase and backoffMax bound the pause before the schema is read again after an error.
 	backoffBase = 200 * time.Millisecond
 	backoffMax  = 10 * time.Second
-	// refreshInterval is the pause after which it is read again without any sign of change. Behind a proxy, or with
-	// several servers of which one is replaced after the other, no sign may ever come.
+	// refreshInterval is how often the schema is read again without a sign of change. Behind a proxy, or while several servers are
+	// replaced one after the other, the connection may give no sign.
 	refreshInterval = 5 * time.Minute
-	// maxReported bounds the memory of errors that were told.
+	// maxReported bounds how many different errors are reported and remembered.
 	maxReported = 16
 )
 
-// Watcher keeps the schema of a server up to date by reflection. It belongs to one goroutine, in [Watcher.Run].
+// Watcher keeps the schema of a server up to date by reflection. One goroutine uses it, in [Watcher.Run].
 type Watcher struct {
 	conn     connection
 	load     func(context.Context) (*Snapshot, error)
 	onChange func(*Snapshot, error)
 
-	last     *Snapshot       // that was told
-	reported map[string]bool // errors that were told since then
-	losses   atomic.Int64    // how often the connection was ready and is not any more
-	arrived  chan struct{}   // of capacity 1: the connection has become ready
+	last     *Snapshot       // the snapshot that was reported last
+	reported map[string]bool // the texts of the errors that were reported since then
+	losses   atomic.Int64    // how often the connection was lost
+	arrived  chan struct{}   // of capacity 1; holds a value when the connection has become ready
 	ports    *regexp.Regexp
 }
 
-// connection is what the watcher needs of a *grpc.ClientConn.
+// connection has the methods of *grpc.ClientConn that the watcher uses.
 type connection interface {
 	GetState() connectivity.State
 	WaitForStateChange(ctx context.Context, from connectivity.State) bool
 	Connect()
 }
 
-// NewWatcher watches the server behind cc. From within [Watcher.Run], one call at a time, onChange is told of each snapshot
-// that differs from the one before, or whose server has another form of a type that was looked up since, with a nil error; and
-// of each error, with a nil snapshot, once per distinct text. An error takes nothing back: the last snapshot is still the best
-// that is known.
+// NewWatcher returns a watcher of the server behind cc. [Watcher.Run] calls onChange, one call at a time. It passes each
+// snapshot that differs from the one before, or for which the server defines a type that was looked up differently, with a nil
+// error. It passes each error with a nil snapshot, and each distinct text of an error once. After an error, the last snapshot
+// stays valid.
 func NewWatcher(cc *grpc.ClientConn, onChange func(*Snapshot, error)) *Watcher {
 	load := func(ctx context.Context) (*Snapshot, error) { return FromReflection(ctx, cc) }
 	return newWatcher(cc, load, onChange)
@@ -60,11 +60,11 @@ func newWatcher(conn connection, load func(context.Context) (*Snapshot, error), 
 	}
 }
 
-// Run reads the schema until that works, with a growing pause between attempts; then again each time the connection was
-// lost and has come back, and every few minutes. It returns when ctx ends, and leaves nothing behind.
+// Run reads the schema until that succeeds, with a growing pause between attempts. Then it reads the schema again each time the
+// connection was lost and has come back, and every 5 minutes. It returns when ctx ends, and waits for its goroutines.
 //
-// gRPC lets a connection lie idle after a loss until somebody calls. The watcher makes it connect: a method that only
-// the new server has would otherwise never be found, since nobody calls what is not known to exist.
+// After a loss, gRPC leaves a connection idle until the next call. The watcher makes gRPC connect: otherwise a method that only
+// the new server has would never be found, since no one calls a method that is unknown.
 func (w *Watcher) Run(ctx context.Context) {
 	var observer sync.WaitGroup
 	state := w.state()
@@ -75,12 +75,12 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// observe follows the state of the connection until ctx ends: a server that is replaced while its schema is being read must
-// not be missed. It makes a connection that lies idle connect.
+// observe follows the state of the connection until ctx ends, so that the watcher notices a server that is replaced while the
+// schema is being read. It makes an idle connection connect.
 func (w *Watcher) observe(ctx context.Context, state connectivity.State) {
 	for w.conn.WaitForStateChange(ctx, state) {
 		if state == connectivity.Ready {
-			w.losses.Add(1) // even if it is ready again by now
+			w.losses.Add(1) // even if the connection is ready again already
 		}
 		if state = w.state(); state == connectivity.Ready {
 			w.arrive()
@@ -88,14 +88,15 @@ func (w *Watcher) observe(ctx context.Context, state connectivity.State) {
 	}
 }
 
+// arrive records that the connection has become ready.
 func (w *Watcher) arrive() {
 	select {
 	case w.arrived <- struct{}{}:
-	default: // known already
+	default: // recorded already
 	}
 }
 
-// read tries until it has a snapshot or ctx ends, which false means.
+// read reads the schema until that succeeds. It reports false if ctx ends before that.
 func (w *Watcher) read(ctx context.Context) bool {
 	for pause := backoffBase; ctx.Err() == nil; pause = min(2*pause, backoffMax) {
 		losses := w.losses.Load()
@@ -104,17 +105,18 @@ func (w *Watcher) read(ctx context.Context) bool {
 			break
 		}
 		if err == nil {
-			w.tell(snapshot)
-			w.settle(losses)
+			w.report(snapshot)
+			w.dropArrival(losses)
 			return true
 		}
-		w.tellError(err)
+		w.reportError(err)
 		w.pause(ctx, jitter(pause))
 	}
 	return false
 }
 
-func (w *Watcher) tell(s *Snapshot) {
+// report calls onChange for a snapshot that has changed.
+func (w *Watcher) report(s *Snapshot) {
 	clear(w.reported)
 	if w.last != nil && w.last.hash == s.hash && !s.changes(w.last) {
 		w.last.renew()
@@ -124,8 +126,9 @@ func (w *Watcher) tell(s *Snapshot) {
 	w.onChange(s, nil)
 }
 
-// settle forgets that the connection became ready, where that is the connection by which the schema was read.
-func (w *Watcher) settle(losses int64) {
+// dropArrival drops the record that the connection became ready, unless the connection was lost since losses was read: the
+// schema was read over this connection.
+func (w *Watcher) dropArrival(losses int64) {
 	select {
 	case <-w.arrived:
 		if w.losses.Load() != losses {
@@ -135,9 +138,9 @@ func (w *Watcher) settle(losses int64) {
 	}
 }
 
-// tellError leaves out what was told already. The local port of a connection, which gRPC writes into some of its errors,
-// does not make them distinct.
-func (w *Watcher) tellError(err error) {
+// reportError calls onChange for an error, unless its text was reported already. Texts that differ only in the local port of a
+// connection, which gRPC writes into some errors, count as the same.
+func (w *Watcher) reportError(err error) {
 	text := w.ports.ReplaceAllString(err.Error(), "")
 	if w.reported[text] || len(w.reported) == maxReported {
 		return
@@ -146,8 +149,8 @@ func (w *Watcher) tellError(err error) {
 	w.onChange(nil, err)
 }
 
-// pause waits for at most so long until the connection becomes ready: for the first time, or again after it was lost.
-// Then it waits a little more, so that a server that comes and goes is not read at the speed at which it does so.
+// pause waits until the connection becomes ready, for the duration limit at most. Then it waits a little longer, so that the
+// schema of a server that restarts again and again is not read each time at once.
 func (w *Watcher) pause(ctx context.Context, limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -159,7 +162,7 @@ func (w *Watcher) pause(ctx context.Context, limit time.Duration) {
 	sleep(ctx, jitter(backoffBase))
 }
 
-// state is the connection's, which is made to connect where it lies idle.
+// state returns the state of the connection. It makes an idle connection connect.
 func (w *Watcher) state() connectivity.State {
 	state := w.conn.GetState()
 	if state == connectivity.Idle {
@@ -168,12 +171,13 @@ func (w *Watcher) state() connectivity.State {
 	return state
 }
 
-// jitter is between half of d and one and a half times d, so that many bridges do not ask one server at once.
+// jitter returns a random duration between half of d and one and a half times d, so that many bridges do not ask one server at
+// once.
 func jitter(d time.Duration) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// sleep waits for d or for the end of ctx.
+// sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -282,7 +282,7 @@ func TestWatcherIsNotFloodedByErrors(t *testing.T) {
 		s := newScript()
 		w := newWatcher(s, s.load, s.tell)
 		for i := range 1000 {
-			w.tellError(fmt.Errorf("error %d", i))
+			w.reportError(fmt.Errorf("error %d", i))
 		}
 		told, _ := s.seen()
 		require.Len(t, told, maxReported)
