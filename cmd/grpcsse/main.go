@@ -1,6 +1,7 @@
 // Command grpcsse is a gRPC-to-SSE bridge: it serves server-streaming gRPC methods to a browser's EventSource.
 //
-// Exit codes: 0 all went well, 1 something went wrong at run time, 2 the command line is wrong, 3 the configuration is.
+// Exit codes: 0 is success, 1 is a failure at run time, 2 is a mistake on the command line, 3 is a mistake in the
+// configuration.
 package main
 
 import (
@@ -20,7 +21,7 @@ func main() {
 		<-signals
 		end()
 		<-signals
-		os.Exit(1) // whoever asks twice does not want to wait
+		os.Exit(1) // a second signal asks for an end at once
 	}()
 	os.Exit(app.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

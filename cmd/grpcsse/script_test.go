@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// unused returns an address on which nobody listens.
+// unused returns an address on which no program listens.
 func unused(ctx context.Context) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// lookAgain is how often the files of a certificate are looked at, at most.
+// lookAgain is the least time between two looks at the files of a certificate.
 const lookAgain = time.Second
 
-// certificate is the server's certificate, read again when its files have changed. A new pair that cannot be read leaves
-// the old one in use, and says so in the log. It may be used concurrently.
+// certificate is the server's certificate. It is read again when its files have changed. Where a new pair cannot be read, the
+// old one stays in use and the log says so. It may be used concurrently.
 type certificate struct {
 	files *config.ServerTLS
 	log   *slog.Logger
 
 	mu     sync.Mutex
 	pair   *tls.Certificate // guarded by mu
-	state  [2]fileState     // guarded by mu; of the files when pair was read, or could not be
+	state  [2]fileState     // guarded by mu; the state of the files when pair was read or could not be read
 	looked time.Time        // guarded by mu; when the files were looked at
 }
 
@@ -43,7 +43,7 @@ func loadCertificate(files *config.ServerTLS, log *slog.Logger) (*certificate, e
 	return c, nil
 }
 
-// get is a tls.Config.GetCertificate.
+// get is the GetCertificate of a tls.Config.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +74,7 @@ func (c *certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// look returns the state of both files. One that is not there has the zero state.
+// look returns the state of both files. A file that does not exist has the zero state.
 func (c *certificate) look() (state [2]fileState) {
 	for i, name := range []string{c.files.CertFile, c.files.KeyFile} {
 		if info, err := os.Stat(name); err == nil {

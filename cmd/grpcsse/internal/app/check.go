@@ -57,7 +57,7 @@ func (k *check) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// read returns what can be checked further, and the problems that are known already.
+// read returns the configuration for further checks, and the problems that were found.
 func (k *check) read() (*config.Config, config.Problems, error) {
 	if k.Upstream == "" {
 		return config.Inspect(k.Config)
@@ -66,7 +66,7 @@ func (k *check) read() (*config.Config, config.Problems, error) {
 	return cfg, nil, err
 }
 
-// compare returns what the schemas show wrong.
+// compare returns the problems that the schemas show.
 func (k *check) compare(ctx context.Context, cfg *config.Config) config.Problems {
 	if k.Offline {
 		return bridge.CheckOffline(ctx, cfg)
@@ -76,8 +76,8 @@ func (k *check) compare(ctx context.Context, cfg *config.Config) config.Problems
 	return bridge.Check(within, cfg)
 }
 
-// merge puts what schemas show beside what the file shows. Of one value, an error of the file is enough: what it says there is
-// not what was checked afterwards.
+// merge joins the problems that the schemas show and those of the file. Where the file has an error in a value, problems of the
+// schemas with the same value are left out, because another value was checked there.
 func merge(file, schema config.Problems) config.Problems {
 	wrong, said := make(map[string]bool), make(map[string]bool)
 	for _, p := range file {
@@ -98,7 +98,7 @@ func merge(file, schema config.Problems) config.Problems {
 	return out
 }
 
-// sayUnchecked names the upstreams whose routes were not looked at.
+// sayUnchecked names the upstreams whose routes were not checked.
 func sayUnchecked(t *terminal, cfg *config.Config) {
 	if cfg == nil {
 		return

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// ownCommand returns what to type in a shell, in the current folder, to start this program again.
+// ownCommand returns what a user types in a shell, in the current folder, to start this program again.
 func ownCommand() string {
 	executable, err := os.Executable()
 	if err != nil {
 		return programName
 	}
-	folder, _ := os.Getwd() // without one, no file is found in it
+	folder, _ := os.Getwd() // an empty folder holds no file
 	info, _ := debug.ReadBuildInfo()
 	return commandFor(executable, folder, info)
 }
 
-// commandFor returns how a program was started that runs in folder and was built as info says: by `go run`, by its name, or
-// by its path.
+// commandFor returns how a program was started: by `go run`, by its name, or by its path. The program runs in folder, and was
+// built as info says.
 func commandFor(executable, folder string, info *debug.BuildInfo) string {
 	if runByGo(executable) && info != nil {
 		return "go run " + goRunTarget(folder, info)
@@ -34,15 +34,13 @@ func commandFor(executable, folder string, info *debug.BuildInfo) string {
 	return shellWord(executable)
 }
 
-// runByGo reports whether the program was built by `go run`, which puts it into a folder of its own and removes that
-// afterwards.
+// runByGo reports whether the program was built by `go run`. That builds into a folder of its own and removes it afterwards.
 func runByGo(executable string) bool {
 	folder := filepath.Dir(executable)
 	return filepath.Base(folder) == "exe" && strings.Contains(folder, string(filepath.Separator)+"go-build")
 }
 
-// goRunTarget returns the package to give to `go run`: by its path in a clone that holds folder, else by its name and
-// version.
+// goRunTarget returns the package for `go run`: its path where folder is in a clone, otherwise its name and version.
 func goRunTarget(folder string, info *debug.BuildInfo) string {
 	name := strings.TrimPrefix(info.Path, info.Main.Path+"/") // cmd/grpcsse
 	for root := folder; ; root = filepath.Dir(root) {
@@ -63,7 +61,7 @@ func goRunTarget(folder string, info *debug.BuildInfo) string {
 	return info.Path + "@" + version
 }
 
-// relative marks a path as one, so that it is not taken for the name of a package.
+// relative returns a path that cannot be taken for the name of a package.
 func relative(path string) string {
 	if path == "." || strings.HasPrefix(path, "..") {
 		return path

@@ -16,7 +16,7 @@ import (
 	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
 
-// Where the demo listens, unless it is told otherwise or another program listens there already.
+// The demo listens here, unless an option says otherwise or another program listens here already.
 const (
 	demoAddress     = "127.0.0.1:8080"
 	demoGRPCAddress = "127.0.0.1:50051"
@@ -28,13 +28,13 @@ const crowdPath = "/tape"
 // demoReady is how long the bridge may take to read the schema of a server in the same process.
 const demoReady = 10 * time.Second
 
-// demo is `grpcsse demo`: a gRPC server, the bridge, a page, and a crowd that the page may call.
+// demo is `grpcsse demo`: a gRPC server, the bridge, a page, and a crowd that the page can start.
 type demo struct {
 	Listen string `placeholder:"ADDRESS" help:"Where to listen: 127.0.0.1:8080, or a free port if that is taken."`
 	GRPC   string `name:"grpc" placeholder:"ADDRESS" help:"Where the gRPC server listens: 127.0.0.1:50051, or a free port if that is taken."`
 }
 
-// Run implements the command: it serves until ctx ends.
+// Run implements the command. It serves until ctx ends.
 func (d *demo) Run(ctx context.Context, t *terminal) (err error) {
 	grpcListener, err := demoListen(ctx, t, "--grpc", d.GRPC, demoGRPCAddress)
 	if err != nil {
@@ -68,7 +68,7 @@ func startUpstream(ctx context.Context, t *terminal, listener net.Listener) *bac
 	return backstage.StartUpstream(ctx, log, server.NewServer(log, seed), listener)
 }
 
-// demoListen opens the address that was asked for by an option, or else the usual one, or else a free port.
+// demoListen opens the address of an option, or else the usual address, or else a free port.
 func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (net.Listener, error) {
 	address := asked
 	if address == "" {
@@ -90,7 +90,7 @@ func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (
 	return free, err
 }
 
-// demoFront puts the bridge in front of the gRPC server, and the page with its buttons in front of the bridge.
+// demoFront returns the listener with the bridge in front of the gRPC server, and with the page in front of the bridge.
 func demoFront(
 	ctx context.Context, t *terminal, listener net.Listener, show *backstage.Show, upstream string,
 ) (*front, error) {
@@ -117,7 +117,7 @@ func demoFront(
 	return &front{listener: listener, bridge: b, handler: show.Buttons(handler), settings: cfg.Server, log: t.log}, nil
 }
 
-// demoPage returns the page with the bridge behind it, once every route is in order.
+// demoPage returns the page with the bridge behind it, once every route is ready.
 func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler, error) {
 	if err := waitReady(ctx, b, demoReady); err != nil {
 		return nil, err
@@ -128,20 +128,20 @@ func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler,
 	return page.Handler(p, b)
 }
 
-// secondAddress returns where a second bridge on this machine could listen: it was free a moment ago.
+// secondAddress returns an address at which a second bridge on this machine could listen. It was free a moment ago.
 func secondAddress(ctx context.Context) string {
 	for _, address := range []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:0"} {
 		listener, err := listen(ctx, address)
 		if err != nil {
 			continue
 		}
-		defer func() { _ = listener.Close() }() // nothing was accepted
+		defer func() { _ = listener.Close() }() // it has accepted no connection
 		return listener.Addr().String()
 	}
 	return "127.0.0.1:8081"
 }
 
-// reachable turns the address of a listener into one that a browser on this machine can use.
+// reachable returns the address of a listener as a browser on this machine can use it.
 func reachable(address net.Addr) string {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {

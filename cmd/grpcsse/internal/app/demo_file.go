@@ -8,7 +8,7 @@ import (
 	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
 )
 
-// demoYAML is the configuration of the demo. The addresses in it are replaced by those of the running demo.
+// demoYAML is the configuration of the demo. demoFile replaces its addresses by those of the running demo.
 //
 //go:embed demo.yaml
 var demoYAML string
@@ -35,7 +35,7 @@ func demoStreams(cfg *config.Config, file []byte) map[string]page.Stream {
 	return streams
 }
 
-// routeExcerpts cuts the entries of the list of routes out of the file, in its order, without their indentation.
+// routeExcerpts returns the entries of the file's list of routes, in its order, without their indentation.
 func routeExcerpts(file string) []string {
 	_, list, _ := strings.Cut(file, "\nroutes:\n")
 	var excerpts []string

@@ -1,5 +1,5 @@
-// Package app is the command line of grpcsse: it reads the arguments, wires configuration, bridge and listeners together,
-// and says what went wrong.
+// Package app is the command line of grpcsse. It reads the arguments, connects configuration, bridge and listeners, and reports
+// errors.
 //
-// Data goes to standard output, words go to standard error.
+// Data goes to standard output, messages for people go to standard error.
 package app

@@ -8,7 +8,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// programName is what the program calls itself in front of people.
+// programName is the name of the program in messages.
 const programName = "grpcsse"
 
 // Exit codes.
@@ -19,7 +19,7 @@ const (
 	codeConfig  = 3
 )
 
-// usageError is a mistake on the command line; hint is what to try.
+// usageError is a mistake on the command line. hint says what to try.
 type usageError struct {
 	err  error
 	hint string
@@ -37,11 +37,10 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 
-// errUnfit says that a configuration is wrong and that the problems have been shown already.
+// errUnfit says that a configuration is wrong and that its problems were shown already.
 var errUnfit = errors.New("the configuration has problems")
 
-// complain writes what is to be said about err, and returns the exit code that it means, which says enough where nothing
-// can be written.
+// complain writes the message for err, and returns the exit code. An error of the write is ignored: the exit code is enough.
 func complain(w io.Writer, err error) int {
 	var problems config.Problems
 	var wrongUsage *usageError
@@ -66,7 +65,7 @@ func complain(w io.Writer, err error) int {
 	return codeRuntime
 }
 
-// complainWithHint writes an error, and a hint on a line of its own where there is one.
+// complainWithHint writes an error, and its hint on a line of its own if there is one.
 func complainWithHint(w io.Writer, err error, hint string) {
 	_, _ = fmt.Fprintf(w, "%s: error: %v\n", programName, err)
 	if hint != "" {
@@ -74,7 +73,7 @@ func complainWithHint(w io.Writer, err error, hint string) {
 	}
 }
 
-// tally counts problems in words: "2 errors and 1 warning in the configuration".
+// tally returns the number of problems in words: "2 errors and 1 warning in the configuration".
 func tally(problems config.Problems) string {
 	errs, warnings := 0, 0
 	for _, p := range problems {

@@ -15,15 +15,16 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// Bounds of the HTTP server. There is no time limit for writing: a stream has none, and the bridge sets one for each write.
+// These bound the HTTP server. There is no time limit for writing a response: a stream has none, and the bridge sets a limit
+// for each write.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// An HTTP/2 connection that is silent for so long is asked for a sign of life, and has so long to give it: on HTTP/1.1, TCP
-	// itself does that.
+	// After so long without traffic, an HTTP/2 connection is pinged, and has so long to answer. On HTTP/1.1, TCP does this
+	// itself.
 	pingAfter   = 15 * time.Second
 	pingTimeout = 10 * time.Second
-	// farewell is how long connections without a stream may take to finish after the drain.
+	// farewell is how long requests without a stream may take after the drain.
 	farewell = time.Second
 )
 
@@ -31,7 +32,7 @@ const (
 type front struct {
 	listener net.Listener
 	bridge   *bridge.Bridge
-	handler  http.Handler // bridge, or what stands in front of it
+	handler  http.Handler // the bridge, or a handler in front of it
 	settings config.Server
 	log      *slog.Logger
 }
@@ -50,8 +51,8 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, err
 }
 
-// run serves until ctx ends, then ends the streams in good order while it goes on listening, and closes the listener when
-// the last one has ended. It returns an error where serving failed.
+// run serves until ctx ends. Then it ends the streams in good order, while it still listens. It closes the listener when the
+// last stream has ended. It returns an error where serving failed.
 func (f *front) run(ctx context.Context) error {
 	server, err := f.server(ctx)
 	if err != nil {
@@ -89,7 +90,7 @@ func (f *front) drain(ctx context.Context, server *http.Server) {
 	finished, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	if err := server.Shutdown(finished); err != nil {
-		_ = server.Close() // whoever is still there had its time
+		_ = server.Close() // the time for the rest is over
 	}
 	f.log.Info("stopped")
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// newLogger returns a logger for the least level that is wanted.
+// newLogger returns a logger with the given least level.
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
@@ -19,8 +19,7 @@ func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(w, options)), nil
 }
 
-// quiet returns a logger that passes warnings and errors on, and the rest only where log is so detailed that it shows
-// debugging messages.
+// quiet returns a logger that passes on warnings and errors. It passes on the rest only where log shows debugging messages.
 func quiet(log *slog.Logger) *slog.Logger {
 	return slog.New(quietHandler{log.Handler()})
 }

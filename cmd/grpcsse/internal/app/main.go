@@ -29,12 +29,12 @@ type terminal struct {
 	log            *slog.Logger
 }
 
-// say writes a line of words. That it could not be written, nobody could be told.
+// say writes a line for people. An error of the write is ignored, because there is no other place to report it.
 func (t *terminal) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.stderr, programName+": "+format+"\n", args...)
 }
 
-// Main runs the program until it is done or ctx ends, and returns its exit code. It writes to stdout and stderr only.
+// Main runs the program until it is done or ctx ends, and returns the exit code. It writes only to stdout and stderr.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var parsed cli
 	helped := false
@@ -63,7 +63,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return complain(stderr, command.Run(&terminal{stdout: stdout, stderr: stderr, log: logger}))
 }
 
-// usage makes a mistake on the command line of err, with the help text that belongs to it.
+// usage returns err as a mistake on the command line, with the help text that belongs to it.
 func usage(err error) error {
 	command := programName
 	var parse *kong.ParseError

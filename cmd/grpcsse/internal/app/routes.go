@@ -30,7 +30,7 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	late := waitReady(ctx, b, r.Timeout) // the routes that are known are listed all the same
+	late := waitReady(ctx, b, r.Timeout) // the known routes are listed all the same
 	infos := b.Routes()
 	if len(infos) > 0 {
 		if err := table(t.stdout, infos); err != nil {
@@ -47,7 +47,7 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 
 // table writes one line for each route.
 func table(w io.Writer, infos []bridge.RouteInfo) error {
-	// What cannot be written is reported by Flush.
+	// Flush returns the errors of these writes.
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tSTATE")
 	for _, info := range infos {

@@ -17,7 +17,7 @@ type serve struct {
 	Timeout time.Duration `default:"10s" help:"With --strict: how long to wait for the schemas of the gRPC servers."`
 }
 
-// Run implements the command: it serves until ctx ends, and then until the last stream has.
+// Run implements the command. It serves until ctx ends, and then until the last stream has ended.
 func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	cfg, err := s.load(t)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	return f.run(ctx)
 }
 
-// demandOrder returns an error unless every route is in order.
+// demandOrder returns an error unless every route is ready.
 func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
 	if err := waitReady(ctx, b, s.Timeout); err != nil {
 		return err

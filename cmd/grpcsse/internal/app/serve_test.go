@@ -19,7 +19,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// lines hands what a program writes on to whoever waits for it. It may be used concurrently.
+// lines gives the lines that a program writes to the test. It may be used concurrently.
 type lines struct {
 	mu    sync.Mutex
 	text  strings.Builder // guarded by mu

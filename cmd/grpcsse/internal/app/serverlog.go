@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// What clients bring about is said at Debug, and all else at Warn, so many lines in so long: a client can make the server log
-// a line with each connection.
+// The log has at most so many lines of the HTTP server in so long, because a client can make the server log a line with each
+// connection. Lines about clients are logged at Debug, all others at Warn.
 const (
 	serverLines  = 10
 	serverPeriod = time.Minute
 )
 
-// serverLog puts what [net/http.Server] has to say into the log of the program.
+// serverLog writes the lines that [net/http.Server] logs into the log of the program.
 type serverLog struct {
 	log *slog.Logger
 	now func() time.Time
@@ -44,7 +44,7 @@ func (s *serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// byClient reports whether a line is about a connection that some client has spoilt.
+// byClient reports whether a line is about a connection that a client has spoilt.
 func byClient(text string) bool {
 	return strings.HasPrefix(text, "http: TLS handshake error") || strings.HasPrefix(text, "http2: ")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// source is where the configuration comes from: a file, or one gRPC server and no file.
+// source says where the configuration comes from: a file, or one gRPC server without a file.
 type source struct {
 	Config   string `short:"c" placeholder:"FILE" xor:"source" help:"The configuration file."`
 	Upstream string `short:"u" placeholder:"HOST:PORT" xor:"source" help:"Instead of a file: serve every server-streaming method of this gRPC server at /<package.Service>/<Method>, with the schema that it shows by reflection."`
@@ -50,7 +50,7 @@ func (s source) load(t *terminal) (*config.Config, error) {
 	return cfg, nil
 }
 
-// onlyWithUpstream refuses the flags that say for one server what the file says for all.
+// onlyWithUpstream refuses flags that describe one server where a file describes all.
 func (s source) onlyWithUpstream() error {
 	for _, flag := range []struct {
 		given     bool
@@ -68,7 +68,7 @@ func (s source) onlyWithUpstream() error {
 	return nil
 }
 
-// forUpstream makes a configuration of the flags.
+// forUpstream returns the configuration that the flags describe.
 func (s source) forUpstream() (*config.Config, error) {
 	cfg := config.ForUpstream(s.Upstream)
 	switch {
@@ -96,7 +96,7 @@ func (s source) forUpstream() (*config.Config, error) {
 	return cfg, nil
 }
 
-// misused is a problem of an upstream that the flags describe.
+// misused returns the error for a problem of the upstream that the flags describe.
 func (s source) misused(p *config.Problem) error {
 	flag, hint := "--upstream", p.Hint
 	switch {
@@ -137,7 +137,7 @@ func protoSources(files, paths []string) *config.ProtoSources {
 	return sources
 }
 
-// beforePattern cuts a pattern off where it begins to be one: what stands before that is a path.
+// beforePattern returns the part of a pattern before its first wildcard. This part is a path.
 func beforePattern(file string) string {
 	if i := strings.IndexAny(file, "*?["); i >= 0 {
 		return file[:i] + "x"
@@ -145,13 +145,13 @@ func beforePattern(file string) string {
 	return file
 }
 
-// loopbackNames are the names of this machine that no other one can claim. A page of the web that makes a name of its own
-// resolve to this machine's address comes for that name, and is turned away.
+// loopbackNames are names of this machine that no other machine can have. A page of the web may make its own name resolve to
+// this machine's address. Its requests have that name, and are refused.
 func loopbackNames() []string {
 	return []string{"localhost", "*.localhost", "127.0.0.0/8", "::1"}
 }
 
-// isLoopback reports whether only this machine can reach what listens on an address.
+// isLoopback reports whether only this machine can reach a listener at an address.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -161,7 +161,8 @@ func isLoopback(address string) bool {
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// waitReady waits until the schema of every upstream was loaded or could not be loaded once, at most for the given time.
+// waitReady waits until the schema of every upstream was loaded, or failed to load once. It waits no longer than the given
+// time.
 func waitReady(ctx context.Context, b *bridge.Bridge, timeout time.Duration) error {
 	within, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v", timeout))
 	defer cancel()

@@ -15,7 +15,7 @@ func (version) Run(t *terminal) error {
 	return err
 }
 
-// built returns the version of the module, and the commit where the version does not tell it.
+// built returns the version of the module, or the commit where there is no version.
 func built() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

@@ -11,11 +11,12 @@ import (
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/crowd"
 )
 
-// prefix is where the buttons are.
+// prefix is the path of the buttons.
 const prefix = "/backstage/"
 
-// Buttons returns a handler that presses a button for each POST below /backstage/, and hands all else to next. Pages of other
-// origins may press none. What has been done is answered 204; what changes nothing 409, with the reason.
+// Buttons returns a handler that presses a button for each POST below /backstage/, and passes all other requests to next. Pages
+// of other origins may not press a button. The answer is 204 where the button did something, and 409 with the reason where it
+// changed nothing.
 //
 //	POST /backstage/crowd/start?browsers=500
 //	POST /backstage/crowd/double
@@ -24,7 +25,7 @@ const prefix = "/backstage/"
 //	POST /backstage/upstream/kill
 //	POST /backstage/upstream/restart
 //
-// GET /backstage/upstream answers whether the gRPC server is there: {"running":true}.
+// GET /backstage/upstream answers whether the gRPC server runs: {"running":true}.
 func (s *Show) Buttons(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	button := func(path string, press func() error) {
@@ -63,8 +64,8 @@ func (s *Show) Buttons(next http.Handler) http.Handler {
 	})
 }
 
-// localNames refuses requests that came over loopback for a name that is not this machine's own. A page from elsewhere sends them
-// once its name resolves to a loopback address, and is of the same origin then (DNS rebinding).
+// localNames refuses requests that came over loopback with a name that is not this machine's own. A page from elsewhere sends
+// such requests when its name resolves to a loopback address (DNS rebinding). To the browser they are of the page's own origin.
 func localNames(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)

@@ -1,6 +1,6 @@
-// Package backstage is what the buttons of the demo's page move: the gRPC server, which can be killed and started again, and
-// a crowd of browsers, which can be called, doubled, stalled and sent home. It reports on both as a gRPC service, so that
-// the page watches its crowd as it watches everything else.
+// Package backstage is behind the buttons of the demo's page. They kill and restart the gRPC server, and start, double, stall
+// and stop a crowd of browsers. The package reports on both as a gRPC service, so that the page watches its crowd through the
+// bridge like everything else.
 //
-// It belongs to `grpcsse demo` alone.
+// Only `grpcsse demo` uses it.
 package backstage

@@ -16,7 +16,7 @@ import (
 // topic is the method that the crowd listens to.
 var topic = strings.TrimPrefix(marketv1.MarketService_WatchTape_FullMethodName, "/")
 
-// figures returns how a crowd and the gRPC server fare. The speed is left out.
+// figures returns the figures of a crowd and of the gRPC server, without the speed.
 func (s *Show) figures(c *crowd.Crowd) *crowdv1.Figures {
 	f := c.Figures()
 	return &crowdv1.Figures{
@@ -37,7 +37,7 @@ func (s *Show) figures(c *crowd.Crowd) *crowdv1.Figures {
 	}
 }
 
-// Service describes the gRPC service that a Show is.
+// Service describes the gRPC service of a Show.
 func (s *Show) Service() *grpc.ServiceDesc { return &crowdv1.CrowdService_ServiceDesc }
 
 // WatchCrowd implements crowdv1.CrowdServiceServer.
@@ -65,7 +65,7 @@ func (s *Show) WatchCrowd(_ *crowdv1.WatchCrowdRequest, stream grpc.ServerStream
 	}
 }
 
-// board shows the newest figures to whoever looks at it. It may be used concurrently.
+// board holds the newest figures for its watchers. It may be used concurrently.
 type board struct {
 	mu       sync.Mutex
 	notice   notice // guarded by mu
@@ -83,7 +83,7 @@ func newBoard() *board {
 	return &board{notice: notice{changed: make(chan struct{})}}
 }
 
-// show puts up other figures.
+// show replaces the figures.
 func (b *board) show(figures *crowdv1.Figures, on bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *board) read() notice {
 	return b.notice
 }
 
-// watch counts somebody who looks, until the function that it returns is called.
+// watch counts a watcher, until the function that it returns is called.
 func (b *board) watch() (leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +122,7 @@ type speedometer struct {
 	count  int
 }
 
-// measure takes note of the number and returns its growth per second, 0 at the first.
+// measure notes the number and returns its growth per second, which is 0 at the first call.
 func (s *speedometer) measure(now time.Time, value int64) float64 {
 	i := s.count % len(s.times)
 	oldest := i

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// pace is the time between two figures.
+	// pace is the time between two reports of the figures.
 	pace = 500 * time.Millisecond
-	// patience is how long a crowd stays that nobody looks at: a page that was closed must not leave it behind.
+	// patience is how long a crowd stays without watchers, so that it does not outlive a page that was closed.
 	patience = 10 * time.Second
 	// stallTime is how long a stalled browser reads nothing.
 	stallTime = 20 * time.Second
 )
 
-// What there is to say to a button that changes nothing.
+// These are the answers to a button that changes nothing.
 var (
 	errNobody = errors.New("there is no crowd, start it first")
 	errFull   = fmt.Errorf("the crowd has %d browsers, and no room for more", crowd.Most)
@@ -34,25 +34,25 @@ type Show struct {
 	upstream *Upstream
 	url      string
 	board    *board
-	patience time.Duration // how long a crowd stays that nobody looks at
+	patience time.Duration // how long a crowd stays without watchers
 
-	button sync.Mutex // held while one is pressed
+	button sync.Mutex // held while a button is pressed
 	scene  *scene     // guarded by button; nil before the first crowd
 }
 
-// scene is one crowd, from its coming to its going.
+// scene is one crowd, from its start to its end.
 type scene struct {
 	crowd  *crowd.Crowd
 	cancel context.CancelFunc
-	over   chan struct{} // closed when all have gone
+	over   chan struct{} // closed when the crowd has ended
 }
 
-// NewShow returns a show without a crowd. The crowd will connect to url; it goes home when ctx ends.
+// NewShow returns a show without a crowd. Its crowds connect to url, and end when ctx ends.
 func NewShow(ctx context.Context, upstream *Upstream, url string) *Show {
 	return &Show{ctx: ctx, upstream: upstream, url: url, board: newBoard(), patience: patience}
 }
 
-// Start calls a crowd of n browsers, instead of the one that may be there.
+// Start starts a crowd of n browsers. It stops the present crowd first.
 func (s *Show) Start(n int) error {
 	s.button.Lock()
 	defer s.button.Unlock()
@@ -71,7 +71,7 @@ func (s *Show) Start(n int) error {
 	return nil
 }
 
-// Double calls as many browsers again as there are.
+// Double doubles the number of browsers.
 func (s *Show) Double() error {
 	return s.with(func(c *crowd.Crowd) error {
 		if c.Grow(c.Figures().Clients) == 0 {
@@ -81,7 +81,7 @@ func (s *Show) Double() error {
 	})
 }
 
-// Stall makes n browsers read nothing for a while.
+// Stall makes n browsers read nothing for some time.
 func (s *Show) Stall(n int) error {
 	return s.with(func(c *crowd.Crowd) error {
 		if c.Stall(n, stallTime) == 0 {
@@ -91,14 +91,14 @@ func (s *Show) Stall(n int) error {
 	})
 }
 
-// Stop sends the crowd home, and waits until it has gone. Without a crowd it does nothing.
+// Stop stops the crowd, and returns when it has ended. Without a crowd it does nothing.
 func (s *Show) Stop() {
 	s.button.Lock()
 	defer s.button.Unlock()
 	s.clear()
 }
 
-// clear ends the scene; the caller holds the lock of the buttons.
+// clear ends the scene. The caller holds the lock of the buttons.
 func (s *Show) clear() {
 	if s.scene != nil {
 		s.scene.cancel()
@@ -107,7 +107,7 @@ func (s *Show) clear() {
 	}
 }
 
-// with does something to the crowd, if there is one.
+// with calls a function with the crowd, if there is one.
 func (s *Show) with(do func(*crowd.Crowd) error) error {
 	s.button.Lock()
 	defer s.button.Unlock()
@@ -115,19 +115,19 @@ func (s *Show) with(do func(*crowd.Crowd) error) error {
 		return errNobody
 	}
 	select {
-	case <-s.scene.over: // by itself
+	case <-s.scene.over: // the crowd has ended by itself
 		return errNobody
 	default:
 		return do(s.scene.crowd)
 	}
 }
 
-// observe reports on a crowd until ctx ends or nobody looks at it any more, and then sends it home.
+// observe reports on a crowd until ctx ends or the crowd has no watchers any more, and then stops the crowd.
 func (s *Show) observe(ctx context.Context, c *crowd.Crowd) {
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	var speed speedometer
-	looked := time.Now() // when somebody last looked at it
+	looked := time.Now() // when the crowd last had a watcher
 	for time.Since(looked) < s.patience && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():

@@ -21,7 +21,7 @@ import (
 // soon is how long anything may take here.
 const soon = 20 * time.Second
 
-// listeners counts who is connected to a server of events.
+// listeners counts the clients of a server of events.
 type listeners struct {
 	mu sync.Mutex
 	n  int
@@ -145,7 +145,7 @@ func TestACrowdThatNobodyWatchesGoesHome(t *testing.T) {
 	a.until(t, func(f *crowdv1.Figures) bool { return f.GetCurrent() == 5 })
 	watched := time.Now()
 	a.until(t, func(*crowdv1.Figures) bool { return time.Since(watched) > 3*pace })
-	assert.Equal(t, 5, there.count(), "somebody watches")
+	assert.Equal(t, 5, there.count(), "there is a watcher")
 
 	a.leave()
 	assert.Eventually(t, func() bool { return there.count() == 0 }, soon, time.Millisecond)
@@ -164,7 +164,7 @@ func TestTheCrowdLeavesWithTheProgram(t *testing.T) {
 
 func TestACrowdIsNotDoubledForEver(t *testing.T) {
 	s, _ := startShow(t, t.Context())
-	s.url = "http://127.0.0.1:1/" // where nobody is
+	s.url = "http://127.0.0.1:1/" // no server listens there
 	require.NoError(t, s.Start(crowd.Most))
 	assert.Equal(t, errFull, s.Double())
 }

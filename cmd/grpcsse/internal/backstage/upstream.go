@@ -10,14 +10,14 @@ import (
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
 
-// What there is to say to a button that changes nothing.
+// These are the answers to a button that changes nothing.
 var (
 	errKilled  = errors.New("the gRPC server is killed already")
 	errRunning = errors.New("the gRPC server is running already")
 )
 
-// Upstream is the demo's gRPC server as if it were a process of its own: it can be killed, which cuts its connections, and
-// started again at the same address. What its services know outlives that. Its methods may be called concurrently.
+// Upstream is the demo's gRPC server, treated like a process of its own: it can be killed, which cuts its connections, and
+// started again at the same address. Its services keep their data. Its methods may be called concurrently.
 type Upstream struct {
 	ctx     context.Context
 	log     *slog.Logger
@@ -27,10 +27,10 @@ type Upstream struct {
 	trading sync.WaitGroup
 
 	mu   sync.Mutex
-	kill func() // guarded by mu; waits for the end of the server, and is nil when that is killed
+	kill func() // guarded by mu; ends the server and waits for that; nil while the server is killed
 }
 
-// StartUpstream serves on listener until [Upstream.Close]; the end of ctx does not end it.
+// StartUpstream serves on listener until [Upstream.Close]. The end of ctx does not end the server.
 func StartUpstream(ctx context.Context, log *slog.Logger, server *demo.Server, listener net.Listener) *Upstream {
 	u := &Upstream{log: log, server: server, address: listener.Addr().String()}
 	u.ctx, u.close = context.WithCancel(context.WithoutCancel(ctx))
@@ -39,7 +39,7 @@ func StartUpstream(ctx context.Context, log *slog.Logger, server *demo.Server, l
 	return u
 }
 
-// serve begins to serve, until the function that it returns is called, which waits for the end.
+// serve begins to serve. The function that it returns ends the server and waits for that.
 func (u *Upstream) serve(listener net.Listener) (stop func()) {
 	ctx, cancel := context.WithCancel(u.ctx)
 	ended := make(chan struct{})
@@ -55,7 +55,7 @@ func (u *Upstream) serve(listener net.Listener) (stop func()) {
 	}
 }
 
-// Kill cuts all connections to the server, without a word to anybody, and refuses new ones.
+// Kill cuts all connections to the server without notice, and refuses new ones.
 func (u *Upstream) Kill() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -68,7 +68,7 @@ func (u *Upstream) Kill() error {
 	return nil
 }
 
-// Restart serves again, at the same address. It returns an error where another program has taken that meanwhile.
+// Restart serves again at the same address. It returns an error where another program has taken the address meanwhile.
 func (u *Upstream) Restart() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -84,20 +84,20 @@ func (u *Upstream) Restart() error {
 	return nil
 }
 
-// Running reports whether the server is there.
+// Running reports whether the server runs.
 func (u *Upstream) Running() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.kill != nil
 }
 
-// Address is where the server listens, host:port.
+// Address returns the address at which the server listens, host:port.
 func (u *Upstream) Address() string { return u.address }
 
 // Streams returns how many streams of a method the server has open.
 func (u *Upstream) Streams(rpc string) int { return u.server.Streams(rpc) }
 
-// Close ends the server, and waits until nothing of it is left.
+// Close ends the server, and returns when all its goroutines have ended.
 func (u *Upstream) Close() {
 	u.close()
 	u.mu.Lock()

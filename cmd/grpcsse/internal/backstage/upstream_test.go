@@ -64,7 +64,7 @@ func TestTheServerIsKilledAndStartedAgain(t *testing.T) {
 	}
 	assert.Equal(t, codes.Unavailable, status.Code(err))
 	_, err = net.Dial("tcp", u.Address())
-	require.Error(t, err, "nobody listens")
+	require.Error(t, err, "no server listens")
 
 	require.NoError(t, u.Restart())
 	assert.True(t, u.Running())

@@ -1,5 +1,5 @@
-// Package console is the demo's page: a few static files and one template, embedded. It needs no build step and makes no
-// request to anybody but its own server.
+// Package console is the demo's page: a few static files and one template, embedded. The page needs no build step and makes
+// requests only to its own server.
 package console
 
 import (
@@ -16,15 +16,15 @@ var files embed.FS
 
 // Page is what the page says about the program that serves it.
 type Page struct {
-	// Address is where the browser finds the bridge, host:port.
+	// Address is the bridge's address for the browser, host:port.
 	Address string
-	// Upstream is where the gRPC server listens, host:port.
+	// Upstream is the address of the gRPC server, host:port.
 	Upstream string
-	// Second is where a second bridge could listen, host:port.
+	// Second is an address for a second bridge, host:port.
 	Second string
-	// Command is what to type in a shell to start the program, "grpcsse" for example.
+	// Command starts the program in a shell, for example "grpcsse".
 	Command string
-	// Config is the bridge's configuration file, offered for download.
+	// Config is the bridge's configuration file, which the page offers for download.
 	Config []byte
 	// Streams are the routes that the page connects to, by name.
 	Streams map[string]Stream
@@ -36,7 +36,7 @@ type Stream struct {
 	Path string
 	// RPC is the full method name, "demo.market.v1.MarketService/WatchQuotes".
 	RPC string
-	// YAML is the route as the configuration file has it.
+	// YAML is the route in the configuration file.
 	YAML string
 }
 
@@ -45,7 +45,7 @@ func (s Stream) Method() string {
 	return s.RPC[strings.LastIndexByte(s.RPC, '/')+1:]
 }
 
-// Handler serves the page at /, its files under /page/, and the configuration at /demo.yaml; anything else is handed to
+// Handler serves the page at /, its files under /page/, and the configuration at /demo.yaml. It passes all other requests to
 // next. It returns an error where a stream that the page shows is missing.
 func Handler(page Page, next http.Handler) (http.Handler, error) {
 	index, err := page.render()
@@ -81,7 +81,7 @@ func (p Page) render() ([]byte, error) {
 	for name, stream := range p.Streams {
 		data[name] = stream
 	}
-	// The crowd listens to one route, and the page to what is told about the crowd: the box shows both.
+	// The box shows two routes: the one that the crowd listens to, and the one that tells the page about the crowd.
 	data["crowdBox"] = Stream{Name: "crowd", YAML: p.Streams["tape"].YAML + "\n\n" + p.Streams["crowd"].YAML}
 	var out bytes.Buffer
 	if err := index.Execute(&out, data); err != nil {
@@ -101,7 +101,7 @@ func serve(w http.ResponseWriter, r *http.Request, contentType string, body []by
 	_, _ = w.Write(body) // the browser has left
 }
 
-// secure allows the page nothing but its own files and its own streams.
+// secure allows the page only its own files and its own streams.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

@@ -12,10 +12,10 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// comeback is how long a client waits before it comes back, where no `retry:` has said: as long as Chromium.
+// comeback is how long a client waits before it comes back, unless `retry:` has set another time. Chromium waits as long.
 const comeback = 3 * time.Second
 
-// client is one EventSource. It is the RoundTripper of its own connections, so as to see them come and go.
+// client is one EventSource. It is the RoundTripper of its own connections, so that it sees them open and close.
 type client struct {
 	transport http.RoundTripper
 
@@ -25,17 +25,17 @@ type client struct {
 	deliveries int64     // guarded by mu
 	calls      int64     // guarded by mu; how often it has connected, or tried to
 	connected  bool      // guarded by mu
-	gone       bool      // guarded by mu; it will not come back
+	gone       bool      // guarded by mu; the client will not come back
 	stalled    time.Time // guarded by mu; until when it reads nothing
 }
 
-// run connects, and comes back, until ctx ends or an answer says that there is nothing to come back for.
+// run connects, and comes back until ctx ends or an answer says that the client must stop.
 func (c *client) run(ctx context.Context, url string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err == nil {
 		settings := sse.Client{
 			HTTPClient: &http.Client{Transport: c},
-			// A browser waits exactly as long as it was told: the bridge sees to it that not all wait equally long.
+			// A browser waits exactly as long as it was told. The bridge tells different browsers different times.
 			Backoff: sse.Backoff{InitialInterval: comeback, Multiplier: 1, Jitter: 0.001},
 		}
 		connection := settings.NewConnection(request)
@@ -47,13 +47,13 @@ func (c *client) run(ctx context.Context, url string) {
 	c.gone = !errors.Is(err, context.Canceled)
 }
 
-// take judges an event. Those of the bridge itself begin with "grpc-".
+// take checks an event. The bridge's own events begin with "grpc-".
 func (c *client) take(event sse.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case event.Data == "":
-		// A block without data: the library hands it over, where an EventSource does not.
+		// This is a block without data. The library passes it on, an EventSource does not.
 	case event.Type == "grpc-reset":
 		c.series.reset(&c.ledger)
 	case event.Type == "grpc-cursor":
@@ -82,7 +82,7 @@ func (c *client) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// hold says whether the client has a connection.
+// hold sets whether the client has a connection.
 func (c *client) hold(connected bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *client) stall(d time.Duration) bool {
 	return true
 }
 
-// add adds the client to the figures of its crowd; newest is the highest number that any client has.
+// add adds the client to the figures of its crowd. newest is the highest number that any client has.
 func (c *client) add(f *Figures, newest int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,7 +122,7 @@ func (c *client) add(f *Figures, newest int64) {
 	}
 }
 
-// newest is the highest number of the client's series, 0 where that has not begun.
+// newest returns the highest number of the client's series, or 0 where the series has not begun.
 func (c *client) newest() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,14 +132,14 @@ func (c *client) newest() int64 {
 	return c.series.last
 }
 
-// pause is how long the client is to read nothing from now on.
+// pause returns how long the client must read nothing from now on.
 func (c *client) pause() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Until(c.stalled)
 }
 
-// body is what comes over one connection of a client, which reads it when it is not stalled.
+// body is the body of one response to a client. The client reads it when it is not stalled.
 type body struct {
 	io.ReadCloser
 
@@ -147,7 +147,7 @@ type body struct {
 	client *client
 }
 
-// Read implements io.Reader. What comes while the client is stalled has to wait.
+// Read implements io.Reader. While the client is stalled, it waits.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if pause := b.client.pause(); pause > 0 {

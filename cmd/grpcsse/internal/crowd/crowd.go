@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Most is how many clients a crowd can have. Each takes two file descriptors where the server is in the same process.
+// Most is how many clients a crowd can have. Each client takes two file descriptors where the server is in the same process.
 const Most = 2000
 
-// inStep is how many events a client may be behind the first of the crowd and still count as current.
+// inStep is how many events a client may be behind the first client of the crowd and still count as current.
 const inStep = 12
 
 // Crowd is a number of clients of one URL. Its methods may be called concurrently.
@@ -26,32 +26,32 @@ type Crowd struct {
 	clients []*client // guarded by mu; it only grows
 }
 
-// Figures are how a crowd fares at one moment.
+// Figures say how a crowd is doing at one moment.
 type Figures struct {
-	// Clients is how many there are. Of these,
+	// Clients is the number of clients.
 	Clients int
-	// Connected have a connection on which events flow,
+	// Connected is how many have a connection on which events come.
 	Connected int
-	// Stalled read nothing for the time being,
+	// Stalled is how many read nothing for some time.
 	Stalled int
-	// Current have the newest events that any of them has,
+	// Current is how many have the newest events that any client has.
 	Current int
-	// Gone have been told to stay away, or got an answer that no EventSource survives.
+	// Gone is how many will not come back: they were told so, or got an answer after which no EventSource comes back.
 	Gone int
-	// Deliveries is how many events all of them got so far.
+	// Deliveries is how many events all clients got together.
 	Deliveries int64
-	// Ledger says what was wrong with these.
+	// Ledger says what was wrong with the events.
 	Ledger Ledger
 }
 
-// Start begins a crowd of n clients, at most [Most], which ends with ctx or with [Crowd.Stop].
+// Start begins a crowd of n clients, at most [Most]. The crowd ends with ctx or with [Crowd.Stop].
 func Start(ctx context.Context, url string, n int) *Crowd {
 	ctx, cancel := context.WithCancel(ctx)
 	dialer := net.Dialer{Timeout: 10 * time.Second, Control: control}
 	c := &Crowd{ctx: ctx, cancel: cancel, url: url, transport: &http.Transport{
 		DialContext:         dialer.DialContext,
-		DisableCompression:  true, // a window for each client would be most of its memory
-		MaxIdleConnsPerHost: -1,   // a client opens its own
+		DisableCompression:  true, // the memory of a client would mostly be its window
+		MaxIdleConnsPerHost: -1,   // each client opens a connection of its own
 		ReadBufferSize:      1 << 10,
 		WriteBufferSize:     1 << 10,
 	}}
@@ -59,7 +59,7 @@ func Start(ctx context.Context, url string, n int) *Crowd {
 	return c
 }
 
-// Grow lets n more clients join, as far as there is room for them, and returns how many did.
+// Grow adds n clients, or as many as there is room for, and returns how many it added.
 func (c *Crowd) Grow(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,8 +75,8 @@ func (c *Crowd) Grow(n int) int {
 	return n
 }
 
-// Stall makes n clients read nothing for a time, without closing their connections. It returns how many were found that
-// read until now.
+// Stall makes n clients read nothing for a time, without closing their connections. It returns how many clients it found that
+// were reading.
 func (c *Crowd) Stall(n int, d time.Duration) int {
 	stalled := 0
 	for _, one := range c.all() {
@@ -90,7 +90,7 @@ func (c *Crowd) Stall(n int, d time.Duration) int {
 	return stalled
 }
 
-// Figures returns how the crowd fares. They stay what they were when the crowd has stopped, but for its connections.
+// Figures returns how the crowd is doing. After a crowd has stopped, only its connections change.
 func (c *Crowd) Figures() Figures {
 	all := c.all()
 	newest := int64(0)
@@ -104,10 +104,10 @@ func (c *Crowd) Figures() Figures {
 	return f
 }
 
-// Stop makes all clients leave, and waits until they have.
+// Stop makes all clients leave, and returns when they have left.
 func (c *Crowd) Stop() {
 	c.mu.Lock()
-	c.cancel() // under the lock, so that nobody joins whom nobody waits for
+	c.cancel() // with the lock held, so that no client joins that Stop would not wait for
 	c.mu.Unlock()
 	c.running.Wait()
 }
@@ -115,5 +115,5 @@ func (c *Crowd) Stop() {
 func (c *Crowd) all() []*client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.clients // which only grows: what is there now stays as it is
+	return c.clients // the list only grows, so these elements do not change
 }

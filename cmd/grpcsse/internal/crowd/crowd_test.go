@@ -26,7 +26,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // soon is how long a condition may take to come true.
 const soon = 20 * time.Second
 
-// reply writes a part of a stream to whoever listens, at once.
+// reply writes a part of a stream to the client at once.
 type reply struct {
 	http.ResponseWriter
 
@@ -70,7 +70,7 @@ func until(t *testing.T, c *Crowd, wanted func(Figures) bool) Figures {
 	return c.Figures()
 }
 
-// topic sends numbered events to everybody, for ever, and resumes.
+// topic sends numbered events to all clients, without an end, and resumes.
 func topic(pace time.Duration, keep func(id int) bool) func(reply, int) {
 	begin := time.Now()
 	return func(r reply, _ int) {
@@ -111,7 +111,7 @@ func TestACrowdOnAGoodServer(t *testing.T) {
 	assert.Zero(t, f.Connected)
 	assert.Zero(t, f.Gone, "they left by themselves")
 	assert.Equal(t, 100, f.Clients)
-	assert.Zero(t, c.Grow(1), "nobody joins who would never leave")
+	assert.Zero(t, c.Grow(1), "no client joins after Stop")
 }
 
 func TestAClientThatIsCutOffComesBackWithoutAGap(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package crowd is a number of browsers that all listen to one topic: EventSource clients with a connection each, who come
-// back by themselves, and who keep a ledger of what they get. The topic numbers its events without a hole, in their ids;
-// so a client sees from the ids alone what was left out, came twice or came in the wrong order.
+// Package crowd simulates browsers that all listen to one topic. Each is an EventSource client with a connection of its own.
+// The clients come back by themselves, and keep a ledger of the events that they get. The topic numbers its events without a
+// gap in their ids. So a client knows from the ids alone which events were left out, came twice or came in the wrong order.
 //
-// What reads the events is [github.com/tmaxmax/go-sse], which knows nothing of the bridge that is to be proven.
+// The clients read events with [github.com/tmaxmax/go-sse], which shares no code with the bridge that is tested.
 package crowd

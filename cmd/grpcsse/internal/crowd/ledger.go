@@ -4,13 +4,13 @@ import "strconv"
 
 // Ledger counts what went wrong with the events of a crowd, and what the crowd was told.
 type Ledger struct {
-	// Gaps are events that were left out without a word.
+	// Gaps is how many events were left out although the client was not told.
 	Gaps int64
-	// Repeats are events that came again.
+	// Repeats is how many events came again.
 	Repeats int64
-	// Disorders are events that came behind a later one, or without a number.
+	// Disorders is how many events came behind a later one, or had no number.
 	Disorders int64
-	// Resets is how often a client was told that what follows does not continue what it has.
+	// Resets is how often a client was told that the next event does not continue its stream.
 	Resets int64
 	// Reconnects is how often a client came back, or tried to.
 	Reconnects int64
@@ -24,19 +24,19 @@ func (l *Ledger) add(m Ledger) {
 	l.Reconnects += m.Reconnects
 }
 
-// series judges the numbers that one client gets, over all its connections: each is to be the one behind the last, unless
-// the client was told otherwise in between.
+// series checks the numbers that one client gets over all its connections. Each number must follow the last one, unless the
+// client was told of a reset in between.
 type series struct {
 	begun bool
-	first int64  // where it began
+	first int64  // the first number
 	last  int64  // the highest number so far
-	seen  uint64 // the numbers up to last that came; the one that is i lower has bit i
+	seen  uint64 // which of the last numbers came: bit i stands for last - i
 }
 
-// window is how far back a series knows what came. What comes later than that counts as a repeat.
+// window is how many of the last numbers a series remembers. An older number counts as a repeat.
 const window = 64
 
-// take judges the id of an event.
+// take checks the id of an event.
 func (s *series) take(id string, l *Ledger) {
 	n, err := strconv.ParseInt(id, 10, 64)
 	switch {
@@ -54,19 +54,19 @@ func (s *series) take(id string, l *Ledger) {
 		l.Disorders++
 		s.seen |= 1 << uint64(s.last-n)
 		if n > s.first {
-			l.Gaps-- // it was not left out, but late
+			l.Gaps-- // it was late, and not left out
 		}
 	}
 }
 
-// place begins the series behind an id, where it has not begun: the client was told where it is before it got any event.
+// place begins the series behind an id, if it has not begun: the client was told its place before it got an event.
 func (s *series) place(id string) {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && !s.begun {
 		*s = series{begun: true, first: n, last: n, seen: 1}
 	}
 }
 
-// reset begins a new series with the next event: the client was told that it may not continue what there is.
+// reset begins a new series with the next event, because the client was told of a reset.
 func (s *series) reset(l *Ledger) {
 	s.begun = false
 	l.Resets++

@@ -4,5 +4,5 @@ package crowd
 
 import "syscall"
 
-// control is a net.Dialer.Control that changes nothing: a client that reads nothing is noticed later here.
+// control is a net.Dialer.Control that changes nothing: on this system the server notices later that a client reads nothing.
 func control(_, _ string, _ syscall.RawConn) error { return nil }

@@ -11,17 +11,17 @@ import (
 	counterv1 "github.com/grpcsse/grpcsse/gen/demo/counter/v1"
 )
 
-// countGoal is the last number of a count; a number comes every countGap.
+// countGoal is the last number of a count. A number comes every countGap.
 const (
 	countGoal = 100
 	countGap  = time.Second
 )
 
-// counter counts, and says when it has tidied up.
+// counter is the service that counts, and reports when it has cleaned up.
 type counter struct {
 	counterv1.UnimplementedCounterServiceServer
 
-	// cleanedUp is told about every clean-up. It may be called concurrently.
+	// cleanedUp is called after every clean-up. It may be called concurrently.
 	cleanedUp func(ctx context.Context, note string)
 }
 

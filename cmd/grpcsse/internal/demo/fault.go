@@ -17,7 +17,7 @@ const (
 	maxFaultMessages = 100
 )
 
-// faults fails as it is told to.
+// faults is the service whose streams fail as the request says.
 type faults struct {
 	faultv1.UnimplementedFaultServiceServer
 }

@@ -9,12 +9,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// history holds the newest items of an endless series, numbered from 1, and wakes those who wait for the next one.
-// Any number of goroutines may use it at once.
+// history holds the newest items of an endless series, numbered from 1, and wakes the goroutines that wait for the next item.
+// It may be used concurrently.
 type history[T any] struct {
 	mu      sync.Mutex
 	items   []T           // guarded by mu; the item with sequence number n is at n % len(items)
-	newest  int64         // guarded by mu; sequence number of the newest item, 0 where there is none
+	newest  int64         // guarded by mu; the sequence number of the newest item, 0 where there is none
 	changed chan struct{} // guarded by mu; closed and replaced with every item
 }
 
@@ -22,7 +22,7 @@ func newHistory[T any](size int) *history[T] {
 	return &history[T]{items: make([]T, size), changed: make(chan struct{})}
 }
 
-// add appends the item that build makes of its sequence number. The item must not change afterwards.
+// add appends the item that build returns for its sequence number. The item must not change afterwards.
 func (h *history[T]) add(build func(sequence int64) T) T {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -34,15 +34,15 @@ func (h *history[T]) add(build func(sequence int64) T) T {
 	return item
 }
 
-// excerpt is a part of a history that reaches up to its newest item.
+// excerpt is the part of a history up to its newest item.
 type excerpt[T any] struct {
 	items   []T             // oldest first
 	newest  int64           // sequence number of the newest item
 	changed <-chan struct{} // closed when there is a newer one
 }
 
-// after returns all items behind a sequence number. It returns an error where the items right behind that number are
-// forgotten, or where the number has not been given out yet.
+// after returns all items behind a sequence number. It returns an error where the first of these items are forgotten, or where
+// no item has had that number yet.
 func (h *history[T]) after(sequence int64) (excerpt[T], error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,22 +56,22 @@ func (h *history[T]) after(sequence int64) (excerpt[T], error) {
 	return h.from(sequence + 1), nil
 }
 
-// all returns what is remembered.
+// all returns all items that the history holds.
 func (h *history[T]) all() excerpt[T] {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.from(h.oldest())
 }
 
-// end returns nothing of the past.
+// end returns an excerpt without items.
 func (h *history[T]) end() excerpt[T] {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.from(h.newest + 1)
 }
 
-// follow hands the items of an excerpt to send, and then every newer item as it comes, until ctx ends or send returns
-// an error. What it returns is a gRPC status: DATA_LOSS where send is so slow that items were forgotten meanwhile.
+// follow gives the items of an excerpt to send, and then every newer item, until ctx ends or send returns an error. The error
+// is a gRPC status: DATA_LOSS where send is so slow that items were forgotten meanwhile.
 func (h *history[T]) follow(ctx context.Context, e excerpt[T], send func(T) error) error {
 	for {
 		for _, item := range e.items {
@@ -91,7 +91,7 @@ func (h *history[T]) follow(ctx context.Context, e excerpt[T], send func(T) erro
 	}
 }
 
-// from copies the items from a sequence number on; the caller holds mu.
+// from returns a copy of the items from a sequence number on. The caller holds mu.
 func (h *history[T]) from(sequence int64) excerpt[T] {
 	e := excerpt[T]{newest: h.newest, changed: h.changed}
 	for n := sequence; n <= h.newest; n++ {
@@ -100,7 +100,7 @@ func (h *history[T]) from(sequence int64) excerpt[T] {
 	return e
 }
 
-// oldest is the sequence number of the oldest item; the caller holds mu.
+// oldest returns the sequence number of the oldest item. The caller holds mu.
 func (h *history[T]) oldest() int64 {
 	return max(1, h.newest-int64(len(h.items))+1)
 }

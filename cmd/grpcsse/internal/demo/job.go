@@ -15,7 +15,7 @@ const (
 	jobSteps = 100
 )
 
-// jobs runs jobs that only pass the time.
+// jobs is the service whose jobs only take time.
 type jobs struct {
 	jobv1.UnimplementedJobServiceServer
 }

@@ -19,10 +19,10 @@ import (
 	activityv1 "github.com/grpcsse/grpcsse/gen/demo/activity/v1"
 )
 
-// activitiesKept is how far back a watcher that was cut off can resume.
+// activitiesKept is how many activities are kept for a watcher that comes back.
 const activitiesKept = 256
 
-// journal records what happens to the streams of the server, and publishes it as a stream of its own.
+// journal records what happens to the streams of the server, and publishes the records as a stream of its own.
 type journal struct {
 	activityv1.UnimplementedActivityServiceServer
 
@@ -63,15 +63,15 @@ func (j *journal) streams(rpc string) int {
 	return j.open[rpc]
 }
 
-// recorded is one stream under observation. It counts what is sent.
+// recorded is one stream that the journal records. It counts the messages that are sent.
 type recorded struct {
 	grpc.ServerStream
 
-	ctx      context.Context // knows the stream; see recordedKey
+	ctx      context.Context // holds the recorded; see recordedKey
 	number   int32
 	rpc      string
 	peer     string
-	messages int32 // written by the goroutine of the method, which alone sends
+	messages int32 // only the goroutine of the method sends, and writes this
 }
 
 type recordedKey struct{}
@@ -88,9 +88,8 @@ func (r *recorded) SendMsg(message any) error {
 	return err
 }
 
-// intercept returns an interceptor that records opening and end of every server stream, but for reflection and for the
-// streams of the journal itself, which would only show who is looking. The end of life is that of the server: what it
-// cuts has not been cancelled by anybody.
+// intercept returns an interceptor that records the opening and the end of every server stream. It leaves out reflection, and
+// the streams of the journal itself. life ends with the server: a stream that ends with it was not cancelled by the client.
 func (j *journal) intercept(life context.Context) grpc.StreamServerInterceptor {
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if info.IsClientStream || info.FullMethod == activityv1.ActivityService_WatchActivity_FullMethodName {
@@ -112,7 +111,7 @@ func (j *journal) intercept(life context.Context) grpc.StreamServerInterceptor {
 	}
 }
 
-// ended records how a stream ended: by err, which the method returned, unless the stream was cut with the server.
+// ended records how a stream ended. err is the error of the method, which counts unless the stream was cut with the server.
 func (j *journal) ended(r *recorded, err error, after time.Duration, cut bool) {
 	attributes := []any{"stream", r.number, "rpc", r.rpc, "after", after, "messages", r.messages}
 	if !cut && err != nil && errors.Is(r.ServerStream.Context().Err(), context.Canceled) {
@@ -132,7 +131,7 @@ func (j *journal) ended(r *recorded, err error, after time.Duration, cut bool) {
 	j.logger.Info("stream ended", append(attributes, "code", ending.String())...)
 }
 
-// cleanedUp records that the method of the stream that ctx belongs to has released what it held.
+// cleanedUp records that the method of ctx's stream has released what it held.
 func (j *journal) cleanedUp(ctx context.Context, note string) {
 	r, ok := ctx.Value(recordedKey{}).(*recorded)
 	if !ok {
@@ -142,7 +141,7 @@ func (j *journal) cleanedUp(ctx context.Context, note string) {
 	j.logger.Info("cleaned up", "stream", r.number, "rpc", r.rpc, "note", note)
 }
 
-// record fills in what all activities have, and publishes.
+// record fills in the fields that all activities have, and publishes the activity.
 func (j *journal) record(r *recorded, activity *activityv1.Activity) {
 	activity.Stream, activity.Rpc, activity.Peer = r.number, r.rpc, r.peer
 	activity.Time = timestamppb.New(time.Now().Truncate(time.Millisecond))

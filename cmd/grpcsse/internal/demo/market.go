@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// gap is the time between two quotes of the exchange. It does not vary: a client of all quotes gets six a second, so a
-	// change in the number of deliveries has a reason. Which symbol is next is left to chance.
+	// gap is the time between two quotes of the exchange. It does not vary. A client of all quotes gets six a second, so the
+	// number of deliveries changes only for another reason. The next symbol is random.
 	gap = time.Second / 6
 	// maxRecent bounds how many past quotes of a symbol a stream may begin with.
 	maxRecent = 120
@@ -26,7 +26,7 @@ const (
 	quotesKept = 4096
 )
 
-// share is one symbol and where its price stands.
+// share is one symbol and its price.
 type share struct {
 	symbol         string
 	opening, price float64
@@ -39,12 +39,12 @@ type market struct {
 	quotes  *history[*marketv1.Quote]
 	symbols []string
 
-	// Only run, and newMarket before it, use what follows.
+	// Only run, and newMarket before it, use these.
 	shares []share
 	random *rand.Rand
 }
 
-// newMarket returns an exchange that already has a past, so that a chart is full at once. The seed decides the prices.
+// newMarket returns an exchange that already has quotes, so that a chart is full at once. The seed decides the prices.
 func newMarket(seed uint64) *market {
 	m := &market{
 		quotes: newHistory[*marketv1.Quote](quotesKept),
@@ -84,8 +84,8 @@ func (m *market) run(ctx context.Context) {
 	}
 }
 
-// trade moves the price of one share, drawn back a little towards its opening so that it wanders for days, and
-// publishes the quote.
+// trade moves the price of one share and publishes the quote. The price is drawn back a little to its opening, so that it stays
+// near it for days.
 func (m *market) trade(i int, now time.Time) {
 	s := &m.shares[i]
 	step := m.random.NormFloat64()*0.0012 + 0.004*(s.opening-s.price)/s.opening
@@ -151,8 +151,8 @@ func (m *market) check(request *marketv1.WatchQuotesRequest) error {
 	return nil
 }
 
-// begin picks what a stream begins with: all that follows the cursor of the request, and without one the newest quotes
-// of each symbol, as many as the request wants.
+// begin returns the first quotes of a stream: all that follow the cursor of the request. Without a cursor, these are the newest
+// quotes of each symbol, as many as the request asks for.
 func (m *market) begin(request *marketv1.WatchQuotesRequest) (excerpt[*marketv1.Quote], error) {
 	if request.AfterSequence != nil {
 		return m.quotes.after(request.GetAfterSequence())

@@ -13,7 +13,7 @@ import (
 // notificationGap is the time between two notifications.
 const notificationGap = 2 * time.Second
 
-// notifications tells an unsurprising story again and again.
+// notifications sends the same few messages again and again.
 type notifications struct {
 	notifyv1.UnimplementedNotificationServiceServer
 }

@@ -17,23 +17,23 @@ import (
 	notifyv1 "github.com/grpcsse/grpcsse/gen/demo/notify/v1"
 )
 
-// Server is the gRPC server of the demo: all its services, and server reflection. What the services remember outlives an
-// end of the server, as if they kept it in a database.
+// Server is the gRPC server of the demo, with all services and server reflection. The services keep their data when the server
+// ends, as if they had a database.
 type Server struct {
 	journal *journal
 	market  *market
 }
 
-// NewServer returns a server that reports to logger what happens to its streams. The seed decides the prices.
+// NewServer returns a server that logs what happens to its streams. The seed decides the prices.
 func NewServer(logger *slog.Logger, seed uint64) *Server {
 	return &Server{journal: newJournal(logger), market: newMarket(seed)}
 }
 
-// Trade keeps the exchange open until ctx ends, whether anybody is served or not.
+// Trade runs the exchange until ctx ends, whether or not the server serves.
 func (s *Server) Trade(ctx context.Context) { s.market.run(ctx) }
 
-// Serve serves on listener, and closes it, until ctx ends; streams that are open then are cut. When Serve returns, no
-// goroutine of it is left, and it can be called again.
+// Serve serves on listener until ctx ends, and closes the listener. Streams that are open then are cut. When Serve returns, all
+// its goroutines have ended, and it can be called again.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	g := grpc.NewServer(grpc.StreamInterceptor(s.journal.intercept(ctx)), grpc.WaitForHandlers(true))
@@ -55,6 +55,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return g.Serve(listener)
 }
 
-// Streams returns how many streams of a method are open. The name is the full one: demo.market.v1.MarketService/WatchTape.
-// It may be called at any time.
+// Streams returns how many streams of a method are open. The name is the full name: demo.market.v1.MarketService/WatchTape.
+// Streams may be called at any time.
 func (s *Server) Streams(rpc string) int { return s.journal.streams(rpc) }

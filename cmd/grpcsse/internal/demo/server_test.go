@@ -228,6 +228,6 @@ func TestWhatServicesRememberOutlivesTheServer(t *testing.T) {
 	require.NoError(t, err)
 	cut, err := activities.Recv()
 	require.NoError(t, err)
-	assert.Equal(t, "UNAVAILABLE", cut.GetEnded().GetCode(), "nobody cancelled what was cut")
+	assert.Equal(t, "UNAVAILABLE", cut.GetEnded().GetCode(), "the client did not cancel the stream that was cut")
 	assert.Equal(t, rpc, cut.GetRpc())
 }
