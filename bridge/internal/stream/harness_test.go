@@ -114,8 +114,8 @@ func TestAPrivateStreamThatBringsALittleAndFailsIsOpenedLessAndLessOften(t *test
 				rt.Config.OnEnd = config.OnEndReopen
 				sub, end := watchThrough(b, rt)
 				require.Nil(t, end)
-				for range 10_000 {
-					time.Sleep(time.Second)
+				for range 20_000 {
+					time.Sleep(time.Second / 2) // shorter than any wait, so that it sees each opening
 					sub.Cursor().Advance(len(first(sub.Cursor().Peek(nil, 1<<20))))
 					if src.opens() >= tt.opens {
 						break

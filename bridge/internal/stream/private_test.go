@@ -4,9 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -62,4 +65,22 @@ func TestOnlyCodeOfThisProcessIsGivenTheValuesOfARequest(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The bridge lives on, and its context must not hold what has ended.
+func TestAPrivateStreamThatIsOverKeepsNothingOfItsRequest(t *testing.T) {
+	type key struct{}
+	type value struct{ _ [1 << 10]byte }
+	b, rt := resumableRoute(t, &scripted{})
+	held := new(value)
+	kept := weak.Make(held)
+	func() {
+		r := httptest.NewRequest(http.MethodGet, "/watch", nil)
+		sub, end := b.Attach(rt, request.New(r.WithContext(context.WithValue(t.Context(), key{}, held))), frame.Form{}, bind.Input{})
+		require.Nil(t, end)
+		sub.Close()
+	}()
+	held = nil
+	require.Eventually(t, func() bool { runtime.GC(); return kept.Value() == nil }, 10*time.Second, time.Millisecond)
+	require.NoError(t, b.Close())
 }

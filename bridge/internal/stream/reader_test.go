@@ -2,6 +2,9 @@ package stream
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,4 +82,193 @@ func TestARefusedCursorSaysNothingOfTheHealthOfARoute(t *testing.T) {
 		sub.Close()
 		require.NoError(t, b.Close())
 	})
+}
+
+// TestWhatThePageOfAPrivateStreamIsTold plays the upstream streams that one caller's stream is made of.
+func TestWhatThePageOfAPrivateStreamIsTold(t *testing.T) {
+	down, stale := status.Error(codes.Unavailable, ""), status.Error(codes.OutOfRange, "")
+	const long = 10 * time.Second
+	for name, tt := range map[string]struct {
+		plays  []play
+		cursor string // that the caller presents
+		change func(*config.Route)
+		accept string
+		method string
+
+		presented []int64  // cursors
+		told      []string // names of notices, in their order
+		code      ending.Code
+		gone      bool // whether the stream is over before the caller leaves
+	}{
+		"nothing of a short gap": {
+			plays: []play{{events: 3, end: down}}, presented: []int64{0, 3},
+		},
+		"a long gap": {
+			plays:     []play{{events: 3, end: down}, {silent: true, stands: long, end: down}},
+			presented: []int64{0, 3, 3}, told: []string{"grpc-stale", "grpc-live"},
+		},
+		"a cursor that is refused, and what follows": {
+			plays:     []play{{end: stale}, {events: 3, end: down}, {events: 1, end: down}},
+			cursor:    "7",
+			presented: []int64{7, 0, 3, 1}, told: []string{"grpc-reset"},
+		},
+		"a cursor that is refused later": {
+			plays:     []play{{events: 3, end: down}, {silent: true, end: stale}, {end: down}},
+			presented: []int64{0, 3, 0, 0}, told: []string{"grpc-reset"},
+		},
+		"lines have no place for notices": {
+			plays:     []play{{events: 3, end: down}, {silent: true, end: stale}, {silent: true, stands: long, end: down}},
+			accept:    "application/x-ndjson",
+			presented: []int64{0, 3, 0, 0},
+		},
+		"a route that takes no cursor": {
+			plays: []play{{events: 3, end: down}}, change: func(c *config.Route) { c.Request.Set = nil },
+			presented: []int64{0}, code: ending.Unavailable, gone: true,
+		},
+		"a route whose events have no id": {
+			plays: []play{{events: 3, end: down}}, change: func(c *config.Route) { c.Event.ID = "" },
+			presented: []int64{0}, code: ending.Unavailable, gone: true,
+		},
+		"a route whose events have no id, before the first one": {
+			plays: []play{{end: down}}, change: func(c *config.Route) { c.Event.ID = "" },
+			presented: []int64{0}, code: ending.Unavailable, gone: true,
+		},
+		"an event without an id": {
+			plays: []play{{events: 1, text: strings.Repeat("x", 1000), end: down}}, change: func(c *config.Route) { c.Event.ID = "text" },
+			presented: []int64{0}, code: ending.Unavailable, gone: true,
+		},
+		"a request that may have had an effect": {
+			plays: []play{{events: 3, end: down}}, method: http.MethodPost,
+			presented: []int64{0}, code: ending.Unavailable, gone: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := config.NewRoute("/watch")
+				cfg.Methods = []string{http.MethodGet, http.MethodPost}
+				cfg.Event.ID = "sequence"
+				cfg.Request.Set = []config.Setting{{Field: "after_sequence", Value: config.Template{{Ref: "last_event_id"}}}}
+				cfg.Reopen = config.Reopen{Base: time.Second, Max: time.Second}
+				if tt.change != nil {
+					tt.change(cfg)
+				}
+				rt, src, b := routeOf(t, cfg), &scripted{plays: tt.plays}, newRunning(t, slog.New(slog.DiscardHandler))
+				rt.Plan.Source = src
+				r := httptest.NewRequest(cmp.Or(tt.method, http.MethodGet), "/watch", nil)
+				r.Header.Set("Accept", cmp.Or(tt.accept, "text/event-stream"))
+				sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{LastEventID: tt.cursor, HasLastEventID: tt.cursor != ""})
+				require.Nil(t, end)
+				time.Sleep(time.Minute)
+				text, end := taken(sub)
+				assert.Equal(t, tt.presented, src.presented())
+				var told []string
+				for line := range strings.Lines(text) {
+					if name, ok := strings.CutPrefix(line, "event: grpc-"); ok {
+						told = append(told, "grpc-"+strings.TrimSpace(name))
+					}
+				}
+				assert.Equal(t, tt.told, told)
+				if tt.accept != "" {
+					assert.NotContains(t, text, "grpc-")
+				}
+				require.Equal(t, tt.gone, end != nil)
+				if tt.gone {
+					assert.Equal(t, tt.code, end.Code)
+					assert.Equal(t, tt.method != http.MethodPost, end.Retry)
+					spoken, first := sub.FirstWord()
+					assert.True(t, spoken)
+					assert.Equal(t, tt.plays[0].events == 0, first != nil, "the end is the first word where there was no event")
+				}
+				sub.Close()
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+func TestAPrivateStreamEndsWithItsCallerOrTheBridge(t *testing.T) {
+	for name, tt := range map[string]struct {
+		plays  []play
+		bridge bool // whether the bridge closes, or the caller leaves
+		reason ending.Reason
+		code   ending.Code
+	}{
+		"the caller leaves":          {nil, false, ending.ByGone, ending.Canceled},
+		"the caller leaves in a gap": {[]play{{end: status.Error(codes.Unavailable, "")}}, false, ending.ByGone, ending.Canceled},
+		"the bridge closes":          {nil, true, ending.ByDrain, ending.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, rt := resumableRoute(t, &scripted{plays: tt.plays})
+				rt.Config.Reopen = config.Reopen{Base: time.Hour, Max: time.Hour}
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				sub, end := b.Attach(rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)), frame.Form{}, bind.Input{})
+				require.Nil(t, end)
+				synctest.Wait()
+				if tt.bridge {
+					b.cancel()
+				} else {
+					leave()
+				}
+				synctest.Wait()
+				spoken, end := sub.FirstWord()
+				require.True(t, spoken)
+				require.NotNil(t, end)
+				assert.Equal(t, tt.reason, end.Reason)
+				assert.Equal(t, tt.code, end.Code)
+				sub.Close()
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+// A caller whose connection is parked is not held by the context of its request, which ends with the handler.
+func TestADetachedStreamOutlivesItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, rt := resumableRoute(t, &scripted{})
+		ctx, leave := context.WithCancel(t.Context())
+		sub, end := b.Attach(rt, request.New(httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)), frame.Form{}, bind.Input{})
+		require.Nil(t, end)
+		sub.Detach()
+		leave()
+		time.Sleep(time.Hour)
+		_, end = taken(sub)
+		assert.Nil(t, end)
+		sub.Close()
+		require.NoError(t, b.Close())
+	})
+}
+
+// A stream that is opened again reads what it keeps, and nothing of the request, which net/http may use for another one.
+func TestAStreamThatIsOpenedAgainReadsWhatItKept(t *testing.T) {
+	for kind, share := range map[string]*config.Share{
+		"private": nil, "shared": config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}),
+	} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := config.NewRoute("/watch")
+				cfg.Event.ID = "sequence"
+				cfg.Request.Set = []config.Setting{
+					{Field: "after_sequence", Value: config.Template{{Ref: "last_event_id"}}},
+					{Field: "topic", Value: config.Template{{Ref: "header.x-topic"}}},
+				}
+				src := &scripted{plays: []play{{events: 1, end: status.Error(codes.Unavailable, "")}}}
+				rt, b := routeOf(t, cfg), newRunning(t, slog.New(slog.DiscardHandler))
+				rt.Plan.Source, rt.Config.Share = src, share
+				r := httptest.NewRequest(http.MethodGet, "/watch", nil)
+				r.Header.Set("X-Topic", "own")
+				req := request.New(r)
+				sub, end := b.Attach(rt, req, frame.Form{}, bind.Input{Reference: req.Head.Reference})
+				require.Nil(t, end)
+				synctest.Wait()
+				r.Header["X-Topic"] = []string{"another"}
+				time.Sleep(time.Minute)
+				assert.Equal(t, []string{"own", "own"}, src.asked())
+				sub.Close()
+				require.NoError(t, b.Close())
+			})
+		})
+	}
 }

@@ -21,12 +21,14 @@ type scripted struct {
 	mu      sync.Mutex
 	opened  int
 	cursors []int64
+	topics  []string
 }
 
 // play is one stream of a scripted source.
 type play struct {
 	silent bool          // it has no header
 	events int           // it brings, with the ids 1, 2, 3
+	text   string        // of each event
 	stands time.Duration // before it ends
 	end    error         // what it ends with; nil is an end in good order
 }
@@ -36,6 +38,13 @@ func (s *scripted) presented() []int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.cursors)
+}
+
+// asked are the topics that the streams were opened for.
+func (s *scripted) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.topics)
 }
 
 func (s *scripted) UsesContextValues() bool { return true }
@@ -48,6 +57,7 @@ func (s *scripted) Open(ctx context.Context, _ string, request []byte, _ metadat
 		return nil, err
 	}
 	s.cursors = append(s.cursors, sent.GetAfterSequence())
+	s.topics = append(s.topics, sent.GetTopic())
 	p := play{stands: 1000 * time.Hour}
 	if s.opened < len(s.plays) {
 		p = s.plays[s.opened]
@@ -68,7 +78,7 @@ func (s *scriptedStream) Close()                      {}
 func (s *scriptedStream) Recv() ([]byte, error) {
 	if s.sent < s.play.events {
 		s.sent++
-		return proto.Marshal(&streamv1.Event{Sequence: int64(s.sent)})
+		return proto.Marshal(&streamv1.Event{Sequence: int64(s.sent), Text: s.play.text})
 	}
 	select {
 	case <-time.After(s.play.stands):
