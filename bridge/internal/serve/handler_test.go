@@ -112,6 +112,28 @@ func TestEveryWayOutIsCountedOnce(t *testing.T) {
 	}
 }
 
+// An upstream that fails is logged once, whether its stream had begun or not, and to whom it was told.
+func TestAFailureOfTheUpstreamIsLogged(t *testing.T) {
+	down, gone := status.Error(codes.Unavailable, ""), status.Error(codes.NotFound, "")
+	for name, tt := range map[string]struct {
+		request  *http.Request
+		upstream upstream
+		want     int
+	}{
+		"before any event, for a program": {get(), events(0, down), 1},
+		"before any event, for a browser": {eventSource(), events(0, down), 1},
+		"after an event":                  {get(), events(1, down), 1},
+		"what the request is wrong with":  {get(), events(1, gone), 0},
+		"an end in good order":            {get(), events(1, nil), 0},
+	} {
+		r := newRig(t, config.Server{})
+		r.routes.leadTo(routeTo(t, tt.upstream, nil))
+		r.ask(tt.request)
+		r.close()
+		assert.Equal(t, tt.want, strings.Count(r.text.String(), "a stream ended with an error of the upstream"), name)
+	}
+}
+
 func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 	waiting := func(t *testing.T) *route.Route {
 		rt := routeTo(t, silent, nil)

@@ -117,14 +117,15 @@ type rig struct {
 
 	routes *fakeRoutes
 	counts *counts
+	text   *strings.Builder   // of the log
 	cancel context.CancelFunc // of all streams
 }
 
 func newRig(t *testing.T, server config.Server) *rig {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	log := slog.New(slog.DiscardHandler)
-	r := &rig{routes: &fakeRoutes{}, counts: &counts{}, cancel: cancel}
+	r := &rig{routes: &fakeRoutes{}, counts: &counts{}, text: &strings.Builder{}, cancel: cancel}
+	log := slog.New(slog.NewTextHandler(r.text, nil))
 	r.Handler = New(server, r.routes, stream.New(ctx, fanout.Limits{}, log, deaf{}), log, r.counts)
 	return r
 }

@@ -1,0 +1,177 @@
+package serve
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/stream"
+)
+
+// hijackable is a writer of a connection that can be taken over.
+type hijackable struct {
+	recorder
+
+	deadline, flush, hijack error // of the methods
+	conn                    net.Conn
+}
+
+func (h *hijackable) SetWriteDeadline(time.Time) error { return h.deadline }
+func (h *hijackable) FlushError() error                { return h.flush }
+
+func (h *hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return h.conn, nil, h.hijack }
+
+// covered is a writer with middleware around it, which would miss what is written to the connection.
+type covered struct{ *hijackable }
+
+func (c covered) Unwrap() http.ResponseWriter { return c.hijackable }
+
+func TestOnlyAnEventStreamOverPlainHTTP1IsParked(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	over := func(conn net.Conn, request *http.Request) *http.Request {
+		return request.WithContext(ConnContext(request.Context(), conn))
+	}
+	plain := over(&net.TCPConn{}, eventSource())
+	assert.False(t, r.parks(&hijackable{}, request.New(plain)), "no loops were started")
+	require.NoError(t, r.StartLoops())
+	if r.loops.Load() == nil {
+		t.Skip("no connection is parked on this system")
+	}
+	lines := get()
+	lines.Header.Set("Accept", "application/x-ndjson")
+	secured := over(&net.TCPConn{}, eventSource())
+	secured.TLS = &tls.ConnectionState{}
+	old := over(&net.TCPConn{}, eventSource())
+	old.ProtoMinor = 0
+	for name, tt := range map[string]struct {
+		request *http.Request
+		writer  http.ResponseWriter
+		want    bool
+	}{
+		"an event stream":         {plain, &hijackable{}, true},
+		"that of a program":       {over(&net.TCPConn{}, get()), &hijackable{}, true},
+		"lines":                   {over(&net.TCPConn{}, lines), &hijackable{}, false},
+		"TLS":                     {secured, &hijackable{}, false},
+		"HTTP/1.0":                {old, &hijackable{}, false},
+		"HTTP/2":                  {over(&net.TCPConn{}, overHTTP2()), &hijackable{}, false},
+		"no TCP":                  {over(&net.UnixConn{}, eventSource()), &hijackable{}, false},
+		"a connection unknown":    {eventSource(), &hijackable{}, false},
+		"what cannot be hijacked": {plain, &recorder{}, false},
+		"middleware":              {plain, covered{&hijackable{}}, false},
+	} {
+		assert.Equal(t, tt.want, r.parks(tt.writer, request.New(tt.request)), name)
+	}
+}
+
+// place is a subscription that counts.
+type place struct {
+	stream.Subscription
+
+	detached, closed int
+}
+
+func (p *place) Detach() { p.detached++ }
+func (p *place) Close()  { p.closed++ }
+
+// A connection that cannot be taken over has no writer any more: its visit is over, and nothing of it is left.
+func TestAConnectionThatCannotBeTakenOverIsOver(t *testing.T) {
+	broken := errors.New("broken")
+	for name, writer := range map[string]*hijackable{
+		"no deadline":   {deadline: broken},
+		"no flush":      {flush: broken},
+		"no connection": {hijack: broken},
+		"no TCP":        {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			defer r.close()
+			near, far := net.Pipe()
+			writer.conn = near
+			require.Nil(t, r.enter())
+			r.drain.admitted.Done()
+			sub := &place{}
+			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, began: time.Now()}
+			s.park(writer, r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false))
+			assert.Equal(t, 1, sub.closed)
+			assert.Zero(t, sub.detached, "the request's context ends it, if nothing else does")
+			assert.Equal(t, []ending.Code{ending.Canceled}, r.counts.ended)
+			requireIdle(t, r)
+			if name == "no TCP" {
+				_ = far.SetDeadline(time.Now().Add(time.Minute))
+				_, err := far.Read(make([]byte, 1))
+				assert.Error(t, err, "the connection is closed")
+			}
+			_, _ = near.Close(), far.Close()
+		})
+	}
+}
+
+// A place on a shared stream that is not given up would keep the stream for ever.
+func TestWhoLeavesGivesUpItsPlace(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	require.Nil(t, r.enter())
+	r.drain.admitted.Done()
+	sub := &place{}
+	(&visit{handler: r.Handler, sub: sub}).cancel()
+	assert.Equal(t, 1, sub.closed)
+	requireIdle(t, r)
+}
+
+func TestTheCodeOfAVisit(t *testing.T) {
+	end := pump.NewEnd(ending.Refuse(ending.NotFound, ending.ByUpstream, ""), 0)
+	for want, out := range map[ending.Code]pump.Outcome{
+		ending.NotFound:          {Reason: ending.ByUpstream, End: &end},
+		ending.Canceled:          {Reason: ending.ByGone},
+		ending.ResourceExhausted: {Reason: ending.BySlow},
+	} {
+		assert.Equal(t, want, codeOf(out))
+	}
+}
+
+// Closing may wait for the upstream, which is no time of the caller's.
+func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	lasted := make(chan time.Duration, 1)
+	r.Handler.observer = durations(lasted)
+	require.Nil(t, r.enter())
+	r.drain.admitted.Done()
+	s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), began: time.Now()}
+	var closed time.Duration
+	s.sub = &slowly{close: func() { time.Sleep(10 * time.Millisecond); closed = time.Since(s.began) }}
+	s.finish(pump.Outcome{Reason: ending.ByGone})
+	assert.Less(t, <-lasted, closed)
+	requireIdle(t, r)
+}
+
+// durations is an observer that takes note of how long streams lasted.
+type durations chan time.Duration
+
+func (durations) StreamOpened(string) {}
+func (d durations) StreamEnded(_ string, _ ending.Code, lasted time.Duration, _ pump.Outcome) {
+	d <- lasted
+}
+func (durations) Refused(string, ending.Reason, ending.Code) {}
+
+// slowly is a subscription whose Close takes its time.
+type slowly struct {
+	stream.Subscription
+
+	close func()
+}
+
+func (s *slowly) Close() { s.close() }
