@@ -240,7 +240,7 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 }
 
 func foreign() *http.Request {
-	r := get()
+	r := eventSource() // gets the HTTP status too: the address has no stream for it
 	r.Header.Set("Origin", "https://other.test")
 	return r
 }
