@@ -207,6 +207,23 @@ func TestTheArchitecturePageNamesCodeThatExists(t *testing.T) {
 	assert.Greater(t, checked, 100)
 }
 
+// Where the architecture page names a file and in brackets what is in it, the file has that name.
+func TestTheArchitecturePageNamesTheRightFiles(t *testing.T) {
+	pairs := regexp.MustCompile("`([\\w/]+\\.go)` \\(`([\\w.]+)`|`([\\w.]+)` in\\s+`([\\w/]+\\.go)`")
+	checked := 0
+	for _, match := range pairs.FindAllStringSubmatch(proseOf(readPage(t, architecturePage)), -1) {
+		file, name := match[1]+match[4], match[2]+match[3]
+		at := "bridge/internal/" + file
+		if strings.HasPrefix(file, "bridge/") || strings.HasPrefix(file, "cmd/") {
+			at = file
+		}
+		checked++
+		word := regexp.MustCompile(`\b` + name[strings.LastIndexByte(name, '.')+1:] + `\b`)
+		assert.Regexp(t, word, readPage(t, at), "%s is said to be in %s", name, file)
+	}
+	assert.Greater(t, checked, 20)
+}
+
 // declarations returns what the module's packages declare, by the names that a page may use: name, package.name, type.method,
 // type.field and package.type.method. A package's own name counts as well.
 func declarations(t *testing.T) map[string]bool {
