@@ -91,8 +91,7 @@ func TestACallerOfAnEarlierGenerationKeepsNoRoute(t *testing.T) {
 	old := routeTo(t, silent, nil)
 	r.routes.generation.Add(1)
 	require.NotNil(t, r.settingsFor(old, frame.Form{}, request.EventStream, false))
-	kept := weak.Make(old)
-	old = nil
+	kept := weak.Make(old) // the last use of the route here
 	require.Eventually(t, func() bool { runtime.GC(); return kept.Value() == nil }, 10*time.Second, time.Millisecond)
 	assert.Len(t, r.settings.kinds, 1)
 }
