@@ -36,7 +36,8 @@ type optionFunc func(*options)
 func (f optionFunc) apply(o *options) { f(o) }
 
 // WithLogger makes the bridge log to l. Warn and Info are for what an operator should know, Debug for the end of each stream.
-// No credential, message, path or query of a request is logged. Of its headers, only Origin and Host are, where the request was
+// No credential, message of a stream, path or query of a request is logged; what an upstream itself
+// says of an error is, at Debug. Of its headers, only Origin and Host are, where the request was
 // refused because of them. A panic of a source that the program brings is logged with its value. By default, and with nil,
 // nothing is logged.
 func WithLogger(l *slog.Logger) Option {

@@ -45,7 +45,8 @@ func (c *Catalog) logStates(old, now *table) {
 		switch {
 		case known && state == stateOf(rt), rt.AwaitsSchema:
 		case rt.Plan == nil:
-			c.log.Warn("route is out of order", "route", rt.Config.Name, "problem", rt.FirstProblem())
+			problem := rt.FirstProblem()
+			c.log.Warn("route is out of order", "route", rt.Config.Name, "problem", problem, "hint", problem.Hint)
 		default:
 			c.log.Info("route is served", "route", rt.Config.Name, "rpc", rt.RPC(), "upstream", rt.UpstreamName())
 		}

@@ -62,8 +62,8 @@ func (h Hosts) Refusal(host string) string {
 		what = "the bridge does not serve requests that name no host"
 	}
 	if h.onlyLoopback() {
-		return what + ": it serves this machine's own names, such as localhost and 127.0.0.1; others are for `server.hosts` in a " +
-			"configuration file, and beside --upstream for --listen with another address than one of loopback"
+		return what + ": it serves this machine's own names only, such as localhost and 127.0.0.1; `server.hosts` in a configuration " +
+			"file lists others; without a file, --listen with another address than one of loopback serves any"
 	}
 	return what + ": `server.hosts` lists those that it does"
 }

@@ -94,7 +94,27 @@ func (f *faults) report(what fault, e episode, about ...any) {
 	}
 	f.recent[what] = &repeats{timer: time.AfterFunc(faultsEvery, func() { f.sum(what) })}
 	f.mu.Unlock()
+	if what.event == upstreamIsBack {
+		f.sumBreaks(what.route, what.rpc)
+	}
 	f.write(what, e, about...)
+}
+
+// sumBreaks logs at once how many breaks of a route were counted: after the line that says that the upstream is back, theirs would
+// say the contrary.
+func (f *faults) sumBreaks(route, rpc string) {
+	f.mu.Lock()
+	counted := map[fault]repeats{}
+	for what, r := range f.recent {
+		if what.event == upstreamBroke && what.route == route && what.rpc == rpc && r.count > 0 {
+			counted[what] = *r
+			r.count, r.worst = 0, episode{}
+		}
+	}
+	f.mu.Unlock()
+	for what, r := range counted {
+		f.write(what, r.worst, "more", r.count)
+	}
 }
 
 // sum logs how many faults of a kind were counted. Where there were none, the kind is no longer recent.

@@ -66,12 +66,12 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 			f.report(what, episode{1 + i%7, time.Duration(i) * time.Millisecond})
 		}
 		f.report(fault{upstreamBroke, "/watch", "a.B/C", ending.Internal}, episode{1, 0})
-		f.report(fault{upstreamIsBack, "/watch", "a.B/C", ending.Unavailable}, episode{3, time.Second})
+		f.report(fault{upstreamIsBack, "/other", "a.B/C", ending.Unavailable}, episode{3, time.Second})
 		about := `msg="an upstream stream broke, and is opened again" route=/watch rpc=a.B/C `
 		want := []string{
 			"level=WARN " + about + "code=UNAVAILABLE attempt=1 lasted=0s",
 			"level=WARN " + about + "code=INTERNAL attempt=1 lasted=0s",
-			`level=INFO msg="an upstream stream is back" route=/watch rpc=a.B/C code=UNAVAILABLE attempt=3 lasted=1s`,
+			`level=INFO msg="an upstream stream is back" route=/other rpc=a.B/C code=UNAVAILABLE attempt=3 lasted=1s`,
 		}
 		assert.Equal(t, want, l.lines(""), "the first of each kind, at once")
 		time.Sleep(faultsEvery + 1)
@@ -90,6 +90,28 @@ func TestFaultsOfAKindAreOneLine(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Equal(t, append(want, "level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s",
 			"level=WARN "+about+"code=UNAVAILABLE attempt=2 lasted=1s more=1"), l.lines(""), "the rest is told at the end")
+	})
+}
+
+func TestBreaksThatWereCountedAreLoggedBeforeTheRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &logged{}
+		f := newFaults(l.logger())
+		broke := fault{upstreamBroke, "/watch", "a.B/C", ending.Unavailable}
+		f.report(broke, episode{1, 0})
+		f.report(broke, episode{2, time.Second})
+		f.report(broke, episode{3, 2 * time.Second})
+		f.report(fault{upstreamBroke, "/other", "a.B/C", ending.Unavailable}, episode{1, 0})
+		f.report(fault{upstreamBroke, "/other", "a.B/C", ending.Unavailable}, episode{2, 0})
+		f.report(fault{upstreamIsBack, "/watch", "a.B/C", ending.Unavailable}, episode{3, 3 * time.Second})
+		lines := l.lines("route=/watch")
+		require.Len(t, lines, 3)
+		assert.Contains(t, lines[1], "attempt=3 lasted=2s more=2")
+		assert.Contains(t, lines[2], "is back")
+		time.Sleep(time.Minute)
+		assert.Len(t, l.lines("route=/watch"), 3, "they are not logged again")
+		assert.Len(t, l.lines("route=/other"), 2, "another route is not back")
+		f.close()
 	})
 }
 
