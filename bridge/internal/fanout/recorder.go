@@ -74,7 +74,7 @@ func (r *recorder) CursorRefused(context.Context) {
 	r.cursor = ""
 }
 
-// Abandon implements [reading.Owner].
+// Abandoned implements [reading.Owner].
 func (r *recorder) Abandoned() bool { return r.stream.registry.abandon(r.stream) }
 
 // Reopened implements [reading.Owner].
