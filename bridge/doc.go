@@ -12,6 +12,11 @@
 //	defer b.Close()
 //	http.Handle("/", b)
 //
+// Many idle browsers cost least on routes with a Share, behind a server that was given to [Bridge.Park]. To end a program,
+// call [Bridge.Shutdown] while the server still listens, then the server's own Shutdown, then [Bridge.Close]. A server's
+// ReadTimeout must be 0, since it would end streams; ReadHeaderTimeout bounds a slow request. The bridge serves at most as many
+// streams at once as config.Server.Streams says; by default that is 80 % of the process's file descriptors.
+//
 // # Sources in the program
 //
 // A Go program can serve events without an upstream server. [WithRoute] adds a route with a source of its own: a method of a
@@ -21,7 +26,8 @@
 // # Guarantees
 //
 // A client that stays connected receives every message of its upstream stream, once and in order. While a client takes nothing,
-// its own upstream stream waits; after `write_timeout` the bridge cuts the client off. When a client leaves, the bridge cancels
+// its own upstream stream waits; after `write_timeout` the bridge cuts the client off. On a shared stream a client that is too
+// slow is cut off earlier, while it can still resume, or skips events and is told so (`slow_client`). When a client leaves, the bridge cancels
 // the client's gRPC stream. A stream whose end the bridge knows closes with an event named grpc-status. The event says whether
 // the client should come back. An EventSource that reconnects although it should not is answered with the status 204, and
 // stops.

@@ -12,7 +12,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
-// table holds all routes at one moment. It follows from the configuration and the schemas alone, and is immutable. When a
+// table holds all routes at one moment. It follows from the configuration, the program's own routes and the schemas, takes the
+// health of routes over from the table before, and does not change. When a
 // schema changes, a new table replaces it; open streams keep the route with which they began.
 type table struct {
 	router *pathtmpl.Router[*route.Route]

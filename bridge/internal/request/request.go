@@ -33,8 +33,8 @@ func New(r *http.Request) *Request {
 	return req
 }
 
-// Final reports whether the client must not repeat the request by itself, because it may have had an effect.
-func (r *Request) Final() bool { return r.HTTP.Method == http.MethodPost }
+// Once reports whether the client must not repeat the request by itself, because the request may have had an effect.
+func (r *Request) Once() bool { return r.HTTP.Method == http.MethodPost }
 
 // HasBody reports whether the request has a body. net/http notices that a client has left only after the body was read, so
 // the body must be read before a stream begins.

@@ -44,7 +44,7 @@ func TestTheFormatIsThatOfTheAcceptHeader(t *testing.T) {
 
 func TestOnlyAPOSTIsFinal(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost, http.MethodPut} {
-		assert.Equal(t, method == http.MethodPost, newRequest(method, "/").Final(), method)
+		assert.Equal(t, method == http.MethodPost, newRequest(method, "/").Once(), method)
 	}
 }
 

@@ -123,9 +123,9 @@ func (rt *Route) Types() transcode.Resolver {
 	return rt.Plan.types
 }
 
-// End renders an ending as the last event of a caller. final says that the caller must not repeat its request by itself.
-func (rt *Route) End(final bool, e *ending.Ending) pump.End {
-	return rt.Render(e.ForClient(final))
+// End renders an ending as the last event of a caller. once says that the caller must not repeat its request by itself.
+func (rt *Route) End(once bool, e *ending.Ending) pump.End {
+	return rt.Render(e.ForClient(once))
 }
 
 // Render renders an ending as the last event of a stream, for callers that may repeat their request.

@@ -27,8 +27,8 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 	}
 	writeStreamHeader(w, req.Format, frame.Form{}, end)
 	q := pump.NewQueue(0)
-	q.End(rt.End(req.Final(), end))
-	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Final())
+	q.End(rt.End(req.Once(), end))
+	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Once())
 	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings)
 }
 
@@ -54,7 +54,7 @@ func (h *Handler) reportRefused(rt *route.Route, end *ending.Ending) {
 
 func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
 	req.LeaveBody(w)
-	end = end.ForClient(req.Final())
+	end = end.ForClient(req.Once())
 	h := w.Header()
 	if rt != nil && end.Retry {
 		seconds := math.Ceil(backoff.Jitter(rt.RetryDelay()).Seconds())

@@ -165,7 +165,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
-	settings := h.settingsFor(rt, form, req.Format, req.Final())
+	settings := h.settingsFor(rt, form, req.Format, req.Once())
 	if form.Chunked {
 		v.park(w, settings)
 		return

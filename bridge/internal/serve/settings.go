@@ -26,13 +26,13 @@ type kind struct {
 	rt     weak.Pointer[route.Route]
 	form   frame.Form
 	format request.Format
-	final  bool // see [request.Request.Final]
+	once   bool // see [request.Request.Once]
 }
 
-// settingsFor returns the pump settings for the callers of a route. final is [request.Request.Final]. settingsFor drops the
+// settingsFor returns the pump settings for the callers of a route. once is [request.Request.Once]. settingsFor drops the
 // settings of an earlier generation of routes.
-func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.Format, final bool) *pump.Settings {
-	k := kind{weak.Make(rt), form, format, final}
+func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.Format, once bool) *pump.Settings {
+	k := kind{weak.Make(rt), form, format, once}
 	h.settings.mu.Lock()
 	defer h.settings.mu.Unlock()
 	now := h.routes.Generation() // while mu is held, so that generation never decreases
@@ -41,13 +41,13 @@ func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.F
 	}
 	s := h.settings.kinds[k]
 	if s == nil {
-		s = h.newSettings(rt, form, format, final)
+		s = h.newSettings(rt, form, format, once)
 		h.settings.kinds[k] = s
 	}
 	return s
 }
 
-func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.Format, final bool) *pump.Settings {
+func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.Format, once bool) *pump.Settings {
 	s := &pump.Settings{
 		Form:      form,
 		Mute:      format == request.Lines,
@@ -58,12 +58,12 @@ func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.F
 		SendBuffer:   int(rt.Config.SendBuffer),
 
 		MaxAge:   rt.Config.MaxAge,
-		AgeEnd:   rt.End(final, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
+		AgeEnd:   rt.End(once, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),
 		Drain:    h.drain.begun,
 		DrainBy:  h.drain.deadline,
-		DrainEnd: rt.End(final, ending.ShuttingDown()),
+		DrainEnd: rt.End(once, ending.ShuttingDown()),
 	}
-	if !final {
+	if !once {
 		s.Retry = rt.Config.Event.Retry
 	}
 	return s

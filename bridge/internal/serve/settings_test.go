@@ -24,11 +24,11 @@ func TestCallersOfAKindShareTheirSettings(t *testing.T) {
 	}
 	kinds := map[any]string{plain: "plain"}
 	for name, s := range map[string]any{
-		"another route":    r.settingsFor(other, frame.Form{}, request.EventStream, false),
-		"another form":     r.settingsFor(one, frame.Form{Chunked: true}, request.EventStream, false),
-		"another encoding": r.settingsFor(one, frame.Form{Encoding: frame.Gzip}, request.EventStream, false),
-		"another format":   r.settingsFor(one, frame.Form{}, request.Lines, false),
-		"a final request":  r.settingsFor(one, frame.Form{}, request.EventStream, true),
+		"another route":               r.settingsFor(other, frame.Form{}, request.EventStream, false),
+		"another form":                r.settingsFor(one, frame.Form{Chunked: true}, request.EventStream, false),
+		"another encoding":            r.settingsFor(one, frame.Form{Encoding: frame.Gzip}, request.EventStream, false),
+		"another format":              r.settingsFor(one, frame.Form{}, request.Lines, false),
+		"a request that is made once": r.settingsFor(one, frame.Form{}, request.EventStream, true),
 	} {
 		assert.NotContains(t, kinds, s, name)
 		kinds[s] = name
@@ -53,11 +53,11 @@ func TestSettingsSayWhatTheCallerIsTold(t *testing.T) {
 	assert.Contains(t, string(s.AgeEnd.Frame), `"retry":true,"reason":"max_age"`)
 	assert.Contains(t, string(s.DrainEnd.Frame), `"retry":true,"reason":"drain"`)
 
-	final := r.settingsFor(rt, frame.Form{}, request.Lines, true)
-	assert.True(t, final.Mute, "lines have no place for comments")
-	assert.Zero(t, final.Retry, "a final request is not told when to come back")
-	assert.Contains(t, string(final.AgeEnd.Frame), `"retry":false`)
-	assert.Contains(t, string(final.DrainEnd.Frame), `"retry":false`)
+	once := r.settingsFor(rt, frame.Form{}, request.Lines, true)
+	assert.True(t, once.Mute, "lines have no place for comments")
+	assert.Zero(t, once.Retry, "a client that must not repeat its request is not told when to come back")
+	assert.Contains(t, string(once.AgeEnd.Frame), `"retry":false`)
+	assert.Contains(t, string(once.DrainEnd.Frame), `"retry":false`)
 
 	by := time.Now().Add(time.Minute)
 	r.drain.begin(by)

@@ -30,7 +30,7 @@ type feed struct {
 	source  source.Source
 
 	shared bool // the stream is shared: the request is that of the caller who opened it
-	final  bool // the request may have had an effect, so no client may repeat it by itself
+	once   bool // the request may have had an effect, so no client may repeat it by itself
 	// reopens reports whether the upstream may be opened again after an end.
 	reopens func(end *ending.Ending) bool
 
@@ -63,23 +63,25 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 		}
 		return reading.Result{Fate: fate, End: f.last(unbound(err))}
 	}
-	stream := ctx
+	call := ctx
 	// The context of a private stream has the deadline already.
 	if timeout := f.rt.Config.Request.Timeout; f.shared && timeout > 0 {
 		var stop context.CancelFunc
-		stream, stop = context.WithTimeout(ctx, timeout)
+		call, stop = context.WithTimeout(ctx, timeout)
 		defer stop()
 	}
-	end := f.stream(stream, c)
-	f.reportEnd(end)
-	if !f.began && stream.Err() == nil && (f.shared || !a.Reopening) && !f.cursorRefused(a, end) {
+	end := f.stream(call, c)
+	f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
+	// The health is that of openings that a client waits for. Those of a private stream that is opened again say what the same
+	// stream's first failure said, once for each client.
+	if !f.began && call.Err() == nil && (f.shared || !a.Reopening) && !f.cursorRefused(a, end) {
 		f.updateHealth(end)
 	}
 	return f.verdict(ctx, a, end)
 }
 
 // last renders an ending as the last event of the stream's clients.
-func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.final, end) }
+func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.once, end) }
 
 // bind returns the call of an attempt.
 func (f *feed) bind(a reading.Attempt) (*route.Call, error) {

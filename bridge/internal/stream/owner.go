@@ -23,7 +23,7 @@ type owner struct {
 	rt      *route.Route
 	form    frame.Form
 	format  request.Format
-	final   bool // the request may have had an effect, so a stream that has begun is never opened again
+	once    bool // the request may have had an effect, so a stream that has begun is never opened again
 	resumes bool // the route sends the cursor to the upstream
 
 	lost      lostCursor // a lost cursor of which the page is not told yet
@@ -94,7 +94,7 @@ func (o *owner) Event(ctx context.Context, e *reading.Event) error {
 // reopens reports whether the stream can go on after an end without the browser noticing. The upstream must be able to resume
 // after the last event, and the end must be one that the bridge may hide.
 func (o *owner) reopens(end *ending.Ending) bool {
-	return !o.final && o.resumes && o.rt.Plan.ID != nil && !o.idless && hides(o.rt, end)
+	return !o.once && o.resumes && o.rt.Plan.ID != nil && !o.idless && hides(o.rt, end)
 }
 
 // Abandoned implements [reading.Owner]. The context of the reader ends when the caller leaves.
@@ -120,7 +120,7 @@ func (o *owner) notice(block []byte) {
 // conclude returns the end of a stream, given the end that its reader returned. Where the caller has left, the reason says so.
 func (o *owner) conclude(ctx context.Context, end pump.End) pump.End {
 	if errors.Is(ctx.Err(), context.Canceled) && end.Ending.Reason != ending.ByDrain {
-		return o.rt.End(o.final, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
+		return o.rt.End(o.once, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
 	}
 	return end
 }

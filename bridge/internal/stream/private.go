@@ -36,12 +36,12 @@ func (s *Streams) open(
 ) *private {
 	ctx, p := s.newPrivate(req.HTTP.Context(), rt)
 	o := &owner{
-		private: p, streams: s, rt: rt, form: form, format: req.Format, final: req.Final(), lost: lost,
+		private: p, streams: s, rt: rt, form: form, format: req.Format, once: req.Once(), lost: lost,
 		resumes: rt.Plan.Binder.UsesCursor(),
 	}
 	f := &feed{
 		renderer: renderer{rt: rt, format: req.Format}, streams: s, source: rt.Plan.Source,
-		final: o.final, reopens: o.reopens, first: first,
+		once: o.once, reopens: o.reopens, first: first,
 	}
 	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
