@@ -95,15 +95,16 @@ func (s shared) Cursor() pump.Cursor { return s.Subscriber }
 
 // FirstWord implements [Subscription].
 func (s shared) FirstWord() (spoken bool, end *ending.Ending) {
+	select {
+	case <-s.Subscriber.Opened():
+		spoken = true
+	default:
+	}
+	// The end is asked for after that: Opened is closed by an end, too.
 	if last, ok := s.Subscriber.End(); ok {
 		return true, last.Ending
 	}
-	select {
-	case <-s.Subscriber.Opened():
-		return true, nil
-	default:
-		return false, nil
-	}
+	return spoken, nil
 }
 
 // Header implements [Subscription].
