@@ -3,6 +3,7 @@ package pump
 import (
 	"crypto/tls"
 	"net"
+	"sync"
 	"syscall"
 )
 
@@ -11,6 +12,10 @@ import (
 type kernel struct {
 	conn *net.TCPConn
 	raw  syscall.RawConn
+
+	mu    sync.Mutex
+	asked int              // what ask found
+	ask   func(fd uintptr) // made once, so that asking allocates nothing; mu is held while it is called
 }
 
 // kernelOf returns the kernel of a TCP connection, plain or under TLS. It returns nil for any other connection.
@@ -23,7 +28,9 @@ func kernelOf(conn net.Conn) *kernel {
 	if err != nil {
 		return nil
 	}
-	return &kernel{tcp, raw}
+	k := &kernel{conn: tcp, raw: raw}
+	k.ask = func(fd uintptr) { k.asked = unacknowledged(int(fd)) }
+	return k
 }
 
 // tcpOf returns the TCP connection that carries conn, or nil where there is none.
@@ -36,12 +43,15 @@ func tcpOf(conn net.Conn) *net.TCPConn {
 }
 
 // waiting returns how many bytes the client has not acknowledged, or 0 where this is not known.
-func (k *kernel) waiting() (n int) {
+func (k *kernel) waiting() int {
 	if k == nil {
 		return 0
 	}
-	_ = k.raw.Control(func(fd uintptr) { n = unacknowledged(int(fd)) }) // a closed connection has none
-	return n
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked = 0 // a closed connection has none
+	_ = k.raw.Control(k.ask)
+	return k.asked
 }
 
 // linger calls [net.TCPConn.SetLinger].
