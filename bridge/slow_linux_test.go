@@ -170,8 +170,8 @@ func TestASlowClientThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 	running.Wait()
 }
 
-// startSlowFront serves a shared route whose stream has begun, and returns its address. Nobody knows how fast a stream is that
-// begins.
+// startSlowFront serves a shared route, and returns its address. The stream has had some events by then, because the bridge
+// cannot know the pace of a stream that has just begun.
 func startSlowFront(t *testing.T, parked bool, retry string, settings ...string) string {
 	t.Helper()
 	s := startServer(t, "127.0.0.1:0", ticking)

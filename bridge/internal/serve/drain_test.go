@@ -105,7 +105,7 @@ func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
 	require.NoError(t, r.Shutdown(t.Context(), time.Now()))
 }
 
-// Whoever was counted in and has no place on a stream yet is waited for, and nobody else comes in.
+// stopAdmitting waits for each caller that was counted in and has no place on a stream yet. It admits no other caller.
 func TestStopAdmittingWaitsForAdmittedCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDrain()

@@ -146,7 +146,7 @@ func TestWhatOneUpstreamStreamMeans(t *testing.T) {
 					sink := &accepting{}
 					got := f.Run(ctx, tt.attempt, sink)
 					if shared && got.Fate == reading.Refused {
-						back = got.End.Ending.Retry // the reader goes on, and nobody is told
+						back = got.End.Ending.Retry // the reader goes on, and no client is told the end
 					}
 					assert.Equal(t, fate, got.Fate)
 					assert.Equal(t, tt.code, got.End.Ending.Code)
