@@ -155,7 +155,9 @@ func TestWhatTheCursorHasYetToPassIsHad(t *testing.T) {
 		c := serveByRun(t, newClient(), cur, s)
 		feed(events, c, 0, time.Second, 0)
 		c.setRoom(0)
-		for range 100 { // the first event is written alone, the others in one write
+		events.put(ten) // is written alone
+		synctest.Wait()
+		for range 99 { // are written together
 			events.put(ten)
 		}
 		synctest.Wait()
