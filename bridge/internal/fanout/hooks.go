@@ -1,5 +1,7 @@
 package fanout
 
+import "time"
+
 // Hooks are called when something happens to a stream, with the label of the stream. Any may be nil. They are called
 // concurrently, some with locks held. A hook must neither wait nor call the registry.
 type Hooks struct {
@@ -9,7 +11,24 @@ type Hooks struct {
 	Evicted   func(label string) // a stream without subscribers ends before its time, to make room
 	Skipped   func(label string) // a slow subscriber goes on as a newcomer
 	IDLeftOut func(label string) // an event has an id that cannot be sent
+
+	CatchUpBegan func(label string)                                          // the upstream of a catch-up is opened
+	CatchUpEnded func(label string, outcome Outcome, lasted time.Duration) // called once after each CatchUpBegan
 }
+
+// Outcome says how a catch-up ended.
+type Outcome string
+
+const (
+	CaughtUp       Outcome = "met"       // its events have met the log
+	CaughtUpQuiet  Outcome = "quiet"     // nothing followed the id for long enough
+	CursorInvalid  Outcome = "invalid"   // the upstream refused the id
+	CatchUpExpired Outcome = "expired"   // it has not met the log in time
+	CatchUpOver    Outcome = "ended"     // its upstream ended, and so did the stream
+	TooMuchMissed  Outcome = "too_large" // it brought more than the log may hold
+	NoRoom         Outcome = "no_room"   // the registry's limit of bytes was reached
+	CatchUpLeft    Outcome = "left"      // its last subscriber left
+)
 
 func (h *Hooks) opened(st *stream)    { call(h.Opened, st) }
 func (h *Hooks) ended(st *stream)     { call(h.Ended, st) }

@@ -33,8 +33,11 @@ type Settings struct {
 	// HasID says that events bring their own ids. Otherwise the id of an event is its position, "epoch-offset".
 	HasID bool
 	// Resumes says that the upstream takes a cursor: when a broken stream is opened again, the upstream gets the id of the
-	// newest event. The upstream never gets the id that a subscriber came with.
+	// newest event. The stream itself is never opened on the id that a subscriber came with: see CatchUps.
 	Resumes bool
+	// CatchUps is how many catch-ups of the stream are read at once. 0 is none: a subscriber whose id the log does not have is
+	// told a reset. Catching up needs HasID and Resumes.
+	CatchUps int
 }
 
 // Newcomer describes a subscriber that joins a stream.

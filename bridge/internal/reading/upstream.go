@@ -18,6 +18,9 @@ type Attempt struct {
 	Cursor    string // the value of the id after which the stream must go on
 	HasCursor bool
 	Reopening bool // an earlier attempt was accepted
+	// CatchingUp says that the upstream stream is a short one beside a shared stream. It ends soon, and its end says nothing about
+	// the route.
+	CatchingUp bool
 }
 
 // Sink receives the events of an upstream stream. The goroutine of [Upstream.Run] uses it.
