@@ -12,7 +12,7 @@ type Hooks struct {
 	Skipped   func(label string) // a slow subscriber goes on as a newcomer
 	IDLeftOut func(label string) // an event has an id that cannot be sent
 
-	CatchUpBegan func(label string)                                          // the upstream of a catch-up is opened
+	CatchUpBegan func(label string)                                        // the upstream of a catch-up is opened
 	CatchUpEnded func(label string, outcome Outcome, lasted time.Duration) // called once after each CatchUpBegan
 }
 
