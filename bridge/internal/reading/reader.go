@@ -37,8 +37,8 @@ type Reader struct {
 	// ReopenAfter is how long an upstream stream is read before another one is opened, minus up to 20 % at random. 0 means no limit.
 	ReopenAfter time.Duration
 
-	gap  gap
-	ever bool // an attempt was accepted
+	gap          gap
+	everAccepted bool // the upstream has accepted an attempt of this stream
 
 	// The state of the newest attempt.
 	accepted bool
@@ -52,30 +52,57 @@ func (r *Reader) Run(ctx context.Context) pump.End {
 	defer r.gap.stop()
 	wait := backoff.Backoff{Policy: r.Backoff}
 	for {
-		a := r.Owner.Next(ctx, r.ever)
+		a := r.Owner.Next(ctx, r.everAccepted)
 		result, aged := r.attempt(ctx, a)
-		if wait.Lasted(r.lasted()); result.End.Ending.Code == ending.OK && r.events > 0 {
+		wait.Lasted(r.lasted())
+		if result.End.Ending.Code == ending.OK && r.events > 0 {
 			wait.Reset()
 		}
-		switch {
-		case ctx.Err() != nil:
+		next := r.decide(ctx, a, result, aged)
+		switch next {
+		case conclude:
 			return result.End
-		case aged: // the bridge itself ended the upstream stream
-		case result.Fate == Refused && a.HasCursor && r.events == 0:
-			if r.Owner.CursorRefused(ctx); r.Owner.Abandoned() {
-				return result.End
-			}
-			continue
-		case result.Fate != Broken || !r.ever:
-			return result.End
-		default:
+		case beginAnew:
+			r.Owner.CursorRefused(ctx)
+		case reopenLater:
 			r.gap.begin(result.End.Ending.Code)
 		}
-		if r.Owner.Abandoned() || !aged && (!wait.Next(ctx) || r.Owner.Abandoned()) {
+		if r.Owner.Abandoned() {
 			return result.End
 		}
-		r.Owner.Reopened()
+		// The last client may leave during the wait.
+		if next == reopenLater && (!wait.Next(ctx) || r.Owner.Abandoned()) {
+			return result.End
+		}
+		if next != beginAnew {
+			r.Owner.Reopened()
+		}
 	}
+}
+
+// step is what a reader does after an attempt.
+type step uint8
+
+const (
+	conclude    step = iota // end the stream
+	beginAnew               // open the upstream at once, without a cursor
+	replace                 // open the upstream at once
+	reopenLater             // wait, and open the upstream again
+)
+
+// decide returns what follows an attempt.
+func (r *Reader) decide(ctx context.Context, a Attempt, result Result, aged bool) step {
+	switch {
+	case ctx.Err() != nil:
+		return conclude
+	case aged: // the bridge itself ended the upstream stream
+		return replace
+	case result.Fate == Refused && a.HasCursor && r.events == 0:
+		return beginAnew
+	case result.Fate == Broken && r.everAccepted:
+		return reopenLater
+	}
+	return conclude
 }
 
 // errAged is the cause with which an upstream stream is cancelled at its ReopenAfter.
@@ -107,7 +134,7 @@ func (r *Reader) Accepted(header Header) {
 	if r.accepted {
 		return
 	}
-	r.accepted, r.ever, r.since = true, true, time.Now()
+	r.accepted, r.everAccepted, r.since = true, true, time.Now()
 	r.gap.end()
 	r.Owner.Accepted(header)
 }

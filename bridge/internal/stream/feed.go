@@ -40,9 +40,9 @@ type feed struct {
 	in   bind.Input
 
 	// The state of the newest attempt.
-	sink   reading.Sink
-	began  bool // the upstream has accepted the stream
-	events int  // how many events the attempt has brought
+	sink     reading.Sink
+	accepted bool // the upstream has accepted the stream
+	events   int  // how many events the attempt has brought
 
 	outage outage
 }
@@ -54,7 +54,7 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 			result = reading.Result{Fate: reading.Over, End: f.last(f.recovered(p, debug.Stack()))}
 		}
 	}()
-	f.sink, f.began, f.events = sink, false, 0
+	f.sink, f.accepted, f.events = sink, false, 0
 	c, err := f.bind(a)
 	if err != nil {
 		fate := reading.Over
@@ -63,21 +63,24 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 		}
 		return reading.Result{Fate: fate, End: f.last(unbound(err))}
 	}
-	call := ctx
-	// The context of a private stream has the deadline already.
-	if timeout := f.rt.Config.Request.Timeout; f.shared && timeout > 0 {
-		var stop context.CancelFunc
-		call, stop = context.WithTimeout(ctx, timeout)
-		defer stop()
-	}
-	end := f.stream(call, c)
+	callCtx, stop := f.withDeadline(ctx)
+	defer stop()
+	end := f.stream(callCtx, c)
 	f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
-	// The health is that of openings that a client waits for. Those of a private stream that is opened again say what the same
-	// stream's first failure said, once for each client.
-	if !f.began && call.Err() == nil && (f.shared || !a.Reopening) && !f.cursorRefused(a, end) {
+	if f.concernsHealth(callCtx, a, end) {
 		f.updateHealth(end)
 	}
 	return f.verdict(ctx, a, end)
+}
+
+// withDeadline returns the context of one upstream stream of a shared stream, with the deadline of the route. The context of a
+// private stream has that deadline already.
+func (f *feed) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := f.rt.Config.Request.Timeout
+	if !f.shared || timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // last renders an ending as the last event of the stream's clients.
@@ -86,7 +89,7 @@ func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.once, end) 
 // bind returns the call of an attempt.
 func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	if first := f.first; first != nil {
-		f.first = nil // so that an idle stream keeps nothing of its request
+		f.first = nil // an idle stream must keep nothing of its request
 		return first, nil
 	}
 	in := f.in
@@ -105,7 +108,7 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 	if header, ok := stream.Header(); ok {
 		f.rt.Health.Opened()
 		f.reportBack()
-		f.accepted(header)
+		f.accept(header)
 	}
 	for {
 		message, err := stream.Recv()
@@ -134,8 +137,9 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 	}
 }
 
-func (f *feed) accepted(header metadata.MD) {
-	f.began = true
+// accept tells the sink that the upstream has accepted the stream.
+func (f *feed) accept(header metadata.MD) {
+	f.accepted = true
 	f.sink.Accepted(reading.Header(header))
 }
 

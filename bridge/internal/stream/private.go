@@ -59,28 +59,39 @@ func (s *Streams) open(
 }
 
 // newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
-// ends with client, with the bridge, and at the deadline of the route. It has the values of client only where the source can
-// use them: otherwise an idle stream would hold their memory for nothing.
+// ends with client, with the bridge, and at the deadline of the route.
 func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
-	ctx, stop := s.ctx, func() bool { return true }
-	var cancel, expire context.CancelFunc
-	if rt.Plan.Source.UsesContextValues() {
-		ctx, cancel = context.WithCancel(context.WithoutCancel(client))
-		stop = context.AfterFunc(s.ctx, cancel)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
-	}
-	expire = cancel
-	if timeout := rt.Config.Request.Timeout; timeout > 0 {
-		ctx, expire = context.WithTimeout(ctx, timeout)
-	}
+	ctx, cancel := s.contextFor(client, rt)
 	p := &private{
 		queue:  pump.NewQueue(queueBytes),
 		detach: context.AfterFunc(client, cancel),
 		done:   make(chan struct{}),
 	}
-	p.cancel = func() { stop(); p.detach(); expire(); cancel() }
+	p.cancel = func() { p.detach(); cancel() }
 	return ctx, p
+}
+
+// contextFor returns the context of a private stream. The context ends with the bridge, at the deadline of the route, and when
+// cancel is called.
+func (s *Streams) contextFor(client context.Context, rt *route.Route) (ctx context.Context, cancel context.CancelFunc) {
+	ctx, cancel = s.contextWithValues(client, rt)
+	timeout := rt.Config.Request.Timeout
+	if timeout <= 0 {
+		return ctx, cancel
+	}
+	withDeadline, stopTimer := context.WithTimeout(ctx, timeout)
+	return withDeadline, func() { stopTimer(); cancel() }
+}
+
+// contextWithValues returns a context that ends with the bridge, and when cancel is called. The context has the values of
+// client only where the source can use them: otherwise an idle stream would hold their memory for nothing.
+func (s *Streams) contextWithValues(client context.Context, rt *route.Route) (ctx context.Context, cancel context.CancelFunc) {
+	if !rt.Plan.Source.UsesContextValues() {
+		return context.WithCancel(s.ctx)
+	}
+	ctx, cancelValues := context.WithCancel(context.WithoutCancel(client))
+	ignoreBridge := context.AfterFunc(s.ctx, cancelValues)
+	return ctx, func() { ignoreBridge(); cancelValues() }
 }
 
 // Cursor implements [Subscription].

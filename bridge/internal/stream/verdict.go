@@ -11,8 +11,10 @@ import (
 
 // verdict decides what the end of an upstream stream means for the clients. ctx is the context of the attempt.
 func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Ending) reading.Result {
-	if !a.Reopening && !f.began && end.Code == ending.OK && hides(f.rt, end) {
-		f.accepted(nil) // clients do not receive the end, so the end itself says that the upstream has accepted the stream
+	if !a.Reopening && !f.accepted && end.Code == ending.OK && hides(f.rt, end) {
+		// The upstream ended its first stream with OK before it accepted the stream. The bridge hides this end, and opens the
+		// upstream again. The end itself counts as the acceptance for which the clients wait.
+		f.accept(nil)
 	}
 	fate := reading.Over
 	switch {
@@ -21,12 +23,15 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 	case f.cursorRefused(a, end):
 		fate = reading.Refused
 	case f.reopens(end):
-		// Where ctx has ended, the stream was closed because its clients left or because it reached its age. It has not broken.
-		if fate = reading.Broken; (a.Reopening || f.began) && ctx.Err() == nil {
+		fate = reading.Broken
+		// ctx has ended where the bridge closed the stream, because its clients left or because it reached its age. Such an end is
+		// no fault of the upstream.
+		if (a.Reopening || f.accepted) && ctx.Err() == nil {
 			f.reportBroken(end)
 		}
 	case f.shared && a.Reopening && f.events == 0 && end.Reason == ending.ByUpstream && end.Code != ending.OK:
-		// The upstream refused the request of the client that opened the stream. Other clients may have other credentials.
+		// The upstream refuses the request of the client that opened the stream. Other clients may have other credentials, so they
+		// are told to come back and open the stream with their own request.
 		end = end.ComeBack()
 	}
 	return reading.Result{Fate: fate, End: f.last(end)}
@@ -53,6 +58,20 @@ func hides(rt *route.Route, end *ending.Ending) bool {
 		return rt.Config.OnEnd == config.OnEndReopen && end.Reason == ending.ByUpstream
 	}
 	return end.Retry && end.Reason == ending.ByUpstream
+}
+
+// concernsHealth reports whether the end of an attempt says something about the health of the route. The health is about
+// openings that a client waits for. ctx is the context of the upstream stream.
+func (f *feed) concernsHealth(ctx context.Context, a reading.Attempt, end *ending.Ending) bool {
+	switch {
+	case f.accepted: // the health has recorded the opening already
+		return false
+	case ctx.Err() != nil: // the upstream did not end the stream
+		return false
+	case !f.shared && a.Reopening: // many private streams that are opened again would count one fault many times
+		return false
+	}
+	return !f.cursorRefused(a, end)
 }
 
 // updateHealth records in the health of the route how the opening of a stream ended.
