@@ -23,7 +23,7 @@ func (h *Handler) match(w http.ResponseWriter, req *request.Request) (*route.Rou
 	return h.find(w, req, req.HTTP.Method)
 }
 
-// find is match for a method that may differ from that of the request.
+// find does the same as match, for a method that may differ from that of the request.
 func (h *Handler) find(w http.ResponseWriter, req *request.Request, method string) (*route.Route, []string, *ending.Ending) {
 	asked := method
 	if method == http.MethodHead {

@@ -34,8 +34,8 @@ type Handler struct {
 	requestBytes int64 // the largest body of a request
 
 	drain    *drain
-	starting sync.Mutex                 // held while loops or closed is set
-	closed   bool                       // StartLoops starts no loops any more
+	starting sync.Mutex                 // guards closed and the start of loops
+	closed   bool                       // Close was called: StartLoops starts no loops
 	loops    atomic.Pointer[pump.Loops] // nil where connections are not parked
 	visits   sync.WaitGroup             // visits on parked connections that are finishing
 	settings settings
@@ -123,12 +123,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, rt, req, end)
 		return
 	}
+	// attached says that the caller has its stream, or that it gets none. StopAdmitting waits for that.
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
 	v := &visit{handler: h, rt: rt, began: time.Now()}
-	returned := false
-	defer func() { // net/http recovers from a panic, for example one of the program's own observer
-		if !returned && !v.left {
+	panicked := true
+	defer func() { // the program's own observer may panic, and net/http recovers from that
+		if panicked && !v.left {
 			v.cancel()
 		}
 	}()
@@ -139,29 +140,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		h.serve(w, req, form, v, attached)
 	}
-	returned = true
+	panicked = false
 }
 
-// serve waits for the stream's first word, writes the header of the response, and writes the events, either itself or on a
-// loop. It calls attached before it begins to write events itself.
+// serve waits until the upstream has accepted the stream, writes the header of the response, and writes the events. It writes
+// the events itself, or lets a loop write them. It calls attached before it begins to write events itself.
 func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit, attached func()) {
 	rt := v.rt
-	opened, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
-	switch {
-	case !opened, end != nil && end.Reason == ending.ByGone:
+	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
+	if !stayed || end != nil && end.Reason == ending.ByGone {
 		v.cancel()
 		h.log.Debug("client left before the stream opened", "route", rt.Config.Name)
 		answerHTTP(w, rt, req, clientLeft())
 		return
-	case end == nil || end.Code == ending.OK:
-		h.observer.StreamOpened(rt.Config.Name)
-	case rt.WantsHTTPStatus(req):
+	}
+	failed := end != nil && end.Code != ending.OK
+	if failed && rt.WantsHTTPStatus(req) {
 		v.cancel()
 		h.answer(w, rt, req, end)
 		return
-	default: // the client receives the ending as an event, after the reset that the stream may hold
-		v.refused = true
+	}
+	v.refused = failed
+	if failed { // the client receives the ending as an event, after the reset that the stream may hold
 		h.reportRefused(rt, end)
+	} else {
+		h.observer.StreamOpened(rt.Config.Name)
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
@@ -171,6 +174,12 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		return
 	}
 	attached()
+	v.write(w, req, settings)
+}
+
+// write writes the events of a stream until the stream ends or the client leaves. It finishes the visit.
+func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pump.Settings) {
+	rt := v.rt
 	tune(rt, req.HTTP)
 	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
 	out := pump.Run(req.HTTP.Context(), conn, v.sub.Cursor(), settings)
@@ -183,7 +192,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	v.finish(out)
 }
 
-// attach reads the input of the request message, and attaches the caller to a stream.
+// attach reads the values for the request message from the HTTP request, and attaches the caller to a stream.
 func (h *Handler) attach(
 	w http.ResponseWriter, rt *route.Route, req *request.Request, form frame.Form, variables []string,
 ) (stream.Subscription, *ending.Ending) {

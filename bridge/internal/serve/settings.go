@@ -35,7 +35,7 @@ func (h *Handler) settingsFor(rt *route.Route, form frame.Form, format request.F
 	k := kind{weak.Make(rt), form, format, once}
 	h.settings.mu.Lock()
 	defer h.settings.mu.Unlock()
-	now := h.routes.Generation() // while mu is held, so that generation never decreases
+	now := h.routes.Generation() // asked while mu is held: otherwise an older generation could replace a newer one
 	if h.settings.kinds == nil || h.settings.generation != now {
 		h.settings.generation, h.settings.kinds = now, map[kind]*pump.Settings{}
 	}

@@ -20,11 +20,11 @@ type visit struct {
 	began   time.Time
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
-	// left is true once the visit has given up its place, or is about to.
+	// left is true once the caller counts as gone. It is set before the drain is told.
 	left bool
 }
 
-// cancel ends a visit that did not begin to write. It reports nothing.
+// cancel ends a visit for which no event was written. It reports nothing.
 func (v *visit) cancel() {
 	v.left = true
 	if v.sub != nil {
@@ -58,8 +58,8 @@ func (v *visit) finish(out pump.Outcome) {
 	h.log.Debug("stream ended", about...)
 }
 
-// codeOf returns the status code that a stream ended with. A stream that ended without a status had a client that left or that
-// took nothing.
+// codeOf returns the status code that a stream ended with. Where the client left or was too slow, the stream ended without a
+// status, and codeOf chooses the code.
 func codeOf(out pump.Outcome) ending.Code {
 	switch {
 	case out.End != nil:

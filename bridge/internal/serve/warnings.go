@@ -10,7 +10,7 @@ import (
 const (
 	warnAgain    = time.Hour // how long the same warning is not repeated
 	warnBytes    = 200       // how many bytes of two subjects are compared
-	warningsKept = 100       // how many subjects of one kind are logged in that time; the last line says that more are not logged
+	warningsKept = 100       // how many subjects of one kind are logged within warnAgain; the last line says that more are not logged
 )
 
 // warnings logs problems that requests cause and an operator should know about. It logs each subject once an hour, however many

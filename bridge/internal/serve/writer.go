@@ -12,9 +12,9 @@ import (
 // would be delayed; without write deadlines, a client that stalls could not be cut off. checkWriter writes nothing.
 func (h *Handler) checkWriter(w http.ResponseWriter) *ending.Ending {
 	missing := ""
-	switch outermost := canFlush(w); {
-	case outermost != nil:
-		missing = fmt.Sprintf("%T has no method Flush, and no Unwrap that leads to one", outermost)
+	switch blocking := withoutFlush(w); {
+	case blocking != nil:
+		missing = fmt.Sprintf("%T has no method Flush, and no Unwrap that leads to one", blocking)
 	case http.NewResponseController(w).SetWriteDeadline(time.Time{}) != nil:
 		missing = fmt.Sprintf("%T takes no write deadline, and no Unwrap leads to one that does", w)
 	default:
@@ -26,9 +26,9 @@ func (h *Handler) checkWriter(w http.ResponseWriter) *ending.Ending {
 			"; serve the bridge without the middleware that wraps it, such as http.TimeoutHandler, or see http.ResponseController")
 }
 
-// canFlush returns nil where w can flush, and otherwise the innermost writer that lacks both Flush and Unwrap. It looks for the
-// same methods as [http.ResponseController], which can be asked only by flushing.
-func canFlush(w http.ResponseWriter) (hidden http.ResponseWriter) {
+// withoutFlush returns nil where w can flush, and otherwise the innermost writer, which lacks both Flush and Unwrap. It looks
+// for the same methods as [http.ResponseController], which can be asked only by flushing.
+func withoutFlush(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		switch w.(type) {
 		case interface{ FlushError() error }, http.Flusher:
