@@ -101,7 +101,8 @@ func TestSecretsStayOut(t *testing.T) {
 	sections := []string{
 		"request: {set: {a: [%s, ['${env.SECRET}']]}}", "event: {name: {const: [%s]}}", "reopen: {backoff: {base: %s}}", "share: {slow_client: %s}",
 		"share: {late_join: %s}", "share: {late_join: {since: %s}}", "share: {late_join: {latest_by: a, keys: %s}}", "share: {replay: {events: %s}}",
-		"share: {replay: {bytes: %s}}", "share: {replay: {age: %s}}", "share: {linger: %s}", "share: {reopen_after: %s}", "share: {late_join: {%s: a}}",
+		"share: {replay: {bytes: %s}}", "share: {replay: {age: %s}}", "share: {linger: %s}", "share: {reopen_after: %s}", "share: {catch_up: %s}",
+		"share: {late_join: {%s: a}}",
 	}
 	for _, section := range sections {
 		problems := parseProblems(t, fmt.Sprintf("upstreams: {a: {target: b}}\nroutes:\n  - "+section+"\n", "'${env.SECRET}'"))

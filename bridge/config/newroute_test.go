@@ -178,6 +178,8 @@ func TestWhatIsWrongWithASharedRouteMadeInGo(t *testing.T) {
 		"slow client":       {change: func(r *config.Route) { r.Share.SlowClient = "" }, want: ".share.slow_client: expected `disconnect`"},
 		"linger":            {change: func(r *config.Route) { r.Share.Linger = -1 }, want: ".share.linger: expected a duration"},
 		"max age":           {change: func(r *config.Route) { r.Share.ReopenAfter = -1 }, want: ".share.reopen_after: expected a duration"},
+		"catching up":       {change: func(r *config.Route) { r.Share.CatchUp = -1 }, want: ".share.catch_up: expected a whole number of at least 1, or `off`"},
+		"no cursor":         {change: func(r *config.Route) { r.Share.CatchUp = 8 }, want: "].share.catch_up: no browser of the route"},
 		"without a default": {change: func(r *config.Route) { r.Share = &config.Share{} }, want: ".share.replay.events: expected"},
 		"POST":              {change: func(r *config.Route) { r.Methods = []string{"GET", "POST"} }, want: ".methods[1]: a POST may have an effect"},
 		"cookie":            {change: func(r *config.Route) { r.Metadata.Expose = []string{"set-cookie"} }, want: ".metadata.expose[0]: on a shared route"},

@@ -13,11 +13,17 @@ func (r *Route) Warnings() Problems {
 	}
 	var c collector
 	s := sections{decoder: &decoder{collector: &c}, byName: map[string]*Upstream{}, allRoutes: []*mappedRoute{{Route: r}}}
+	s.checkPurposes()
+	return c.problems
+}
+
+// checkPurposes warns of settings that are allowed, and that do not do what they seem to be there for.
+func (s *sections) checkPurposes() {
 	s.checkResuming()
 	s.checkSharedIDs()
+	s.checkCatchUps()
 	s.checkCursors()
 	s.checkSharedCallers()
-	return c.problems
 }
 
 // checkCursors warns of routes that have one half of what is needed to resume: ids and no request field that takes the cursor, or

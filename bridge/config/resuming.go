@@ -47,19 +47,27 @@ func (s *sections) checkResuming() {
 		if asks == nil || r.Share != nil {
 			continue
 		}
-		var lacks []string
-		if r.Event.ID == "" && !annotated {
-			lacks = append(lacks, "has no `event.id`")
-		}
-		if !r.bindsCursor() {
-			lacks = append(lacks, "binds ${"+LastEventID+"} nowhere in `request.set`")
-		}
-		if len(lacks) > 0 {
-			s.warn(asks, "set `event.id`, and in `request.set` the field that takes the cursor: ${"+LastEventID+"}",
+		if lacks := r.lacksToResume(annotated); lacks != "" {
+			s.warn(asks, toResume,
 				"the stream of the route %s is never reopened: the route %s, and without a cursor events would be lost or repeated",
-				r.shownPath(), strings.Join(lacks, " and "))
+				r.shownPath(), lacks)
 		}
 	}
+}
+
+// toResume is the hint for a route that cannot resume.
+const toResume = "set `event.id`, and in `request.set` the field that takes the cursor: ${" + LastEventID + "}"
+
+// lacksToResume says what the route lacks so that an upstream stream can go on after an id. It returns "" where nothing is missing.
+func (r *mappedRoute) lacksToResume(annotated bool) string {
+	var lacks []string
+	if r.Event.ID == "" && !annotated {
+		lacks = append(lacks, "has no `event.id`")
+	}
+	if !r.bindsCursor() {
+		lacks = append(lacks, "binds ${"+LastEventID+"} nowhere in `request.set`")
+	}
+	return strings.Join(lacks, " and ")
 }
 
 // asksToReopen returns the value with which a route asks for reopening, or nil. A `reopen` in `defaults` does not count, since it
@@ -68,10 +76,16 @@ func (r *mappedRoute) asksToReopen() *node {
 	if r.OnEnd == OnEndReopen {
 		return r.node.child("on_end")
 	}
-	if n := r.node.child("reopen"); n != nil && !strings.HasPrefix(n.path, "defaults") {
-		return n
+	return r.asksFor("reopen")
+}
+
+// asksFor returns the value of a key that the route itself has, or nil. A value in `defaults` does not count.
+func (r *mappedRoute) asksFor(key string) *node {
+	n, found := r.node.find(key)
+	if !found || strings.HasPrefix(n.path, "defaults") {
+		return nil
 	}
-	return nil
+	return n
 }
 
 // bindsCursor reports whether a setting sends the cursor to the upstream.

@@ -79,7 +79,8 @@ func (d *decoder) deliveryKeys(r *Route) []field {
 	return []field{
 		optional(d, "route.share", "How browsers that ask for the same thing share one upstream stream. Left out or off, each has its own.",
 			"{late_join: latest}", &r.Share, freshShare, d.shareKeys).
-			or(wordForm(off)).reading(func(n *node) { r.Share = d.share(n) }),
+			or(wordForm(off)).reading(func(n *node) { r.Share = d.share(n) }).
+			writing(func(w treeWriter, around *node) { w.share(around, r.Share) }),
 		key("on_end", "What an OK status leads to: the browser stops or comes back, or the bridge opens the upstream again.",
 			&r.OnEnd, wordOf(d, onEnds())),
 		d.section("route.reopen", "How the bridge opens a broken upstream stream again.", "{max_attempts: 3}",

@@ -98,10 +98,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkUpstreams()
 	s.checkNames()
 	s.checkPaths()
-	s.checkResuming()
-	s.checkSharedIDs()
-	s.checkCursors()
-	s.checkSharedCallers()
+	s.checkPurposes()
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkFixedMetadata()
 	if s.annotated() {

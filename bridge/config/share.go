@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// defaultKeys is how many last values are kept.
-const defaultKeys = 10_000
+// The defaults of numbers in the section `share`: how many last values are kept, and how many catch-ups are read at once.
+const (
+	defaultKeys    = 10_000
+	defaultCatchUp = 4
+)
 
 // NewShare returns the settings with which a route shares its upstream streams. LateJoin has no default, because a stream of states
 // needs another mode than a stream of changes. Its Keys may be 0, which stands for 10,000. Every other setting has the default that
@@ -21,6 +24,7 @@ func NewShare(late LateJoin) *Share {
 		Replay:     Replay{Events: 1024, Bytes: 4 * MiB, Age: 5 * time.Minute},
 		SlowClient: SlowClientDisconnect,
 		Linger:     10 * time.Second,
+		CatchUp:    defaultCatchUp,
 	}
 }
 
@@ -49,6 +53,7 @@ func (d *decoder) shareKeys(s *Share) []field {
 		key("slow_client", "What becomes of a browser that is half the log behind: it is cut off, or skips ahead.", &s.SlowClient, wordOf(d, slowClients())),
 		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration, durationForm)),
 		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
+		key("catch_up", "How many short upstream streams may be read at once for browsers whose id the log does not have.", &s.CatchUp, d.countOrWord(off)),
 	}
 }
 
@@ -149,6 +154,27 @@ func (s *sections) checkSharedIDs() {
 		s.warnOf(r, "share", "set `event.id` to a field that tells one message from the next",
 			"the route %s has no `event.id`: the ids of its shared streams are the bridge's own, and resume only in the same process",
 			r.shownPath())
+	}
+}
+
+// checkCatchUps warns of shared routes that ask for catching up and can't have it. A `catch_up` in `defaults` does not count, since
+// it is for the routes that can catch up. Ids may also come from the annotations of a schema.
+func (s *sections) checkCatchUps() {
+	if s.reports > 0 {
+		return // a mistake may be the reason for what seems to be missing
+	}
+	annotated := s.annotated()
+	for _, r := range s.allRoutes {
+		if r.Share == nil || r.Share.CatchUp == 0 {
+			continue
+		}
+		asks := r.asksFor("share.catch_up")
+		lacks := r.lacksToResume(annotated)
+		if asks == nil || lacks == "" {
+			continue
+		}
+		s.warn(asks, toResume, "no browser of the route %s ever catches up: the route %s, and so no upstream stream can go on after an id",
+			r.shownPath(), lacks)
 	}
 }
 

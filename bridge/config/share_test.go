@@ -18,6 +18,7 @@ func TestShares(t *testing.T) {
 		LateJoin:   config.LateJoin{Mode: config.LateJoinLatestBy, Field: "quote.symbol", Keys: 10000},
 		Replay:     config.Replay{Events: 10, Bytes: 4 << 20, Age: time.Minute},
 		SlowClient: config.SlowClientDisconnect,
+		CatchUp:    4,
 	}
 	assert.Equal(t, &defaults, cfg.Defaults.Share)
 
@@ -26,6 +27,7 @@ func TestShares(t *testing.T) {
 		shares[r.Path] = r.Share
 	}
 	since, all := defaults, defaults
+	since.CatchUp = 0
 	since.LateJoin = config.LateJoin{Mode: config.LateJoinSince, Field: "snapshot"}
 	all.LateJoin = config.LateJoin{Mode: config.LateJoinAll}
 	assert.Equal(t, map[string]*config.Share{
@@ -36,6 +38,7 @@ func TestShares(t *testing.T) {
 			SlowClient:  config.SlowClientSkip,
 			Linger:      time.Minute,
 			ReopenAfter: time.Hour,
+			CatchUp:     100,
 		},
 		"/since": &since,
 		"/all":   &all,
@@ -48,16 +51,17 @@ func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 	for _, share := range []string{
 		"{late_join: latest}",
 		"{late_join: latest, replay: {}}",
-		"{late_join: latest, replay: {events: 1024, bytes: 4MiB, age: 5m}, slow_client: disconnect, linger: 10s, reopen_after: off}",
+		"{late_join: latest, replay: {events: 1024, bytes: 4MiB, age: 5m}, slow_client: disconnect, linger: 10s, reopen_after: off, catch_up: 4}",
 	} {
-		cfg, err := config.Parse("a.yaml", fmt.Appendf(nil,
-			"upstreams: {a: {target: b}}\nroutes: [{path: /a, rpc: b.C/D, event: {id: c}, share: %s}]\n", share))
+		cfg, err := config.Parse("a.yaml", fmt.Appendf(nil, "upstreams: {a: {target: b}}\nroutes:\n"+
+			"  - {path: /a, rpc: b.C/D, event: {id: c}, request: {set: {after: '${last_event_id}'}}, share: %s}\n", share))
 		require.NoError(t, err)
 		assert.Equal(t, &config.Share{
 			LateJoin:   config.LateJoin{Mode: config.LateJoinLatest},
 			Replay:     config.Replay{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute},
 			SlowClient: config.SlowClientDisconnect,
 			Linger:     10 * time.Second,
+			CatchUp:    4,
 		}, cfg.Routes[0].Share, share)
 		assert.Equal(t, config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}), cfg.Routes[0].Share)
 		assert.Empty(t, cfg.Warnings)

@@ -205,6 +205,11 @@ type Share struct {
 	// ReopenAfter is the time after which the upstream stream is opened again, so that the upstream checks the credentials again
 	// with which it was opened; 0, the default, is never.
 	ReopenAfter time.Duration
+	// CatchUp is how many upstream streams beside the shared one may be read at once for clients whose id the log does not have,
+	// as after a restart of the bridge; 4 by default. Each such stream goes on after the id of its clients, and ends as soon as it
+	// has brought what the log has too. With 0 there are none: these clients are told a reset. CatchUp has an effect only where
+	// events have ids of their own and a setting has ${last_event_id}.
+	CatchUp int
 }
 
 // LateJoin says which events of a shared stream a client gets first that joins while the stream is running, or that can't resume.

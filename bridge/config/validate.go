@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +16,7 @@ func (r *Route) Validate() Problems {
 	s := sections{decoder: &decoder{collector: &c}, byName: map[string]*Upstream{}}
 	w := treeWriter{&c}
 	s.allRoutes = []*mappedRoute{s.mapRoute(w.route(r))}
-	s.checkResuming()
-	s.checkSharedIDs()
-	s.checkCursors()
-	s.checkSharedCallers()
+	s.checkPurposes()
 	return c.placed(r.source)
 }
 
@@ -64,6 +62,18 @@ func (w treeWriter) reopen(around *node, r Reopen) {
 		d := &decoder{collector: w.collector}
 		w.fields(around.section("reopen"), d.reopenKeys(&r))
 	}
+}
+
+// share leaves out the default of `catch_up`. Written out, it would count as a wish for catching up, and a route that can't have it
+// would get a warning.
+func (w treeWriter) share(around *node, s *Share) {
+	if s == nil {
+		return
+	}
+	d := &decoder{collector: w.collector}
+	w.fields(around.section("share"), slices.DeleteFunc(d.shareKeys(s), func(f field) bool {
+		return f.key == "catch_up" && s.CatchUp == defaultCatchUp
+	}))
 }
 
 func (w treeWriter) settings(set *node, settings []Setting) {

@@ -24,6 +24,7 @@ func wordKeys() map[string]struct{ file, word, value string } {
 		"max_age":                   {upstream + "defaults: {max_age: %s}\n", "off", "1h"},
 		"share":                     {upstream + "defaults: {share: %s}\n", "off", "{late_join: all}"},
 		"share.reopen_after":        {upstream + "defaults: {share: {late_join: all, reopen_after: %s}}\n", "off", "1h"},
+		"share.catch_up":            {upstream + "defaults: {share: {late_join: all, catch_up: %s}}\n", "off", "1"},
 		"reopen.max_attempts":       {upstream + "defaults: {reopen: {max_attempts: %s}}\n", "unlimited", "1"},
 		"compression":               {upstream + "defaults: {compression: %s}\n", "off", "auto"},
 		"auth":                      {upstream + "defaults: {auth: %s}\n", "off", ""},
