@@ -49,6 +49,7 @@ func (u *fakeUpstream) Run(ctx context.Context, a reading.Attempt, sink reading.
 	u.open.Add(1)
 	defer u.open.Add(-1)
 	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *reading.Result)}
+	sink.Opened()
 	u.attempts <- at
 	for {
 		select {

@@ -86,6 +86,9 @@ func (r *recorder) Stale(by ending.Code) { r.stream.stale(by) }
 // Live implements [reading.Owner].
 func (r *recorder) Live() { r.stream.live() }
 
+// Opened implements [reading.Sink].
+func (r *recorder) Opened() {}
+
 // Accepted implements [reading.Sink].
 func (r *recorder) Accepted(header reading.Header) {
 	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // otherwise the stream goes on where the log ends

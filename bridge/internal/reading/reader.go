@@ -36,11 +36,14 @@ type Reader struct {
 	Backoff backoff.Policy
 	// ReopenAfter is how long an upstream stream is read before another one is opened, minus up to 20 % at random. 0 means no limit.
 	ReopenAfter time.Duration
+	// Persistent says that the first attempt, too, is repeated where it breaks. Otherwise Run returns its end.
+	Persistent bool
 
 	gap          gap
 	everAccepted bool // the upstream has accepted an attempt of this stream
 
 	// The state of the newest attempt.
+	opened   bool // the request was sent
 	accepted bool
 	since    time.Time // when the attempt was accepted
 	events   int       // how many events the attempt has brought
@@ -99,7 +102,7 @@ func (r *Reader) decide(ctx context.Context, a Attempt, result Result, aged bool
 		return replace
 	case result.Fate == Refused && a.HasCursor && r.events == 0:
 		return beginAnew
-	case result.Fate == Broken && r.everAccepted:
+	case result.Fate == Broken && (r.everAccepted || r.Persistent):
 		return reopenLater
 	}
 	return conclude
@@ -110,7 +113,7 @@ var errAged = errors.New("reading: the upstream stream is old enough")
 
 // attempt reads one upstream stream. aged reports whether the stream was cancelled because of its age.
 func (r *Reader) attempt(ctx context.Context, a Attempt) (result Result, aged bool) {
-	r.accepted, r.events = false, 0
+	r.opened, r.accepted, r.events = false, false, 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if r.ReopenAfter > 0 {
@@ -129,11 +132,20 @@ func (r *Reader) lasted() time.Duration {
 	return time.Since(r.since)
 }
 
+// Opened implements [Sink].
+func (r *Reader) Opened() {
+	if !r.opened {
+		r.opened = true
+		r.Owner.Opened()
+	}
+}
+
 // Accepted implements [Sink].
 func (r *Reader) Accepted(header Header) {
 	if r.accepted {
 		return
 	}
+	r.Opened()
 	r.accepted, r.everAccepted, r.since = true, true, time.Now()
 	r.gap.end()
 	r.Owner.Accepted(header)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -22,6 +23,7 @@ type script []play
 // play is one upstream stream.
 type play struct {
 	silent bool          // it ends without having accepted
+	opened bool          // it says that the request was sent, before it is silent or accepts
 	events int           // it brings
 	stands time.Duration // before it ends
 	fate   reading.Fate
@@ -32,6 +34,9 @@ func (s *script) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) 
 	p := play{stands: 1000 * time.Hour, code: ending.Canceled}
 	if len(*s) > 0 {
 		p, *s = (*s)[0], (*s)[1:]
+	}
+	if p.opened {
+		sink.Opened()
 	}
 	if !p.silent {
 		sink.Accepted(reading.Header{"attempt": {a.Cursor}})
@@ -52,6 +57,7 @@ func (s *script) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) 
 type diary struct {
 	cursor    string
 	abandoned bool
+	requests  bool // it also writes down when a request was sent
 
 	mu    sync.Mutex
 	began time.Time
@@ -69,7 +75,12 @@ func (d *diary) Next(_ context.Context, reopening bool) reading.Attempt {
 	return reading.Attempt{Cursor: d.cursor, HasCursor: d.cursor != "", Reopening: reopening}
 }
 
-func (d *diary) CursorRefused(context.Context)                     { d.cursor = ""; d.note("refused") }
+func (d *diary) CursorRefused(context.Context) { d.cursor = ""; d.note("refused") }
+func (d *diary) Opened() {
+	if d.requests {
+		d.note("sent")
+	}
+}
 func (d *diary) Accepted(reading.Header)                           { d.note("accepted") }
 func (d *diary) Event(ctx context.Context, _ *reading.Event) error { d.note("event"); return ctx.Err() }
 func (d *diary) Abandoned() bool                                   { return d.abandoned }
@@ -309,4 +320,45 @@ func TestAStreamThatEndsInGoodOrderIsNoFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestARequestThatWasSentIsToldOnce(t *testing.T) {
+	down := play{silent: true, fate: reading.Broken, code: ending.Unavailable}
+	unanswered := down
+	unanswered.opened = true
+	for name, tt := range map[string]struct {
+		play play
+		want []string
+	}{
+		"the request could not be sent":          {down, []string{`0s open "" false`, "0s end UNAVAILABLE"}},
+		"the upstream has not answered":          {unanswered, []string{`0s open "" false`, "0s sent", "0s end UNAVAILABLE"}},
+		"the upstream has accepted":              {over(ending.OK), []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
+		"the upstream has accepted after a wait": {play{opened: true}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
+		"it was accepted by an event":            {play{events: 1}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s event", "0s end OK"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &diary{requests: true}
+				assert.Equal(t, tt.want, d.read(t.Context(), &reading.Reader{Upstream: &script{tt.play}}))
+			})
+		})
+	}
+}
+
+// A persistent reader repeats its first attempt, too. Every attempt of which the request was sent is told.
+func TestAPersistentReaderRepeatsItsFirstAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := play{silent: true, opened: true, fate: reading.Broken, code: ending.Unavailable}
+		d := &diary{requests: true, cursor: "7"}
+		r := &reading.Reader{
+			Upstream: &script{down, over(ending.OK)}, Persistent: true,
+			Backoff: backoff.Policy{Base: time.Second, Max: time.Second},
+		}
+		got := d.read(t.Context(), r)
+		require.Len(t, got, 7)
+		assert.Equal(t, []string{`0s open "7" false`, "0s sent"}, got[:2])
+		for i, want := range []string{"reopened", `open "7" false`, "sent", "accepted", "end OK"} {
+			assert.Contains(t, got[2+i], want)
+		}
+	})
 }

@@ -25,6 +25,9 @@ type Attempt struct {
 
 // Sink receives the events of an upstream stream. The goroutine of [Upstream.Run] uses it.
 type Sink interface {
+	// Opened says that the request was sent. The upstream has not answered yet, and some answer only with their first message.
+	// Accepted and Event imply Opened.
+	Opened()
 	// Accepted says that the upstream has accepted the stream, with this header. Calling Event implies it.
 	Accepted(header Header)
 	// Event receives an event. It may wait. After an error, the upstream stream must be closed.

@@ -105,6 +105,7 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 		return notOpened(f.rt, err)
 	}
 	defer stream.Close()
+	f.sink.Opened()
 	if header, ok := stream.Header(); ok {
 		f.rt.Health.Opened()
 		f.reportBack()

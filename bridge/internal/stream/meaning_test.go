@@ -20,7 +20,9 @@ import (
 )
 
 // accepting is a sink that counts.
-type accepting struct{ accepted, events int }
+type accepting struct{ opened, accepted, events int }
+
+func (a *accepting) Opened() { a.opened++ }
 
 func (a *accepting) Accepted(reading.Header) { a.accepted++ }
 

@@ -63,6 +63,9 @@ func (o *owner) pushReset(ctx context.Context) {
 	_ = o.private.queue.Push(ctx, o.form, ending.ResetBlock(lost.reason, lost.id)) // an error means that ctx has ended
 }
 
+// Opened implements [reading.Sink].
+func (o *owner) Opened() {}
+
 // Accepted implements [reading.Sink].
 func (o *owner) Accepted(header reading.Header) {
 	md := metadata.MD(header)
