@@ -20,7 +20,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// The page about the file shows every key that is served, and each that has a default with the default.
+// The page about the configuration file shows every key that is served. A key with a default has its default there.
 func TestTheDocumentationShowsEveryKeyAndItsDefault(t *testing.T) {
 	shown := make(map[string][]string)
 	for _, block := range documented(t) {
@@ -41,13 +41,13 @@ func TestTheDocumentationShowsEveryKeyAndItsDefault(t *testing.T) {
 		case withoutField(key) == "it is not served yet", key == "route":
 		case len(shown[key]) == 0:
 			assert.Regexp(t, "[`{]"+last+"[`:]", string(text), "%s is not shown", key)
-		case hasDefault && key != "route.cors.credentials": // which is shown with what it is for
+		case hasDefault && key != "route.cors.credentials": // the page shows an example instead of the default
 			assert.Contains(t, shown[key], value, "the default of %s is not shown", key)
 		}
 	}
 }
 
-// showKeys notes the values of all keys of a document, by the names that [config.KeyNames] gives.
+// showKeys records the values of all keys of a document, by the names that [config.KeyNames] gives.
 func showKeys(name string, n *yaml.Node, shown map[string][]string) {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -76,7 +76,7 @@ func showKeys(name string, n *yaml.Node, shown map[string][]string) {
 	}
 }
 
-// The doc comments of the structs state the defaults that there are.
+// The doc comment of each field with a default states the default.
 func TestTheDocCommentsStateTheDefaults(t *testing.T) {
 	comments := fieldComments(t, "types.go")
 	route := config.NewRoute("/")
@@ -129,7 +129,7 @@ func stating(v reflect.Value) string {
 	return regexp.MustCompile(`^([\d,]+)([a-zA-Z]+)$`).ReplaceAllString(text, "$1 $2")
 }
 
-// constantOf returns the name of the constant that has a value: its type, and its words in capitals.
+// constantOf returns the name of the constant for a value: the name of the type, and the words of the value with capital letters.
 func constantOf(v reflect.Value) string {
 	var b strings.Builder
 	b.WriteString(v.Type().Name())
@@ -139,7 +139,7 @@ func constantOf(v reflect.Value) string {
 	return b.String()
 }
 
-// fieldComments returns the comments on the fields of a file, on one line each.
+// fieldComments returns the comments of the fields in a Go file, each on one line.
 func fieldComments(t *testing.T, file string) map[string]string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)

@@ -13,7 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// Every YAML block of the documentation is a file that the bridge takes, and the JSON Schema too.
+// Every YAML block of the documentation is a file that the loader and the JSON Schema accept.
 func TestTheDocumentationIsValid(t *testing.T) {
 	dir, schema := t.TempDir(), newSchema(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "token.txt"), []byte("secret"), 0o600))

@@ -15,8 +15,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// everySection calls visit for each mapping and list of the files that have every key, with a function that writes the file
-// with something else in its place: nil for nothing, or without the key.
+// everySection calls visit for each mapping and list in the files that have every key. The function with returns the file with
+// another value in that place, and with no value for nil. The function without returns the file without the key.
 func everySection(t *testing.T, visit func(path string, isMapping bool, with func(value *yaml.Node) string, without func() string)) {
 	t.Helper()
 	t.Chdir("testdata")
@@ -59,7 +59,8 @@ func everySection(t *testing.T, visit func(path string, isMapping bool, with fun
 	}
 }
 
-// said is what a file comes to, without places: they differ where lines are missing. Warnings of empty sections are left out.
+// said is the result of loading a file, without positions: these differ where lines are missing. Warnings of empty sections are
+// left out.
 func said(t *testing.T, file string) (settings, problems []string) {
 	t.Helper()
 	cfg, err := config.Parse("a.yaml", []byte(file), config.WithEnv(testEnv))
@@ -90,14 +91,14 @@ func said(t *testing.T, file string) (settings, problems []string) {
 	return settings, problems
 }
 
-// A section whose lines are all commented out is a section that is not there.
+// A section in which all lines are commented out counts as left out.
 func TestEmptySectionsCountAsLeftOut(t *testing.T) {
 	sections := 0
 	everySection(t, func(path string, _ bool, with func(*yaml.Node) string, without func() string) {
 		sections++
 		null := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 		if strings.HasSuffix(path, "upstreams.market") || strings.HasSuffix(path, "upstreams.news") || strings.HasSuffix(path, "upstreams.plain") {
-			return // one that routes name is told of: empty-upstream.yaml
+			return // an empty upstream that a route names is a problem: see empty-upstream.yaml
 		}
 		settings, problems := said(t, with(null))
 		wantSettings, wantProblems := said(t, without())
@@ -107,7 +108,7 @@ func TestEmptySectionsCountAsLeftOut(t *testing.T) {
 	assert.Greater(t, sections, 60)
 }
 
-// A route's empty section does not undo what `defaults` say.
+// An empty section of a route does not change what `defaults` has.
 func TestEmptySectionsOfARouteLeaveItsDefaults(t *testing.T) {
 	cfg, err := config.Parse("a.yaml", []byte(`
 upstreams: {a: {target: b}}
@@ -140,7 +141,7 @@ routes:
 	require.NotNil(t, r.CORS)
 }
 
-// Who writes something else where a mapping belongs is shown one.
+// A value of another kind in the place of a mapping gets an example of the mapping.
 func TestSectionsOfAnotherKindGetAnExample(t *testing.T) {
 	everySection(t, func(path string, isMapping bool, with func(*yaml.Node) string, _ func() string) {
 		if !isMapping {
@@ -164,7 +165,7 @@ func TestSectionsOfAnotherKindGetAnExample(t *testing.T) {
 	})
 }
 
-// A hint that names a key which is refused leads astray.
+// A hint must not name a key that is refused.
 func TestHintsNameOnlyKeysThatAreServedAndDocumented(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/configuration.md")
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The words that a file may have are the exported constants, and the other way round.
+// Each word that a file may have is an exported constant, and each exported constant is such a word.
 func TestTheWordsOfAFileAreTheConstants(t *testing.T) {
 	words := map[string][]string{
 		"Balance":      texted(balances()),
@@ -25,7 +25,7 @@ func TestTheWordsOfAFileAreTheConstants(t *testing.T) {
 	assert.Equal(t, constants(t, "enum.go"), words)
 }
 
-// lateJoinKeyNames returns the modes that the file gives as keys of a mapping.
+// lateJoinKeyNames returns the modes that are keys of a mapping in the file.
 func lateJoinKeyNames() (names []string) {
 	for _, f := range new(decoder).lateJoinKeys(new(string), new(int)) {
 		if LateJoinMode(f.key).needsField() {

@@ -26,7 +26,7 @@ routes:
 	// Output: /quotes/{symbol} → demo.market.v1.MarketService WatchQuotes every 15s
 }
 
-// Everything that is wrong is reported at once, with its place.
+// Parse reports all problems at once, each with its position.
 func ExampleParse_problems() {
 	_, err := config.Parse("grpcsse.yaml", []byte(`upstreams:
   market: {target: "localhost:50051"}
@@ -69,7 +69,7 @@ routes: [{path: /quotes, rpc: demo.market.v1.MarketService/WatchQuotes}]
 	// Output: :9000 localhost:50051
 }
 
-// A check that needs a schema gives its problem the place of the key in the file.
+// A check that needs a schema gives its problem the position of the key in the file.
 func ExampleRoute_Problem() {
 	cfg, err := config.Parse("grpcsse.yaml", []byte(`upstreams:
   market: {target: "localhost:50051"}

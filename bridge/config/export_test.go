@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// WithoutSource returns a copy for comparison: it does not know where it stood.
+// WithoutSource returns a copy without its position in a file, for comparisons.
 func (r *Route) WithoutSource() Route {
 	c := *r
 	c.source = source{}
 	return c
 }
 
-// WithoutSource returns a copy for comparison: it does not know where it stood.
+// WithoutSource returns a copy without its position in a file, for comparisons.
 func (u *Upstream) WithoutSource() Upstream {
 	c := *u
 	c.source = source{}
@@ -41,7 +41,7 @@ func (u *Upstream) Rewritten() *Upstream {
 	return d.upstream(tree)
 }
 
-// Defaults returns the values that keys stand for that a file leaves out, in the form of a file.
+// Defaults returns the values of the keys that a file leaves out, in the form of a file.
 func Defaults() map[string]string {
 	defaults := make(map[string]string)
 	eachField("", everyKey(), func(name string, f field) {

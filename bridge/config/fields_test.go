@@ -13,12 +13,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// Every key has a field in the Go structs, and every field has a key: another value of the key is another value of the field.
+// Every key has a field in the Go structs, and every field has a key. A change of the key's value changes the field's value.
 func TestEveryKeyHasAFieldAndEveryFieldAKey(t *testing.T) {
 	first, moved := make(map[string]*config.Config), make(map[string]map[string]bool)
 	for _, trial := range trials() {
 		if trial.err != nil || len(trial.cfg.Routes) == 0 || strings.HasPrefix(trial.value, "{") && hasKeys(trial.key) {
-			continue // what stands inside belongs to the keys there
+			continue // the keys inside of the section have fields of their own
 		}
 		if first[trial.key] == nil {
 			first[trial.key], moved[trial.key] = trial.cfg, make(map[string]bool)
@@ -29,7 +29,7 @@ func TestEveryKeyHasAFieldAndEveryFieldAKey(t *testing.T) {
 	for _, key := range config.KeyNames() {
 		maps.Copy(withKey, moved[key])
 		if reason := withoutField(key); reason != "" {
-			assert.Empty(t, moved[key], "%s is said to have no field: %s", key, reason)
+			assert.Empty(t, moved[key], "%s should have no field: %s", key, reason)
 		} else if !hasKeys(key) {
 			assert.NotEmpty(t, moved[key], "%s has no field", key)
 		}
@@ -40,8 +40,8 @@ func TestEveryKeyHasAFieldAndEveryFieldAKey(t *testing.T) {
 	fieldsOf(reflect.TypeFor[config.Route](), "Route", fields)
 	require.Greater(t, len(fields), 60)
 	delete(fields, "Upstream.Name")              // the key of the mapping around an upstream
-	delete(fields, "Upstream.Schema.Reflection") // true with one value of `schema`, and false with the others
-	assert.Equal(t, slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(withKey)), "the fields, and those that a key moves")
+	delete(fields, "Upstream.Schema.Reflection") // `schema` sets the field to true with one of its values, and to false with all others
+	assert.Equal(t, slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(withKey)), "all fields, and the fields that some key changes")
 }
 
 // withoutField returns why no Go struct has a field for a key, or "".
@@ -64,7 +64,7 @@ func hasKeys(key string) bool {
 		slices.ContainsFunc(config.KeyNames(), func(name string) bool { return strings.HasPrefix(name, key+".") })
 }
 
-// differences notes the fields in which two configurations differ.
+// differences records the fields in which two configurations differ.
 func differences(a, b *config.Config, fields map[string]bool) {
 	differ(reflect.ValueOf(a.Server), reflect.ValueOf(b.Server), "Server", fields)
 	differ(reflect.ValueOf(a.Upstreams[0]), reflect.ValueOf(b.Upstreams[0]), "Upstream", fields)
@@ -76,7 +76,7 @@ func differ(a, b reflect.Value, name string, fields map[string]bool) {
 		a, b = a.Elem(), b.Elem()
 	}
 	if a.Kind() != reflect.Struct {
-		empty := (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0 // nil is as good
+		empty := (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0 // nil and empty count as equal
 		if !empty && !reflect.DeepEqual(a.Interface(), b.Interface()) {
 			fields[name] = true
 		}
@@ -89,7 +89,7 @@ func differ(a, b reflect.Value, name string, fields map[string]bool) {
 	}
 }
 
-// fieldsOf notes the names of the fields of a struct, and of the structs in them.
+// fieldsOf records the names of the fields of a struct, and of the structs in these fields.
 func fieldsOf(of reflect.Type, name string, fields map[string]bool) {
 	if of.Kind() == reflect.Pointer {
 		of = of.Elem()
@@ -105,7 +105,8 @@ func fieldsOf(of reflect.Type, name string, fields map[string]bool) {
 	}
 }
 
-// What is made in Go is held to the rules of a file in the form of a file. No key is lost on the way there.
+// The bridge writes routes and upstreams that are made in Go in the form of a file, and checks them with the rules of a file. No key
+// may be lost there.
 func TestRoutesAndUpstreamsAreWrittenAsTheyWereRead(t *testing.T) {
 	for _, trial := range trials() {
 		if trial.err != nil || len(trial.cfg.Routes) == 0 {

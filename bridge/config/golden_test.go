@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// secret is what the environment of the golden files holds. It must be in none of them.
+// secret is the value of each variable in the environment of the golden files. None of the files may contain it.
 const secret = "hunter2"
 
 func testEnv(name string) (string, bool) {
@@ -37,7 +37,7 @@ func problemsOf(t *testing.T, path string) config.Problems {
 	return problems
 }
 
-// Every file under testdata/problems breaks one rule; beside it stands what a person reads about it.
+// Every file under testdata/problems breaks one rule. A second file has the text that `check` prints for the first one.
 func TestProblems(t *testing.T) {
 	t.Chdir(filepath.Join("testdata", "problems"))
 	files, err := filepath.Glob("*.yaml")

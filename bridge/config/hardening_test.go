@@ -31,7 +31,7 @@ func TestAliasBomb(t *testing.T) {
 	}
 	problems := parseProblems(t, b.String())
 	assert.Contains(t, problems.Error(), "an alias (*a0) is not supported")
-	assert.Less(t, len(problems), 30*12, "none is expanded")
+	assert.Less(t, len(problems), 30*12, "no alias is expanded")
 }
 
 func TestSelfReference(t *testing.T) {
@@ -70,7 +70,7 @@ func TestEndlessFile(t *testing.T) {
 	assert.Contains(t, problems.Error(), "expected a configuration file of at most 4MiB")
 }
 
-// Nothing that a file holds reaches the terminal of the person who checks it as a control sequence.
+// No control sequence in a file reaches the terminal.
 func TestTerminalSequences(t *testing.T) {
 	problems := parseProblems(t, "\"\\e[31mred\": 1\nserver: {listen: \"\\e]0;title\\a\", \u202e: 2}\nupstreams: {\"\\r\": {target: a b}}\nroutes: [{path: \"/\\e\", rpc: \"\\e\"}]\n")
 	require.GreaterOrEqual(t, len(problems), 5)
@@ -84,7 +84,7 @@ func TestTerminalSequences(t *testing.T) {
 	}
 }
 
-// The value of a variable is not shown wherever it is wrong.
+// No problem shows the value of an environment variable.
 func TestSecretsStayOut(t *testing.T) {
 	keys := []string{
 		"name", "path", "rpc", "upstream", "methods", "body", "request", "metadata", "event", "json", "share", "on_end", "reopen", "status", "open_errors",
@@ -116,7 +116,7 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
-// A hint made of a value is as telling as the value: a secret that happens to be near a word gets none.
+// A hint can reveal the value that it is made of. So a value of an environment variable gets no hint, even if it is similar to a word.
 func TestNoHintIsMadeOfASecret(t *testing.T) {
 	const routed = "upstreams: {a: {target: b}}\nroutes:\n  - {path: /a, rpc: b.C/D, %s}\n"
 	const called = "upstreams: {a: {target: b, annotations: true, %s}}\n"
@@ -159,18 +159,18 @@ func TestNoHintIsMadeOfASecret(t *testing.T) {
 	}
 }
 
-func TestProblemsOfDefaultsAreSaidOnce(t *testing.T) {
+func TestProblemsOfDefaultsAreReportedOnce(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("upstreams: {a: {target: b}}\ndefaults: {heartbeat: x, retry: y}\nroutes:\n")
 	for i := range 2000 {
 		fmt.Fprintf(&b, "  - {path: /%d, rpc: b.C/D, heartbeet: 1s, request: {set: {a: 1, a.b: 2}}}\n", i)
 	}
 	problems := parseProblems(t, b.String())
-	assert.Len(t, problems, 2+2*2000, "what defaults has wrong is said once")
+	assert.Len(t, problems, 2+2*2000, "a problem of `defaults` is reported once")
 }
 
-// What is said about a large file, and the work for it, grows with its size and not with the square of that: the test
-// would not end.
+// The number of problems of a large file grows with its size, and so does the work. If they grew with the square of the size, the
+// test would not end.
 func TestLargeSections(t *testing.T) {
 	const many = 4000
 	lines := func(format string) string {

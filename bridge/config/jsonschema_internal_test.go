@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The committed schema is the one that the table of keys makes.
+// The committed schema is what the table of keys generates.
 func TestTheCommittedSchemaIsFresh(t *testing.T) {
 	got := generatedSchema(t)
 	if flag.Lookup("update").Value.String() == "true" {
@@ -68,7 +68,7 @@ func sectionSchema(section string, fields []field) map[string]any {
 // schema describes the value of a key.
 func (f field) schema(name string) map[string]any {
 	schema := f.value(name)
-	if f.example != "" && !f.required { // such a key counts as left out where it is empty
+	if f.example != "" && !f.required { // a key without a value counts as left out
 		schema = orNull(schema)
 	}
 	if f.about != "" {
@@ -80,12 +80,12 @@ func (f field) schema(name string) map[string]any {
 	return schema
 }
 
-// orNull describes a value of a schema, or none.
+// orNull describes null, or a value of a schema.
 func orNull(schema map[string]any) map[string]any {
 	null := map[string]any{"type": "null"}
 	switch kind := schema["type"].(type) {
 	case string:
-		if schema["anyOf"] == nil { // which null would have to match too
+		if schema["anyOf"] == nil { // null would also have to match the alternatives
 			schema["type"] = []string{kind, "null"}
 			return schema
 		}
@@ -99,7 +99,7 @@ func orNull(schema map[string]any) map[string]any {
 	return map[string]any{"anyOf": []map[string]any{schema, null}}
 }
 
-// value describes the value of a key that has one.
+// value describes a value of a key other than null.
 func (f field) value(name string) map[string]any {
 	if rule, listed := notYet(name); listed && rule.form != nil {
 		return rule.form()
@@ -126,10 +126,10 @@ func (f field) value(name string) map[string]any {
 	return schema
 }
 
-// defaultValue returns what a key that is left out stands for, where that can be written.
+// defaultValue returns the value of a key that is left out, if the file can have that value.
 func (f field) defaultValue() (value any, ok bool) {
 	around := &node{kind: mapping}
-	if f.write == nil || f.inside != nil || f.required || f.key == "rpc" { // a route made in Go may have no rpc, one of a file has to
+	if f.write == nil || f.inside != nil || f.required || f.key == "rpc" { // a route made in Go may have no rpc, but a route of a file must have one
 		return nil, false
 	}
 	f.write(treeWriter{&collector{}}, around)
@@ -149,8 +149,8 @@ func (f field) defaultValue() (value any, ok bool) {
 	return n.text(), n.text() != ""
 }
 
-// Everything is said of each key.
-func TestEveryKeyIsWhole(t *testing.T) {
+// The table of keys is complete for each key.
+func TestEveryKeyIsComplete(t *testing.T) {
 	count := 0
 	eachField("", everyKey(), func(name string, f field) {
 		count++
@@ -162,7 +162,7 @@ func TestEveryKeyIsWhole(t *testing.T) {
 		assert.NotNil(t, f.write, "%s is not written", name)
 		assert.NotEmpty(t, f.about, "%s has no description", name)
 		if f.name != "" {
-			assert.Equal(t, name, f.name, "the name of a section is that of the sections around it and of its key")
+			assert.Equal(t, name, f.name, "the name of a section is the name of the section around it, and its key")
 		}
 	})
 	assert.Greater(t, count, 90)

@@ -13,7 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// load reads a file under testdata, from there.
+// load reads a file under testdata, with testdata as the directory of the file.
 func load(t *testing.T, file string) *config.Config {
 	t.Helper()
 	t.Chdir("testdata")
@@ -22,7 +22,7 @@ func load(t *testing.T, file string) *config.Config {
 	return cfg
 }
 
-// defaultRoute is what the format promises for a route that says nothing.
+// defaultRoute is a route whose keys all have the documented defaults.
 func defaultRoute() config.Route {
 	return config.Route{
 		Methods:       []string{"GET"},
@@ -77,7 +77,7 @@ func TestDefaultsWrittenOutChangeNothing(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, want.Server, got.Server)
-	require.Len(t, got.Warnings, 1, "a reopen that is written out can't be had without a cursor")
+	require.Len(t, got.Warnings, 1, "a `reopen` in the file needs a cursor")
 	assert.Equal(t, "routes[0].reopen", got.Warnings[0].Path)
 	upstream := got.Upstreams[0].WithoutSource()
 	assert.Empty(t, upstream.Metadata)
@@ -124,7 +124,7 @@ func TestEverySupportedKey(t *testing.T) {
 		Proto: &config.ProtoSources{Files: []string{"news/v1/news.proto"}, ImportPaths: []string{"proto", "/usr/include"}},
 	}, cfg.Upstreams[1].Schema)
 	assert.Equal(t, "jobs", cfg.Upstreams[2].Name)
-	assert.Equal(t, "include/routes.d/ca.pem", cfg.Upstreams[2].TLS.CAFile, "relative to the file that names it")
+	assert.Equal(t, "include/routes.d/ca.pem", cfg.Upstreams[2].TLS.CAFile, "the path is relative to the file that contains it")
 }
 
 func TestEverySupportedKeyOfARoute(t *testing.T) {
@@ -200,7 +200,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 	}, cfg.Routes[0].WithoutSource())
 }
 
-func TestDefaultsLieBelowEveryRoute(t *testing.T) {
+func TestDefaultsHoldForEveryRoute(t *testing.T) {
 	cfg := load(t, "supported.yaml")
 	require.Len(t, cfg.Routes, 3)
 
@@ -222,7 +222,7 @@ func TestDefaultsLieBelowEveryRoute(t *testing.T) {
 	jobs.Name, jobs.Path, jobs.Service, jobs.Method, jobs.Upstream =
 		"/jobs/{id}:watch", "/jobs/{id}:watch", "demo.jobs.v1.JobService", "Watch", "jobs"
 	jobs.Heartbeat = time.Second
-	assert.Equal(t, jobs, cfg.Routes[2].WithoutSource(), "routes of included files too")
+	assert.Equal(t, jobs, cfg.Routes[2].WithoutSource(), "the defaults hold for routes of included files, too")
 }
 
 func TestAnnotatedUpstreamsNeedNoRoutes(t *testing.T) {
@@ -236,7 +236,7 @@ func TestAnnotatedUpstreamsNeedNoRoutes(t *testing.T) {
 	require.Len(t, cfg.Warnings, 1)
 }
 
-// The id may come from an annotation, which only the schema shows.
+// The id may come from an annotation, which is known only with the schema.
 func TestAnnotatedUpstreamsMayHaveIDs(t *testing.T) {
 	const file = "upstreams: {a: {target: b, annotations: %s}}\n" +
 		"routes: [{path: /a, rpc: b.C/D, on_end: reopen, request: {set: {after: \"${last_event_id}\"}}}]\n"
@@ -247,7 +247,7 @@ func TestAnnotatedUpstreamsMayHaveIDs(t *testing.T) {
 	}
 }
 
-// The file of the documentation has every key. What it asks for and is still to come is refused, and nothing else is.
+// The file of the documentation has every key. The loader refuses the keys that are not served yet, and no others.
 func TestEveryDocumentedKeyIsKnown(t *testing.T) {
 	t.Chdir("testdata")
 	problems := problemsOf(t, "everything.yaml")
@@ -292,7 +292,7 @@ func TestLoadOfAnAbsentFile(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "absent.yaml"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	var problems config.Problems
-	assert.NotErrorAs(t, err, &problems, "an I/O error is no problem of the file")
+	assert.NotErrorAs(t, err, &problems, "an I/O error does not count as a problem of the file")
 }
 
 func TestEnvironmentOfTheProcessIsTheDefault(t *testing.T) {

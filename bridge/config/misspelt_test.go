@@ -10,7 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// A key that a section needs and that is misspelt is one mistake: it is not missing as well.
+// A required key with a misspelt name is one mistake. The loader does not also report that the key is missing.
 func TestAMisspeltKeyIsOneProblem(t *testing.T) {
 	const file = "upstreams: {a: {TARGET: 'localhost:1', schema: {proto: {FILES: [a.proto]}}}}\n" +
 		"routes: [{PATH: /a, RPC: a.B/C, event: {name: {CONST: x}}, share: {LATE_JOIN: {LATEST_BY: b}}}]"
@@ -36,7 +36,7 @@ func TestAMisspeltKeyIsOneProblem(t *testing.T) {
 	}
 }
 
-func TestAnUnknownKeyBesideTheOneThatIsNeeded(t *testing.T) {
+func TestAnUnknownKeyBesideARequiredKey(t *testing.T) {
 	_, err := config.Parse("grpcsse.yaml", []byte(
 		"upstreams: {a: {target: 'localhost:1'}}\nroutes: [{path: /a, rpc: a.B/C, event: {name: {const: x, other: y}}}]"))
 	var problems config.Problems

@@ -42,7 +42,7 @@ func TestProblemsAreErrors(t *testing.T) {
 	require.ErrorAs(t, err, &first)
 	assert.Same(t, problems[0], first)
 	assert.False(t, problems[1].Warning)
-	assert.True(t, problems[2].Warning, "warnings come along with the errors")
+	assert.True(t, problems[2].Warning, "the errors contain the warnings, too")
 }
 
 func TestWarningsAloneAreNoError(t *testing.T) {
@@ -89,9 +89,9 @@ func TestRouteProblemFindsItsPlace(t *testing.T) {
 		"request.set.filter.venue": "a.yaml:12:23: routes[0].request.set.filter.venue: x",
 		"request.set.kinds[1]":     "a.yaml:13:20: routes[0].request.set.kinds[1]: x",
 		"event.name":               "a.yaml:14:19: routes[0].event.name: x",
-		"event.id":                 "a.yaml:5:15: routes[0].event.id: x", // the place is in defaults, the route is named
+		"event.id":                 "a.yaml:5:15: routes[0].event.id: x", // the position is in defaults, and the name is that of the route
 
-		// Without a place of their own they are shown at what is around them.
+		// A key that the file does not have gets the position of the section around it.
 		"request.query[7]":  "a.yaml:10:7: routes[0].request.query[7]: x",
 		"request.query[":    "a.yaml:10:7: routes[0].request.query[: x",
 		"request.set.other": "a.yaml:11:7: routes[0].request.set.other: x",
@@ -108,7 +108,7 @@ func TestRouteProblemFindsItsPlace(t *testing.T) {
 	assert.Equal(t, "a.yaml:5:15: defaults.event.id: z", cfg.Defaults.Problem("event.id", "z", "").Error())
 }
 
-func TestProblemOfWhatCameFromNoFile(t *testing.T) {
+func TestProblemsWithoutAFile(t *testing.T) {
 	cfg := config.ForUpstream("localhost:50051")
 	p := cfg.Defaults.Problem("event.id", "x", "y")
 	assert.Equal(t, "defaults.event.id: x", p.Error())

@@ -30,7 +30,7 @@ func newSchema(t *testing.T) schemaOfFiles {
 	return schemaOfFiles{resolved}
 }
 
-// check holds a YAML file against the schema. The error is that of the schema, or of the YAML reader.
+// check validates a YAML file with the schema. The error comes from the schema, or from the YAML reader.
 func (s schemaOfFiles) check(t *testing.T, file []byte) error {
 	t.Helper()
 	var document yaml.Node
@@ -43,7 +43,7 @@ func (s schemaOfFiles) check(t *testing.T, file []byte) error {
 	return s.resolved.Validate(asJSON(t, document.Content[0]))
 }
 
-// asJSON returns the value of a YAML node, as an editor holds it against a schema.
+// asJSON returns the value of a YAML node, as an editor gives it to a schema.
 func asJSON(t *testing.T, n *yaml.Node) any {
 	t.Helper()
 	switch n.Kind {
@@ -77,20 +77,20 @@ func asJSON(t *testing.T, n *yaml.Node) any {
 	return n.Value
 }
 
-// The schema accepts what the loader accepts: an editor that marks what is right is of no use. It refuses what the loader refuses,
-// unless all that is wrong is of a kind that only the loader can tell.
+// The schema accepts each file that the loader accepts: an editor must not mark a correct file. The schema refuses each file that the
+// loader refuses, unless all problems of the file are of a kind that only the loader can find.
 func TestTheSchemaAgreesWithTheLoader(t *testing.T) {
 	kinds := onlyTheLoader()
 	a := agreement{schema: newSchema(t), kinds: kinds, met: make(map[*kindOfProblem]bool)}
 	t.Run("files", a.files)
 	t.Run("values", a.values)
 	for _, kind := range kinds {
-		assert.True(t, a.met[kind], "nothing was of the kind %q: the schema can tell it, and the entry can go", kind.message)
+		assert.True(t, a.met[kind], "no problem was of the kind %q: the schema finds such problems too, so remove the entry", kind.message)
 	}
 }
 
-// What keys demand of each other inside a section, the schema knows as well as the loader.
-func TestTheSchemaKnowsWhatKeysDemandOfEachOther(t *testing.T) {
+// The schema has the same rules as the loader for keys that require or exclude each other in a section.
+func TestTheSchemaHasTheRulesBetweenKeys(t *testing.T) {
 	schema := newSchema(t)
 	const upstream, route = "upstreams: {a: {target: b, %s}}", "upstreams: {a: {target: b}}\nroutes: [{path: /a, rpc: a.B/C, %s}]"
 	for _, tt := range []struct {
@@ -144,22 +144,22 @@ func TestTheSchemaKnowsWhatKeysDemandOfEachOther(t *testing.T) {
 	}
 }
 
-// agreement holds the word of the schema against that of the loader.
+// agreement compares what the schema and the loader say about files.
 type agreement struct {
 	schema schemaOfFiles
 	kinds  []*kindOfProblem
-	// met are the kinds of problems for which the schema accepted what the loader refused.
+	// met has the kinds of problems that the loader has found and the schema has not.
 	met map[*kindOfProblem]bool
 }
 
-// kindOfProblem are the problems with a message of one pattern.
+// kindOfProblem stands for all problems whose message matches a pattern.
 type kindOfProblem struct {
 	message *regexp.Regexp
-	// why tells why no schema can see them.
+	// why says why a schema cannot find them.
 	why string
 }
 
-// onlyTheLoader returns the kinds of problems that only the loader can tell.
+// onlyTheLoader returns the kinds of problems that only the loader can find.
 func onlyTheLoader() (kinds []*kindOfProblem) {
 	const (
 		files      = "a schema reads no other file, and does not know that a file is an included one"
@@ -189,14 +189,14 @@ func onlyTheLoader() (kinds []*kindOfProblem) {
 	return kinds
 }
 
-// check holds one file against the schema, of which the loader says that it is right, or what is wrong.
+// check validates a file with the schema, and compares the result with the error of the loader.
 func (a agreement) check(t *testing.T, path string, text []byte, loader error) {
 	t.Helper()
 	switch complaint := a.schema.check(t, text); {
 	case loader == nil:
 		assert.NoError(t, complaint, "%s", text)
 		return
-	case complaint != nil, bytes.Contains(text, []byte("${env.")): // what the environment makes of a value, no schema knows
+	case complaint != nil, bytes.Contains(text, []byte("${env.")): // a schema does not know the environment
 		return
 	}
 	var problems config.Problems
@@ -208,7 +208,7 @@ func (a agreement) check(t *testing.T, path string, text []byte, loader error) {
 	}
 }
 
-// note notes the kinds of a problem that the schema does not see.
+// note records the kind of a problem that the schema does not find.
 func (a agreement) note(t *testing.T, p *config.Problem, text []byte) {
 	t.Helper()
 	of := 0
@@ -218,7 +218,7 @@ func (a agreement) note(t *testing.T, p *config.Problem, text []byte) {
 			of++
 		}
 	}
-	assert.NotZero(t, of, "the schema accepts what the loader refuses: %v\n%s", p, text)
+	assert.NotZero(t, of, "the loader refuses this file and the schema accepts it: %v\n%s", p, text)
 }
 
 // files checks the files of testdata.
@@ -249,11 +249,11 @@ func (a agreement) values(t *testing.T) {
 		}
 	}
 	for _, key := range config.KeyNames() {
-		assert.Equal(t, isServed(key), taken[key] > 0, "%s: the loader took %d values", key, taken[key])
+		assert.Equal(t, isServed(key), taken[key] > 0, "%s: the loader accepted %d values", key, taken[key])
 	}
 }
 
-// isServed reports whether the loader takes any value of a key.
+// isServed reports whether the loader accepts any value of a key.
 func isServed(key string) bool {
 	return key != "route.auth.jwt" && !strings.HasPrefix(key, "auth.jwt.*.")
 }

@@ -46,7 +46,7 @@ func TestShares(t *testing.T) {
 	}, shares)
 }
 
-// What the documentation shows for `share` says nothing new but how late clients join.
+// The documentation shows `share` with its defaults, and with a late_join.
 func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 	for _, share := range []string{
 		"{late_join: latest}",
@@ -68,14 +68,14 @@ func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 	}
 }
 
-// Every share that a file can give is one that a Go program can give.
+// A share that is valid in a file is also valid in a Go program.
 func TestSharesOfAFileAreValidInGo(t *testing.T) {
 	for _, r := range load(t, "shared.yaml").Routes {
 		assert.Empty(t, r.Validate(), r.Path)
 	}
 }
 
-// The id of a shared route may come from an annotation, which only the schema shows.
+// The id of a shared route may come from an annotation, which is known only with the schema.
 func TestAnnotatedUpstreamsMayHaveIDsToShare(t *testing.T) {
 	const file = "upstreams: {a: {target: b, annotations: %s}}\nroutes: [{path: /a, rpc: b.C/D, share: {late_join: latest}}]\n"
 	for annotations, warnings := range map[string]int{"true": 0, "false": 1} {
@@ -85,7 +85,7 @@ func TestAnnotatedUpstreamsMayHaveIDsToShare(t *testing.T) {
 	}
 }
 
-// A section of `defaults` that no route is made of need not be complete.
+// `share` in `defaults` may lack keys that each shared route has itself.
 func TestSharesOfDefaultsMayBeIncomplete(t *testing.T) {
 	const file = "upstreams: {a: {target: b, annotations: %s}}\ndefaults: {share: {linger: 1m}, event: {id: c}}\n" +
 		"routes: [{path: /a, rpc: b.C/D, share: {late_join: all}}]\n"

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A line of the table that names no key of the format would refuse nothing.
+// Each line of the table names a key of the format. Another line would have no effect.
 func TestTableOfUnsupportedKeysNamesKeysOfTheFormat(t *testing.T) {
 	code, err := os.ReadFile("support.go")
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func TestTableOfUnsupportedKeysNamesKeysOfTheFormat(t *testing.T) {
 	assert.Contains(t, problemsWith("route.nonsense"), "unknown key")
 }
 
-// problemsWith writes a file with a key and no value, and returns what is said about it.
+// problemsWith loads a file in which a key has no value, and returns the problems.
 func problemsWith(key string) string {
 	path := strings.Split(key, ".")
 	switch path[0] {

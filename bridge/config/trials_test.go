@@ -10,17 +10,17 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// trial is a file in which one key has a certain value, and what the loader says of it.
+// trial is a file in which one key has a certain value, and the result of loading the file.
 type trial struct {
 	key, value, file string
 	cfg              *config.Config // nil where the loader refuses the file
 	err              error
 }
 
-// trialFile is the name of such a file. It lies in a directory that is not there, so that it includes nothing.
+// trialFile is the name of such a file. Its directory does not exist, so that an `include` finds no files.
 const trialFile = "absent/a.yaml"
 
-// trials gives every key values of all kinds. What the loader takes in a route is tried in `defaults` too.
+// trials tries values of all kinds for every key. A value that the loader accepts in a route is also tried in `defaults`.
 var trials = sync.OnceValue(func() (all []trial) {
 	for _, key := range config.KeyNames() {
 		for _, value := range anyValues() {
@@ -41,7 +41,7 @@ func try(key, value, file string) trial {
 	return trial{key, value, file, cfg, err}
 }
 
-// anyValues are values of all kinds, as a file has them.
+// anyValues returns values of all kinds, in the form of a file.
 func anyValues() []string {
 	return slices.Concat(texts(), lists(), mappings())
 }
@@ -116,7 +116,7 @@ func mappings() []string {
 	}
 }
 
-// fileWith returns a file in which a key has a value, besides what a file and the key itself need.
+// fileWith returns a file in which a key has a value. The file also has the keys that are required.
 func fileWith(name, value string) string {
 	keys := strings.Split(name, ".")
 	switch keys[0] {
@@ -150,8 +150,8 @@ func besides(name string) map[string]string {
 	return nil
 }
 
-// nested returns a flow mapping in which keys lead to a value. The other keys stand beside the last one, those of outer beside the
-// first one.
+// nested returns a flow mapping in which keys lead to a value. The keys of beside are next to the last key, and those of outer next
+// to the first key.
 func nested(keys []string, value string, beside, outer map[string]string) string {
 	if len(keys) == 0 {
 		return value
@@ -171,7 +171,7 @@ func nested(keys []string, value string, beside, outer map[string]string) string
 	return "{" + strings.Join(all, ", ") + "}"
 }
 
-// sectionNeeds returns what the section around the second key needs.
+// sectionNeeds returns the keys that the section around the second key requires.
 func sectionNeeds(keys []string) map[string]string {
 	switch {
 	case len(keys) > 2 && keys[0] == "share" || len(keys) == 2 && keys[0] == "share" && keys[1] != "late_join":

@@ -11,8 +11,8 @@ import (
 
 func TestAnUpstreamMadeInGoIsInOrder(t *testing.T) {
 	for name, u := range map[string]*config.Upstream{
-		"of a target": config.ForUpstream("localhost:50051").Upstreams[0],
-		"of nothing but a target": {
+		"made by ForUpstream": config.ForUpstream("localhost:50051").Upstreams[0],
+		"with a target only": {
 			Name: "market", Target: "localhost:50051",
 		},
 		"no port":        {Target: "localhost"},

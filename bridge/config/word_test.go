@@ -10,8 +10,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// wordKeys are the keys whose value may be a word, as a file gives them, with the words and a value besides. The places of
-// the values are marked with %s.
+// wordKeys returns the keys whose value may be a word: a file with %s in the place of the value, the word, and another value.
 func wordKeys() map[string]struct{ file, word, value string } {
 	const upstream = "upstreams: {a: {target: b, annotations: true}}\n"
 	return map[string]struct{ file, word, value string }{
@@ -43,7 +42,7 @@ func TestWords(t *testing.T) {
 			env := config.WithEnv(func(name string) (string, bool) { return tt.word, name == "WORD" })
 			for _, value := range good {
 				if value == "" {
-					continue // no value is served yet
+					continue // the key is not served yet
 				}
 				_, err := config.Parse("a.yaml", fmt.Appendf(nil, tt.file, value), env)
 				require.NoError(t, err, value)
@@ -54,7 +53,7 @@ func TestWords(t *testing.T) {
 				require.ErrorAs(t, err, &problems, value)
 				require.Len(t, problems, 1, value)
 				if name == "share" && value == "none" {
-					continue // which is a mode of it too
+					continue // `none` is also a mode of `late_join`, and gets another hint
 				}
 				assert.Equal(t, "did you mean `"+tt.word+"`?", problems[0].Hint, value)
 				assert.Contains(t, problems[0].Message, "`"+tt.word+"`", value)

@@ -27,17 +27,18 @@ func snapshots(t *testing.T) (with, without *schema.Snapshot) {
 	return with, without
 }
 
-// show gives an upstream another schema.
+// show changes the schema of an upstream.
 func (u *backend) show(snap *schema.Snapshot, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.snapshot, u.err = snap, err
 }
 
-// serveAll begins a file whose every method is served, which only a flag of the command says otherwise.
+// serveAll is the beginning of a file whose upstream serves all its methods. Outside tests, only flags of the command do that.
 const serveAll = "# serve all\n"
 
-// newCatalog returns a catalog of a file, whose upstreams are not connected to. What it logs, without times, is in the text.
+// newCatalog returns the catalog for a file. The catalog does not connect to the upstreams. The text receives the log, without
+// times.
 func newCatalog(t *testing.T, file string) (*Catalog, *strings.Builder) {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(file))
@@ -57,7 +58,7 @@ func newCatalog(t *testing.T, file string) (*Catalog, *strings.Builder) {
 	return c, &text
 }
 
-// stateIn is what a table has of a route, as far as the schema of the upstream decides it.
+// stateIn returns the state of a route in a table, as far as the state depends on the schema of the upstream.
 func stateIn(rt *route.Route) string {
 	problem := ""
 	if p := rt.FirstProblem(); p != nil {
@@ -66,8 +67,8 @@ func stateIn(rt *route.Route) string {
 	return fmt.Sprintf("upstream %q, served %v, awaits %v, %s", rt.Upstream, rt.Plan != nil, rt.AwaitsSchema, problem)
 }
 
-// The schemas change all the time while tables are built. Each table is that of one state: its routes, which all ask for the same
-// method, are served alike.
+// The schemas change while tables are built. Each table belongs to one state of the schemas: all routes have the same method, so they
+// are all served or all not served.
 func TestATableIsBuiltOfOneStateOfTheSchemas(t *testing.T) {
 	for name, upstreams := range map[string]string{
 		"one upstream":  `{a: {target: "localhost:1"}}`,
@@ -112,13 +113,13 @@ func TestATableIsBuiltOfOneStateOfTheSchemas(t *testing.T) {
 					require.Equal(t, first, stateIn(rt))
 				}
 				if upstream := built.routes[0].Upstream; built.routes[0].Plan != nil {
-					assert.Equal(t, upstream, served, "what the schema brings is of the same state")
+					assert.Equal(t, upstream, served, "the routes that come from the schema have the same state")
 				}
-				assert.Equal(t, len(built.unread) > 0, built.pending != nil, "a schema is missing or it is not")
+				assert.Equal(t, len(built.unread) > 0, built.pending != nil, "a route is pending while a schema is missing, and only then")
 			}
 			close(stop)
 			flipping.Wait()
-			assert.Greater(t, len(seen), 1, "the schemas did change")
+			assert.Greater(t, len(seen), 1, "the schemas have changed during the test")
 		})
 	}
 }
@@ -133,7 +134,7 @@ func TestEachTableHasANumberOfItsOwn(t *testing.T) {
 	assert.Len(t, seen, 4)
 }
 
-// A path that nothing matches may be one that a schema brings, until the schema is there.
+// While a schema is missing, an unknown path may belong to a route of that schema.
 func TestPathsArePendingWhileASchemaIsMissing(t *testing.T) {
 	for file, pends := range map[string]bool{
 		serveAll + "upstreams: {a: {target: 'localhost:1', annotations: true}}\n":                                true,
@@ -150,7 +151,7 @@ func TestPathsArePendingWhileASchemaIsMissing(t *testing.T) {
 	}
 }
 
-func TestWhatIsToBeSaidOfATableIsSaidOnce(t *testing.T) {
+func TestEachWarningOfATableIsLoggedOnce(t *testing.T) {
 	c, text := newCatalog(t, "upstreams: {a: {target: 'localhost:1', annotations: true}}\n")
 	with, _ := snapshots(t)
 	const remark = "nothing of the upstream is served"
@@ -170,7 +171,7 @@ func TestWhatIsToBeSaidOfATableIsSaidOnce(t *testing.T) {
 	assert.Equal(t, "level=WARN msg=\"f:1:0: one\" hint=\"do this\"\nlevel=WARN msg=\"f:2:0: other\" hint=\"\"\n", text.String())
 }
 
-func TestTheStateOfARouteIsSaidWhenItChanges(t *testing.T) {
+func TestAChangeOfTheStateOfARouteIsLogged(t *testing.T) {
 	c, text := newCatalog(t, "upstreams: {a: {target: 'localhost:1'}}\nroutes: [{path: /a, rpc: test.stream.v1.StreamService/Watch}]\n")
 	with, without := snapshots(t)
 	for i, step := range []struct {
@@ -188,7 +189,7 @@ func TestTheStateOfARouteIsSaidWhenItChanges(t *testing.T) {
 	}
 }
 
-func TestEachProblemIsToldOnce(t *testing.T) {
+func TestEachProblemIsListedOnce(t *testing.T) {
 	c, _ := newCatalog(t, `
 upstreams: {a: {target: "localhost:1"}}
 routes:
@@ -217,7 +218,7 @@ routes:
 	}
 }
 
-// connections is an observer that takes note.
+// connections is an observer that records its calls.
 type connections struct{ waiting, open []int }
 
 func (c *connections) StreamWaits(_ string, n int) { c.waiting = append(c.waiting, n) }
@@ -235,12 +236,12 @@ func TestManyStreamsThatWaitAreOneLine(t *testing.T) {
 	o.OnShrink(1)
 	assert.Equal(t, []int{1, 2, 3, 4, 5, 1}, seen.waiting)
 	assert.Equal(t, []int{2, 1}, seen.open)
-	assert.Equal(t, 2, strings.Count(text.String(), "a stream waits"), "the first of a row")
+	assert.Equal(t, 2, strings.Count(text.String(), "a stream waits"), "the first of several")
 	assert.Equal(t, 2, strings.Count(text.String(), "connections to an upstream"))
 }
 
-// The connection should keep no stream waiting for longer than the most impatient of its routes does.
-func TestAnUpstreamIsReconnectedAsSoonAsItsRoutesWant(t *testing.T) {
+// A stream must not wait longer for the connection than for the shortest back-off of the upstream's routes.
+func TestTheReconnectDelayIsTheShortestOfTheRoutes(t *testing.T) {
 	reopen := func(path, upstream string, longest time.Duration) *config.Route {
 		r := config.NewRoute(path)
 		r.Upstream, r.Reopen.Max = upstream, longest
@@ -252,14 +253,14 @@ func TestAnUpstreamIsReconnectedAsSoonAsItsRoutesWant(t *testing.T) {
 		serveAll bool
 		want     time.Duration
 	}{
-		"no routes":              {nil, false, 0},
-		"the shortest":           {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "a", 7), reopen("/3", "a", 8)}, false, 7},
-		"none of another":        {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "b", 7)}, false, 9},
-		"one that names none":    {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "", 7)}, false, 7},
-		"one that says nothing":  {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "a", 0)}, false, 9},
-		"one that says it first": {[]*config.Route{reopen("/1", "a", 0), reopen("/2", "a", 9)}, false, 9},
-		"what a schema brings":   {[]*config.Route{reopen("/1", "a", 9)}, true, 5},
-		"a schema's or a listed": {[]*config.Route{reopen("/1", "a", 3)}, true, 3},
+		"no routes":                            {nil, false, 0},
+		"the shortest":                         {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "a", 7), reopen("/3", "a", 8)}, false, 7},
+		"a route of another upstream":          {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "b", 7)}, false, 9},
+		"a route that names no upstream":       {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "", 7)}, false, 7},
+		"a route without a delay":              {[]*config.Route{reopen("/1", "a", 9), reopen("/2", "a", 0)}, false, 9},
+		"the first route has no delay":         {[]*config.Route{reopen("/1", "a", 0), reopen("/2", "a", 9)}, false, 9},
+		"the routes of a schema":               {[]*config.Route{reopen("/1", "a", 9)}, true, 5},
+		"a listed route and those of a schema": {[]*config.Route{reopen("/1", "a", 3)}, true, 3},
 	} {
 		cfg := &config.Config{Routes: tt.routes, ServeAll: tt.serveAll, Defaults: reopen("", "", 5)}
 		assert.Equal(t, tt.want, reconnectOf(cfg, a), name)

@@ -59,7 +59,7 @@ func TestWhatACodeMeans(t *testing.T) {
 	assert.Equal(t, "the upstream answered data loss", ending.DataLoss.NeutralMessage())
 }
 
-func TestAnEndingThatIsFinalIsAnswerable(t *testing.T) {
+func TestAFinalEndingHasTheIDThatTheBridgeAnswersWith204(t *testing.T) {
 	final := string(ending.Refuse(ending.NotFound, ending.ByUpstream, "no such room").Frame())
 	assert.Equal(t, `event: grpc-status
 data: {"code":5,"status":"NOT_FOUND","message":"no such room","retry":false,"reason":"upstream"}
@@ -81,7 +81,7 @@ func TestAClientWhoseRequestMayHaveHadAnEffectIsNotToldToComeBack(t *testing.T) 
 	assert.Same(t, e, e.ForClient(false))
 	once := e.ForClient(true)
 	assert.False(t, once.Retry)
-	assert.True(t, e.Retry, "others are told what they were told before")
+	assert.True(t, e.Retry, "the ending for other clients is unchanged")
 	refused := ending.Refuse(ending.PermissionDenied, ending.ByUpstream, "")
 	assert.Same(t, refused, refused.ForClient(true))
 	assert.True(t, refused.ComeBack().Retry)
@@ -103,7 +103,7 @@ func TestDetailsThatCannotBeParsedAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestEndingsForWantOfRoomTurnAway(t *testing.T) {
+func TestEndingsAtALimitTurnClientsAway(t *testing.T) {
 	for by, want := range map[ending.Reason]bool{
 		ending.ByLimit: true, ending.ByDrain: true, ending.ByRoute: true,
 		ending.ByUpstream: false, ending.ByRequest: false, ending.ByMaxAge: false, ending.ByMessage: false, ending.BySlow: false,

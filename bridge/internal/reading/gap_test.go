@@ -11,7 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// listener is an owner that takes note of what it is told of gaps.
+// listener is an owner that records what it is told of gaps.
 type listener struct {
 	Owner
 
@@ -22,15 +22,15 @@ type listener struct {
 func (l *listener) Stale(by ending.Code) { l.stale = append(l.stale, by) }
 func (l *listener) Live()                { l.live++ }
 
-// reported returns the codes of the gaps that were reported. A gap calls its owner with its lock held.
+// reported returns the codes of the gaps that were reported. It holds the lock of the gap, as the calls of the owner do.
 func (l *listener) reported(g *gap) []ending.Code {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(l.stale)
 }
 
-// A timer may have fired, and wait for the lock, while its gap ends and another one begins.
-func TestATimerOfAFormerGapTellsNothing(t *testing.T) {
+// A timer may fire and wait for the lock, while its gap ends and another gap begins.
+func TestATimerOfAnEarlierGapDoesNotCallTheOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &listener{}
 		g := gap{owner: l}

@@ -17,15 +17,15 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
-// script is an upstream whose streams are played one after the other. When all were, it waits for the context.
+// script is an upstream that plays its streams one after the other. After the last one it waits until the context ends.
 type script []play
 
 // play is one upstream stream.
 type play struct {
-	silent bool          // it ends without having accepted
-	opened bool          // it says that the request was sent, before it is silent or accepts
-	events int           // it brings
-	stands time.Duration // before it ends
+	silent bool          // the stream ends before the upstream has accepted it
+	opened bool          // the upstream says first that the request was sent
+	events int           // how many events the stream brings
+	stands time.Duration // how long the stream lasts
 	fate   reading.Fate
 	code   ending.Code
 }
@@ -53,11 +53,11 @@ func (s *script) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) 
 	return reading.Result{Fate: p.fate, End: pump.NewEnd(ending.Refuse(p.code, ending.ByUpstream, ""), 0)}
 }
 
-// diary is an owner that writes down what happens, and when.
+// diary is an owner that writes down each call, and when it came.
 type diary struct {
 	cursor    string
 	abandoned bool
-	requests  bool // it also writes down when a request was sent
+	requests  bool // also write down when a request was sent
 
 	mu    sync.Mutex
 	began time.Time
@@ -92,7 +92,7 @@ func (d *diary) read(ctx context.Context, r *reading.Reader) []string {
 	r.Owner = d
 	end := r.Run(ctx)
 	d.note("end %v", end.Ending.Code)
-	time.Sleep(time.Hour) // nothing more is told
+	time.Sleep(time.Hour) // no call may come after Run has returned
 	return d.lines
 }
 
@@ -115,15 +115,15 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 		attempts  int
 		want      []string
 	}{
-		"it is over": {
+		"the stream is over": {
 			streams: script{over(ending.NotFound)},
 			want:    []string{`0s open "" false`, "0s accepted", "0s end NOT_FOUND"},
 		},
-		"it broke before the upstream had ever accepted": {
+		"the stream breaks before the upstream has ever accepted": {
 			streams: script{down},
 			want:    []string{`0s open "" false`, "0s end UNAVAILABLE"},
 		},
-		"it broke": {
+		"the stream breaks": {
 			streams: script{broken(minute, ending.Unavailable), over(ending.OK)},
 			want: []string{
 				`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK",
@@ -134,7 +134,7 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 			streams:  script{broken(0, ending.Unavailable), broken(0, ending.Internal)},
 			want:     []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`, "0s accepted", "0s end INTERNAL"},
 		},
-		"nobody wants it": {
+		"the stream breaks, and has no clients left": {
 			abandoned: true,
 			streams:   script{broken(0, ending.Unavailable)},
 			want:      []string{`0s open "" false`, "0s accepted", "0s end UNAVAILABLE"},
@@ -144,16 +144,16 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}, over(ending.OK)},
 			want:    []string{`0s open "7" false`, "0s refused", `0s open "" false`, "0s accepted", "0s end OK"},
 		},
-		"the cursor is refused, and nobody wants it": {
+		"the cursor is refused, and the stream has no clients left": {
 			cursor: "7", abandoned: true,
 			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}},
 			want:    []string{`0s open "7" false`, "0s refused", "0s end OUT_OF_RANGE"},
 		},
-		"refused, but there was no cursor": {
+		"refused, without a cursor": {
 			streams: script{{silent: true, fate: reading.Refused, code: ending.OutOfRange}},
 			want:    []string{`0s open "" false`, "0s end OUT_OF_RANGE"},
 		},
-		"refused, but there was an event": {
+		"refused, after an event": {
 			cursor:  "7",
 			streams: script{{events: 1, fate: reading.Refused, code: ending.OutOfRange}},
 			want:    []string{`0s open "7" false`, "0s accepted", "0s event", "0s end OUT_OF_RANGE"},
@@ -166,15 +166,15 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 			cursor: "7", streams: script{{silent: true, stands: time.Hour, fate: reading.Refused, code: ending.OutOfRange}}, lasts: minute,
 			want: []string{`0s open "7" false`, "1m0s end OUT_OF_RANGE"},
 		},
-		"the context ends while the next attempt is waited for": {
+		"the context ends during the wait for the next attempt": {
 			streams: script{broken(0, ending.Unavailable), down, down, down, down, down, down, down, down}, lasts: minute,
 			want: []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`},
 		},
-		"it does not count as broken when it is old": {
+		"a stream that reaches its age does not count as broken": {
 			streams: script{{stands: 1000 * time.Hour, fate: reading.Broken, code: ending.Canceled}, over(ending.OK)}, maxAge: minute,
 			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
 		},
-		"an event is an acceptance": {
+		"an event counts as acceptance": {
 			streams: script{{silent: true, events: 2, fate: reading.Broken, code: ending.Unavailable}, over(ending.OK)},
 			want: []string{
 				`0s open "" false`, "0s accepted", "0s event", "0s event", "0s reopened", `0s open "" true`, "0s accepted", "0s end OK",
@@ -205,7 +205,7 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 	}
 }
 
-// requireLine holds a line of a diary against an expected one, whose time may differ by the jitter.
+// requireLine compares a line of a diary with the expected line. The times may differ by the jitter.
 func requireLine(t *testing.T, want, got string) {
 	t.Helper()
 	split := func(line string) (at time.Duration, what string) {
@@ -222,34 +222,34 @@ func requireLine(t *testing.T, want, got string) {
 	assert.InDelta(t, wantAt, gotAt, float64(wantAt)/4+float64(time.Millisecond), "%s and %s", want, got)
 }
 
-func TestAGapThatLastsIsTold(t *testing.T) {
+func TestTheOwnerIsToldOfALongGap(t *testing.T) {
 	down := func(code ending.Code) play { return play{silent: true, fate: reading.Broken, code: code} }
 	for name, tt := range map[string]struct {
-		base    time.Duration // of the back-off: how long each gap lasts at first
+		base    time.Duration // the base of the back-off, which is the length of the first gap
 		streams script
 		want    []string
 	}{
-		"a short one is not": {
+		"a short gap is not told": {
 			3 * time.Second,
 			script{broken(0, ending.Unavailable), broken(time.Hour, ending.Unavailable), over(ending.OK)},
 			nil,
 		},
-		"a long one is": {
+		"a long gap is told": {
 			7 * time.Second,
 			script{broken(0, ending.Unavailable), over(ending.OK)},
 			[]string{"stale UNAVAILABLE", "live"},
 		},
-		"two of them are": {
+		"two long gaps are told": {
 			7 * time.Second,
 			script{broken(0, ending.Unavailable), broken(time.Hour, ending.Internal), over(ending.OK)},
 			[]string{"stale UNAVAILABLE", "live", "stale INTERNAL", "live"},
 		},
-		"one with several attempts is told once, with the newest code": {
+		"a gap with several attempts is told once, with the newest code": {
 			time.Second,
 			script{broken(0, ending.Unavailable), down(ending.Internal), down(ending.Aborted), down(ending.Unknown), down(ending.Unknown), over(ending.OK)},
 			[]string{"stale ABORTED", "live"},
 		},
-		"a short one after a long one is not": {
+		"a short gap after a long gap is not told": {
 			time.Second,
 			script{
 				broken(0, ending.Unavailable), down(ending.Unavailable), down(ending.Unavailable), broken(time.Hour, ending.Internal),
@@ -257,12 +257,12 @@ func TestAGapThatLastsIsTold(t *testing.T) {
 			},
 			[]string{"stale UNAVAILABLE", "live"},
 		},
-		"one that the stream ends in": {
+		"the stream ends in a gap that was told": {
 			7 * time.Second,
 			script{broken(0, ending.Unavailable), {silent: true, fate: reading.Over, code: ending.NotFound}},
 			[]string{"stale UNAVAILABLE"},
 		},
-		"one that the stream ends in at once": {
+		"the stream ends at the beginning of a gap": {
 			time.Second,
 			script{broken(0, ending.Unavailable), {silent: true, fate: reading.Over, code: ending.NotFound}},
 			nil,
@@ -288,16 +288,16 @@ func TestAGapThatLastsIsTold(t *testing.T) {
 	}
 }
 
-func TestAStreamThatEndsInGoodOrderIsNoFailure(t *testing.T) {
+func TestAnOKEndAfterEventsDoesNotCountAsAFailedAttempt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		code   ending.Code
 		events int
 		opens  int
 	}{
-		"with events":          {ending.OK, 1, 20},
-		"without events":       {ending.OK, 0, 3},
-		"with an error":        {ending.Unavailable, 1, 3},
-		"with nothing to tell": {ending.Unavailable, 0, 3},
+		"with events":                      {ending.OK, 1, 20},
+		"without events":                   {ending.OK, 0, 3},
+		"with an error after an event":     {ending.Unavailable, 1, 3},
+		"with an error and without events": {ending.Unavailable, 0, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestAStreamThatEndsInGoodOrderIsNoFailure(t *testing.T) {
 	}
 }
 
-func TestARequestThatWasSentIsToldOnce(t *testing.T) {
+func TestTheOwnerIsToldOnceThatARequestWasSent(t *testing.T) {
 	down := play{silent: true, fate: reading.Broken, code: ending.Unavailable}
 	unanswered := down
 	unanswered.opened = true
@@ -330,11 +330,11 @@ func TestARequestThatWasSentIsToldOnce(t *testing.T) {
 		play play
 		want []string
 	}{
-		"the request could not be sent":          {down, []string{`0s open "" false`, "0s end UNAVAILABLE"}},
-		"the upstream has not answered":          {unanswered, []string{`0s open "" false`, "0s sent", "0s end UNAVAILABLE"}},
-		"the upstream has accepted":              {over(ending.OK), []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
-		"the upstream has accepted after a wait": {play{opened: true}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
-		"it was accepted by an event":            {play{events: 1}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s event", "0s end OK"}},
+		"the request could not be sent":                {down, []string{`0s open "" false`, "0s end UNAVAILABLE"}},
+		"the upstream has not answered":                {unanswered, []string{`0s open "" false`, "0s sent", "0s end UNAVAILABLE"}},
+		"the upstream has accepted":                    {over(ending.OK), []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
+		"the upstream has accepted after a wait":       {play{opened: true}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s end OK"}},
+		"an event says that the upstream has accepted": {play{events: 1}, []string{`0s open "" false`, "0s sent", "0s accepted", "0s event", "0s end OK"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -345,7 +345,7 @@ func TestARequestThatWasSentIsToldOnce(t *testing.T) {
 	}
 }
 
-// A persistent reader repeats its first attempt, too. Every attempt of which the request was sent is told.
+// A persistent reader repeats its first attempt, too. The owner is told of each attempt whose request was sent.
 func TestAPersistentReaderRepeatsItsFirstAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := play{silent: true, opened: true, fate: reading.Broken, code: ending.Unavailable}

@@ -15,8 +15,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// connection is a ResponseWriter that remembers the read deadlines that are set. Setting the deadline with the index fails,
-// counted from 1, fails; 0 is none.
+// connection is a ResponseWriter that records the read deadlines. The call of SetReadDeadline with the number fails, counted from
+// 1, returns an error. 0 means that no call does.
 type connection struct {
 	*httptest.ResponseRecorder
 	fails     int
@@ -35,7 +35,7 @@ func newConnection(fails int) *connection {
 	return &connection{ResponseRecorder: httptest.NewRecorder(), fails: fails}
 }
 
-// cutOff is a body that breaks off.
+// cutOff is a body that ends too early.
 type cutOff struct{}
 
 func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -46,17 +46,17 @@ func TestBodies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		contentType string
 		body        io.Reader
-		fails       int // which call of SetReadDeadline
-		deadlines   int // calls of SetReadDeadline
+		fails       int // which call of SetReadDeadline returns an error
+		deadlines   int // how many calls of SetReadDeadline there are
 		want        string
-		status      int // of the answer; 0 where the body is taken
+		status      int // the HTTP status of the answer; 0 where the body is accepted
 		code        ending.Code
 		message     string
 	}{
 		"JSON":                {contentType: "application/json", body: text(`{"a":1}`), want: `{"a":1}`, deadlines: 2},
 		"JSON with a charset": {contentType: "Application/JSON; charset=utf-8", body: text(`{}`), want: `{}`, deadlines: 2},
 		"of the largest size": {contentType: "application/json", body: text(tooLarge[:16]), want: tooLarge[:16], deadlines: 2},
-		"none":                {},
+		"no body":             {},
 		"a form": {
 			contentType: "application/x-www-form-urlencoded", body: text(`a=1`),
 			status: 415, code: ending.InvalidArgument, message: "expected a body with Content-Type",
@@ -90,7 +90,7 @@ func TestBodies(t *testing.T) {
 				assert.WithinRange(t, w.deadlines[0], began.Add(time.Hour), time.Now().Add(time.Hour))
 			}
 			if tt.deadlines > 1 {
-				assert.Zero(t, w.deadlines[1], "the deadline is removed")
+				assert.Zero(t, w.deadlines[1], "the last call removes the deadline")
 			}
 			if tt.status != 0 {
 				require.NotNil(t, end)
@@ -98,11 +98,11 @@ func TestBodies(t *testing.T) {
 				assert.Equal(t, tt.code, end.Code)
 				assert.Equal(t, ending.ByRequest, end.Reason)
 				assert.Contains(t, end.Message, tt.message)
-				assert.Equal(t, tt.fails == 1, end.Cause != nil, "the operator is told where the server cannot read bodies")
+				assert.Equal(t, tt.fails == 1, end.Cause != nil, "the operator is told that the server cannot read bodies")
 				return
 			}
 			require.Nil(t, end)
-			assert.True(t, in.HasBody, "a POST has a body, if an empty one")
+			assert.True(t, in.HasBody, "a POST without content has an empty body")
 			assert.Equal(t, tt.want, string(in.Body))
 			assert.Equal(t, "q=1", in.RawQuery)
 			assert.Equal(t, []string{"v"}, in.Variables)
@@ -110,7 +110,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestOnlyThePOSTHasABodyToBind(t *testing.T) {
+func TestOnlyAPOSTHasABodyToBind(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(`{}`))
 	w := newConnection(0)
 	in, end := New(r).Input(w, nil, BodyLimits{Bytes: 16, Time: time.Hour})
@@ -129,13 +129,13 @@ func TestABodyThatIsNotReadGetsADeadline(t *testing.T) {
 		read     bool
 		want     bool
 	}{
-		"a length":            {1, 100, false, true},
-		"an unknown length":   {1, -1, false, true},
-		"no body":             {1, 0, false, false},
-		"HTTP/2":              {2, 100, false, false},
-		"one that was read":   {1, 2, true, false},
-		"one that broke off":  {1, 100, true, false},
-		"HTTP/2, and chunked": {2, -1, false, false},
+		"a length":                    {1, 100, false, true},
+		"an unknown length":           {1, -1, false, true},
+		"no body":                     {1, 0, false, false},
+		"HTTP/2":                      {2, 100, false, false},
+		"a body that was read":        {1, 2, true, false},
+		"a body that ended too early": {1, 100, true, false},
+		"HTTP/2, and chunked":         {2, -1, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{}`))

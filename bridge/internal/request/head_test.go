@@ -43,5 +43,5 @@ func TestACopyHasTheNamedHeadersOnly(t *testing.T) {
 	kept := head.Keep([]string{"x-tenant", "X-TENANT", "x-missing"})
 	assert.Equal(t, Head{Host: "bridge", Header: http.Header{"X-Tenant": {"a", "b"}}}, kept)
 	head.Header["X-Tenant"][0] = "changed"
-	assert.Equal(t, "a", kept.Header.Get("X-Tenant"), "the copy stands for itself")
+	assert.Equal(t, "a", kept.Header.Get("X-Tenant"), "a change of the original does not change the copy")
 }

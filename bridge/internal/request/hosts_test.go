@@ -18,10 +18,10 @@ func TestHostsAreComparedInOneForm(t *testing.T) {
 		assert.Equal(t, want, known.Serves(host), "%q", host)
 	}
 	for _, host := range []string{"", "anything", "evil.example:80"} {
-		assert.True(t, NewHosts(nil).Serves(host), "none stands for any: %q", host)
+		assert.True(t, NewHosts(nil).Serves(host), "an empty list allows all hosts: %q", host)
 	}
 	for _, listed := range []string{"localhost", "*.example.com", "127.0.0.0/8"} {
-		assert.False(t, NewHosts([]string{listed}).Serves("evil.example"), "one entry of any kind is a list: %q", listed)
+		assert.False(t, NewHosts([]string{listed}).Serves("evil.example"), "a list with one entry excludes other hosts: %q", listed)
 	}
 	patterns := NewHosts([]string{"*.example.com", "127.0.0.0/8", "fd00::/8"})
 	for host, want := range map[string]bool{

@@ -16,8 +16,8 @@ func TestSameOrigin(t *testing.T) {
 	}{
 		{"http://bridge", "bridge", false, true},
 		{"https://bridge", "bridge", true, true},
-		{"https://bridge", "bridge", false, true}, // a proxy took TLS away
-		{"http://bridge", "bridge", true, false},  // a page without TLS, and another port
+		{"https://bridge", "bridge", false, true}, // a proxy ended TLS
+		{"http://bridge", "bridge", true, false},  // the page has no TLS, so its port is another one
 		{"HTTPS://Bridge", "bRIDGE", false, true},
 		{"http://bridge:80", "bridge", false, true},
 		{"http://bridge", "bridge:80", false, true},
@@ -33,7 +33,7 @@ func TestSameOrigin(t *testing.T) {
 		{"http://bridge.evil.example", "bridge", false, false},
 		{"http://evil.example", "bridge", false, false},
 
-		// What is no origin of a page that this host could have.
+		// These texts are no origins of a page of this host.
 		{"null", "", false, false},
 		{"file://", "", false, false},
 		{"http://", "", false, false},
@@ -66,7 +66,7 @@ func TestWhichRequestsComeFromPagesOfOtherOrigins(t *testing.T) {
 	for name, tt := range map[string]struct {
 		tls            bool
 		sites, origins []string
-		why            string // a part of the reason; "" where the request is served
+		why            string // a part of the reason; "" where the request is allowed
 	}{
 		"no browser":                         {},
 		"a link":                             {sites: []string{"none"}},
@@ -77,11 +77,11 @@ func TestWhichRequestsComeFromPagesOfOtherOrigins(t *testing.T) {
 		"a page of another site":             {sites: []string{"cross-site"}, origins: []string{"http://bridge"}, why: `"Sec-Fetch-Site: cross-site"`},
 		"in capital letters":                 {sites: []string{"CROSS-SITE"}, why: `"Sec-Fetch-Site: cross-site"`},
 		"a page of another host of the site": {sites: []string{"same-site"}, why: `"Sec-Fetch-Site: same-site"`},
-		"a site that is said twice":          {sites: []string{"same-origin", "cross-site"}, why: "cross-site"},
+		"two headers about the site":         {sites: []string{"same-origin", "cross-site"}, why: "cross-site"},
 		"an image of another site":           {sites: []string{"cross-site"}, why: `the header Origin is missing, and ` + "`cors.origins` allows only pages that name"},
 		"a site with an opaque origin":       {sites: []string{"cross-site"}, origins: []string{"null"}, why: `the header Origin is "null", and`},
 		"a site with two origins":            {sites: []string{"cross-site"}, origins: []string{"http://a", "http://b"}, why: "there are several headers Origin"},
-		"a site that is not known":           {sites: []string{"sibling"}, origins: []string{"http://other"}, why: `Origin is "http://other"`},
+		"an unknown value about the site":    {sites: []string{"sibling"}, origins: []string{"http://other"}, why: `Origin is "http://other"`},
 		"another origin":                     {origins: []string{"http://other"}, why: `the header Host is "bridge"`},
 		"an opaque origin":                   {origins: []string{"null"}, why: `the header Origin is "null"`},
 		"an empty origin":                    {origins: []string{""}, why: `the header Origin is ""`},
@@ -103,7 +103,7 @@ func TestWhichRequestsComeFromPagesOfOtherOrigins(t *testing.T) {
 func TestWhichRequestsArePreflights(t *testing.T) {
 	const header = "Access-Control-Request-Method"
 	assert.Equal(t, "POST", newRequest(http.MethodOptions, "/", header, "POST").PreflightMethod())
-	assert.Empty(t, newRequest(http.MethodOptions, "/").PreflightMethod(), "OPTIONS alone asks nothing")
+	assert.Empty(t, newRequest(http.MethodOptions, "/").PreflightMethod(), "OPTIONS without the other headers is no preflight")
 	assert.Empty(t, newRequest(http.MethodGet, "/", header, "POST").PreflightMethod())
 }
 

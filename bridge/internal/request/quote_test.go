@@ -20,5 +20,5 @@ func TestWhatAClientSentIsRepeatedSafely(t *testing.T) {
 		assert.Equal(t, want, Quote(text))
 	}
 	assert.Len(t, Shorten(strings.Repeat("x", 1<<20)), 100+len("…"))
-	assert.Equal(t, "a\nb", Shorten("a\nb"), "the log quotes it")
+	assert.Equal(t, "a\nb", Shorten("a\nb"), "the log writes the text in quotes")
 }

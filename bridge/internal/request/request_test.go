@@ -25,16 +25,16 @@ func TestTheFormatIsThatOfTheAcceptHeader(t *testing.T) {
 		eventSource bool
 		contentType string
 	}{
-		"an EventSource":       {http.MethodGet, "text/event-stream", true, "text/event-stream"},
-		"curl":                 {http.MethodGet, "*/*", false, "text/event-stream"},
-		"no header":            {http.MethodGet, "", false, "text/event-stream"},
-		"lines":                {http.MethodGet, "application/x-ndjson", false, "application/x-ndjson"},
-		"lines of a POST":      {http.MethodPost, "application/x-ndjson", false, "application/x-ndjson"},
-		"both":                 {http.MethodGet, "application/x-ndjson, text/event-stream", true, "text/event-stream"},
-		"both in a POST":       {http.MethodPost, "application/x-ndjson, text/event-stream", false, "application/x-ndjson"},
-		"events from a POST":   {http.MethodPost, "text/event-stream", false, "text/event-stream"},
-		"HEAD":                 {http.MethodHead, "text/event-stream", false, "text/event-stream"},
-		"lines that are unfit": {http.MethodGet, "application/x-ndjson;q=0", false, "text/event-stream"},
+		"an EventSource":           {http.MethodGet, "text/event-stream", true, "text/event-stream"},
+		"curl":                     {http.MethodGet, "*/*", false, "text/event-stream"},
+		"no header":                {http.MethodGet, "", false, "text/event-stream"},
+		"lines":                    {http.MethodGet, "application/x-ndjson", false, "application/x-ndjson"},
+		"lines of a POST":          {http.MethodPost, "application/x-ndjson", false, "application/x-ndjson"},
+		"both":                     {http.MethodGet, "application/x-ndjson, text/event-stream", true, "text/event-stream"},
+		"both in a POST":           {http.MethodPost, "application/x-ndjson, text/event-stream", false, "application/x-ndjson"},
+		"events from a POST":       {http.MethodPost, "text/event-stream", false, "text/event-stream"},
+		"HEAD":                     {http.MethodHead, "text/event-stream", false, "text/event-stream"},
+		"NDJSON with the weight 0": {http.MethodGet, "application/x-ndjson;q=0", false, "text/event-stream"},
 	} {
 		r := newRequest(tt.method, "/", "Accept", tt.accept)
 		assert.Equal(t, tt.eventSource, r.EventSource, name)
@@ -42,7 +42,7 @@ func TestTheFormatIsThatOfTheAcceptHeader(t *testing.T) {
 	}
 }
 
-func TestOnlyAPOSTIsFinal(t *testing.T) {
+func TestOnlyAPOSTIsMadeOnce(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost, http.MethodPut} {
 		assert.Equal(t, method == http.MethodPost, newRequest(method, "/").Once(), method)
 	}

@@ -19,7 +19,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// watch is a source that brings nothing.
+// watch is a source without events.
 func watch(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 	return func(func(*streamv1.Event, error) bool) {}
 }
@@ -34,7 +34,7 @@ func compile(t *testing.T, change func(*config.Route)) *Route {
 	return rt
 }
 
-func TestWhatOfARequestIsSentUpstream(t *testing.T) {
+func TestWhatIsSentUpstreamOfARequest(t *testing.T) {
 	trace := http.Header{"Traceparent": {"00-1-2-03"}, "Tracestate": {"a=b"}, "Cookie": {"secret"}}
 	forward := func(names ...string) func(*config.Route) {
 		return func(c *config.Route) { c.Metadata.Forward = names }
@@ -43,26 +43,26 @@ func TestWhatOfARequestIsSentUpstream(t *testing.T) {
 		change func(*config.Route)
 		header http.Header
 		want   metadata.MD
-		bad    string // in the error
+		bad    string // a part of the error
 	}{
 		"the trace": {func(*config.Route) {}, trace, metadata.MD{"traceparent": {"00-1-2-03"}, "tracestate": {"a=b"}}, ""},
 		"no trace of a shared stream": {
 			func(c *config.Route) { c.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}) }, trace, metadata.MD{}, "",
 		},
-		"a trace that is forwarded, once": {forward("traceparent"), trace, metadata.MD{"traceparent": {"00-1-2-03"}, "tracestate": {"a=b"}}, ""},
-		"a trace that is malformed": {
+		"a forwarded trace is sent once": {forward("traceparent"), trace, metadata.MD{"traceparent": {"00-1-2-03"}, "tracestate": {"a=b"}}, ""},
+		"a malformed trace": {
 			func(*config.Route) {}, http.Header{"Traceparent": {"ä"}, "Tracestate": {"a=b"}}, metadata.MD{"tracestate": {"a=b"}}, "",
 		},
-		"every value":      {forward("x-a"), http.Header{"X-A": {"1", "2"}, "X-B": {"3"}}, metadata.MD{"x-a": {"1", "2"}}, ""},
-		"no empty value":   {forward("x-a"), http.Header{"X-A": {""}}, metadata.MD{}, ""},
-		"a control":        {forward("x-a"), http.Header{"X-A": {"a\tb"}}, nil, `header "x-a": expected printable ASCII`},
-		"another control":  {forward("x-a"), http.Header{"X-A": {"a\x7f"}}, nil, `header "x-a": expected printable ASCII`},
-		"no ASCII":         {forward("x-a"), http.Header{"X-A": {"ä"}}, nil, `header "x-a": expected printable ASCII`},
-		"all of ASCII":     {forward("x-a"), http.Header{"X-A": {" ~"}}, metadata.MD{"x-a": {" ~"}}, ""},
-		"bytes":            {forward("x-a-bin"), http.Header{"X-A-Bin": {"AP8"}}, metadata.MD{"x-a-bin": {"\x00\xff"}}, ""},
-		"bytes, padded":    {forward("x-a-bin"), http.Header{"X-A-Bin": {"AP8="}}, metadata.MD{"x-a-bin": {"\x00\xff"}}, ""},
-		"bytes, none":      {forward("x-a-bin"), http.Header{"X-A-Bin": {""}}, metadata.MD{"x-a-bin": {""}}, ""},
-		"what is no bytes": {forward("x-a-bin"), http.Header{"X-A-Bin": {"ä"}}, nil, `header "x-a-bin": expected base64`},
+		"every value":                {forward("x-a"), http.Header{"X-A": {"1", "2"}, "X-B": {"3"}}, metadata.MD{"x-a": {"1", "2"}}, ""},
+		"no empty value":             {forward("x-a"), http.Header{"X-A": {""}}, metadata.MD{}, ""},
+		"a control":                  {forward("x-a"), http.Header{"X-A": {"a\tb"}}, nil, `header "x-a": expected printable ASCII`},
+		"another control character":  {forward("x-a"), http.Header{"X-A": {"a\x7f"}}, nil, `header "x-a": expected printable ASCII`},
+		"no ASCII":                   {forward("x-a"), http.Header{"X-A": {"ä"}}, nil, `header "x-a": expected printable ASCII`},
+		"all characters of ASCII":    {forward("x-a"), http.Header{"X-A": {" ~"}}, metadata.MD{"x-a": {" ~"}}, ""},
+		"bytes":                      {forward("x-a-bin"), http.Header{"X-A-Bin": {"AP8"}}, metadata.MD{"x-a-bin": {"\x00\xff"}}, ""},
+		"bytes, padded":              {forward("x-a-bin"), http.Header{"X-A-Bin": {"AP8="}}, metadata.MD{"x-a-bin": {"\x00\xff"}}, ""},
+		"empty bytes":                {forward("x-a-bin"), http.Header{"X-A-Bin": {""}}, metadata.MD{"x-a-bin": {""}}, ""},
+		"a value that is not base64": {forward("x-a-bin"), http.Header{"X-A-Bin": {"ä"}}, nil, `header "x-a-bin": expected base64`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rt := compile(t, tt.change)
@@ -77,14 +77,14 @@ func TestWhatOfARequestIsSentUpstream(t *testing.T) {
 	}
 }
 
-func TestWhatOfTheUpstreamsMetadataIsShown(t *testing.T) {
+func TestWhichResponseMetadataIsExposed(t *testing.T) {
 	rt := compile(t, func(c *config.Route) { c.Metadata.Expose = []string{"x-a", "x-b-bin"} })
 	h := http.Header{"X-A": {"own"}}
 	rt.ExposeMetadata(h, metadata.MD{"x-a": {"1", "2"}, "x-b-bin": {"\x00\xff"}, "x-secret": {"3"}})
 	assert.Equal(t, http.Header{"X-A": {"own", "1", "2"}, "X-B-Bin": {"AP8="}}, h)
 }
 
-// A preflight allows these headers, and a stream that is opened again keeps them.
+// A preflight allows these headers. A stream that may be opened again keeps their values.
 func TestTheHeadersThatARouteReads(t *testing.T) {
 	r := config.NewRoute("/watch")
 	r.Metadata.Forward = []string{"X-Forwarded", "Traceparent"}
@@ -107,7 +107,7 @@ func TestStreamsAreSharedBetweenEqualCallsOfOneRouteOnly(t *testing.T) {
 	assert.Equal(t, key, one.ShareKey(&Call{[]byte("a"), metadata.MD{"x": {"1"}}}))
 	assert.NotEqual(t, key, one.ShareKey(&Call{[]byte("b"), metadata.MD{"x": {"1"}}}))
 	assert.NotEqual(t, key, one.ShareKey(&Call{[]byte("a"), metadata.MD{"x": {"2"}}}))
-	assert.NotEqual(t, key, alike.ShareKey(&Call{[]byte("a"), metadata.MD{"x": {"1"}}}), "the code behind another route is other code")
+	assert.NotEqual(t, key, alike.ShareKey(&Call{[]byte("a"), metadata.MD{"x": {"1"}}}), "another route has another source")
 }
 
 func TestARouteWithASourceCallsNoUpstream(t *testing.T) {
@@ -127,17 +127,17 @@ func TestARouteWithASourceCallsNoUpstream(t *testing.T) {
 	rt, problems := NewWithSource(cfg, source.Func(watch), source.NewRunner(slog.New(slog.DiscardHandler)))
 	require.Empty(t, problems)
 	assert.Equal(t, "/watch", rt.Config.Name)
-	assert.Empty(t, cfg.Name, "the caller's route is left alone")
+	assert.Empty(t, cfg.Name, "the caller's route is not changed")
 }
 
-func TestABrowserIsSentAwayForNoLessThanTheTimeOfTheRoute(t *testing.T) {
+func TestTheRetryDelayIsAtLeastThatOfTheRoute(t *testing.T) {
 	rt := compile(t, func(c *config.Route) { c.Event.Retry = 20 * time.Second })
 	assert.Equal(t, 20*time.Second, rt.RetryDelay())
 	rt.Health.Failed()
 	assert.Equal(t, 20*time.Second, rt.RetryDelay())
 }
 
-func TestTheUpstreamOfARouteIsTheOneThatServesIt(t *testing.T) {
+func TestTheUpstreamNameIsThatOfTheServingUpstream(t *testing.T) {
 	r := config.NewRoute("/watch")
 	assert.Empty(t, New(r, "", "", nil).UpstreamName())
 	r.Upstream = "asked"

@@ -15,7 +15,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// unshareKey reads a key back, as far as it is one: a key that can be read back in one way only is injective.
+// unshareKey reads the parts of a share key. It shows that two calls with different parts have different keys.
 func unshareKey(t require.TestingT, key string) (route Digest, request string, md metadata.MD) {
 	rest := []byte(key[copy(route[:], key):])
 	number := func() (n int) {
@@ -65,7 +65,7 @@ func TestAShareKeyCanBeReadBackInOneWayOnly(t *testing.T) {
 	})
 }
 
-// Counts without an end were read as part of the length that follows: 1 value of 11 bytes, and 11 values of 1 byte.
+// A count needs a separator behind it. Otherwise 1 value of 11 bytes and 11 values of 1 byte have the same key.
 func FuzzShareKey(f *testing.F) {
 	f.Add("request", "x-a", "1:a", "b", "x-b", "")
 	f.Add("", "x", "1", "11:", "x", "1:1")
@@ -90,7 +90,8 @@ func wholeRoute() config.Route {
 	return r
 }
 
-// fill puts one element into whatever is empty, so deep: a setting may hold settings.
+// fill puts one element into each empty slice, map and pointer. It follows them to the given depth, since a setting may contain
+// itself.
 func fill(v reflect.Value, depth int) {
 	if depth == 0 {
 		return
@@ -118,10 +119,11 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// deep is how many slices and pointers within each other a configuration is filled.
+// deep is the greatest number of slices and pointers inside each other that fill follows.
 const deep = 5
 
-// changes calls change with each way to make one thing of v another one, by the path of the field. v is as it was afterwards.
+// changes changes each value in v, one after the other, and calls change with the path of its field. It undoes each change after
+// the call.
 func changes(path string, v reflect.Value, changed func(path string)) {
 	set := func(what string, to reflect.Value) {
 		was := reflect.New(v.Type()).Elem()
@@ -167,7 +169,7 @@ func changes(path string, v reflect.Value, changed func(path string)) {
 	}
 }
 
-// A field that is added to the configuration is found here without anybody's doing.
+// The test finds new fields of the configuration by itself.
 func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 	r := wholeRoute()
 	upstream := config.Upstream{Name: "a", Target: "b"}
@@ -179,7 +181,7 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 		changes(v.Type().Name(), v, func(path string) {
 			got := digest()
 			if path == "Route.Name" {
-				assert.Equal(t, whole, got, "two routes may have one name")
+				assert.Equal(t, whole, got, "two routes may have the same name")
 				return
 			}
 			assert.NotEqual(t, whole, got, path)
@@ -190,13 +192,13 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 		})
 	}
 	assert.Greater(t, len(seen), 60)
-	assert.Equal(t, whole, digest(), "as it was")
+	assert.Equal(t, whole, digest(), "the digest of the unchanged route")
 	assert.NotEqual(t, whole, newDigest(&r, "another schema", Provider{Upstream: &upstream}))
 	assert.NotEqual(t, whole, newDigest(&r, "schema", Provider{Registration: "x"}))
 	assert.NotEqual(t, newDigest(&r, "schema", Provider{Registration: "y"}), newDigest(&r, "schema", Provider{Registration: "x"}))
 }
 
-// Sizes are written in round figures, which is no way to compare them.
+// The text of a size is rounded, so the digest must not depend on the text.
 func TestTheDigestTellsSizesApart(t *testing.T) {
 	a, b := wholeRoute(), wholeRoute()
 	a.MaxEventBytes, b.MaxEventBytes = 4*config.MiB, 4*config.MiB+1
@@ -204,7 +206,7 @@ func TestTheDigestTellsSizesApart(t *testing.T) {
 	assert.NotEqual(t, newDigest(&a, "", Provider{}), newDigest(&b, "", Provider{}))
 }
 
-// Two replicas have the same key for the same route, wherever it stands in their files.
+// Two replicas have the same key for the same route, even if their files have the routes in another order.
 func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
 	const route = "{path: /x, rpc: a.v1.B/C, status: {NOT_FOUND: stop, ABORTED: stop, INTERNAL: reconnect}, share: {late_join: latest}"
 	digest := func(file string) Digest {
@@ -213,7 +215,7 @@ func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
 		return newDigest(cfg.Routes[0], "schema", Provider{Upstream: cfg.Upstreams[0]})
 	}
 	want := digest("routes: [" + route + "}]")
-	for range 20 { // maps have no order
+	for range 20 { // the order of a map is random
 		assert.Equal(t, want, digest("# elsewhere\n\nroutes:\n  - "+route+", name: other}"))
 	}
 	assert.NotEqual(t, want, digest("routes: ["+route+", json: {enums: numbers}}]"))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The names of unknown types come from the upstream: there are never more than so many of them.
+// The names of unknown types come from the upstream, so their number is bounded.
 func TestUnknownTypesAreBounded(t *testing.T) {
 	var u UnknownTypes
 	assert.Nil(t, u.Take())
@@ -26,12 +26,12 @@ func TestUnknownTypesAreBounded(t *testing.T) {
 		}
 	}
 	assert.Len(t, names, maxUnknownTypes+1)
-	assert.Equal(t, len(names), firsts, "the log is told of each once")
+	assert.Equal(t, len(names), firsts, "each name is First once")
 	assert.True(t, names[otherTypes])
 	for range 1000 {
 		u.add("x/a.Type1")
 	}
-	assert.LessOrEqual(t, len(u.Take()), maxUnknownPending, "what is not taken does not pile up")
+	assert.LessOrEqual(t, len(u.Take()), maxUnknownPending, "types that are not taken do not accumulate")
 	for _, url := range []string{"", "/", "x/", "x/a b", "x/a\nb", "x/" + strings.Repeat("a", 300)} {
 		u.add(url)
 		for _, news := range u.Take() {

@@ -33,7 +33,7 @@ func TestAMessageIsValidUntilTheNextIsReceived(t *testing.T) {
 		return strings.Repeat(string(rune('a'+n%26)), n%300)
 	}
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		var e streamv1.Event // sent again and again: after Send, the message belongs to the code again
+		var e streamv1.Event // sent many times: after Send, the code may change the message
 		for n := range 1000 {
 			e.Sequence, e.Text = int64(n), text(n)
 			if err := stream.Send(&e); err != nil {
@@ -48,7 +48,7 @@ func TestAMessageIsValidUntilTheNextIsReceived(t *testing.T) {
 		for n := range 1000 {
 			wire, err := stream.Recv()
 			require.NoError(t, err)
-			synctest.Wait() // the code is as far ahead as it can be
+			synctest.Wait() // the code now waits for the reader
 			var e streamv1.Event
 			require.NoError(t, proto.Unmarshal(wire, &e))
 			require.EqualValues(t, n, e.GetSequence())
@@ -75,7 +75,7 @@ func TestTheCodeOfASourceWaitsForItsReader(t *testing.T) {
 		defer stream.Close()
 		for n := range 10 {
 			synctest.Wait()
-			require.EqualValues(t, n, sent.Load(), "Send returns when the message is taken")
+			require.EqualValues(t, n, sent.Load(), "Send returns when the reader has received the message")
 			receive(t, stream)
 		}
 	})
@@ -86,7 +86,7 @@ func TestAStreamEndsAsItsCodeSays(t *testing.T) {
 	require.NoError(t, err)
 	for name, tt := range map[string]struct {
 		err     error
-		code    codes.Code // OK is io.EOF
+		code    codes.Code // OK means that Recv returns io.EOF
 		message string
 	}{
 		"well":             {nil, codes.OK, ""},
@@ -105,14 +105,14 @@ func TestAStreamEndsAsItsCodeSays(t *testing.T) {
 				defer stream.Close()
 				assert.EqualValues(t, 1, receive(t, stream).GetSequence())
 				assert.EqualValues(t, 2, receive(t, stream).GetSequence())
-				for range 2 { // the end stays the end
+				for range 2 { // further calls return the same end
 					_, err := stream.Recv()
 					if tt.code == codes.OK {
 						require.Equal(t, io.EOF, err)
 						continue
 					}
 					st, ok := status.FromError(err)
-					require.True(t, ok, "%v carries no status", err)
+					require.True(t, ok, "%v has no status", err)
 					require.Equal(t, tt.code, st.Code(), "%v", err)
 					require.ErrorContains(t, err, tt.message)
 					if name == "with details" {
@@ -124,10 +124,10 @@ func TestAStreamEndsAsItsCodeSays(t *testing.T) {
 	}
 }
 
-func TestCodeThatReturnsAtItsDeadlineDidNotEndWell(t *testing.T) {
+func TestCodeThatReturnsNilAtItsDeadlineEndsWithDeadlineExceeded(t *testing.T) {
 	silent := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		<-stream.Context().Done()
-		return nil // does not say why
+		return nil // not the error of the context
 	}
 	every(t, runsHere(), silent, func(t *testing.T, r rig) {
 		for range 50 { // Recv takes the end of the code or that of the context, at random
@@ -202,7 +202,7 @@ func TestTheContextOfCodeEndsWhenTheCodeReturns(t *testing.T) {
 		_, err := r.open(t.Context(), t).Recv()
 		require.Equal(t, io.EOF, err)
 		synctest.Wait()
-		assert.Equal(t, context.Canceled, given.Err(), "what the code has started ends too")
+		assert.Equal(t, context.Canceled, given.Err(), "goroutines that the code has started learn of the end")
 	})
 }
 
@@ -250,7 +250,7 @@ func TestMetadataGoesBothWays(t *testing.T) {
 	})
 }
 
-func TestWhenAStreamHasBegun(t *testing.T) {
+func TestWhichStreamsHaveAHeader(t *testing.T) {
 	for name, tt := range map[string]struct {
 		watch watch
 		begun bool
@@ -267,7 +267,7 @@ func TestWhenAStreamHasBegun(t *testing.T) {
 		}, true},
 		"never, with an end":   {count(0, nil), false},
 		"never, with an error": {count(0, status.Error(codes.NotFound, "")), false},
-		"never, with silence":  {untilCancelled, false}, // until the context of the reader ends
+		"never, with silence":  {untilCancelled, false}, // the stream ends with the context of the reader
 	} {
 		t.Run(name, func(t *testing.T) {
 			every(t, kinds(), tt.watch, func(t *testing.T, r rig) {
@@ -310,7 +310,7 @@ func TestTheRunnerWaitsForItsCode(t *testing.T) {
 	var cleaned atomic.Bool
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		<-stream.Context().Done()
-		time.Sleep(time.Minute) // clean-up that takes its time
+		time.Sleep(time.Minute) // a slow clean-up
 		cleaned.Store(true)
 		return nil
 	}
@@ -337,7 +337,7 @@ func TestNoCodeBeginsAfterTheRunnerIsClosed(t *testing.T) {
 	})
 }
 
-func TestCodeOfThisProcessSeesTheContextOfTheReader(t *testing.T) {
+func TestCodeOfThisProcessSeesTheValuesOfTheReadersContext(t *testing.T) {
 	type key struct{}
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		value, _ := stream.Context().Value(key{}).(string)
@@ -352,7 +352,7 @@ func TestCodeOfThisProcessSeesTheContextOfTheReader(t *testing.T) {
 		defer stream.Close()
 		assert.Equal(t, "of the request true", receive(t, stream).GetText())
 	})
-	assert.False(t, source.GRPC(nil).UsesContextValues(), "a server elsewhere sees no values")
+	assert.False(t, source.GRPC(nil).UsesContextValues(), "a server in another process sees no values")
 }
 
 func TestCodeOfThisProcessKnowsItsMethodAndPeer(t *testing.T) {

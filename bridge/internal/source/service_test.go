@@ -95,16 +95,16 @@ func TestTheDescriptorOfAService(t *testing.T) {
 	s := streamv1.UnimplementedStreamServiceServer{}
 	for name, tt := range map[string]struct {
 		service source.Service
-		want    string // "" is no error
+		want    string // a part of the error; "" for none
 	}{
-		"a service":            {source.Service{Desc: &streamv1.StreamService_ServiceDesc, Impl: s}, ""},
-		"written by hand":      {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.HandlerType = nil }), Impl: t}, ""},
-		"written, without one": {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.HandlerType = nil })}, "expected an implementation"},
-		"nil":                  {source.Service{Impl: s}, "expected a service, found nil"},
-		"no implementation":    {source.Service{Desc: &streamv1.StreamService_ServiceDesc}, "expected an implementation of streamv1.StreamServiceServer, found <nil>"},
-		"another one":          {source.Service{Desc: &streamv1.StreamService_ServiceDesc, Impl: t}, "found *testing.T"},
-		"not linked":           {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.ServiceName = "nowhere.Service" }), Impl: s}, "whose generated code is linked"},
-		"a message":            {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.ServiceName = "test.stream.v1.Event" }), Impl: s}, "found another kind of that name"},
+		"a service":       {source.Service{Desc: &streamv1.StreamService_ServiceDesc, Impl: s}, ""},
+		"written by hand": {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.HandlerType = nil }), Impl: t}, ""},
+		"written by hand, without an implementation": {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.HandlerType = nil })}, "expected an implementation"},
+		"nil":                    {source.Service{Impl: s}, "expected a service, found nil"},
+		"no implementation":      {source.Service{Desc: &streamv1.StreamService_ServiceDesc}, "expected an implementation of streamv1.StreamServiceServer, found <nil>"},
+		"another implementation": {source.Service{Desc: &streamv1.StreamService_ServiceDesc, Impl: t}, "found *testing.T"},
+		"not linked":             {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.ServiceName = "nowhere.Service" }), Impl: s}, "whose generated code is linked"},
+		"a message":              {source.Service{Desc: desc(func(d *grpc.ServiceDesc) { d.ServiceName = "test.stream.v1.Event" }), Impl: s}, "found another kind of that name"},
 	} {
 		sd, err := tt.service.Descriptor()
 		if tt.want == "" {

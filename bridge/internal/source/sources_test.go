@@ -52,7 +52,7 @@ func runsHere() map[string]func(*source.Runner, watch) source.Source {
 	}
 }
 
-// kinds are all kinds of sources that a program can bring.
+// kinds are all kinds of sources that a program can have.
 func kinds() map[string]func(*source.Runner, watch) source.Source {
 	all := runsHere()
 	all["RPC"] = func(r *source.Runner, w watch) source.Source {
@@ -77,7 +77,7 @@ func (r rig) open(ctx context.Context, t *testing.T, md ...string) source.Stream
 	return stream
 }
 
-// every runs a test once for each kind of source, in fake time. The code has returned when the test ends.
+// every runs a test once for each kind of source, in fake time. The code of the source must return before the test ends.
 func every(t *testing.T, kinds map[string]func(*source.Runner, watch) source.Source, w watch, test func(t *testing.T, r rig)) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func receive(t *testing.T, stream source.Stream) *streamv1.Event {
 	return &e
 }
 
-// requireEnd sees that a stream ends with a status.
+// requireEnd checks that a stream ends with a status.
 func requireEnd(t *testing.T, stream source.Stream, code codes.Code, message string) {
 	t.Helper()
 	for {
@@ -110,7 +110,7 @@ func requireEnd(t *testing.T, stream source.Stream, code codes.Code, message str
 			continue
 		}
 		st, ok := status.FromError(err)
-		require.True(t, ok, "the error carries a status: %v", err)
+		require.True(t, ok, "the error has a status: %v", err)
 		assert.Equal(t, code, st.Code())
 		assert.Contains(t, st.Message(), message)
 		return
@@ -135,7 +135,7 @@ func count(n int64, err error) watch {
 	}
 }
 
-// iterate makes an iterator of a watch.
+// iterate turns a watch into a function that returns an iterator.
 func iterate(w watch) func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 	return func(ctx context.Context, r *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 		return func(yield func(*streamv1.Event, error) bool) {
@@ -147,7 +147,7 @@ func iterate(w watch) func(context.Context, *streamv1.WatchRequest) iter.Seq2[*s
 	}
 }
 
-// yieldingStream is a stream whose Send yields.
+// yieldingStream is a server stream whose Send calls yield.
 type yieldingStream struct {
 	grpc.ServerStream // nil
 	ctx               context.Context
@@ -231,7 +231,7 @@ func TestOnlyEOFItselfIsAnOKEndOfAClient(t *testing.T) {
 			assert.Equal(t, io.EOF, got)
 		} else {
 			st, ok := status.FromError(got)
-			require.True(t, ok, "%v carries no status", got)
+			require.True(t, ok, "%v has no status", got)
 			assert.Equal(t, want, st.Code().String())
 		}
 		stream.Close()

@@ -65,7 +65,7 @@ type request struct {
 	Ignored  map[string]int `json:"-"`
 }
 
-// decoded returns what a function is given for a request that is written as ProtoJSON.
+// decoded returns the value that a function receives for a request in ProtoJSON.
 func decoded[Req any](t require.TestingT, text string) (Req, error) {
 	var got Req
 	def := source.Func(func(_ context.Context, r Req) iter.Seq2[int, error] {
@@ -107,7 +107,7 @@ func times() *rapid.Generator[time.Time] {
 }
 
 // A struct is filled as encoding/json fills it.
-func TestAStructHoldsWhatItsJSONSays(t *testing.T) {
+func TestAStructHasTheValuesOfItsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sent := request{
 			page:     page{Limit: rapid.Int().Draw(t, "limit")},
@@ -130,7 +130,7 @@ func TestAStructHoldsWhatItsJSONSays(t *testing.T) {
 			UserID:   rapid.String().Draw(t, "user-id"),
 			Untagged: rapid.String().Draw(t, "untagged"),
 		}
-		if list := rapid.SliceOfN(rapid.Int32(), 0, 3).Draw(t, "optional"); len(list) > 0 { // an empty list is none in protobuf
+		if list := rapid.SliceOfN(rapid.Int32(), 0, 3).Draw(t, "optional"); len(list) > 0 { // protobuf has no difference between an empty list and no list
 			sent.Optional = &list
 		}
 		if address := rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address"); address[0] != 0 {
@@ -182,7 +182,7 @@ func TestValuesThatAStructCannotHold(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreOneInProtobufStayApart(t *testing.T) {
+func TestFieldsWithSimilarJSONNamesStayApart(t *testing.T) {
 	type names struct {
 		Third  int                `json:"a_b_3"`
 		Dashed int                `json:"a-b"`
@@ -216,24 +216,24 @@ func mistakeOf[Req any](t *testing.T) string {
 
 type unexported struct{ N int }
 
-func TestRequestsThatNothingCanBeBoundTo(t *testing.T) {
+func TestRequestTypesThatAreRefused(t *testing.T) {
 	type odd struct {
 		Any any `json:"any"`
 	}
 	for name, tt := range map[string]struct{ found, want string }{
-		"an interface":        {mistakeOf[odd](t), "the field Any of the request type source_test.odd is of type interface {}, which no request can be bound to: expected text"},
-		"a map":               {mistakeOf[struct{ M map[string]int }](t), "the field M"},
-		"a list in a list":    {mistakeOf[struct{ M [][]int }](t), "the field M"},
-		"a channel":           {mistakeOf[struct{ C chan int }](t), "the field C"},
-		"JSON":                {mistakeOf[struct{ J *json.RawMessage }](t), "the field J"},
-		"a buffer":            {mistakeOf[struct{ Inner struct{ B func() } }](t), "the field B"},
-		"an embedded one":     {mistakeOf[struct{ io.Reader }](t), "the field Reader"},
-		"a hidden pointer":    {mistakeOf[struct{ *unexported }](t), "the field N of the request type struct { *source_test.unexported } cannot be set: it is embedded as *source_test.unexported"},
-		"a number":            {mistakeOf[int](t), "expected a struct, or a pointer to a generated message, as request, found int"},
-		"a pointer to one":    {mistakeOf[*int](t), "found *int"},
-		"a dynamic message":   {mistakeOf[*dynamicpb.Message](t), "found *dynamicpb.Message"},
-		"any message":         {mistakeOf[proto.Message](t), "found the interface"},
-		"nothing, but unused": {mistakeOf[struct{ *bytes.Buffer }](t), ""},
+		"an interface":              {mistakeOf[odd](t), "the field Any of the request type source_test.odd is of type interface {}, which no request can be bound to: expected text"},
+		"a map":                     {mistakeOf[struct{ M map[string]int }](t), "the field M"},
+		"a list in a list":          {mistakeOf[struct{ M [][]int }](t), "the field M"},
+		"a channel":                 {mistakeOf[struct{ C chan int }](t), "the field C"},
+		"JSON":                      {mistakeOf[struct{ J *json.RawMessage }](t), "the field J"},
+		"a buffer":                  {mistakeOf[struct{ Inner struct{ B func() } }](t), "the field B"},
+		"an embedded interface":     {mistakeOf[struct{ io.Reader }](t), "the field Reader"},
+		"a hidden pointer":          {mistakeOf[struct{ *unexported }](t), "the field N of the request type struct { *source_test.unexported } cannot be set: it is embedded as *source_test.unexported"},
+		"a number":                  {mistakeOf[int](t), "expected a struct, or a pointer to a generated message, as request, found int"},
+		"a pointer to a number":     {mistakeOf[*int](t), "found *int"},
+		"a dynamic message":         {mistakeOf[*dynamicpb.Message](t), "found *dynamicpb.Message"},
+		"the interface of messages": {mistakeOf[proto.Message](t), "found the interface"},
+		"nothing, but unused":       {mistakeOf[struct{ *bytes.Buffer }](t), ""},
 	} {
 		if tt.want == "" {
 			assert.Empty(t, tt.found, name)

@@ -30,7 +30,7 @@ type trade struct {
 	Count *int   `json:"count"`
 }
 
-// unspeakable has no text and no JSON.
+// unspeakable cannot be written as text or as JSON.
 type unspeakable struct{ Set bool }
 
 func (unspeakable) MarshalText() ([]byte, error) { return nil, errors.New("no words") }

@@ -76,7 +76,7 @@ func TestFieldsHaveTheNamesThatTheirJSONHas(t *testing.T) {
 		"embedded and left out": struct {
 			Outer `json:"-"`
 		}{},
-		"embedded, but no struct": struct{ Number }{},
+		"embedded, and not a struct": struct{ Number }{},
 		"hidden by an outer field": struct {
 			Outer
 			Sequence string
@@ -92,7 +92,7 @@ func TestFieldsHaveTheNamesThatTheirJSONHas(t *testing.T) {
 		"two of a name": reflect.Zero(reflect.StructOf([]reflect.StructField{
 			{Name: "A", Type: reflect.TypeFor[int](), Tag: `json:"x"`}, {Name: "B", Type: reflect.TypeFor[int](), Tag: `json:"x"`},
 		})).Interface(),
-		"two of a name, one tagged": struct {
+		"two fields with the same name, one tagged": struct {
 			A int `json:"B"`
 			B int
 		}{},
@@ -100,7 +100,7 @@ func TestFieldsHaveTheNamesThatTheirJSONHas(t *testing.T) {
 			Outer
 			inner
 		}{},
-		"two embedded of a name, one tagged": struct {
+		"two embedded fields with the same name, one tagged": struct {
 			Outer
 			In struct{ Tagged }
 			Tagged
@@ -114,7 +114,7 @@ func TestFieldsHaveTheNamesThatTheirJSONHas(t *testing.T) {
 	}{})), "package reflect gives no access to it")
 }
 
-// structs draws struct types whose fields meet in many ways.
+// structs draws struct types whose fields have the same names in many ways.
 func structs(depth int) *rapid.Generator[reflect.Type] {
 	return rapid.Custom(func(t *rapid.T) reflect.Type {
 		var fields []reflect.StructField
@@ -144,7 +144,7 @@ func fillInts(v reflect.Value, next *int64) {
 	}
 }
 
-func TestPathsLeadWhereTheJSONDoes(t *testing.T) {
+func TestPathsLeadToTheSameValuesAsTheJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := reflect.New(structs(3).Draw(t, "struct")).Elem()
 		fillInts(v, new(int64))
