@@ -252,9 +252,13 @@ func (c *Client) Close() error { return c.pool.close() }
 //
 // Open also waits while every connection has as many streams as the server allows (MAX_CONCURRENT_STREAMS) and no connection
 // may be added. Streams get free slots roughly in the order of their calls of Open. A stream that has no slot after the start
-// timeout fails with a [*NoSlotError].
+// timeout fails with a [*NoSlotError]. With a context from [WithoutQueue], Open does not wait for a slot.
 func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
-	stream, err := c.openAnywhere(ctx, method, request)
+	open := c.openAnywhere
+	if !queues(ctx) {
+		open = c.openUnqueued
+	}
+	stream, err := open(ctx, method, request)
 	if c.lacksPort && status.Code(err) == codes.Unavailable && !errors.Is(err, ErrNoSlot) {
 		s := status.Convert(err).Proto()
 		s.Message += " (" + target.NoPort + ")"

@@ -127,13 +127,17 @@ func (p *pool) notify(hook func(int), n int) {
 }
 
 // take returns a place for a stream that need not wait. It reports false where the stream must wait.
-func (p *pool) take() (place, bool) {
+func (p *pool) take() (place, bool) { return p.takeFrom((*pool).room) }
+
+// takeFrom returns a place on the connection that find returns, with the lock held. It reports false where find returns nil, and
+// where streams wait in the queue: the next slot is theirs.
+func (p *pool) takeFrom(find func(*pool) *connection) (place, bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if p.queue.Len() > 0 {
 		return place{}, false
 	}
-	c := p.room()
+	c := find(p)
 	if c == nil {
 		return place{}, false
 	}

@@ -14,8 +14,8 @@ import (
 // ErrNoSlot is what [errors.Is] finds in a [*NoSlotError].
 var ErrNoSlot = errors.New("no free stream")
 
-// NoSlotError says that every connection had as many streams as the server allows (MAX_CONCURRENT_STREAMS), for as long as a
-// stream may wait. The server was not called.
+// NoSlotError says that every connection had as many streams as the server allows (MAX_CONCURRENT_STREAMS), for as long as the
+// stream could wait. The server was not called.
 type NoSlotError struct {
 	// Waited is the time since Open was called.
 	Waited time.Duration
