@@ -44,7 +44,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
-	streams := stream.New(ctx, limits, o.log, o.observer)
+	streams := stream.New(ctx, limits, o.log, streamObserver{o.observer})
 	b := &Bridge{
 		catalog: c, streams: streams, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{o.observer}),

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 )
 
@@ -32,6 +33,12 @@ type Observer interface {
 	// its bytes in base64. name is the name of the type, as the upstream sent it. For each route and each version of its schema,
 	// name has at most 100 different values. "other" stands for all further types, and "malformed" for text that is no type name.
 	TypeUnknown(route, name string)
+	// CatchUpStarted is called when the bridge opens an upstream stream beside a shared one, for clients whose id the log of the
+	// shared stream does not have, as after a restart of the bridge. See config.Share.CatchUp.
+	CatchUpStarted(route string)
+	// CatchUpEnded is called once for each CatchUpStarted, when it is decided how the clients go on. lasted is the time since
+	// CatchUpStarted.
+	CatchUpEnded(route string, outcome CatchUpOutcome, lasted time.Duration)
 	// StreamWaits is called when a stream must wait because the upstream allows no more streams on its connections. waiting is
 	// the number of streams that wait now.
 	StreamWaits(upstream string, waiting int)
@@ -79,6 +86,12 @@ func (NopObserver) Reopened(string) {}
 // TypeUnknown implements [Observer].
 func (NopObserver) TypeUnknown(string, string) {}
 
+// CatchUpStarted implements [Observer].
+func (NopObserver) CatchUpStarted(string) {}
+
+// CatchUpEnded implements [Observer].
+func (NopObserver) CatchUpEnded(string, CatchUpOutcome, time.Duration) {}
+
 // StreamWaits implements [Observer].
 func (NopObserver) StreamWaits(string, int) {}
 
@@ -96,4 +109,11 @@ func (h handlerObserver) StreamEnded(route string, code ending.Code, lasted time
 
 func (h handlerObserver) Refused(route string, by ending.Reason, code ending.Code) {
 	h.Observer.Refused(route, Reason(by), codes.Code(code))
+}
+
+// streamObserver passes the calls of the streams on to an [Observer].
+type streamObserver struct{ Observer }
+
+func (s streamObserver) CatchUpEnded(route string, outcome fanout.Outcome, lasted time.Duration) {
+	s.Observer.CatchUpEnded(route, CatchUpOutcome(outcome), lasted)
 }

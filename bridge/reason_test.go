@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 )
 
 func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
@@ -15,5 +16,15 @@ func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
 		ReasonGone: ending.ByGone,
 	} {
 		assert.Equal(t, string(want), string(reason))
+	}
+}
+
+func TestThePublicOutcomesAreThoseOfTheStreams(t *testing.T) {
+	for outcome, want := range map[CatchUpOutcome]fanout.Outcome{
+		CatchUpMet: fanout.CaughtUp, CatchUpQuiet: fanout.CaughtUpQuiet, CatchUpInvalid: fanout.CursorInvalid,
+		CatchUpExpired: fanout.CatchUpExpired, CatchUpOver: fanout.CatchUpOver, CatchUpTooLarge: fanout.TooMuchMissed,
+		CatchUpNoRoom: fanout.NoRoom, CatchUpLeft: fanout.CatchUpLeft,
+	} {
+		assert.Equal(t, string(want), string(outcome))
 	}
 }

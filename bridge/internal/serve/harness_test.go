@@ -110,6 +110,9 @@ type deaf struct{}
 func (deaf) Reopened(string)            {}
 func (deaf) IDLeftOut(string)           {}
 func (deaf) TypeUnknown(string, string) {}
+func (deaf) CatchUpStarted(string)      {}
+
+func (deaf) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 
 // rig is a handler with fakes around it.
 type rig struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
@@ -192,7 +193,7 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
 		b, rt := loggedRoute(t, src, l.logger())
 		f := feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src}
-		end := f.stream(t.Context(), &route.Call{})
+		end := f.stream(t.Context(), reading.Attempt{}, &route.Call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
 		b.ReportFailure(rt, end.Reason, end.Code)
 		require.NoError(t, b.Close())

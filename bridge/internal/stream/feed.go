@@ -19,6 +19,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
@@ -34,7 +35,7 @@ type feed struct {
 	// reopens reports whether the upstream may be opened again after an end.
 	reopens func(end *ending.Ending) bool
 
-	first *route.Call // the call of the first attempt; nil afterwards
+	first *route.Call // the call of the first attempt; nil afterwards. On a shared stream, the call has no cursor.
 	// Further attempts bind their call from head and in. The cursor in in is replaced.
 	head request.Head
 	in   bind.Input
@@ -65,10 +66,12 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 	}
 	callCtx, stop := f.withDeadline(ctx)
 	defer stop()
-	end := f.stream(callCtx, c)
-	f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
-	if f.concernsHealth(callCtx, a, end) {
-		f.updateHealth(end)
+	end := f.stream(callCtx, a, c)
+	if !a.CatchingUp { // the end of a catch-up says nothing about the route
+		f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
+		if f.concernsHealth(callCtx, a, end) {
+			f.updateHealth(end)
+		}
 	}
 	return f.verdict(ctx, a, end)
 }
@@ -88,8 +91,9 @@ func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.once, end) 
 
 // bind returns the call of an attempt.
 func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
-	if first := f.first; first != nil {
-		f.first = nil // an idle stream must keep nothing of its request
+	first := f.first
+	f.first = nil // an idle stream must keep nothing of its request
+	if first != nil && !(f.shared && a.HasCursor) {
 		return first, nil
 	}
 	in := f.in
@@ -98,8 +102,8 @@ func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 }
 
 // stream opens an upstream stream, and passes its events to the sink until the upstream stream ends. The ending is for clients.
-func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
-	stream, err := f.source.Open(ctx, f.rt.Plan.Method, c.Request, c.Metadata)
+func (f *feed) stream(ctx context.Context, a reading.Attempt, c *route.Call) *ending.Ending {
+	stream, err := f.open(ctx, a, c)
 	if err != nil {
 		f.logStatus(ctx, source.StatusOf(err))
 		return notOpened(f.rt, err)
@@ -107,8 +111,10 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 	defer stream.Close()
 	f.sink.Opened()
 	if header, ok := stream.Header(); ok {
-		f.rt.Health.Opened()
-		f.reportBack()
+		if !a.CatchingUp {
+			f.rt.Health.Opened()
+			f.reportBack()
+		}
 		f.accept(header)
 	}
 	for {
@@ -136,6 +142,14 @@ func (f *feed) stream(ctx context.Context, c *route.Call) *ending.Ending {
 		f.events++
 		f.shrink()
 	}
+}
+
+// open calls the upstream. A catch-up does not wait for a slot: the slots are for the streams that clients have asked for.
+func (f *feed) open(ctx context.Context, a reading.Attempt, c *route.Call) (source.Stream, error) {
+	if a.CatchingUp {
+		ctx = upstream.WithoutQueue(ctx)
+	}
+	return f.source.Open(ctx, f.rt.Plan.Method, c.Request, c.Metadata)
 }
 
 // accept tells the sink that the upstream has accepted the stream.

@@ -163,6 +163,9 @@ type nobody struct{}
 func (nobody) Reopened(string)            {}
 func (nobody) IDLeftOut(string)           {}
 func (nobody) TypeUnknown(string, string) {}
+func (nobody) CatchUpStarted(string)      {}
+
+func (nobody) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 
 // resumableRoute returns streams and a route, GET /watch, whose upstream streams src opens and which can resume.
 func resumableRoute(t *testing.T, src source.Source) (running, *route.Route) {

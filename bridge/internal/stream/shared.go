@@ -17,7 +17,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// join attaches the caller to the shared stream for its request. It opens the stream for the first caller.
+// join attaches the caller to the shared stream for its request. It opens the stream for the first caller, and a catch-up for a
+// caller whose id the log of the stream does not have.
 func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
 	fits := cursorFits(rt, req.Head, in)
 	in.LastEventID, in.HasLastEventID = "", false
@@ -74,6 +75,7 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 		Backoff:     rt.Backoff(),
 		HasID:       rt.Plan.ID != nil,
 		Resumes:     rt.Plan.Binder.UsesCursor(),
+		CatchUps:    share.CatchUp,
 		Slow:        rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
 	}
 }
@@ -116,8 +118,8 @@ func (s shared) Detach() {}
 // Close implements [Subscription].
 func (s shared) Close() { s.Subscriber.Close() }
 
-// sharedFeed returns the feed of a shared stream. opener and in come from the request of the client that opened the stream.
-// That client may leave before the others.
+// sharedFeed returns the feed of a shared stream, or of a catch-up beside it. opener and in come from the request of the client
+// that opened the stream or that catches up. That client may leave before the others.
 func (s *Streams) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
 	f := &feed{
 		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,

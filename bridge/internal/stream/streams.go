@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
@@ -31,12 +32,18 @@ type Observer interface {
 	IDLeftOut(route string)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has.
 	TypeUnknown(route, name string)
+	// CatchUpStarted is called when the upstream of a catch-up is opened.
+	CatchUpStarted(route string)
+	// CatchUpEnded is called once for each CatchUpStarted.
+	CatchUpEnded(route string, outcome fanout.Outcome, lasted time.Duration)
 }
 
 // New returns a Streams whose streams end with ctx. limits apply to all shared streams together.
 func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer) *Streams {
 	s := &Streams{ctx: ctx, log: log, observer: o, faults: newFaults(log), shared: fanout.NewRegistry(ctx, limits)}
-	s.shared.Hooks = fanout.Hooks{Reopened: o.Reopened, IDLeftOut: o.IDLeftOut}
+	s.shared.Hooks = fanout.Hooks{
+		Reopened: o.Reopened, IDLeftOut: o.IDLeftOut, CatchUpBegan: o.CatchUpStarted, CatchUpEnded: o.CatchUpEnded,
+	}
 	return s
 }
 

@@ -22,6 +22,8 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 		end = ending.ShuttingDown()
 	case f.cursorRefused(a, end):
 		fate = reading.Refused
+	case a.CatchingUp:
+		fate = f.catchUpFate(end)
 	case f.reopens(end):
 		fate = reading.Broken
 		// ctx has ended where the bridge closed the stream, because its clients left or because it reached its age. Such an end is
@@ -35,6 +37,15 @@ func (f *feed) verdict(ctx context.Context, a reading.Attempt, end *ending.Endin
 		end = end.ComeBack()
 	}
 	return reading.Result{Fate: fate, End: f.last(end)}
+}
+
+// catchUpFate returns the fate of a catch-up whose cursor was not refused. A catch-up does not wait for a slot of the upstream. Its
+// break is no fault that is logged: the shared stream breaks in the same outage.
+func (f *feed) catchUpFate(end *ending.Ending) reading.Fate {
+	if f.reopens(end) && end.Reason != ending.ByLimit {
+		return reading.Broken
+	}
+	return reading.Over
 }
 
 // cursorRefused reports whether an attempt has ended because the upstream refuses its cursor. The route itself is in order

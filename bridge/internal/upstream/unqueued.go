@@ -13,7 +13,9 @@ type unqueued struct{}
 // server allows and no connection may be added, or where other streams wait already, [Client.Open] fails with a [*NoSlotError].
 // It fails at once where the limit of the server is known, and otherwise as soon as it has found the connections full. It still
 // waits while a connection is being made.
-func WithoutQueue(ctx context.Context) context.Context { return context.WithValue(ctx, unqueued{}, true) }
+func WithoutQueue(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unqueued{}, true)
+}
 
 func queues(ctx context.Context) bool { return ctx.Value(unqueued{}) == nil }
 
