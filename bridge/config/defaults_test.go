@@ -129,7 +129,8 @@ func stating(v reflect.Value) string {
 	return regexp.MustCompile(`^([\d,]+)([a-zA-Z]+)$`).ReplaceAllString(text, "$1 $2")
 }
 
-// constantOf returns the name of the constant for a value: the name of the type, and the words of the value with capital letters.
+// constantOf returns the name of the constant for a value: the name of the type, and the words of the value with capital
+// letters.
 func constantOf(v reflect.Value) string {
 	var b strings.Builder
 	b.WriteString(v.Type().Name())

@@ -105,8 +105,8 @@ func fieldsOf(of reflect.Type, name string, fields map[string]bool) {
 	}
 }
 
-// The bridge writes routes and upstreams that are made in Go in the form of a file, and checks them with the rules of a file. No key
-// may be lost there.
+// The bridge writes routes and upstreams that are made in Go in the form of a file, and checks them with the rules of a file.
+// No key may be lost there.
 func TestRoutesAndUpstreamsAreWrittenAsTheyWereRead(t *testing.T) {
 	for _, trial := range trials() {
 		if trial.err != nil || len(trial.cfg.Routes) == 0 {

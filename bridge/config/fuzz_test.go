@@ -10,8 +10,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// For every file, Parse does not panic. It returns problems that all have a position, or a configuration whose routes are also valid
-// in a Go program.
+// For every file, Parse does not panic. It returns problems that all have a position, or a configuration whose routes are also
+// valid in a Go program.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/*.yaml", "testdata/problems/*.yaml"} {
 		files, err := filepath.Glob(pattern)

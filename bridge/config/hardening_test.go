@@ -116,7 +116,8 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
-// A hint can reveal the value that it is made of. So a value of an environment variable gets no hint, even if it is similar to a word.
+// A hint can reveal the value that it is made of. So a value of an environment variable gets no hint, even if it is similar to
+// a word.
 func TestNoHintIsMadeOfASecret(t *testing.T) {
 	const routed = "upstreams: {a: {target: b}}\nroutes:\n  - {path: /a, rpc: b.C/D, %s}\n"
 	const called = "upstreams: {a: {target: b, annotations: true, %s}}\n"
@@ -169,8 +170,8 @@ func TestProblemsOfDefaultsAreReportedOnce(t *testing.T) {
 	assert.Len(t, problems, 2+2*2000, "a problem of `defaults` is reported once")
 }
 
-// The number of problems of a large file grows with its size, and so does the work. If they grew with the square of the size, the
-// test would not end.
+// The number of problems of a large file grows with its size, and so does the work. If they grew with the square of the size,
+// the test would not end.
 func TestLargeSections(t *testing.T) {
 	const many = 4000
 	lines := func(format string) string {

@@ -20,8 +20,8 @@ func ExampleNewRoute() {
 	// Output: /quotes/{symbol} 15s
 }
 
-// Ten thousand browsers that look at the same symbol share one upstream stream. A browser that comes later begins with the newest
-// quote.
+// Ten thousand browsers that look at the same symbol share one upstream stream. A browser that comes later begins with the
+// newest quote.
 func ExampleNewShare() {
 	quotes := config.NewRoute("/quotes/{symbol}")
 	quotes.Event.ID = "sequence"

@@ -77,8 +77,8 @@ func asJSON(t *testing.T, n *yaml.Node) any {
 	return n.Value
 }
 
-// The schema accepts each file that the loader accepts: an editor must not mark a correct file. The schema refuses each file that the
-// loader refuses, unless all problems of the file are of a kind that only the loader can find.
+// The schema accepts each file that the loader accepts: an editor must not mark a correct file. The schema refuses each file
+// that the loader refuses, unless all problems of the file are of a kind that only the loader can find.
 func TestTheSchemaAgreesWithTheLoader(t *testing.T) {
 	kinds := onlyTheLoader()
 	a := agreement{schema: newSchema(t), kinds: kinds, met: make(map[*kindOfProblem]bool)}

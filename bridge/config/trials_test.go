@@ -150,8 +150,8 @@ func besides(name string) map[string]string {
 	return nil
 }
 
-// nested returns a flow mapping in which keys lead to a value. The keys of beside are next to the last key, and those of outer next
-// to the first key.
+// nested returns a flow mapping in which keys lead to a value. The keys of beside are next to the last key, and those of outer
+// next to the first key.
 func nested(keys []string, value string, beside, outer map[string]string) string {
 	if len(keys) == 0 {
 		return value

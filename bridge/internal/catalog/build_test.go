@@ -67,8 +67,8 @@ func stateIn(rt *route.Route) string {
 	return fmt.Sprintf("upstream %q, served %v, awaits %v, %s", rt.Upstream, rt.Plan != nil, rt.AwaitsSchema, problem)
 }
 
-// The schemas change while tables are built. Each table belongs to one state of the schemas: all routes have the same method, so they
-// are all served or all not served.
+// The schemas change while tables are built. Each table belongs to one state of the schemas: all routes have the same method,
+// so they are all served or all not served.
 func TestATableIsBuiltOfOneStateOfTheSchemas(t *testing.T) {
 	for name, upstreams := range map[string]string{
 		"one upstream":  `{a: {target: "localhost:1"}}`,

@@ -15,8 +15,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// connection is a ResponseWriter that records the read deadlines. The call of SetReadDeadline with the number fails, counted from
-// 1, returns an error. 0 means that no call does.
+// connection is a ResponseWriter that records the read deadlines. The call of SetReadDeadline with the number fails, counted
+// from 1, returns an error. 0 means that no call does.
 type connection struct {
 	*httptest.ResponseRecorder
 	fails     int

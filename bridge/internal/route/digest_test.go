@@ -122,8 +122,8 @@ func fill(v reflect.Value, depth int) {
 // deep is the greatest number of slices and pointers inside each other that fill follows.
 const deep = 5
 
-// changes changes each value in v, one after the other, and calls change with the path of its field. It undoes each change after
-// the call.
+// changes changes each value in v, one after the other, and calls change with the path of its field. It undoes each change
+// after the call.
 func changes(path string, v reflect.Value, changed func(path string)) {
 	set := func(what string, to reflect.Value) {
 		was := reflect.New(v.Type()).Elem()

@@ -15,7 +15,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-func TestNoMoreAreCountedInThanTheLimit(t *testing.T) {
+func TestNoMoreCallersAreAdmittedThanTheLimit(t *testing.T) {
 	const limit, callers = 5, 200
 	d := newDrain()
 	var wg sync.WaitGroup
@@ -50,11 +50,11 @@ func TestNoMoreAreCountedInThanTheLimit(t *testing.T) {
 	}
 	require.NotNil(t, d.enter(limit))
 	d.leave()
-	require.Nil(t, d.enter(limit), "who leaves makes room")
-	require.Nil(t, d.enter(0), "0 is no limit")
+	require.Nil(t, d.enter(limit), "a caller that leaves makes room")
+	require.Nil(t, d.enter(0), "0 means no limit")
 }
 
-func TestADrainIsOverWhenTheLastOneHasLeft(t *testing.T) {
+func TestADrainEndsWhenTheLastCallerHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDrain()
 		require.Nil(t, d.enter(0))
@@ -75,11 +75,11 @@ func TestADrainIsOverWhenTheLastOneHasLeft(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, waited, 1)
 		assert.NoError(t, <-waited)
-		assert.NoError(t, d.wait(t.Context()), "a second one returns at once")
+		assert.NoError(t, d.wait(t.Context()), "a second call returns at once")
 	})
 }
 
-func TestADrainOfNobodyIsOverAtOnce(t *testing.T) {
+func TestADrainWithoutCallersEndsAtOnce(t *testing.T) {
 	d := newDrain()
 	require.Nil(t, d.enter(0))
 	d.leave()
@@ -92,7 +92,7 @@ func TestADrainOfNobodyIsOverAtOnce(t *testing.T) {
 	require.NoError(t, d.wait(t.Context()))
 }
 
-func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
+func TestShutdownReturnsTheCauseOfItsContext(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	require.Nil(t, r.enter())
@@ -105,7 +105,7 @@ func TestShutdownGivesUpWithTheReasonOfItsContext(t *testing.T) {
 	require.NoError(t, r.Shutdown(t.Context(), time.Now()))
 }
 
-// stopAdmitting waits for each caller that was counted in and has no place on a stream yet. It admits no other caller.
+// stopAdmitting waits for each admitted caller that has no stream yet. It admits no other caller.
 func TestStopAdmittingWaitsForAdmittedCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDrain()
@@ -127,11 +127,11 @@ func TestStopAdmittingWaitsForAdmittedCallers(t *testing.T) {
 		d.admitted.Done()
 		synctest.Wait()
 		<-done
-		assert.Equal(t, 2, d.open, "those whose streams are served are not waited for")
+		assert.Equal(t, 2, d.open, "stopAdmitting does not wait for callers that have their stream")
 	})
 }
 
-func TestAConfiguredLimitGoesBeforeThatOfTheProcess(t *testing.T) {
+func TestTheConfiguredLimitHasPrecedence(t *testing.T) {
 	assert.Equal(t, 7, streamLimit(7))
 	if files := descriptors(); files > 0 {
 		assert.Less(t, streamLimit(0), files)
@@ -141,15 +141,15 @@ func TestAConfiguredLimitGoesBeforeThatOfTheProcess(t *testing.T) {
 	}
 }
 
-// Nothing of a handler that is closed would end what is started afterwards.
+// A closed handler would not end loops that are started later.
 func TestNoLoopsAreStartedAfterClose(t *testing.T) {
 	r := newRig(t, config.Server{})
 	require.NoError(t, r.StartLoops())
 	started := r.loops.Load()
 	require.NoError(t, r.StartLoops())
-	assert.Same(t, started, r.loops.Load(), "they are started once")
+	assert.Same(t, started, r.loops.Load(), "the loops are started once")
 	r.close()
-	r.Handler.Close() // again
+	r.Handler.Close() // a second time
 
 	closed := newRig(t, config.Server{})
 	closed.close()

@@ -23,8 +23,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// TestEveryWayOutIsCountedOnce serves one request on each of the ways that it can take. None leaves a stream or a place behind.
-func TestEveryWayOutIsCountedOnce(t *testing.T) {
+// Each way in which a request can end is counted once. No stream and no admitted caller is left after it.
+func TestEachEndOfARequestIsCountedOnce(t *testing.T) {
 	down := events(0, status.Error(codes.Unavailable, "down"))
 	wantsHeader := func(c *config.Route) {
 		c.Request.Set = []config.Setting{{Field: "topic", Value: config.Template{{Ref: "header.x-topic"}}}}
@@ -33,11 +33,11 @@ func TestEveryWayOutIsCountedOnce(t *testing.T) {
 		request  *http.Request
 		upstream upstream
 		change   func(*config.Route)
-		leaves   bool // the client does, after a second
-		drains   bool // the bridge does, after a second
+		leaves   bool // the client leaves after a second
+		drains   bool // the bridge drains after a second
 
 		status  int
-		body    string // in it
+		body    string // a part of the body
 		opened  int
 		ended   []ending.Code
 		refused []ending.Code
@@ -72,13 +72,13 @@ func TestEveryWayOutIsCountedOnce(t *testing.T) {
 			request: httptest.NewRequest(http.MethodPost, "/watch", strings.NewReader("{")), upstream: silent,
 			status: 415, body: `"reason":"request"`, refused: []ending.Code{ending.InvalidArgument},
 		},
-		"a client that leaves before the first word": {
+		"a client that leaves before the stream opens": {
 			request: get(), upstream: silent, change: func(c *config.Route) { c.OpenWait = time.Hour }, leaves: true, status: 499,
 		},
 		"a client that leaves a silent stream": {
 			request: get(), upstream: silent, leaves: true, status: 200, opened: 1, ended: []ending.Code{ending.Canceled},
 		},
-		"a drain before the first word": {
+		"a drain before the stream opens": {
 			request: get(), upstream: silent, change: func(c *config.Route) { c.OpenWait = time.Hour }, drains: true,
 			status: 200, body: `"reason":"drain"`, opened: 1, ended: []ending.Code{ending.Unavailable},
 		},
@@ -112,7 +112,7 @@ func TestEveryWayOutIsCountedOnce(t *testing.T) {
 	}
 }
 
-// An upstream that fails is logged once, whether its stream had begun or not, and to whom it was told.
+// A failure of the upstream is logged once: before and after the beginning of the stream, and for each kind of client.
 func TestAFailureOfTheUpstreamIsLogged(t *testing.T) {
 	down, gone := status.Error(codes.Unavailable, ""), status.Error(codes.NotFound, "")
 	for name, tt := range map[string]struct {
@@ -120,11 +120,11 @@ func TestAFailureOfTheUpstreamIsLogged(t *testing.T) {
 		upstream upstream
 		want     int
 	}{
-		"before any event, for a program": {get(), events(0, down), 1},
-		"before any event, for a browser": {eventSource(), events(0, down), 1},
-		"after an event":                  {get(), events(1, down), 1},
-		"what the request is wrong with":  {get(), events(1, gone), 0},
-		"an end in good order":            {get(), events(1, nil), 0},
+		"before any event, for a program":  {get(), events(0, down), 1},
+		"before any event, for a browser":  {eventSource(), events(0, down), 1},
+		"after an event":                   {get(), events(1, down), 1},
+		"an error that the request causes": {get(), events(1, gone), 0},
+		"an end in good order":             {get(), events(1, nil), 0},
 	} {
 		r := newRig(t, config.Server{})
 		r.routes.leadTo(routeTo(t, tt.upstream, nil))
@@ -134,7 +134,7 @@ func TestAFailureOfTheUpstreamIsLogged(t *testing.T) {
 	}
 }
 
-func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
+func TestTheAnswersToRefusedRequests(t *testing.T) {
 	waiting := func(t *testing.T) *route.Route {
 		rt := routeTo(t, silent, nil)
 		rt.Plan = nil
@@ -149,7 +149,7 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 		status  int
 		says    string
 		reason  ending.Reason
-		header  map[string]string // "" for one that must not be there
+		header  map[string]string // "" for a header that must be missing
 		retries bool
 	}{
 		"no route": {
@@ -168,7 +168,7 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 			request: httptest.NewRequest(http.MethodPut, "/watch", nil), status: 405, says: "PUT", reason: ending.ByRequest,
 			header: map[string]string{"Allow": "GET, HEAD, POST"},
 		},
-		"a path that is no text": {
+		"a path that is not UTF-8": {
 			found: func(*testing.T, *route.Route) route.Match {
 				return route.Match{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Malformed}}
 			},
@@ -240,7 +240,7 @@ func TestWhoIsTurnedAwayIsAnswered(t *testing.T) {
 }
 
 func foreign() *http.Request {
-	r := eventSource() // gets the HTTP status too: the address has no stream for it
+	r := eventSource() // an EventSource gets the HTTP status too, because the address has no stream for it
 	r.Header.Set("Origin", "https://other.test")
 	return r
 }
@@ -251,7 +251,7 @@ func overHTTP2() *http.Request {
 	return r
 }
 
-// The time is the route's own, rounded up, so that it is never told as 0.
+// The time is that of the route. It is rounded up, so that it is never 0.
 func TestRetryAfterIsAboutTheTimeOfTheRoute(t *testing.T) {
 	for own, want := range map[time.Duration][2]int{
 		500 * time.Millisecond: {1, 1}, time.Second: {1, 2}, 10 * time.Second: {8, 12},
@@ -267,7 +267,7 @@ func TestRetryAfterIsAboutTheTimeOfTheRoute(t *testing.T) {
 			assert.LessOrEqual(t, seconds, want[1], "%v", own)
 			seen[seconds] = true
 		}
-		assert.Equal(t, want[0] != want[1], len(seen) > 1, "clients that were cut off together do not come back together: %v", own)
+		assert.Equal(t, want[0] != want[1], len(seen) > 1, "clients that were cut off at the same time come back at different times: %v", own)
 		r.close()
 	}
 }
@@ -286,12 +286,12 @@ func TestAHEADIsAnsweredLikeAGETAndOpensNothing(t *testing.T) {
 	answer = r.ask(httptest.NewRequest(http.MethodHead, "/a%20b", nil))
 	assert.Equal(t, 404, answer.Code)
 	assert.Zero(t, answer.Body.Len())
-	assert.NotEqual(t, "0", answer.Header().Get("Content-Length"), "it is that of a GET's answer")
-	assert.Equal(t, "/a%20b", r.routes.paths[1], "paths are matched as they were sent")
+	assert.NotEqual(t, "0", answer.Header().Get("Content-Length"), "the length is that of the answer to a GET")
+	assert.Equal(t, "/a%20b", r.routes.paths[1], "the route is found with the path as it was sent")
 }
 
-// The answer for who comes back after a final end needs no route, and any page may see it.
-func TestTheEndIsAnsweredWithoutARoute(t *testing.T) {
+// A client that comes back after a final end gets its answer without a route. A page of any origin may see the answer.
+func TestAClientThatComesBackAfterTheEndGetsItsAnswerWithoutARoute(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	back := eventSource()
@@ -308,8 +308,8 @@ func TestTheEndIsAnsweredWithoutARoute(t *testing.T) {
 	assert.NotContains(t, r.ask(back).Header(), "Access-Control-Allow-Origin")
 }
 
-// A page learns nothing of a preflight that is refused, so every refusal is the same to it.
-func TestPreflightsAskForTheRouteOfTheirMethod(t *testing.T) {
+// A page cannot see why a preflight is refused, so every refusal has the same status.
+func TestAPreflightFindsTheRouteOfTheMethodThatItAsksFor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		origins []string
 		found   bool
@@ -344,7 +344,7 @@ func TestPreflightsAskForTheRouteOfTheirMethod(t *testing.T) {
 	}
 }
 
-func TestTheHeaderOfAStreamSaysWhatIsKnown(t *testing.T) {
+func TestTheHeaderOfAStream(t *testing.T) {
 	lines := get()
 	lines.Header.Set("Accept", "application/x-ndjson")
 	zipped := eventSource()
@@ -355,15 +355,15 @@ func TestTheHeaderOfAStreamSaysWhatIsKnown(t *testing.T) {
 		request  *http.Request
 		upstream upstream
 		want     map[string]string
-		trailer  string // Grpc-Status
+		trailer  string // the value of Grpc-Status
 	}{
-		"a stream":                 {eventSource(), events(1, nil), map[string]string{"Content-Type": "text/event-stream", "Grpc-Status": "", "Content-Encoding": ""}, ""},
-		"a stream without events":  {eventSource(), events(0, nil), map[string]string{"Grpc-Status": "0"}, ""},
-		"an error for a browser":   {eventSource(), events(0, status.Error(codes.NotFound, "")), map[string]string{"Grpc-Status": "5"}, ""},
-		"a compressed one":         {zipped, events(1, nil), map[string]string{"Content-Encoding": "gzip"}, ""},
-		"one that does not ask":    {notAsked, events(1, nil), map[string]string{"Content-Encoding": ""}, ""},
-		"lines":                    {lines, events(1, nil), map[string]string{"Content-Type": "application/x-ndjson", "Trailer": "Grpc-Status, Grpc-Message"}, "0"},
-		"lines that end in errors": {lines, events(1, status.Error(codes.NotFound, "a b")), map[string]string{"Trailer": "Grpc-Status, Grpc-Message"}, "5"},
+		"a stream":                         {eventSource(), events(1, nil), map[string]string{"Content-Type": "text/event-stream", "Grpc-Status": "", "Content-Encoding": ""}, ""},
+		"a stream without events":          {eventSource(), events(0, nil), map[string]string{"Grpc-Status": "0"}, ""},
+		"an error for a browser":           {eventSource(), events(0, status.Error(codes.NotFound, "")), map[string]string{"Grpc-Status": "5"}, ""},
+		"a compressed stream":              {zipped, events(1, nil), map[string]string{"Content-Encoding": "gzip"}, ""},
+		"a stream without Accept-Encoding": {notAsked, events(1, nil), map[string]string{"Content-Encoding": ""}, ""},
+		"lines":                            {lines, events(1, nil), map[string]string{"Content-Type": "application/x-ndjson", "Trailer": "Grpc-Status, Grpc-Message"}, "0"},
+		"lines that end in errors":         {lines, events(1, status.Error(codes.NotFound, "a b")), map[string]string{"Trailer": "Grpc-Status, Grpc-Message"}, "5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, config.Server{})
@@ -386,8 +386,8 @@ func TestTheHeaderOfAStreamSaysWhatIsKnown(t *testing.T) {
 	}
 }
 
-// Where deadlines or flushing are not to be had, a client could not be cut off, and events would be held back.
-func TestAWriterThroughWhichNoStreamCanGoIsAnswered(t *testing.T) {
+// Without deadlines the bridge could not cut off a client. Without flushing it would send events late.
+func TestAWriterWithoutDeadlinesOrFlushingIsRefused(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	r.routes.leadTo(routeTo(t, silent, nil))
@@ -397,7 +397,7 @@ func TestAWriterThroughWhichNoStreamCanGoIsAnswered(t *testing.T) {
 	}{
 		"no deadlines": {func(w *httptest.ResponseRecorder) http.ResponseWriter { return w }, "takes no write deadline"},
 		"no flushing":  {func(w *httptest.ResponseRecorder) http.ResponseWriter { return bare{w} }, "has no method Flush"},
-		"hidden behind another": {
+		"no flushing, inside of a wrapper": {
 			func(w *httptest.ResponseRecorder) http.ResponseWriter { return wrapping{bare{w}} }, "serve.bare has no method Flush",
 		},
 	} {
@@ -414,10 +414,10 @@ func TestAWriterThroughWhichNoStreamCanGoIsAnswered(t *testing.T) {
 	r.routes.leadTo(routeTo(t, events(1, nil), nil))
 	w := &recorder{httptest.NewRecorder()}
 	r.ServeHTTP(wrapping{w}, get())
-	assert.Equal(t, http.StatusOK, w.Code, "one that unwraps is seen through")
+	assert.Equal(t, http.StatusOK, w.Code, "a wrapper with Unwrap does not matter")
 }
 
-// bare is a writer that can nothing else.
+// bare is a writer with the three required methods only.
 type bare struct{ w *httptest.ResponseRecorder }
 
 func (b bare) Header() http.Header         { return b.w.Header() }

@@ -26,10 +26,10 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// upstream is what a route of a test is behind: it brings events, or fails.
+// upstream is the code behind a route of a test. It sends events, or fails.
 type upstream = func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error]
 
-// events is an upstream that brings some events, and then ends with err, in good order where that is nil.
+// events is an upstream that sends n events and ends with err, or with OK where err is nil.
 func events(n int, err error) upstream {
 	return func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 		return func(yield func(*streamv1.Event, error) bool) {
@@ -45,7 +45,7 @@ func events(n int, err error) upstream {
 	}
 }
 
-// silent is an upstream that says nothing until its stream is closed.
+// silent is an upstream that sends nothing until its stream is closed.
 func silent(ctx context.Context, _ *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 	return func(yield func(*streamv1.Event, error) bool) {
 		<-ctx.Done()
@@ -53,11 +53,11 @@ func silent(ctx context.Context, _ *streamv1.WatchRequest) iter.Seq2[*streamv1.E
 	}
 }
 
-// fakeRoutes leads every request to one answer.
+// fakeRoutes has the same answer for every request.
 type fakeRoutes struct {
 	found      route.Match
 	generation atomic.Uint64
-	asked      func() // by Generation, where it is not nil
+	asked      func() // called by Generation if it is not nil
 
 	methods, paths []string // of the requests
 }
@@ -74,12 +74,12 @@ func (f *fakeRoutes) Generation() uint64 {
 	return f.generation.Load()
 }
 
-// leadTo has every request find a route.
+// leadTo makes every request find a route.
 func (f *fakeRoutes) leadTo(rt *route.Route) {
 	f.found = route.Match{Match: pathtmpl.Match[*route.Route]{Outcome: pathtmpl.Found, Value: rt}}
 }
 
-// counts is an observer that counts.
+// counts is an observer that counts its calls.
 type counts struct {
 	mu      sync.Mutex
 	opened  int
@@ -114,14 +114,14 @@ func (deaf) CatchUpStarted(string)      {}
 
 func (deaf) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 
-// rig is a handler with fakes around it.
+// rig is a handler, together with the fakes that it uses.
 type rig struct {
 	*Handler
 
 	routes *fakeRoutes
 	counts *counts
-	text   *strings.Builder   // of the log
-	cancel context.CancelFunc // of all streams
+	text   *strings.Builder   // what was logged
+	cancel context.CancelFunc // ends the context of all streams
 }
 
 func newRig(t *testing.T, server config.Server) *rig {
@@ -150,7 +150,7 @@ func (r *rig) ask(request *http.Request) *httptest.ResponseRecorder {
 	return w.ResponseRecorder
 }
 
-// recorder is a recorder that takes deadlines, as a stream needs them.
+// recorder is a recorder that accepts write deadlines, which a stream needs.
 type recorder struct{ *httptest.ResponseRecorder }
 
 func (*recorder) SetWriteDeadline(time.Time) error { return nil }
@@ -168,7 +168,7 @@ func routeTo(t *testing.T, to upstream, change func(*config.Route)) *route.Route
 	return rt
 }
 
-// get is a request of a program, and eventSource one of a browser's EventSource.
+// get is a request of a program, and eventSource is a request of a browser's EventSource.
 func get() *http.Request { return httptest.NewRequest(http.MethodGet, "/watch", nil) }
 
 func eventSource() *http.Request {
@@ -183,7 +183,7 @@ func post() *http.Request {
 	return r
 }
 
-// requireIdle sees that every caller that was counted in is counted out.
+// requireIdle checks that no stream is open and that no admitted caller is left.
 func requireIdle(t *testing.T, r *rig) {
 	t.Helper()
 	r.drain.mu.Lock()
@@ -191,7 +191,7 @@ func requireIdle(t *testing.T, r *rig) {
 	assert.Zero(t, r.drain.open)
 }
 
-// unopened is an upstream of which no stream may be opened.
+// unopened is an upstream whose streams must not be opened.
 func unopened(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 	return func(func(*streamv1.Event, error) bool) { panic("a stream was opened") }
 }

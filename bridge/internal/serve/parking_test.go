@@ -20,11 +20,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
 
-// hijackable is a writer of a connection that can be taken over.
+// hijackable is a writer whose connection can be taken over.
 type hijackable struct {
 	recorder
 
-	deadline, flush, hijack error // of the methods
+	deadline, flush, hijack error // what the methods return
 	conn                    net.Conn
 }
 
@@ -33,7 +33,7 @@ func (h *hijackable) FlushError() error                { return h.flush }
 
 func (h *hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return h.conn, nil, h.hijack }
 
-// covered is a writer with middleware around it, which would miss what is written to the connection.
+// covered is a writer with middleware around it. The middleware would not see what a loop writes to the connection.
 type covered struct{ *hijackable }
 
 func (c covered) Unwrap() http.ResponseWriter { return c.hijackable }
@@ -61,22 +61,22 @@ func TestOnlyAnEventStreamOverPlainHTTP1IsParked(t *testing.T) {
 		writer  http.ResponseWriter
 		want    bool
 	}{
-		"an event stream":         {plain, &hijackable{}, true},
-		"that of a program":       {over(&net.TCPConn{}, get()), &hijackable{}, true},
-		"lines":                   {over(&net.TCPConn{}, lines), &hijackable{}, false},
-		"TLS":                     {secured, &hijackable{}, false},
-		"HTTP/1.0":                {old, &hijackable{}, false},
-		"HTTP/2":                  {over(&net.TCPConn{}, overHTTP2()), &hijackable{}, false},
-		"no TCP":                  {over(&net.UnixConn{}, eventSource()), &hijackable{}, false},
-		"a connection unknown":    {eventSource(), &hijackable{}, false},
-		"what cannot be hijacked": {plain, &recorder{}, false},
-		"middleware":              {plain, covered{&hijackable{}}, false},
+		"an event stream":               {plain, &hijackable{}, true},
+		"an event stream for a program": {over(&net.TCPConn{}, get()), &hijackable{}, true},
+		"lines":                         {over(&net.TCPConn{}, lines), &hijackable{}, false},
+		"TLS":                           {secured, &hijackable{}, false},
+		"HTTP/1.0":                      {old, &hijackable{}, false},
+		"HTTP/2":                        {over(&net.TCPConn{}, overHTTP2()), &hijackable{}, false},
+		"no TCP":                        {over(&net.UnixConn{}, eventSource()), &hijackable{}, false},
+		"a connection unknown":          {eventSource(), &hijackable{}, false},
+		"a writer without Hijack":       {plain, &recorder{}, false},
+		"middleware":                    {plain, covered{&hijackable{}}, false},
 	} {
 		assert.Equal(t, tt.want, r.parks(tt.writer, request.New(tt.request)), name)
 	}
 }
 
-// place is a subscription that counts.
+// place is a subscription that counts the calls.
 type place struct {
 	stream.Subscription
 
@@ -86,8 +86,8 @@ type place struct {
 func (p *place) Detach() { p.detached++ }
 func (p *place) Close()  { p.closed++ }
 
-// A connection that cannot be taken over has no writer any more: its visit is over, and nothing of it is left.
-func TestAConnectionThatCannotBeTakenOverIsOver(t *testing.T) {
+// Where a connection cannot be taken over, the visit ends, and the subscription is closed.
+func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 	broken := errors.New("broken")
 	for name, writer := range map[string]*hijackable{
 		"no deadline":   {deadline: broken},
@@ -106,7 +106,7 @@ func TestAConnectionThatCannotBeTakenOverIsOver(t *testing.T) {
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, began: time.Now()}
 			s.park(writer, r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false))
 			assert.Equal(t, 1, sub.closed)
-			assert.Zero(t, sub.detached, "the request's context ends it, if nothing else does")
+			assert.Zero(t, sub.detached, "the subscription still ends with the context of the request")
 			assert.Equal(t, []ending.Code{ending.Canceled}, r.counts.ended)
 			requireIdle(t, r)
 			if name == "no TCP" {
@@ -119,8 +119,8 @@ func TestAConnectionThatCannotBeTakenOverIsOver(t *testing.T) {
 	}
 }
 
-// A place on a shared stream that is not given up would keep the stream for ever.
-func TestWhoLeavesGivesUpItsPlace(t *testing.T) {
+// A subscription that is not closed would keep its shared stream for ever.
+func TestACallerThatLeavesClosesItsSubscription(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	require.Nil(t, r.enter())
@@ -142,7 +142,7 @@ func TestTheCodeOfAVisit(t *testing.T) {
 	}
 }
 
-// Closing may wait for the upstream, which is no time of the caller's.
+// Closing may wait for the upstream. That time does not belong to the visit.
 func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
@@ -158,7 +158,7 @@ func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 	requireIdle(t, r)
 }
 
-// durations is an observer that takes note of how long streams lasted.
+// durations is an observer that records how long streams lasted.
 type durations chan time.Duration
 
 func (durations) StreamOpened(string) {}
@@ -167,7 +167,7 @@ func (d durations) StreamEnded(_ string, _ ending.Code, lasted time.Duration, _ 
 }
 func (durations) Refused(string, ending.Reason, ending.Code) {}
 
-// slowly is a subscription whose Close takes its time.
+// slowly is a subscription with a slow Close.
 type slowly struct {
 	stream.Subscription
 

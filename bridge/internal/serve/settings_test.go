@@ -24,11 +24,11 @@ func TestCallersOfAKindShareTheirSettings(t *testing.T) {
 	}
 	kinds := map[any]string{plain: "plain"}
 	for name, s := range map[string]any{
-		"another route":               r.settingsFor(other, frame.Form{}, request.EventStream, false),
-		"another form":                r.settingsFor(one, frame.Form{Chunked: true}, request.EventStream, false),
-		"another encoding":            r.settingsFor(one, frame.Form{Encoding: frame.Gzip}, request.EventStream, false),
-		"another format":              r.settingsFor(one, frame.Form{}, request.Lines, false),
-		"a request that is made once": r.settingsFor(one, frame.Form{}, request.EventStream, true),
+		"another route":                       r.settingsFor(other, frame.Form{}, request.EventStream, false),
+		"another form":                        r.settingsFor(one, frame.Form{Chunked: true}, request.EventStream, false),
+		"another encoding":                    r.settingsFor(one, frame.Form{Encoding: frame.Gzip}, request.EventStream, false),
+		"another format":                      r.settingsFor(one, frame.Form{}, request.Lines, false),
+		"a request that must not be repeated": r.settingsFor(one, frame.Form{}, request.EventStream, true),
 	} {
 		assert.NotContains(t, kinds, s, name)
 		kinds[s] = name
@@ -36,7 +36,7 @@ func TestCallersOfAKindShareTheirSettings(t *testing.T) {
 	assert.Len(t, r.settings.kinds, len(kinds))
 }
 
-func TestSettingsSayWhatTheCallerIsTold(t *testing.T) {
+func TestTheSettingsFollowTheFormatAndTheRequest(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	rt := routeTo(t, silent, func(c *config.Route) {
@@ -54,8 +54,8 @@ func TestSettingsSayWhatTheCallerIsTold(t *testing.T) {
 	assert.Contains(t, string(s.DrainEnd.Frame), `"retry":true,"reason":"drain"`)
 
 	once := r.settingsFor(rt, frame.Form{}, request.Lines, true)
-	assert.True(t, once.Mute, "lines have no place for comments")
-	assert.Zero(t, once.Retry, "a client that must not repeat its request is not told when to come back")
+	assert.True(t, once.Mute, "NDJSON has no comments")
+	assert.Zero(t, once.Retry, "a client that must not repeat its request gets no reconnection time")
 	assert.Contains(t, string(once.AgeEnd.Frame), `"retry":false`)
 	assert.Contains(t, string(once.DrainEnd.Frame), `"retry":false`)
 
@@ -78,26 +78,26 @@ func TestSettingsOfAnEarlierGenerationAreForgotten(t *testing.T) {
 	for range 3 {
 		r.routes.generation.Add(1)
 		after := r.settingsFor(rt, frame.Form{}, request.EventStream, false)
-		assert.NotSame(t, before, after, "a route may outlive its table, with settings of that time")
+		assert.NotSame(t, before, after, "a route may be used longer than its table, with settings of its own")
 		assert.Len(t, r.settings.kinds, 1)
 		before = after
 	}
 }
 
-// A caller may have found its route before the routes were built anew, and need its settings afterwards.
+// A caller may find its route before the routes are rebuilt, and need its settings after that.
 func TestACallerOfAnEarlierGenerationKeepsNoRoute(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	old := routeTo(t, silent, nil)
 	r.routes.generation.Add(1)
 	require.NotNil(t, r.settingsFor(old, frame.Form{}, request.EventStream, false))
-	kept := weak.Make(old) // the last use of the route here
+	kept := weak.Make(old) // the test does not use the route after this line
 	require.Eventually(t, func() bool { runtime.GC(); return kept.Value() == nil }, 10*time.Second, time.Millisecond)
 	assert.Len(t, r.settings.kinds, 1)
 }
 
-// A caller that learned the generation before it had the lock would take the settings of later ones away.
-func TestTheGenerationIsThatOfTheMomentOfTheLookUp(t *testing.T) {
+// If a caller asked for the generation before it held the lock, it could remove the settings of a newer generation.
+func TestTheGenerationIsAskedForWithTheLockHeld(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	asked := 0

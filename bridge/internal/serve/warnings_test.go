@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAWarningIsSaidOnceAndTheirNumberIsBounded(t *testing.T) {
+func TestAWarningIsLoggedOnceAndTheNumberOfWarningsIsBounded(t *testing.T) {
 	var text strings.Builder
 	w := warnings{log: slog.New(slog.NewTextHandler(&text, nil))}
 	for range 10 {
@@ -24,7 +24,7 @@ func TestAWarningIsSaidOnceAndTheirNumberIsBounded(t *testing.T) {
 		return ok
 	}
 	assert.False(t, admit("a", warnAgain-time.Minute))
-	assert.True(t, admit("a", warnAgain+time.Minute), "an hour later it is news again")
+	assert.True(t, admit("a", warnAgain+time.Minute), "after an hour the warning is logged again")
 	logged, lasts := 0, 0
 	for i := range 10 * warningsKept {
 		ok, last := w.admit("host", "b"+strconv.Itoa(i), now.Add(3*warnAgain))
@@ -36,14 +36,14 @@ func TestAWarningIsSaidOnceAndTheirNumberIsBounded(t *testing.T) {
 		}
 	}
 	assert.Equal(t, warningsKept, logged)
-	assert.Equal(t, 1, lasts, "one of them says that more are not logged")
+	assert.Equal(t, 1, lasts, "the last warning says that more are not logged")
 	assert.Len(t, w.logged["host"], warningsKept)
 	other, _ := w.admit("origin /watch", "a", now.Add(3*warnAgain))
-	assert.True(t, other, "made-up things of one kind hide no other kind")
-	assert.True(t, admit("c", 5*warnAgain), "old ones make room")
+	assert.True(t, other, "made-up subjects of one kind do not hide another kind")
+	assert.True(t, admit("c", 5*warnAgain), "old subjects make room")
 	long := strings.Repeat("x", 1000)
 	assert.True(t, admit(long, 8*warnAgain))
 	for key := range w.logged["host"] {
-		assert.Less(t, len(key), 300, "what a client sends is not kept whole")
+		assert.Less(t, len(key), 300, "only the beginning of a long subject is kept")
 	}
 }
