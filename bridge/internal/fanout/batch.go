@@ -30,6 +30,9 @@ func (b *batch) empty() bool {
 	return b.live == nil && b.reset == nil && b.cursor == nil && len(b.events) == 0 && b.stale == nil
 }
 
+// hasNotices reports whether a notice stands in front of the events.
+func (b *batch) hasNotices() bool { return b.live != nil || b.reset != nil || b.retry != nil }
+
 // recycle gives back a batch that is no longer used.
 func (b *batch) recycle() {
 	clear(b.events) // an idle subscriber must not keep evicted events alive

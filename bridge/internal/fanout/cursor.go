@@ -105,8 +105,8 @@ func (st *stream) idBefore(at replay.Position) sse.ID {
 		if err != nil {
 			continue
 		}
-		if _, ok := st.behind(events[i].ID, state); ok {
-			return id
+		if _, ok := st.behind(events[i].ID, state); ok || st.catchesUp() && st.past.reason(events[i].ID) == ending.NoReset {
+			return id // where it is not sure, the upstream goes on behind it
 		}
 		return sse.ID{} // an older id would bring events again
 	}

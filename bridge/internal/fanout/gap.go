@@ -16,13 +16,15 @@ type gap struct {
 
 // stale begins a gap: subscribers are told that no events come, and with which code the upstream ended.
 func (st *stream) stale(by ending.Code) {
-	st.mu.Lock()
-	over := st.end != nil
-	if g := &st.gap; !over {
-		g.count++
-		g.told, g.begin = g.count, frame.New(ending.StaleBlock(by), noData)
-	}
-	st.mu.Unlock()
+	over := false
+	st.update(func() {
+		over = st.end != nil
+		if g := &st.gap; !over {
+			g.count++
+			g.told, g.begin = g.count, frame.New(ending.StaleBlock(by), noData)
+			st.catchUps.ringAll()
+		}
+	})
 	if !over {
 		st.watchers.notify()
 	}
@@ -30,9 +32,10 @@ func (st *stream) stale(by ending.Code) {
 
 // live ends a gap: the subscribers that were told of it are told that events come again.
 func (st *stream) live() {
-	st.mu.Lock()
-	st.gap.told = 0
-	st.mu.Unlock()
+	st.update(func() {
+		st.gap.told = 0
+		st.catchUps.ringAll()
+	})
 	st.watchers.notify()
 }
 

@@ -37,6 +37,14 @@ func (h *Hooks) evicted(st *stream)   { call(h.Evicted, st) }
 func (h *Hooks) skipped(st *stream)   { call(h.Skipped, st) }
 func (h *Hooks) idLeftOut(st *stream) { call(h.IDLeftOut, st) }
 
+func (h *Hooks) catchUpBegan(st *stream) { call(h.CatchUpBegan, st) }
+
+func (h *Hooks) catchUpEnded(st *stream, outcome Outcome, lasted time.Duration) {
+	if h.CatchUpEnded != nil {
+		h.CatchUpEnded(st.settings.Label, outcome, lasted)
+	}
+}
+
 func call(hook func(label string), st *stream) {
 	if hook != nil {
 		hook(st.settings.Label)

@@ -33,8 +33,8 @@ type follower struct {
 	scratch []*replay.Event
 }
 
-// catchUp has the follower read the new events of the log.
-func (st *stream) catchUp() {
+// learnNew has the follower read the new events of the log.
+func (st *stream) learnNew() {
 	if mode := st.settings.LateJoin.Mode; mode != Since && mode != LatestBy {
 		return
 	}
@@ -43,7 +43,7 @@ func (st *stream) catchUp() {
 	st.followLog()
 }
 
-// followLog is catchUp with the stream's lock held.
+// followLog is learnNew with the stream's lock held.
 func (st *stream) followLog() {
 	f := &st.follow
 	for {

@@ -54,7 +54,7 @@ func TestAllWhoWaitForTheOpenGetTheSameEnd(t *testing.T) {
 			assert.False(t, ended)
 			w.upstream.next().end(fate, "unavailable")
 			for _, c := range []*client{first, second} {
-				<-c.Opened()
+				assert.True(t, c.Opened())
 				end, all := c.End()
 				require.True(t, all)
 				assert.Equal(t, ending.Reason("unavailable"), end.Ending.Reason)
@@ -73,15 +73,11 @@ func TestTheUpstreamsAnswerIsKnown(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c := w.join(fanout.Newcomer{})
 		up := w.upstream.next()
-		select {
-		case <-c.Opened():
-			t.Fatal("the upstream has not accepted yet")
-		default:
-		}
+		assert.False(t, c.Opened(), "the upstream has not accepted yet")
 		up.accept()
-		<-c.Opened()
+		assert.True(t, c.Opened())
 		assert.Equal(t, reading.Header{"key": {"value"}}, c.Header())
-		<-w.join(fanout.Newcomer{}).Opened()
+		assert.True(t, w.join(fanout.Newcomer{}).Opened())
 	})
 }
 
@@ -89,7 +85,7 @@ func TestAnEventIsAnAnswer(t *testing.T) {
 	inWorld(t, fanout.Settings{}, func(w *world) {
 		c := w.join(fanout.Newcomer{})
 		require.NoError(t, w.upstream.next().send("a"))
-		<-c.Opened()
+		assert.True(t, c.Opened())
 		_, ended := c.End()
 		assert.False(t, ended)
 		assert.Equal(t, []string{"a"}, c.read())

@@ -60,7 +60,7 @@ func (p *past) reason(id string) ending.Reset {
 // bury adds the ids of all held events to past, because a new epoch is about to begin. The bridge's own ids name their epoch,
 // so they are not added.
 func (st *stream) bury() {
-	if !st.settings.HasID {
+	if !st.settings.HasID || st.catchesUp() { // the upstream may go on behind them
 		return
 	}
 	st.mu.Lock()

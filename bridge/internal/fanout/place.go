@@ -2,29 +2,37 @@ package fanout
 
 import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
 // resume gives the subscriber the place behind the event whose id it came with. Where the log does not show that event, or
 // cannot tell which of several events it is, the subscriber becomes a newcomer and is told why. An event that brings the id
-// later does not help: it is another event, or it follows events that the subscriber has not had. The stream's lock is held.
-func (s *Subscriber) resume() {
+// later does not help: it is another event, or it follows events that the subscriber has not had. Where the stream catches up,
+// the subscriber reads what follows its id elsewhere. The stream's lock is held.
+func (s *Subscriber) resume(open func() (Settings, reading.Upstream)) {
 	state := s.stream.log.State()
 	at, ok := s.stream.behind(s.lastID, state)
-	if !ok {
+	switch {
+	case ok:
+		s.put(at)
+		s.anchored = true
+	case s.stream.catchesUp():
+		s.reset = s.join(open)
+	default:
 		s.reset = s.stream.lost(s.lastID, state)
-		return
 	}
-	s.put(at)
-	s.anchored = true
 }
 
 // behind returns the place behind the event with an id.
 func (st *stream) behind(id string, state replay.State) (at replay.Position, ok bool) {
-	if st.settings.HasID {
-		if st.past.reason(id) != ending.NoReset {
-			return replay.Position{}, false
-		}
+	switch {
+	case st.catchesUp():
+		at, ok = st.log.Find(id)
+		return at, ok && st.sure.covers(at)
+	case st.settings.HasID && st.past.reason(id) != ending.NoReset:
+		return replay.Position{}, false
+	case st.settings.HasID:
 		return st.log.Find(id)
 	}
 	at, ok = parsePosition(id)
@@ -81,7 +89,7 @@ func (s *Subscriber) settle() {
 // epoch where the log still holds it.
 func (s *Subscriber) displace(reason ending.Reset, early bool) {
 	s.pos, s.reset, s.early, s.started = replay.Position{}, reason, early, false
-	s.anchored, s.linked = false, false
+	s.anchored, s.linked, s.ahead = false, false, false
 }
 
 // overtaken takes the place from a subscriber that has not read from it yet: the log no longer holds the next event.

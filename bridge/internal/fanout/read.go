@@ -16,6 +16,11 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	if s.closed {
 		return nil
 	}
+	if s.via != nil {
+		if end, on := s.follow(b, limit); on {
+			return end
+		}
+	}
 	atEnd, ok := s.read(b, limit)
 	if !ok {
 		return st.slowEnd()
@@ -33,6 +38,9 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()
 	for range placesAtOnce {
+		if s.ahead {
+			s.arrive()
+		}
 		if s.pos.Epoch == "" && !s.place() {
 			return true, true
 		}
@@ -130,7 +138,7 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 // link finds the event to which the first event of a batch may refer. This is the event before it, if that was the last thing
 // written on the subscriber's connection. Only gzip uses such references.
 func (s *Subscriber) link(b *batch) {
-	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.live != nil || b.reset != nil || b.retry != nil {
+	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.hasNotices() {
 		return
 	}
 	before := b.events[0].Position

@@ -23,7 +23,8 @@ type recorder struct {
 	into   appender
 	next   replay.Position // the position of the next event; zero before the first epoch
 	cursor string          // the id of the newest event; "" where the upstream would not take it
-	block  []byte          // scratch
+	sure   bool            // the ids of the events that come now are sure
+	builder
 	oldest []*replay.Event // scratch for the one event that pace reads
 	ctx    context.Context // the context of the newest call
 	unused bool            // the epoch has begun, and the upstream has accepted no stream in it yet
@@ -51,8 +52,17 @@ func (r *recorder) start(ctx context.Context) {
 // beginEpoch begins a new epoch of the log. It sets r.err.
 func (r *recorder) beginEpoch() {
 	next := replay.Position{Epoch: newEpoch()}
+	r.stream.beginSureness(next.Epoch)
+	r.sure = false
 	if r.err = r.into.Begin(r.ctx, next.Epoch); r.err == nil {
 		r.grow(next)
+	}
+}
+
+// noteSureness notes whether the ids of the events from the next one on are sure.
+func (r *recorder) noteSureness(resumed bool) {
+	if !r.sure {
+		r.sure = r.stream.noteSureness(r.next.Offset, resumed)
 	}
 }
 
@@ -65,6 +75,7 @@ func (r *recorder) Next(ctx context.Context, reopening bool) reading.Attempt {
 		a.Cursor, a.HasCursor = value, err == nil
 	}
 	r.cursorSent, r.err = a.HasCursor, nil
+	r.stream.request(false)
 	return a
 }
 
@@ -87,13 +98,15 @@ func (r *recorder) Stale(by ending.Code) { r.stream.stale(by) }
 func (r *recorder) Live() { r.stream.live() }
 
 // Opened implements [reading.Sink].
-func (r *recorder) Opened() {}
+func (r *recorder) Opened() { r.stream.request(true) }
 
 // Accepted implements [reading.Sink].
 func (r *recorder) Accepted(header reading.Header) {
 	if r.next.Epoch == "" || !r.cursorSent && !r.unused { // otherwise the stream goes on where the log ends
 		r.stream.bury()
 		r.beginEpoch()
+	} else {
+		r.noteSureness(r.cursorSent)
 	}
 	r.unused = false
 	r.stream.accept(header)
@@ -112,7 +125,8 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	event, err := r.finish(e)
+	r.noteSureness(false)
+	event, err := r.build(r.stream, r.next, e)
 	if err != nil {
 		return err
 	}
@@ -136,27 +150,3 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	r.fitRetry()
 	return nil
 }
-
-// finish returns the event for the log, with its id.
-func (r *recorder) finish(e *reading.Event) (*replay.Event, error) {
-	id := positionID(r.next)
-	if r.stream.settings.HasID {
-		var ok bool
-		if id, ok = sse.EncodeID(e.ID); !ok && len(e.ID) > 0 {
-			r.stream.registry.Hooks.idLeftOut(r.stream)
-		}
-	}
-	r.block = sse.AppendTail(append(r.block[:0], e.Block...), id)
-	event, err := replay.NewEvent(r.next, r.block, e.Data)
-	if err != nil {
-		return nil, err
-	}
-	if cap(r.block) > maxScratch {
-		r.block = nil
-	}
-	event.ID, event.Key, event.Mark = id.String(), string(e.Key), e.Mark
-	return event, nil
-}
-
-// maxScratch is the largest block whose memory is used again, in bytes.
-const maxScratch = 64 << 10

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -34,6 +36,11 @@ type Registry struct {
 	bytes   atomic.Int64                // what the streams hold together, each as of its last event
 	running sync.WaitGroup              // their goroutines
 
+	catchingUp   context.Context // of the catch-ups
+	stopCatching context.CancelFunc
+	readers      readers      // the goroutines of the catch-ups
+	catchUpBytes atomic.Int64 // the part of bytes that the catch-ups hold
+
 	// The lock of a stream may be taken while this one is held, never the other way round.
 	mu      sync.Mutex
 	closed  bool
@@ -43,11 +50,14 @@ type Registry struct {
 
 // NewRegistry returns a registry whose streams end with ctx. Each stream gets the end that its upstream returns then.
 func NewRegistry(ctx context.Context, limits Limits) *Registry {
-	return &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}}
+	r := &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}}
+	r.catchingUp, r.stopCatching = context.WithCancel(ctx)
+	return r
 }
 
 // Join subscribes to the stream of a key. Where there is no such stream, Join calls open and begins one. open is called with
-// locks held: it must neither wait nor call the registry. Join does not wait for the upstream. The caller closes the
+// locks held: it must neither wait nor call the registry. Join calls open again for a catch-up, and uses only its upstream then.
+// Join does not wait for the upstream. The caller closes the
 // subscriber. The error is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.Upstream)) (*Subscriber, error) {
 	st, joined, evicted, err := r.find(key, open)
@@ -61,7 +71,7 @@ func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.U
 		defer close(joined)
 		r.Hooks.opened(st)
 	}
-	return st.subscribe(n), nil
+	return st.subscribe(n, open), nil
 }
 
 // find returns the stream of a key and counts one subscriber more. evicted is the idle stream that ended to make room, or nil.
@@ -120,16 +130,18 @@ func (r *Registry) end(st *stream, e *pump.End) {
 	r.mu.Lock()
 	r.forget(st)
 	r.mu.Unlock()
-	st.finish(e)
+	st.finish(e, r.ctx.Err() != nil)
 }
 
 // Close ends every stream. Subscribers get the events that they have not read, and then end. Close returns when no upstream is
 // read any more. From then on Join fails. A second call waits likewise.
 func (r *Registry) Close(end pump.End) {
 	for _, st := range r.close() {
-		st.finish(&end) // before the upstream ends with an end of its own
+		st.finish(&end, true) // before the upstream ends with an end of its own
 		r.end(st, &end)
 	}
+	r.stopCatching()
+	r.readers.close()
 	r.running.Wait()
 }
 
@@ -138,10 +150,7 @@ func (r *Registry) close() (left []*stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	for _, st := range r.streams {
-		left = append(left, st)
-	}
-	return left
+	return slices.Collect(maps.Values(r.streams))
 }
 
 // Streams returns the number of streams, including those without subscribers.
@@ -154,3 +163,28 @@ func (r *Registry) Streams() int {
 // Bytes returns how many bytes the logs and last-value caches hold together, each as of its last event. A stream that is over
 // counts until its last subscriber has left.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() }
+
+// readers runs the goroutines of the catch-ups, which begin at any time.
+type readers struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// start runs f on a goroutine of its own, and reports whether it does: it does not once the readers are closed.
+func (r *readers) start(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.running.Go(f)
+	}
+	return !r.closed
+}
+
+// close waits until all goroutines have returned. No further one begins.
+func (r *readers) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.running.Wait()
+}

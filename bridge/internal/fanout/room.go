@@ -1,17 +1,39 @@
 package fanout
 
+import (
+	"maps"
+	"slices"
+)
+
 // makeRoom keeps the bytes of all streams within the limit after st has grown. First it ends streams without subscribers, the
 // longest idle first. Then it evicts the oldest events from the log of st, and after that the oldest of its last values.
 func (r *Registry) makeRoom(st *stream) {
 	if st.account(); r.limits.Bytes <= 0 || r.bytes.Load() <= r.limits.Bytes {
 		return
 	}
+	r.endCatchUps()
 	for _, idle := range r.endIdle() {
 		r.Hooks.evicted(idle)
 	}
 	if over := r.bytes.Load() - r.limits.Bytes; over > 0 {
 		st.shrink(over)
 	}
+}
+
+// endCatchUps ends all catch-ups, where there are any: they have no room where a log would have to evict events for them.
+func (r *Registry) endCatchUps() {
+	if r.catchUpBytes.Load() == 0 {
+		return
+	}
+	for _, st := range r.all() {
+		st.update(st.catchUps.giveRoom)
+	}
+}
+
+func (r *Registry) all() []*stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.streams))
 }
 
 // endIdle forgets streams without subscribers until the bytes are within the limit, and returns these streams.
@@ -69,5 +91,6 @@ func (st *stream) release() {
 		st.released = true
 		st.registry.bytes.Add(-st.counted)
 		st.values.clear()
+		st.catchUps.close()
 	}
 }

@@ -19,7 +19,6 @@ type stream struct {
 	settings Settings
 	log      *replay.Ring
 	cancel   context.CancelFunc // ends the goroutine that reads the upstream
-	opened   chan struct{}      // closed when the upstream has accepted a stream, or the stream is over
 	watchers watchers
 	// stopWatching ends the calls of changed by the log.
 	stopWatching func()
@@ -29,16 +28,19 @@ type stream struct {
 	forgotten   bool
 	lingering   *lingering // not nil while the stream lingers
 
-	mu       sync.Mutex
-	accepted bool           // the upstream has accepted a stream
-	header   reading.Header // the header of the newest upstream stream
-	end      *pump.End
-	endAt    replay.Position // the position up to which subscribers read before the end
-	next     replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
-	past     past
-	settling settling
-	gap      gap
-	reset    struct { // the newest reset; subscribers with the same reason and id share the frame
+	mu        sync.Mutex
+	accepted  bool           // the upstream has accepted a stream
+	header    reading.Header // the header of the newest upstream stream
+	end       *pump.End
+	endAt     replay.Position // the position up to which subscribers read before the end
+	next      replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
+	past      past
+	sure      sureness
+	requested bool // the request of the present upstream stream was sent
+	catchUps  catchUps
+	settling  settling
+	gap       gap
+	reset     struct { // the newest reset; subscribers with the same reason and id share the frame
 		reason ending.Reset
 		id     string
 		frame  *frame.Frame
@@ -54,10 +56,12 @@ type stream struct {
 func newStream(r *Registry, key string, settings Settings, log *replay.Ring, cancel context.CancelFunc) *stream {
 	st := &stream{
 		registry: r, key: key, settings: settings, log: log, cancel: cancel,
-		opened: make(chan struct{}),
 		values: lastValues{maxKeys: settings.LateJoin.Keys, maxBytes: settings.Bounds.Bytes},
 	}
 	st.past = newPast(settings.Bounds)
+	if settings.HasID && settings.Resumes {
+		st.catchUps.most = settings.CatchUps
+	}
 	st.stopWatching = log.Watch(st.changed)
 	return st
 }
@@ -67,20 +71,29 @@ func (st *stream) Watch(notify func()) (stop func()) { return st.watchers.add(no
 
 // changed is called when the log shows a new event or epoch.
 func (st *stream) changed() {
-	st.catchUp()
+	st.learnNew()
+	st.meetCatchUps()
 	st.watchers.notify()
+}
+
+// catchesUp reports whether subscribers with an id that the log does not have catch up.
+func (st *stream) catchesUp() bool { return st.catchUps.most > 0 }
+
+// request notes whether the request of the present upstream stream was sent.
+func (st *stream) request(sent bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.requested = sent
 }
 
 // accept notes that the upstream has begun to answer.
 func (st *stream) accept(header reading.Header) {
-	st.mu.Lock()
-	st.header = header
-	if !st.accepted && st.end == nil {
-		close(st.opened)
-	}
-	st.accepted = true
-	st.settle()
-	st.mu.Unlock()
+	st.update(func() {
+		st.header = header
+		st.accepted = true
+		st.settle()
+		st.catchUps.ringAll()
+	})
 	st.watchers.notify()
 }
 
@@ -91,18 +104,17 @@ func (st *stream) grow(next replay.Position) {
 	st.next = next
 }
 
-// finish ends the stream with e. Only the first call counts.
-func (st *stream) finish(e *pump.End) {
-	st.mu.Lock()
-	if st.end != nil {
-		st.mu.Unlock()
-		return
+// finish ends the stream with e. Only the first call counts. closing says that the registry closes.
+func (st *stream) finish(e *pump.End, closing bool) {
+	first := false
+	st.update(func() {
+		if first = st.end == nil; first {
+			st.end, st.endAt = e, st.next
+			st.settling.end()
+			st.catchUps.streamEnded(e, closing)
+		}
+	})
+	if first {
+		st.watchers.notify()
 	}
-	st.end, st.endAt = e, st.next
-	if !st.accepted {
-		close(st.opened)
-	}
-	st.settling.end()
-	st.mu.Unlock()
-	st.watchers.notify()
 }

@@ -20,6 +20,8 @@ type Subscriber struct {
 	// The stream's lock guards these.
 	pos    replay.Position // the position of the next event; zero until the subscriber has a place
 	walk   uint64          // the offset from which the last values up to pos are read; walked where all are read
+	via    *catchUp        // what it reads from before it reads the log; nil once it reads the log
+	viaAt  int             // the index of its next event in via
 	lastID string          // the id of the newest event that it has passed, or the one that it came with; "" is none
 	batch  *batch          // what its last Peek gave it, until Advance; nil is nothing
 	told   uint32          // the number of the gap whose begin it was told and whose end it was not; 0 is none
@@ -38,6 +40,7 @@ type Subscriber struct {
 	near    bool // it has been less than half of the log behind
 	caught  bool // its client has been less than half of the log behind, without the events that the client had not taken
 	behind  bool // it was overdue, and skips at its next read
+	ahead   bool // pos is behind the end of the log, and is not checked yet
 	closed  bool
 	late    *lateness // nil while it is not late
 }
@@ -45,16 +48,20 @@ type Subscriber struct {
 var _ pump.Cursor = (*Subscriber)(nil)
 
 // subscribe returns a new subscriber. The subscriber has a place at once where the upstream has accepted.
-func (st *stream) subscribe(n Newcomer) *Subscriber {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+func (st *stream) subscribe(n Newcomer, open func() (Settings, reading.Upstream)) (s *Subscriber) {
+	st.update(func() { s = st.newSubscriber(n, open) })
+	return s
+}
+
+// newSubscriber is subscribe with the stream's lock held.
+func (st *stream) newSubscriber(n Newcomer, open func() (Settings, reading.Upstream)) *Subscriber {
 	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines, early: !st.accepted}
 	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // a malformed id may be of any length
 	switch {
 	case n.Malformed:
 		s.reset = ending.ResetInvalid
 	case s.lastID != "":
-		s.resume()
+		s.resume(open)
 	}
 	if st.accepted && !s.anchored {
 		s.place()
@@ -62,14 +69,24 @@ func (st *stream) subscribe(n Newcomer) *Subscriber {
 	return s
 }
 
-// Opened returns a channel that is closed once the upstream has accepted the stream, or the stream has ended.
-func (s *Subscriber) Opened() <-chan struct{} { return s.stream.opened }
+// Opened reports whether an upstream has accepted what the subscriber reads, or the stream has ended.
+func (s *Subscriber) Opened() bool {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.accepted || st.end != nil || s.via != nil && s.via.accepted
+}
 
-// Header returns the header of the newest upstream stream, or nil where the upstream has accepted none.
+// Header returns the header of the newest upstream stream, or nil where the upstream has accepted none. Where only a catch-up
+// was accepted, it is the header of that.
 func (s *Subscriber) Header() reading.Header {
-	s.stream.mu.Lock()
-	defer s.stream.mu.Unlock()
-	return s.stream.header
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.header == nil && s.via != nil {
+		return s.via.header
+	}
+	return st.header
 }
 
 // End returns the end of the stream where the subscriber gets no event before it. End must not be called at the same time as
@@ -169,6 +186,10 @@ func (s *Subscriber) pass(events []*replay.Event) {
 			break
 		}
 	}
+	if s.via != nil {
+		s.viaAt, s.linked = s.viaAt+len(events), true
+		return
+	}
 	if last.Offset < s.pos.Offset { // the events are last values
 		s.walk, s.linked = last.Offset+1, false
 		return
@@ -177,16 +198,23 @@ func (s *Subscriber) pass(events []*replay.Event) {
 	s.settle()
 }
 
-// Topic implements [pump.Cursor].
-func (s *Subscriber) Topic() pump.Topic { return s.stream }
+// Topic implements [pump.Cursor]. A subscriber that catches up has another topic than the others.
+func (s *Subscriber) Topic() pump.Topic {
+	if c := s.via; c != nil { // only Peek and End, which are not called at the same time, change via
+		return c
+	}
+	return s.stream
+}
 
 // Close ends the subscription. The subscriber reads nothing after it. A second call changes nothing.
 func (s *Subscriber) Close() {
 	st := s.stream
-	st.mu.Lock()
-	closed := s.closed
-	s.closed, s.batch, s.lastID = true, nil, ""
-	st.mu.Unlock()
+	closed := false
+	st.update(func() {
+		closed = s.closed
+		s.closed, s.batch, s.lastID = true, nil, ""
+		s.leaveCatchUp()
+	})
 	if !closed {
 		st.registry.leave(st)
 	}

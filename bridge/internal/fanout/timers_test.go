@@ -33,7 +33,7 @@ func quietStream(t *testing.T, s Settings) (*Registry, *Subscriber) {
 	t.Cleanup(func() { r.Close(pump.End{Ending: ending.ShuttingDown()}) })
 	sub, err := r.Join("key", Newcomer{Form: frame.Form{Encoding: frame.Gzip}}, func() (Settings, reading.Upstream) { return s, quiet{} })
 	require.NoError(t, err)
-	<-sub.Opened()
+	require.Eventually(t, sub.Opened, 10*time.Second, time.Millisecond)
 	return r, sub
 }
 
@@ -78,7 +78,7 @@ func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
 	}
 	send("a", "a")
 	send("b", "")
-	late := st.subscribe(Newcomer{Form: sub.form})
+	late := st.subscribe(Newcomer{Form: sub.form}, nil)
 	pieces, _ := late.Peek(nil, 1<<20)
 	require.Len(t, pieces, 1, "the value of a")
 	late.Advance(1)

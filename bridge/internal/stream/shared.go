@@ -97,12 +97,8 @@ func (s shared) Cursor() pump.Cursor { return s.Subscriber }
 
 // FirstWord implements [Subscription].
 func (s shared) FirstWord() (spoken bool, end *ending.Ending) {
-	select {
-	case <-s.Subscriber.Opened():
-		spoken = true
-	default:
-	}
-	// The end is asked for after that: Opened is closed by an end, too.
+	spoken = s.Subscriber.Opened()
+	// The end is asked for after that, because a stream that has ended counts as opened.
 	if last, ok := s.Subscriber.End(); ok {
 		return true, last.Ending
 	}

@@ -1,0 +1,227 @@
+package fanout
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
+)
+
+// catchUps holds the catch-ups of a stream. The stream's lock guards the fields except busy.
+type catchUps struct {
+	most    int                 // how many may have a turn at once
+	byID    map[string]*catchUp // those that a subscriber with their id still joins
+	queue   []*catchUp          // those that wait for a turn, in the order of their arrival
+	turns   int                 // how many have a turn
+	running []*catchUp          // those in the state catching
+	held    []*catchUp          // those that have met and hold events, the oldest first
+	early   []*catchUp          // those that have met, and wait for the log's first epoch
+	next    replay.Position     // the position of the next event of the log that is looked for in running
+	ring    []*catchUp          // those whose subscribers are called when the lock is given up
+	busy    atomic.Bool         // running or early has any
+}
+
+// join has the subscriber read what follows its id on a catch-up. It returns the reset where no catch-up can do that. The
+// stream's lock is held.
+func (s *Subscriber) join(open func() (Settings, reading.Upstream)) ending.Reset {
+	st := s.stream
+	set := &st.catchUps
+	if _, err := sse.DecodeID(s.lastID); err != nil || st.past.reason(s.lastID) == ending.ResetInvalid {
+		return ending.ResetInvalid
+	}
+	if st.end != nil {
+		return ending.ResetExpired
+	}
+	c := set.byID[s.lastID]
+	switch {
+	case c != nil && c.state == lost:
+		return c.why
+	case c != nil && c.state == met && !c.reachable():
+		set.forget(c)
+		c = nil
+	}
+	if c == nil {
+		_, upstream := open()
+		c = set.add(st, s.lastID, upstream)
+	}
+	s.via, s.anchored = c, true
+	c.readers++
+	set.giveTurns()
+	return ending.NoReset
+}
+
+// reachable reports whether a subscriber that joins a catch-up now finds the place in the log where the catch-up has met it.
+func (c *catchUp) reachable() bool {
+	return c.stream.log.Lag(c.meets.at).Share <= overdueShare
+}
+
+// add adds a new catch-up to the queue.
+func (set *catchUps) add(st *stream, id string, upstream reading.Upstream) *catchUp {
+	if set.byID == nil {
+		set.byID = map[string]*catchUp{}
+	}
+	c := &catchUp{stream: st, id: id, upstream: upstream, trail: trail{from: id}}
+	c.after(turnWithin, func() { c.lose(ending.ResetExpired, CatchUpExpired) })
+	set.byID[id] = c
+	set.queue = append(set.queue, c)
+	return c
+}
+
+// giveTurns begins catch-ups of the queue while there are turns.
+func (set *catchUps) giveTurns() {
+	for set.turns < set.most && len(set.queue) > 0 {
+		c := set.queue[0]
+		set.queue = slices.Delete(set.queue, 0, 1)
+		c.begin()
+	}
+}
+
+// run notes that a catch-up has its turn and is read.
+func (set *catchUps) run(c *catchUp) {
+	set.turns++
+	if len(set.running) == 0 {
+		set.next = c.beganAt.End()
+	}
+	set.running = append(set.running, c)
+}
+
+// settled notes that a catch-up neither waits for its turn nor is read any more.
+func (set *catchUps) settled(c *catchUp) {
+	set.queue, set.running = without(set.queue, c), without(set.running, c)
+}
+
+// keep keeps a catch-up that has met, for subscribers that join it later. Those that are kept so hold at most as many bytes as
+// the log may hold.
+func (set *catchUps) keep(c *catchUp) {
+	set.held = append(set.held, c)
+	limit := c.stream.settings.Bounds.Bytes
+	var bytes int64
+	for _, one := range set.held {
+		bytes += one.counted
+	}
+	for _, one := range slices.Clone(set.held) {
+		if limit > 0 && bytes > limit && one != c && !set.isForgotten(one) {
+			bytes -= one.counted
+			one.keptEnough()
+		}
+	}
+}
+
+// awaitEpoch keeps a catch-up that has met before the log's first epoch.
+func (set *catchUps) awaitEpoch(c *catchUp) {
+	set.early = append(set.early, c)
+	set.forget(c)
+}
+
+// forget makes sure that no further subscriber joins a catch-up.
+func (set *catchUps) forget(c *catchUp) {
+	if !set.isForgotten(c) {
+		delete(set.byID, c.id)
+	}
+	if c.readers == 0 {
+		c.free()
+	}
+}
+
+func (set *catchUps) isForgotten(c *catchUp) bool { return set.byID[c.id] != c }
+
+// giveRoom ends the catch-ups that hold events.
+func (set *catchUps) giveRoom() {
+	for _, c := range slices.Clone(set.running) {
+		c.lose(ending.ResetExpired, NoRoom)
+	}
+	for _, c := range slices.Clone(set.held) {
+		set.forget(c)
+		c.drop(ending.ResetExpired)
+	}
+}
+
+// close forgets everything. No subscriber is left.
+func (set *catchUps) close() {
+	for _, c := range set.byID {
+		c.stopTimer()
+		set.forget(c)
+	}
+}
+
+// ringAll has the subscribers of all catch-ups called, because the stream has something to tell them.
+func (set *catchUps) ringAll() {
+	for _, c := range set.byID {
+		c.changed()
+	}
+	for _, c := range set.early {
+		c.changed()
+	}
+}
+
+// streamEnded decides about the catch-ups when their stream has ended. closing says that the registry closes, and that all of
+// them end with the same end.
+func (set *catchUps) streamEnded(end *pump.End, closing bool) {
+	for _, c := range slices.Concat(set.running, set.queue) {
+		switch {
+		case closing:
+			c.conclude(end)
+		case c.finished != nil:
+			c.conclude(c.finished)
+		}
+	}
+	set.ringAll()
+}
+
+// meetCatchUps looks for the new events of the log in the catch-ups. It costs one look-up for each event and each catch-up.
+func (st *stream) meetCatchUps() {
+	if st.catchUps.busy.Load() {
+		st.update(st.lookForNewEvents)
+	}
+}
+
+func (st *stream) lookForNewEvents() {
+	set := &st.catchUps
+	state := st.log.State()
+	if state.Epoch != set.next.Epoch {
+		set.next = state.Start()
+		for _, c := range set.early {
+			c.begins(state.Epoch)
+		}
+		set.early = nil
+	}
+	for set.next.Offset = max(set.next.Offset, state.First); set.next.Offset < state.Next; set.next.Offset++ {
+		pair, ok := pairAt(st.log, &st.sure, set.next)
+		if !ok {
+			continue
+		}
+		for _, c := range slices.Clone(set.running) {
+			if n, ok := c.trail.find(pair); ok {
+				c.meet(meeting{n, set.next}, CaughtUp)
+			}
+		}
+	}
+}
+
+// update calls change with the stream's lock held, and then calls the subscribers of the catch-ups that have changed.
+func (st *stream) update(change func()) {
+	st.mu.Lock()
+	change()
+	set := &st.catchUps
+	ring := set.ring
+	set.ring = nil
+	for _, c := range ring {
+		c.rings = false
+	}
+	set.busy.Store(len(set.running)+len(set.early) > 0)
+	st.mu.Unlock()
+	for _, c := range ring {
+		c.watchers.notify()
+	}
+}
+
+func without(all []*catchUp, c *catchUp) []*catchUp {
+	if i := slices.Index(all, c); i >= 0 {
+		return slices.Delete(all, i, i+1)
+	}
+	return all
+}

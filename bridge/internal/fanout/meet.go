@@ -1,0 +1,98 @@
+package fanout
+
+import (
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+)
+
+// A catch-up meets the log where two neighbours agree: an event has the same id in both, and so has the event before it. One
+// event in common is not enough. Several messages may share an id, and then an id alone does not say which of them it is.
+
+// trail is what a catch-up has brought.
+type trail struct {
+	from   string // the id that the catch-up was opened with
+	events []*replay.Event
+	pairs  map[neighbours]int // the index of the second neighbour; several where the pair stands in the trail more than once
+}
+
+// neighbours are the ids of two events that follow each other. The ids differ, and neither is "".
+type neighbours struct{ before, id string }
+
+// several is the index of a pair of neighbours that stands in a trail more than once. A catch-up does not meet the log there.
+const several = -1
+
+// add appends an event, and returns the pair that it makes with the event before it. ok is false where that is not a pair.
+func (t *trail) add(e *replay.Event) (pair neighbours, ok bool) {
+	pair = neighbours{t.newest(), e.ID}
+	t.events = append(t.events, e)
+	if !pair.valid() {
+		return pair, false
+	}
+	if _, known := t.pairs[pair]; known {
+		t.pairs[pair] = several
+		return pair, false
+	}
+	if t.pairs == nil {
+		t.pairs = map[neighbours]int{}
+	}
+	t.pairs[pair] = len(t.events) - 1
+	return pair, true
+}
+
+// newest returns the id of the newest event, or the id that the catch-up was opened with. It is "" where the newest event has no
+// id.
+func (t *trail) newest() string {
+	if n := len(t.events); n > 0 {
+		return t.events[n-1].ID
+	}
+	return t.from
+}
+
+// find returns the index of the second of two neighbours.
+func (t *trail) find(pair neighbours) (n int, ok bool) {
+	if !pair.valid() {
+		return 0, false
+	}
+	n, ok = t.pairs[pair]
+	return n, ok && n != several
+}
+
+func (p neighbours) valid() bool { return p.before != "" && p.id != "" && p.before != p.id }
+
+// place returns the position in the log of the second of two neighbours that a catch-up has brought. The first one must be the
+// newest event with its id in the log, and must be sure.
+func place(log *replay.Ring, sure *sureness, pair neighbours) (at replay.Position, ok bool) {
+	at, ok = log.Find(pair.before)
+	if !ok || !sure.covers(at) {
+		return replay.Position{}, false
+	}
+	events, err := log.Read(nil, at, 1)
+	return at, err == nil && len(events) == 1 && events[0].ID == pair.id
+}
+
+// pairAt returns the pair of neighbours of which the second is at a position in the log. ok is false where there is none, or
+// where the first one is not sure.
+func pairAt(log *replay.Ring, sure *sureness, at replay.Position) (pair neighbours, ok bool) {
+	if at.Offset == 0 || !sure.covers(at) {
+		return neighbours{}, false
+	}
+	var two [2]*replay.Event
+	events, err := log.Read(two[:0], replay.Position{Epoch: at.Epoch, Offset: at.Offset - 1}, 2)
+	if err != nil || len(events) < 2 {
+		return neighbours{}, false
+	}
+	return neighbours{events[0].ID, events[1].ID}, true
+}
+
+// newestID returns the id of the newest event in the log, or "".
+func newestID(log *replay.Ring) string {
+	state := log.State()
+	if state.First == state.Next {
+		return ""
+	}
+	var one [1]*replay.Event
+	events, err := log.Read(one[:0], replay.Position{Epoch: state.Epoch, Offset: state.Next - 1}, 1)
+	if err != nil || len(events) == 0 {
+		return ""
+	}
+	return events[0].ID
+}

@@ -1,0 +1,94 @@
+package fanout
+
+import (
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+)
+
+// follow fills an empty batch with what follows the subscriber's place on its catch-up. on is false where the subscriber reads
+// the log now. A batch never holds events of both. The stream's lock is held.
+func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
+	c, st := s.via, s.stream
+	events := c.trail.events
+	switch {
+	case c.state == lost:
+		s.leaveCatchUp()
+		s.displace(c.why, !st.accepted)
+		return nil, false
+	case c.state == met && s.viaAt >= c.meets.n && c.meets.at.Epoch != "":
+		s.handOver(c.meets)
+		return nil, false
+	}
+	atEnd := s.collectVia(b, events, limit)
+	s.addNotices(b, atEnd && c.state != over)
+	if s.linked && s.form.Encoding == frame.Gzip && len(b.events) > 0 && s.viaAt > 0 && !b.hasNotices() {
+		b.prev = events[s.viaAt-1].Frame
+	}
+	switch {
+	case !atEnd:
+		return nil, true
+	case c.state == over:
+		return c.end, true
+	case c.state == met: // the log's first epoch has not begun, and may never begin
+		return st.end, true
+	}
+	return nil, true
+}
+
+// collectVia fills the batch with events of the catch-up. It reports whether the batch holds the last one.
+func (s *Subscriber) collectVia(b *batch, events []*replay.Event, limit int) (atEnd bool) {
+	for at := s.viaAt; at < len(events); {
+		n := len(b.events)
+		b.events = append(b.events, events[at:min(len(events), at+readAtOnce)]...)
+		at += len(b.events) - n
+		if b.cut(n, limit) {
+			return false
+		}
+	}
+	return true
+}
+
+// handOver gives the subscriber the place in the log that its place in the catch-up is. The subscriber may be ahead of the log.
+// From then on the subscriber has begun to read from its place: where the log has lost that place, the subscriber was slow.
+func (s *Subscriber) handOver(m meeting) {
+	at := m.at
+	at.Offset += uint64(s.viaAt - m.n)
+	s.leaveCatchUp()
+	s.put(at)
+	s.ahead = at.Offset > m.at.Offset
+	s.anchored, s.started, s.linked = true, true, false
+}
+
+// leaveCatchUp takes the subscriber from its catch-up, if it has one.
+func (s *Subscriber) leaveCatchUp() {
+	if c := s.via; c != nil {
+		s.via, s.viaAt = nil, 0
+		c.leave()
+	}
+}
+
+// arrive checks the place of a subscriber that is ahead of the log, once the log gets there. The event before the place must
+// have the id that the subscriber had last.
+func (s *Subscriber) arrive() {
+	log := s.stream.log
+	state := log.State()
+	if state.Epoch != s.pos.Epoch || state.Next < s.pos.Offset {
+		return
+	}
+	s.ahead = false
+	from := replay.Position{Epoch: s.pos.Epoch, Offset: max(state.First, s.pos.Offset-min(s.pos.Offset, readAtOnce))}
+	events, err := log.Read(nil, from, int(s.pos.Offset-min(s.pos.Offset, from.Offset)))
+	if err != nil {
+		events = nil
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		if id := events[i].ID; id != "" && id == s.lastID {
+			return
+		} else if id != "" {
+			break
+		}
+	}
+	s.displace(ending.ResetExpired, false)
+}
