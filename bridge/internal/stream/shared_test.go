@@ -20,12 +20,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 )
 
-// A caller's cursor says where the caller goes on in a shared stream. The upstream never sees it.
+// Without catch-ups, a caller's cursor only says where the caller goes on in a shared stream. The upstream never sees it.
 func TestCallersWithAndWithoutACursorShareOneStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &scripted{plays: []play{{events: 3, stands: time.Hour}}}
 		b, rt := resumableRoute(t, src)
 		rt.Config.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinAll})
+		rt.Config.Share.CatchUp = 0
 		first, end := resumeThrough(b, rt, "7")
 		require.Nil(t, end)
 		synctest.Wait()
