@@ -72,26 +72,26 @@ func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.C
 }
 
 // contextFor returns the context of a private stream. The context ends with the bridge, at the deadline of the route, and when
-// cancel is called.
-func (s *Streams) contextFor(client context.Context, rt *route.Route) (ctx context.Context, cancel context.CancelFunc) {
-	ctx, cancel = s.contextWithValues(client, rt)
+// its cancel function is called.
+func (s *Streams) contextFor(client context.Context, rt *route.Route) (context.Context, context.CancelFunc) {
+	ctx, cancel := s.contextWithValues(client, rt)
 	timeout := rt.Config.Request.Timeout
 	if timeout <= 0 {
 		return ctx, cancel
 	}
-	withDeadline, stopTimer := context.WithTimeout(ctx, timeout)
-	return withDeadline, func() { stopTimer(); cancel() }
+	ctx, stopTimer := context.WithTimeout(ctx, timeout)
+	return ctx, func() { stopTimer(); cancel() }
 }
 
-// contextWithValues returns a context that ends with the bridge, and when cancel is called. The context has the values of
-// client only where the source can use them: otherwise an idle stream would hold their memory for nothing.
-func (s *Streams) contextWithValues(client context.Context, rt *route.Route) (ctx context.Context, cancel context.CancelFunc) {
+// contextWithValues returns a context that ends with the bridge, and when its cancel function is called. The context has the
+// values of client only where the source can use them: otherwise an idle stream would hold their memory for nothing.
+func (s *Streams) contextWithValues(client context.Context, rt *route.Route) (context.Context, context.CancelFunc) {
 	if !rt.Plan.Source.UsesContextValues() {
 		return context.WithCancel(s.ctx)
 	}
-	ctx, cancelValues := context.WithCancel(context.WithoutCancel(client))
-	ignoreBridge := context.AfterFunc(s.ctx, cancelValues)
-	return ctx, func() { ignoreBridge(); cancelValues() }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
+	ignoreBridge := context.AfterFunc(s.ctx, cancel)
+	return ctx, func() { ignoreBridge(); cancel() }
 }
 
 // Cursor implements [Subscription].

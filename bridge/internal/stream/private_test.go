@@ -35,43 +35,59 @@ func (w *witness) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (
 	return nil, ctx.Err()
 }
 
-// The context of a private stream keeps the values of the request, and what they hold, only where the source can read them.
-// It ends with the request and with the bridge.
-func TestOnlyCodeOfThisProcessIsGivenTheValuesOfARequest(t *testing.T) {
+// The context of a private stream keeps the values of the request, and what they hold, only where the source can read them. It
+// ends with the request, with the bridge, with the subscription, and at the deadline of the route.
+func TestTheContextOfAPrivateStream(t *testing.T) {
 	type key struct{}
 	for _, usesValues := range []bool{true, false} {
-		for _, byBridge := range []bool{true, false} {
-			synctest.Test(t, func(t *testing.T) {
-				src := &witness{usesValues: usesValues}
-				b, rt := resumableRoute(t, src)
-				ctx, leave := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
-				defer leave()
-				r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)
-				sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
-				require.Nil(t, end)
-				synctest.Wait()
-				given := *src.ctx.Load()
-				assert.Equal(t, usesValues, given.Value(key{}) != nil)
-				require.NoError(t, given.Err())
-				if byBridge {
-					b.cancel()
-				} else {
-					leave()
+		for _, timeout := range []time.Duration{0, time.Hour} {
+			for _, by := range []string{"the request", "the bridge", "the subscription", "the deadline"} {
+				if by == "the deadline" && timeout == 0 {
+					continue
 				}
-				synctest.Wait()
-				require.Error(t, given.Err())
-				sub.Close()
-				require.NoError(t, b.Close())
-			})
+				synctest.Test(t, func(t *testing.T) {
+					src := &witness{usesValues: usesValues}
+					b, rt := resumableRoute(t, src)
+					rt.Config.Request.Timeout = timeout
+					ctx, leave := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+					defer leave()
+					r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)
+					sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
+					require.Nil(t, end)
+					synctest.Wait()
+					given := *src.ctx.Load()
+					assert.Equal(t, usesValues, given.Value(key{}) != nil)
+					require.NoError(t, given.Err())
+					want := context.Canceled
+					switch by {
+					case "the request":
+						leave()
+					case "the bridge":
+						b.cancel()
+					case "the subscription":
+						sub.Close()
+					case "the deadline":
+						want = context.DeadlineExceeded
+						time.Sleep(timeout)
+					}
+					synctest.Wait()
+					require.ErrorIs(t, given.Err(), want, "%s, values %t, timeout %v", by, usesValues, timeout)
+					if by != "the subscription" {
+						sub.Close()
+					}
+					require.NoError(t, b.Close())
+				})
+			}
 		}
 	}
 }
 
-// The bridge lives on, and its context must not hold what has ended.
+// The context of the bridge must not hold streams that have ended.
 func TestAPrivateStreamThatIsOverKeepsNothingOfItsRequest(t *testing.T) {
 	type key struct{}
 	type value struct{ _ [1 << 10]byte }
 	b, rt := resumableRoute(t, &scripted{})
+	rt.Config.Request.Timeout = time.Hour
 	held := new(value)
 	kept := weak.Make(held)
 	func() {
