@@ -27,7 +27,9 @@
 //
 // A client that stays connected receives every message of its upstream stream, once and in order. While a client takes nothing,
 // its own upstream stream waits; after `write_timeout` the bridge cuts the client off. On a shared stream a client that is too
-// slow is cut off earlier, while it can still resume, or skips events and is told so (`slow_client`). When a client leaves, the bridge cancels
+// slow is cut off earlier, while it can still resume, or skips events and is told so (`slow_client`). A client that comes back with
+// the id of its last event receives what followed that event, on private and on shared streams, and also after a restart of the bridge
+// (`catch_up`). Where that is not possible, an event named grpc-reset says so. When a client leaves, the bridge cancels
 // the client's gRPC stream. A stream whose end the bridge knows closes with an event named grpc-status. The event says whether
 // the client should come back. An EventSource that reconnects although it should not is answered with the status 204, and
 // stops.
