@@ -36,6 +36,7 @@ type catchUp struct {
 	accepted bool
 	readers  int       // subscribers that read from it
 	since    time.Time // when the request of its present upstream stream was sent; zero while there is none
+	resting  bool      // its last upstream stream broke, and the next one is not opened yet
 	finished *pump.End // the end of its upstream; nil while the upstream is read
 	stopped  bool      // its reader has returned
 	turn     bool      // it has one of the stream's turns

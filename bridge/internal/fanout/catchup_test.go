@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
@@ -262,6 +263,97 @@ func TestHowACatchUpFails(t *testing.T) {
 				tt.do(w)
 				assert.Equal(t, tt.want, w.c.read())
 				assert.Equal(t, []string{tt.outcome}, w.outcomes)
+			})
+		})
+	}
+}
+
+// Where the upstream is down, a subscriber is told the end of the stream as any other. It comes back with the id that it has.
+func TestACatchUpEndsWithAStreamThatCouldNotBeOpened(t *testing.T) {
+	for name, answered := range map[string]bool{"its upstream has not answered": false, "its upstream is down too": true} {
+		t.Run(name, func(t *testing.T) {
+			s := resumable()
+			s.CatchUps = 1
+			inWorld(t, s, func(w *world) {
+				c, waits := w.join(from("1")), w.join(from("2"))
+				log, ups := w.opened()
+				if answered {
+					ups["1"].end(reading.Broken, "its own")
+				}
+				assert.False(t, c.Opened())
+				log.end(reading.Broken, "unavailable")
+				for _, c := range []*client{c, waits} {
+					assert.True(t, c.Opened())
+					assert.Equal(t, []string{"end: unavailable"}, c.read())
+				}
+				after(time.Minute)
+				assert.Nil(t, w.upstream.next(), "nothing is opened for them")
+			})
+		})
+	}
+}
+
+func TestACatchUpIsOpenedAgainWhereItBreaks(t *testing.T) {
+	catchingUp(t, resumable(), "1", func(w *caught) {
+		passSnapshot()
+		require.NoError(t, w.up.send("b#2", "c#3"))
+		w.up.end(reading.Broken, "broken")
+		up := w.newest()
+		assert.Equal(t, reading.Attempt{Cursor: "3", HasCursor: true, Reopening: true, CatchingUp: true}, up.Attempt)
+		require.NoError(t, w.log.send("d#4", "e#5"))
+		assert.Error(t, up.send("d#4", "e#5"))
+		assert.Equal(t, []string{"b", "c", "d", "e"}, w.c.read())
+	})
+}
+
+// Its first upstream stream, too, is opened again. A message without an id may stand at the end of what it has brought: then no
+// cursor says where to go on.
+func TestWhetherACatchUpThatBrokeIsOpenedAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		events []string
+		want   bool
+	}{"before it was accepted": {nil, true}, "behind an event without an id": {[]string{"b#2", "c"}, false}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, resumable(), func(w *world) {
+				_, _ = w.live()
+				w.join(from("1"))
+				_, ups := w.opened()
+				if len(tt.events) > 0 {
+					require.NoError(t, ups["1"].send(tt.events...))
+				}
+				ups["1"].end(reading.Broken, "broken")
+				after(5 * time.Second)
+				_, ups = w.opened()
+				assert.Equal(t, tt.want, ups["1"] != nil)
+			})
+		})
+	}
+}
+
+func TestCatchUpsOfAStreamThatEnds(t *testing.T) {
+	comesBack := &ending.Ending{Code: ending.Unavailable, Reason: "come back", Retry: true}
+	for name, tt := range map[string]struct {
+		end  *ending.Ending
+		want [2][]string // of the one whose upstream stream broke, and of the one that waits for its turn
+	}{
+		"for good":    {because("done"), [2][]string{{"b", "end: done"}, {"c", "end: its own"}}},
+		"for a while": {comesBack, [2][]string{{"b", "end: come back"}, {"end: come back"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := resumable()
+			s.CatchUps = 1
+			catchingUp(t, s, "1", func(w *caught) {
+				waits := w.join(from("2"))
+				require.NoError(t, w.up.send("b#2"))
+				w.up.end(reading.Broken, "broken")
+				w.log.endAs(reading.Over, tt.end)
+				assert.Equal(t, tt.want[0], w.c.read())
+				after(2 * time.Second)
+				if _, ups := w.opened(); ups["2"] != nil {
+					require.NoError(t, ups["2"].send("c#3"))
+					ups["2"].end(reading.Over, "its own")
+				}
+				assert.Equal(t, tt.want[1], waits.read())
 			})
 		})
 	}

@@ -23,7 +23,9 @@ var _ reading.Owner = (*catchUpReader)(nil)
 
 // Next implements [reading.Owner].
 func (r *catchUpReader) Next(_ context.Context, reopening bool) reading.Attempt {
-	id := r.catchUp.id
+	c := r.catchUp
+	c.stream.update(func() { c.resting = false })
+	id := c.id
 	if r.events > 0 {
 		id = r.newest
 	}
@@ -34,11 +36,16 @@ func (r *catchUpReader) Next(_ context.Context, reopening bool) reading.Attempt 
 // CursorRefused implements [reading.Owner].
 func (r *catchUpReader) CursorRefused(context.Context) { r.refused = true }
 
-// Abandoned implements [reading.Owner]. It is called after each upstream stream that has ended.
+// Abandoned implements [reading.Owner]. It is called after each upstream stream that has ended. A catch-up of a stream that is
+// over is not opened again.
 func (r *catchUpReader) Abandoned() bool {
 	c := r.catchUp
-	c.stream.update(func() { c.since = time.Time{} })
-	return r.refused || r.events > 0 && r.newest == ""
+	over := false
+	c.stream.update(func() {
+		c.since, c.resting = time.Time{}, true
+		over = c.stream.end != nil
+	})
+	return over || r.refused || r.events > 0 && r.newest == ""
 }
 
 // Reopened implements [reading.Owner].

@@ -158,15 +158,15 @@ func (set *catchUps) ringAll() {
 	}
 }
 
-// streamEnded decides about the catch-ups when their stream has ended. closing says that the registry closes, and that all of
-// them end with the same end.
-func (set *catchUps) streamEnded(end *pump.End, closing bool) {
+// streamEnded decides about the catch-ups when their stream has ended. all says that every one of them ends with the stream,
+// because the registry closes, or because the stream's upstream has accepted nothing.
+func (set *catchUps) streamEnded(end *pump.End, all bool) {
 	for _, c := range slices.Concat(set.running, set.queue) {
 		switch {
-		case closing:
-			c.conclude(end)
 		case c.finished != nil:
 			c.conclude(c.finished)
+		case all, c.resting, c.state == waiting && end.Ending.Retry:
+			c.conclude(end) // a subscriber that comes back has its id still
 		}
 	}
 	set.ringAll()

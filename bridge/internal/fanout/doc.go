@@ -11,6 +11,12 @@
 //
 // The last-value cache reads the log as subscribers do, because another appender may add events too.
 //
+// A subscriber may come with an id that the log does not have, for example after a restart of the bridge. Where the upstream can
+// go on behind an id, such a subscriber catches up: it reads a second, short upstream stream, which is opened with this id, until
+// that stream meets the log. The stream's own upstream is never opened with a subscriber's id, because an id that is made up would
+// then decide what all subscribers get. The rules stand beside their code: when the two streams have met (neighbours), which ids
+// of the log count (sureness), who shares a catch-up, how many are read at once, and how they end (catchUp, catchUps).
+//
 // A subscriber never misses an event without being told. The event grpc-reset tells it, and stands in front of the events that
 // follow. The reasons are an id after which the stream cannot go on, an upstream stream that could not go on where the last one
 // broke (a new epoch of the log), and a subscriber that was too slow.
