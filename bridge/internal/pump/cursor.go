@@ -25,11 +25,13 @@ type Cursor interface {
 	Overdue(lacks int, stalled bool) bool
 	// Retry returns the reconnection time that the client is told in place of the given one, which is not 0.
 	Retry(given time.Duration) time.Duration
-	// Topic returns what tells of new pieces. All cursors of one shared stream have the same topic.
+	// Topic returns what tells of new pieces. Several cursors may have the same topic. A call of Peek may change the topic. The
+	// pump asks after each Peek, on the goroutine that called Peek, so Topic must be cheap. Where the topic has changed, the
+	// pump stops watching the old one, watches the new one, and peeks once more.
 	Topic() Topic
 }
 
-// Topic is a sequence of pieces that grows. Its methods may be called concurrently.
+// Topic is a sequence of pieces that grows. Its methods may be called concurrently. Topics are compared with ==.
 type Topic interface {
 	// Watch calls notify whenever Peek may have something new, until stop. notify is called from any goroutine and must not
 	// wait. Changes before Watch returns may go without a call, so the caller peeks once afterwards. After stop has returned,

@@ -138,6 +138,48 @@ func TestARoundReachesAllWhateverHappensMeanwhile(t *testing.T) {
 	}
 }
 
+// A client whose topic changes leaves a round that is under way, and joins another one that is under way.
+func TestARoundVisitsEachOnceAlthoughTopicsChange(t *testing.T) {
+	r, events, other := newRig(), new(tape), new(tape)
+	guests := crowd(r, 4*turnsPerStep, events, new(Settings))
+	others := crowd(r, 4*turnsPerStep, other, new(Settings))
+	for _, g := range slices.Concat(guests, others) {
+		g.cur.peeks = 0
+	}
+	for i, g := range guests {
+		if i%3 == 0 {
+			g.cur.topics = []*tape{other}
+		}
+	}
+	events.put("a")
+	other.put("a")
+	r.once()
+	_, waiting := apart(guests, 1)
+	require.NotEmpty(t, waiting)
+	for i, g := range waiting[:60] {
+		switch i % 3 {
+		case 0: // moves before the round comes to it
+			g.cur.topics = []*tape{other}
+			r.stand(r.slots[g.key.slot])
+		case 1:
+			g.leave(nil)
+		}
+	}
+	r.settle()
+	for i, g := range slices.Concat(guests, others) {
+		if len(g.closed) == 0 {
+			require.Equal(t, "a", g.text(), "client %d", i)
+			require.Equal(t, 2, g.cur.peeks, "client %d was visited once: one peek at the event, and one at nothing", i)
+		}
+	}
+	other.put("b")
+	r.settle()
+	for i, g := range others {
+		require.Equal(t, "ab", g.text(), "client %d", i)
+		require.Equal(t, 4, g.cur.peeks, "client %d", i)
+	}
+}
+
 // apart returns the clients that have so many bytes and those that have not.
 func apart(guests []*guest, bytes int) (got, missed []*guest) {
 	for _, g := range guests {

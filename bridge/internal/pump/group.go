@@ -18,16 +18,25 @@ func (g *group) add(p *parked) {
 	g.members = append(g.members, p)
 }
 
-// remove removes p and puts the last member in its place. A round goes backwards, so the last member was visited before p's
-// place comes: no member is missed.
+// remove removes p. The members that the round has yet to visit stay in front of left, and all others behind it. So a round
+// visits every member once.
 func (g *group) remove(p *parked) {
+	if int(p.place) < g.left {
+		g.left--
+		g.swap(p, g.left)
+	}
 	end := len(g.members) - 1
-	moved := g.members[end]
-	g.members[p.place], moved.place = moved, p.place
+	g.swap(p, end)
 	g.members[end] = nil
 	g.members = g.members[:end]
-	g.left = min(g.left, end)
 	p.group = nil
+}
+
+// swap exchanges the places of p and of the member at another place.
+func (g *group) swap(p *parked, place int) {
+	other := g.members[place]
+	g.members[p.place], g.members[place] = other, p
+	other.place, p.place = p.place, int32(place)
 }
 
 // turn begins a round over all members. Where a round is under way, another one follows it.

@@ -171,6 +171,26 @@ func (l *loop) admit(p *parked) {
 	l.visit(p)
 }
 
+// follow moves p to another group where the topic of its cursor has changed, and reports whether it has moved p. The caller
+// peeks once more, because the new group does not learn of earlier changes.
+func (l *loop) follow(p *parked) (moved bool) {
+	if p.cur.Topic() == p.group.topic {
+		return false
+	}
+	l.leave(p)
+	l.join(p)
+	return true
+}
+
+// leave removes p from its group. Where no member is left, the topic is not watched any more.
+func (l *loop) leave(p *parked) {
+	g := p.group
+	if g.remove(p); len(g.members) == 0 {
+		g.stop()
+		delete(l.groups, g.topic)
+	}
+}
+
 // join adds p to the group of its topic. The caller visits p afterwards, because the group does not learn of earlier changes.
 func (l *loop) join(p *parked) {
 	t := p.cur.Topic()
@@ -241,7 +261,11 @@ func (l *loop) call(p *parked) {
 func (l *loop) visit(p *parked) {
 	for range writesPerVisit {
 		l.batch.fill(p)
+		moved := l.follow(p)
 		if len(l.batch.pieces) == 0 {
+			if moved {
+				continue
+			}
 			l.block(p, false)
 			return
 		}
@@ -311,11 +335,7 @@ func (l *loop) alarm(p *parked) {
 // finish closes the connection of p and forgets it.
 func (l *loop) finish(p *parked, out Outcome, how closing) {
 	p.sock.Close(how)
-	g := p.group
-	if g.remove(p); len(g.members) == 0 {
-		g.stop()
-		delete(l.groups, g.topic)
-	}
+	l.leave(p)
 	l.slots[p.key.slot] = nil
 	l.free = append(l.free, p.key.slot)
 	done := p.done

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ type world struct {
 	*rig
 	settings *Settings
 	tapes    []*tape
+	bells    []*tape  // topics without pieces of their own
 	guests   []*guest // all guests, including those that have left
 	drained  bool
 }
@@ -31,7 +33,25 @@ func newWorld(t *rapid.T) *world {
 	for range rapid.IntRange(1, 3).Draw(t, "topics") {
 		w.tapes = append(w.tapes, new(tape))
 	}
+	for range rapid.IntRange(0, 3).Draw(t, "bells") {
+		w.bells = append(w.bells, new(tape))
+	}
 	return w
+}
+
+// topics draws the topics to which a cursor on a tape changes.
+func (w *world) topics(t *rapid.T, events *tape) []*tape {
+	all := append([]*tape{nil, nil, events}, w.bells...)
+	return rapid.SliceOfN(rapid.SampledFrom(all), 0, 30).Draw(t, "topics")
+}
+
+// tell has the cursors on a tape rung by their present topics.
+func (w *world) tell(events *tape) {
+	for _, g := range w.guests {
+		if g.cur.tape == events {
+			g.cur.ring()
+		}
+	}
 }
 
 func (w *world) actions() map[string]func(*rapid.T) {
@@ -43,7 +63,9 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 	return map[string]func(*rapid.T){
 		"come": func(t *rapid.T) {
-			g := w.join(rapid.SampledFrom(w.tapes).Draw(t, "topic"), w.settings)
+			events := rapid.SampledFrom(w.tapes).Draw(t, "topic")
+			g := w.join(events, w.settings)
+			g.cur.topics, g.cur.withholds = w.topics(t, events), rapid.Bool().Draw(t, "withholds")
 			g.cur.slack = rapid.SampledFrom([]int{0, 50}).Draw(t, "slack")
 			g.room = rapid.IntRange(-1, 20).Draw(t, "room")
 			w.guests = append(w.guests, g)
@@ -53,11 +75,18 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			for range rapid.IntRange(1, 80).Draw(t, "pieces") {
 				events.put(fmt.Sprintf("%d\n", len(events.pieces)))
 			}
+			w.tell(events)
 		},
 		"end": func(t *rapid.T) {
 			i := rapid.IntRange(0, len(w.tapes)-1).Draw(t, "topic")
 			w.tapes[i].finish(End{Ending: because("upstream"), Frame: []byte("end\n")})
+			w.tell(w.tapes[i])
 			w.tapes[i] = new(tape)
+		},
+		"late call": func(*rapid.T) {
+			for _, topic := range w.all() {
+				topic.ringLate()
+			}
 		},
 		"take": func(t *rapid.T) {
 			if g := guest(t); len(g.closed) == 0 {
@@ -82,7 +111,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 func (w *world) check(t *rapid.T) {
 	ended := 0
 	for i, g := range w.guests {
-		if err := orderly(g); err != nil {
+		if err := orderly(g.text(), len(g.cur.pieces)); err != nil {
 			t.Fatalf("client %d: %v in %q", i, err, g.text())
 		}
 		if len(g.outcomes) != len(g.closed) || len(g.outcomes) > 1 {
@@ -93,15 +122,57 @@ func (w *world) check(t *rapid.T) {
 			t.Fatalf("client %d: %+v for %d bytes", i, g.outcomes[0], len(g.text()))
 		}
 	}
+	if err := w.grouped(); err != nil {
+		t.Fatal(err)
+	}
 	if ended != w.ended || len(w.slots)-len(w.free) > len(w.guests)-ended {
 		t.Fatalf("%d slots, %d of them free, for %d clients, %d of them gone", len(w.slots), len(w.free), len(w.guests), ended)
 	}
 }
 
-// orderly checks the format of what a client received: whole heartbeats, and the numbers from 0 on in order, and nothing behind
+// all returns all topics that cursors of the loop may have.
+func (w *world) all() []*tape {
+	all := slices.Concat(w.tapes, w.bells)
+	for _, g := range w.guests {
+		all = append(all, g.cur.tape)
+	}
+	return all
+}
+
+// grouped checks that each subscriber is in the group of its topic, and that the topics of the groups are watched, and no other
+// ones.
+func (w *world) grouped() error {
+	members := 0
+	for topic, g := range w.groups {
+		members += len(g.members)
+		for i, p := range g.members {
+			if p.cur.Topic() != topic || p.group != g || int(p.place) != i || w.slots[p.key.slot] != p {
+				return fmt.Errorf("member %d of %d is in a wrong place", i, len(g.members))
+			}
+		}
+		if len(g.members) == 0 || g.left > len(g.members) {
+			return fmt.Errorf("a group of %d has %d members to visit", len(g.members), g.left)
+		}
+	}
+	if members != len(w.slots)-len(w.free) {
+		return fmt.Errorf("the groups have %d members, but %d slots are in use", members, len(w.slots)-len(w.free))
+	}
+	for _, topic := range w.all() {
+		want := 0
+		if w.groups[topic] != nil {
+			want = 1
+		}
+		if topic.watches() != want {
+			return fmt.Errorf("a topic has %d watches and not %d", topic.watches(), want)
+		}
+	}
+	return nil
+}
+
+// orderly checks what a client received of so many events: whole heartbeats, and the numbers from 0 on in order, and nothing behind
 // an end. Only the last line may be cut, while the stream runs.
-func orderly(g *guest) error {
-	lines := strings.SplitAfter(g.text(), "\n")
+func orderly(text string, events int) error {
+	lines := strings.SplitAfter(text, "\n")
 	next, over := 0, ""
 	for i, line := range lines {
 		whole := strings.HasSuffix(line, "\n")
@@ -119,8 +190,8 @@ func orderly(g *guest) error {
 			return fmt.Errorf("%q in place of %d", line, next)
 		}
 	}
-	if over == "end\n" && next != len(g.cur.pieces) {
-		return fmt.Errorf("the end after %d of %d events", next, len(g.cur.pieces))
+	if over == "end\n" && next != events {
+		return fmt.Errorf("the end after %d of %d events", next, events)
 	}
 	return nil
 }

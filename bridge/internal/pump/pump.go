@@ -28,11 +28,11 @@ type Outcome struct {
 func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	p := &pump{conn: conn, cur: cur, s: s, began: time.Now()}
 	ready := make(chan struct{}, 1)
-	stop := cur.Topic().Watch(func() {
+	p.follower = NewFollower(cur, func() {
 		wake(ready)
 		p.watch()
 	})
-	defer stop()
+	defer p.follower.Stop()
 	defer context.AfterFunc(ctx, conn.Abort)() // a write must not wait for a client that has left
 	beat := time.NewTimer(s.Heartbeat)
 	defer beat.Stop()
@@ -78,6 +78,7 @@ const batchBytes = 64 << 10
 type pump struct {
 	conn      Conn
 	cur       Cursor
+	follower  *Follower
 	s         *Settings
 	began     time.Time
 	writing   atomic.Bool // a write is under way
@@ -95,7 +96,10 @@ type pump struct {
 	size   int           // bytes of the last write
 }
 
-func (p *pump) peek() { p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes) }
+func (p *pump) peek() {
+	p.pieces, p.end = p.cur.Peek(p.pieces[:0], batchBytes)
+	p.follower.Follow()
+}
 
 // begin writes the opening and the first batch, and reports whether the stream is over. Where no event is ready, the response's
 // header goes out with the opening alone.

@@ -4,10 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,6 +172,38 @@ func TestOverTheWireAStreamIsServed(t *testing.T) {
 		assert.Equal(t, 3, out.Events)
 		assert.NotNil(t, out.End)
 	})
+}
+
+// Topics change while events come from another goroutine. Each burst must arrive without the help of a later one.
+func TestOverTheWireTopicsMayChange(t *testing.T) {
+	for _, withholds := range []bool{false, true} {
+		t.Run(fmt.Sprintf("withholds: %v", withholds), func(t *testing.T) {
+			eachWire(t, func(t *testing.T, s *site) {
+				const bursts, burst = 200, 10
+				cur := newTour(strings.Repeat("b.cab..d.a", bursts/10))
+				cur.withholds = withholds
+				s.cursor = func() Cursor { return cur }
+				v := s.visit(t, 0)
+				v.read(t, ":\n")
+				var putting sync.WaitGroup
+				for range bursts {
+					putting.Go(func() {
+						for i := range burst {
+							cur.put(string(s.piece(strconv.Itoa(i))))
+							runtime.Gosched()
+						}
+					})
+					v.read(t, "0123456789")
+				}
+				putting.Wait()
+				assert.Empty(t, cur.head.topics, "all changes have come")
+				cur.finish(End{Ending: because("upstream")})
+				v.readToEnd(t, "")
+				assert.Equal(t, bursts*burst, s.outcome(t).Events)
+				assert.NoError(t, cur.watched(0))
+			})
+		})
+	}
 }
 
 func TestOverTheWireASlowReaderGetsAll(t *testing.T) {
