@@ -15,13 +15,12 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-// Subscription is one caller's access to a private or a shared stream. FirstWord may be called from any goroutine. One
-// goroutine at a time uses the other methods.
+// Subscription is one caller's access to a private or a shared stream. One goroutine at a time uses it.
 type Subscription interface {
 	// Cursor returns the cursor that reads the stream's events.
 	Cursor() pump.Cursor
 	// FirstWord reports whether the upstream has accepted the stream or ended it. end is not nil for a stream that has ended
-	// without events.
+	// without events. FirstWord may change the topic of the cursor, as Peek may.
 	FirstWord() (spoken bool, end *ending.Ending)
 	// Header returns the response metadata of the upstream, nil where none has arrived.
 	Header() metadata.MD
@@ -60,16 +59,18 @@ func AwaitFirstWord(
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	ready := make(chan struct{}, 1)
-	defer sub.Cursor().Topic().Watch(func() {
+	follower := pump.NewFollower(sub.Cursor(), func() {
 		select {
 		case ready <- struct{}{}:
 		default:
 		}
-	})()
+	})
+	defer follower.Stop()
 	for {
 		if spoken, end := sub.FirstWord(); spoken {
 			return true, end
 		}
+		follower.Follow()
 		select {
 		case <-ctx.Done():
 			return false, nil
