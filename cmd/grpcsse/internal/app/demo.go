@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"syscall"
 	"time"
 
@@ -49,11 +48,11 @@ func (d *demo) Run(ctx context.Context, t *terminal) (err error) {
 	address, target := reachable(listener.Addr()), reachable(grpcListener.Addr())
 	show := backstage.NewShow(ctx, upstream, "http://"+address+crowdPath)
 	defer show.Stop()
-	f, err := demoFront(ctx, t, listener, show, target)
+	f, b, err := demoFront(ctx, t, listener, show, target)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, f.bridge.Close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	_, err = fmt.Fprintf(t.stdout, "page: http://%s/\ngrpc: %s (plaintext, with reflection)\n", address, target)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -90,42 +89,52 @@ func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (
 	return free, err
 }
 
-// demoFront returns the listener with the bridge in front of the gRPC server, and with the page in front of the bridge.
+// demoFront returns the listener with the bridge in front of the gRPC server, and with the page in front of the bridge. The
+// buttons are in front of both, so that they work while there is no bridge.
 func demoFront(
 	ctx context.Context, t *terminal, listener net.Listener, show *backstage.Show, upstream string,
-) (*front, error) {
+) (*front, *backstage.Bridge, error) {
 	file := demoFile(reachable(listener.Addr()), upstream)
 	cfg, err := config.Parse("demo.yaml", file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if isLoopback(listener.Addr().String()) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(quiet(t.log)),
-		bridge.WithService(show.Service(), show))
+	first, err := demoBridge(ctx, t, cfg, show)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	handler, err := demoPage(ctx, b, page.Page{
+	b := backstage.NewBridge(ctx, first, backstage.BridgeSettings{
+		Begin:        func(ctx context.Context) (backstage.Life, error) { return demoBridge(ctx, t, cfg, show) },
+		DrainTimeout: cfg.Server.DrainTimeout, Listener: listener.Addr(), Log: t.log.With("from", "bridge"),
+	})
+	handler, err := page.Handler(page.Page{
 		Address: reachable(listener.Addr()), Upstream: upstream, Second: secondAddress(ctx), Command: ownCommand(),
 		Config: file, Streams: demoStreams(cfg, file),
-	})
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
+	}, b)
+	if problems := first.Problems(); err == nil && hasErrors(problems) {
+		err = problems
 	}
-	return &front{listener: listener, bridge: b, handler: show.Buttons(handler), settings: cfg.Server, log: t.log}, nil
+	if err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	return &front{
+		listener: listener, bridge: b, handler: show.Buttons(b, handler), settings: cfg.Server, log: t.log,
+	}, b, nil
 }
 
-// demoPage returns the page with the bridge behind it, once every route is ready.
-func demoPage(ctx context.Context, b *bridge.Bridge, p page.Page) (http.Handler, error) {
-	if err := waitReady(ctx, b, demoReady); err != nil {
+// demoBridge returns a bridge that has asked the gRPC server for its schema.
+func demoBridge(ctx context.Context, t *terminal, cfg *config.Config, show *backstage.Show) (*bridge.Bridge, error) {
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(quiet(t.log)), bridge.WithService(show.Service(), show))
+	if err != nil {
 		return nil, err
 	}
-	if problems := b.Problems(); hasErrors(problems) {
-		return nil, problems
+	if err := waitReady(ctx, b, demoReady); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
-	return page.Handler(p, b)
+	return b, nil
 }
 
 // secondAddress returns an address at which a second bridge on this machine could listen. It was free a moment ago.

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -31,10 +30,16 @@ const (
 // front is the public listener with the bridge behind it.
 type front struct {
 	listener net.Listener
-	bridge   *bridge.Bridge
+	bridge   parkedBridge
 	handler  http.Handler // the bridge, or a handler in front of it
 	settings config.Server
 	log      *slog.Logger
+}
+
+// parkedBridge is what a front needs of a bridge. See the bridge's own type for the methods.
+type parkedBridge interface {
+	Park(server *http.Server) error
+	Shutdown(ctx context.Context) error
 }
 
 // listen opens a TCP listener.

@@ -24,9 +24,13 @@ const prefix = "/backstage/"
 //	POST /backstage/crowd/stop
 //	POST /backstage/upstream/kill
 //	POST /backstage/upstream/restart
+//	POST /backstage/bridge/restart
+//	POST /backstage/bridge/kill
+//
+// The buttons work while there is no bridge. The two of the bridge answer when the next life of the bridge has begun.
 //
 // GET /backstage/upstream answers whether the gRPC server runs: {"running":true}.
-func (s *Show) Buttons(next http.Handler) http.Handler {
+func (s *Show) Buttons(b *Bridge, next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	button := func(path string, press func() error) {
 		mux.HandleFunc("POST "+prefix+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, press()) })
@@ -47,6 +51,11 @@ func (s *Show) Buttons(next http.Handler) http.Handler {
 	button("crowd/stop", func() error { s.Stop(); return nil })
 	button("upstream/kill", s.upstream.Kill)
 	button("upstream/restart", s.upstream.Restart)
+	button("bridge/restart", b.Restart)
+	mux.HandleFunc("POST "+prefix+"bridge/kill", func(w http.ResponseWriter, r *http.Request) {
+		presser, _ := netip.ParseAddrPort(r.RemoteAddr) // a server that is not net/http's may say anything
+		answer(w, b.Kill(presser))
+	})
 
 	mux.HandleFunc("GET "+prefix+"upstream", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -2,6 +2,7 @@ package backstage
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,8 @@ import (
 
 func TestButtons(t *testing.T) {
 	s, _ := startShow(t, t.Context())
-	handler := s.Buttons(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	b, l := startBridge(t)
+	handler := s.Buttons(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:8080"+path, http.NoBody)
 		for i := 0; i < len(header); i += 2 {
@@ -40,7 +42,19 @@ func TestButtons(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, post("upstream/kill"))
 	assert.Equal(t, http.StatusNoContent, post("upstream/restart"))
 
-	assert.Equal(t, http.StatusMethodNotAllowed, press(http.MethodGet, "/backstage/upstream/kill"), "an <img> must not kill")
+	assert.Equal(t, http.StatusNoContent, post("bridge/restart"))
+	assert.Equal(t, http.StatusNoContent, post("bridge/kill"))
+	assert.Equal(t, []string{"drain 1", "close 1", "park 2", "close 2", "park 3"}, l.notes())
+	l.refuse = errors.New("the schema is gone")
+	refused := ask(http.MethodPost, "/backstage/bridge/restart")
+	assert.Equal(t, http.StatusConflict, refused.Code)
+	assert.Equal(t, "the schema is gone\n", refused.Body.String())
+	assert.Equal(t, http.StatusNoContent, post("upstream/kill"), "the buttons work while there is no bridge")
+	assert.Equal(t, http.StatusNoContent, post("upstream/restart"))
+
+	for _, path := range []string{"upstream/kill", "bridge/kill", "bridge/restart"} {
+		assert.Equal(t, http.StatusMethodNotAllowed, press(http.MethodGet, "/backstage/"+path), "an <img> must not press %s", path)
+	}
 	assert.Equal(t, http.StatusMethodNotAllowed, post("upstream"))
 	assert.Equal(t, http.StatusNotFound, post("downstream"))
 	assert.Equal(t, http.StatusTeapot, press(http.MethodPost, "/quotes"), "all else is not ours")
@@ -57,7 +71,8 @@ func TestButtons(t *testing.T) {
 // A page whose name resolves to a loopback address is of the same origin as the demo, and presses no button all the same.
 func TestButtonsAreNotForNamesFromElsewhere(t *testing.T) {
 	s, _ := startShow(t, t.Context())
-	handler := s.Buttons(http.NotFoundHandler())
+	b, _ := startBridge(t)
+	handler := s.Buttons(b, http.NotFoundHandler())
 	ask := func(method, local, host string) int {
 		r := httptest.NewRequestWithContext(t.Context(), method, "/backstage/upstream", http.NoBody)
 		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(local)}))

@@ -43,6 +43,7 @@ type Show struct {
 // scene is one crowd, from its start to its end.
 type scene struct {
 	crowd  *crowd.Crowd
+	ctx    context.Context // ends before the first browser goes home
 	cancel context.CancelFunc
 	over   chan struct{} // closed when the crowd has ended
 }
@@ -61,12 +62,12 @@ func (s *Show) Start(n int) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	now := &scene{crowd: crowd.Start(ctx, s.url, n), cancel: cancel, over: make(chan struct{})}
+	now := &scene{crowd: crowd.Start(ctx, s.url, n), ctx: ctx, cancel: cancel, over: make(chan struct{})}
 	s.scene = now
 	s.board.show(s.figures(now.crowd), true)
 	go func() {
 		defer close(now.over)
-		s.observe(ctx, now.crowd)
+		s.observe(now)
 	}()
 	return nil
 }
@@ -111,19 +112,15 @@ func (s *Show) clear() {
 func (s *Show) with(do func(*crowd.Crowd) error) error {
 	s.button.Lock()
 	defer s.button.Unlock()
-	if s.scene == nil {
+	if s.scene == nil || s.scene.ctx.Err() != nil { // the crowd may have ended by itself
 		return errNobody
 	}
-	select {
-	case <-s.scene.over: // the crowd has ended by itself
-		return errNobody
-	default:
-		return do(s.scene.crowd)
-	}
+	return do(s.scene.crowd)
 }
 
-// observe reports on a crowd until ctx ends or the crowd has no watchers any more, and then stops the crowd.
-func (s *Show) observe(ctx context.Context, c *crowd.Crowd) {
+// observe reports on a crowd until the scene is cancelled or the crowd has no watchers any more, and then stops the crowd.
+func (s *Show) observe(now *scene) {
+	ctx, c := now.ctx, now.crowd
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	var speed speedometer
@@ -131,15 +128,16 @@ func (s *Show) observe(ctx context.Context, c *crowd.Crowd) {
 	for time.Since(looked) < s.patience && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case now := <-ticker.C:
+		case at := <-ticker.C:
 			if s.board.watched() {
-				looked = now
+				looked = at
 			}
 			figures := s.figures(c)
-			figures.DeliveriesPerSecond = speed.measure(now, figures.GetDeliveries())
+			figures.DeliveriesPerSecond = speed.measure(at, figures.GetDeliveries())
 			s.board.show(figures, true)
 		}
 	}
+	now.cancel()
 	c.Stop()
 	last := s.figures(c)
 	last.Browsers = 0

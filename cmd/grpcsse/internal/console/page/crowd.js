@@ -31,6 +31,9 @@ const points = 60;
 /** How long a reason stays, in milliseconds, before the figures have the word again. */
 const stays = 4000;
 
+/** How long the bridge may take to end all streams and to start again, in milliseconds. */
+const bridgePatience = 15_000;
+
 /**
  * A crowd of browsers on the other side of the bridge, and what they make of what they get.
  * @param {HTMLElement} section
@@ -64,6 +67,17 @@ export function crowdView(section, server) {
     button("double", () => press("crowd/double")),
     button("stall", () => press(`crowd/stall?browsers=${tenth}`)),
   ];
+  // The figures stop while the bridge is away, because they come through the bridge.
+  for (const [name, begun] of /** @type {const} */ ([
+    ["restart", "The bridge ends every stream, and starts again."], ["crash", "Every connection is cut. The bridge starts again."],
+  ])) {
+    button(name, async () => {
+      board.say(begun, "wait", bridgePatience);
+      const refusal = await press(name === "restart" ? "bridge/restart" : "bridge/kill", bridgePatience);
+      if (!refusal) board.say("The bridge is new: it knows nothing of before. Every browser comes back, and says where it was.", "wait");
+      return refusal;
+    });
+  }
   // One button, whose meaning changes: a second one would lose the keyboard's focus with each press.
   const kill = button("kill", () => server.toggle());
 

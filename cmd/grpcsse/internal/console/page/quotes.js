@@ -56,7 +56,8 @@ export function quotesView(section) {
   const verdict = part(section, ".verdict");
   /** @type {Map<string, Row>} */ const rows = new Map();
   /** @type {Set<Row>} */ const changed = new Set();
-  let cursor = 0;
+  let cursor = 0; // the quote behind which the stream resumes, until the next one shows whether it did
+  let last = 0;
 
   /** @param {string} symbol */
   function row(symbol) {
@@ -86,10 +87,14 @@ export function quotesView(section) {
           lost === 0 ? ": nothing was lost." : `: ${lost} were lost.`);
         cursor = 0;
       }
+      last = Number(quote.sequence);
       if (changed.size === 0) requestAnimationFrame(render);
       const each = row(quote.symbol);
       each.take(quote);
       changed.add(each);
+    },
+    state(state) {
+      if (state === "retrying") cursor = last;
     },
     reset(data) {
       cursor = 0;

@@ -6,11 +6,12 @@ export const patience = 3000;
 /**
  * Presses a button behind the stage.
  * @param {string} path
+ * @param {number} [within] how long it may take, in milliseconds
  * @returns {Promise<string>} why nothing has changed, or ""
  */
-export async function press(path) {
+export async function press(path, within = patience) {
   try {
-    const answer = await fetch(`backstage/${path}`, { method: "POST", signal: AbortSignal.timeout(patience) });
+    const answer = await fetch(`backstage/${path}`, { method: "POST", signal: AbortSignal.timeout(within) });
     return answer.ok ? "" : `Nothing has changed: ${(await answer.text()).trim()}.`;
   } catch {
     return "No answer. Over HTTP/1.1 a browser grants one host six connections, those of other tabs included.";

@@ -20,6 +20,7 @@ const nearStates = {
 export class Wire {
   /** The gRPC server's number of the stream behind this box, 0 for none. */
   #stream = 0;
+  /** The gRPC server's numbers of all open streams of this box's method. @type {Set<number>} */ #open = new Set();
   /** That stream is gone, and the box waits for another. */
   #lost = false;
   /** The gRPC server is known to be dead. */
@@ -47,11 +48,13 @@ export class Wire {
     if (state === "connecting") {
       this.#pressedAt = 0;
       this.#stream = 0;
+      this.#open.clear();
       this.number.textContent = "gRPC";
       this.say("");
     }
     if (state === "stale") return this.lose();
     if (near === "wait") {
+      if (state === "retrying" && !this.#lost) this.say("The connection is ", "lost.", " The browser comes back by itself.");
       this.#lost = state === "retrying";
       this.wire.dataset.far = "wait";
     } else if (this.unwatched || state === "idle") {
@@ -129,17 +132,17 @@ export class Wire {
    */
   upstream(activity, active) {
     if (activity.opened) {
+      this.#open.add(activity.stream);
       // Another tab may watch the same method: a stream that is open here keeps its number.
       if (!active || (this.#stream !== 0 && !this.#lost)) return;
-      this.#stream = activity.stream;
-      this.#lost = false;
-      this.wire.dataset.far = "live";
-      this.number.textContent = `gRPC #${activity.stream}`;
-      this.say("gRPC stream ", `#${activity.stream}`, " is open.");
-      return;
+      return this.#adopt(activity.stream);
     }
     const end = activity.cancelled ?? activity.ended;
+    if (end) this.#open.delete(activity.stream);
     if (!end || !this.owns(activity)) return;
+    // The streams of a crowd are the bridge's: it may open some for a moment, for browsers that catch up.
+    const [other] = this.#open;
+    if (this.outlives && active && other !== undefined) return this.#adopt(other);
     const sent = ` It had sent ${count(end.messages, "message")} in ${seconds(end.after)}.`;
     if (activity.ended) {
       // The browser may know nothing of this end: what it holds goes on as soon as the bridge has another stream.
@@ -153,6 +156,15 @@ export class Wire {
     if (this.#pressedAt === 0) return this.say("gRPC stream ", "cancelled.", sent);
     const took = Math.max(1, Math.round(performance.now() - this.#pressedAt));
     this.say("gRPC stream cancelled ", `${took}\u00a0ms after you pressed stop.`, sent);
+  }
+
+  /** @param {number} stream the gRPC server's number of the stream that is behind this box from now on */
+  #adopt(stream) {
+    this.#stream = stream;
+    this.#lost = false;
+    this.wire.dataset.far = "live";
+    this.number.textContent = `gRPC #${stream}`;
+    this.say("gRPC stream ", `#${stream}`, " is open.");
   }
 
   /**
