@@ -2,5 +2,5 @@
 
 package bridge_test
 
-// play does nothing on systems without a limit of descriptors.
+// play has nothing to play where descriptors have no limit.
 func play() bool { return false }
