@@ -185,8 +185,9 @@ type journey struct {
 	room      int
 	maxAge    time.Duration
 	steps     []journeyStep
-	drainAt   int  // the step at which a drain begins
-	leaves    bool // at the end; else the stream ends
+	drainAt   int  // the step before which a drain begins; -1 is none
+	leaveAt   int  // the step before which the client leaves, whatever it has taken; -1 is none
+	leaves    bool // the client leaves at the end, once it has all; else the stream ends
 }
 
 type journeyStep struct {
@@ -195,6 +196,7 @@ type journeyStep struct {
 }
 
 func drawJourney(t *rapid.T) journey {
+	seldom := rapid.OneOf(rapid.Just(-1), rapid.Just(-1), rapid.Just(-1), rapid.IntRange(0, 59))
 	letters := rapid.SliceOfN(rapid.SampledFrom([]byte("....abc")), 0, 40)
 	return journey{
 		itinerary: string(letters.Draw(t, "itinerary")),
@@ -207,7 +209,8 @@ func drawJourney(t *rapid.T) journey {
 				rapid.IntRange(0, 60).Draw(t, "n"),
 			}
 		}), 1, 60).Draw(t, "steps"),
-		drainAt: rapid.IntRange(0, 200).Draw(t, "drain"), // mostly there is none
+		drainAt: seldom.Draw(t, "drain"),
+		leaveAt: seldom.Draw(t, "leave"),
 		leaves:  rapid.Bool().Draw(t, "leaves"),
 	}
 }
@@ -226,21 +229,12 @@ func (j journey) run(t *testing.T, start serve) error {
 		if i == j.drainAt {
 			close(begun)
 		}
-		switch step.what {
-		case "put":
-			for range step.n {
-				cur.put(fmt.Sprintf("%d\n", len(cur.pieces)))
-			}
-		case "take":
-			c.setRoom(step.n - 1)
-		case "wait":
-			time.Sleep(time.Duration(step.n) * 100 * time.Millisecond)
-		case "late":
-			cur.ringLate()
+		if i == j.leaveAt {
+			c.leave()
+			c.outcome()
+			return errors.Join(cur.watched(0), orderly(c.text(), len(cur.pieces)))
 		}
-		if step.n%2 == 0 {
-			synctest.Wait()
-		}
+		step.take(cur, c)
 	}
 	c.setRoom(-1)
 	synctest.Wait()
@@ -250,7 +244,11 @@ func (j journey) run(t *testing.T, start serve) error {
 	} else {
 		cur.finish(End{Ending: because("upstream"), Frame: []byte("end\n")})
 	}
+	late := time.AfterFunc(time.Minute, c.leave) // without an end, heartbeats would go on for ever
 	out := c.outcome()
+	if !late.Stop() {
+		return fmt.Errorf("the stream does not end: %q of %d events", c.text(), pieces)
+	}
 	if err := cur.watched(0); err != nil {
 		return err
 	}
@@ -261,6 +259,24 @@ func (j journey) run(t *testing.T, start serve) error {
 		return fmt.Errorf("the outcome is %+v", out)
 	}
 	return orderly(c.text(), pieces)
+}
+
+func (s journeyStep) take(cur *tour, c served) {
+	switch s.what {
+	case "put":
+		for range s.n {
+			cur.put(fmt.Sprintf("%d\n", len(cur.pieces)))
+		}
+	case "take":
+		c.setRoom(s.n - 1)
+	case "wait":
+		time.Sleep(time.Duration(s.n) * 100 * time.Millisecond)
+	case "late":
+		cur.ringLate()
+	}
+	if s.n%2 == 0 {
+		synctest.Wait()
+	}
 }
 
 func TestWhateverTopicsACursorHasItsClientGetsAll(t *testing.T) {
