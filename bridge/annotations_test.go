@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// startAnnotated starts a server of testdata/annotated.proto. It answers every call with one update: sequence 7, kind
-// "tick", and a change that holds the request's topic.
+// startAnnotated starts a server of testdata/annotated.proto. It answers every call with one update. The update has the
+// sequence 7, the kind "tick", and a change with the topic of the request.
 func startAnnotated(t *testing.T) *server {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,7 +23,7 @@ func startAnnotated(t *testing.T) *server {
 		if err := stream.RecvMsg(&request); err != nil {
 			return err
 		}
-		// A request is {topic = 1}, and so is a change: the bytes can be sent back as they are.
+		// A request and a change both have the topic in the field 1, so the bytes of the request can be sent back.
 		update := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 7)
 		update = protowire.AppendString(protowire.AppendTag(update, 2, protowire.BytesType), "tick")
 		update = protowire.AppendBytes(protowire.AppendTag(update, 3, protowire.BytesType), request)
@@ -78,22 +78,22 @@ routes:
 	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/mine/x"))).all(t)
 	require.Len(t, got, 2)
 	assert.Equal(t, "mine", got[0].name)
-	assert.Equal(t, "7", got[0].id, "what the file does not say, the message's own options do")
+	assert.Equal(t, "7", got[0].id, "the options of the message fill in what the route leaves out")
 
 	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/v1/x"))
-	assert.Equal(t, 404, resp.StatusCode, "whoever lists a method decides where it is served")
+	assert.Equal(t, 404, resp.StatusCode, "a method in the file is served on the listed path only")
 
 	problems := f.bridge.Problems()
 	require.Len(t, problems, 3)
-	assert.True(t, problems[0].Warning, "an annotation whose path is taken takes out nothing")
+	assert.True(t, problems[0].Warning, "an annotation whose path is taken does not affect the route with the path")
 	assert.Contains(t, problems[0].Message, "/v2/{")
 	for i, path := range []string{"/mine/{topic}", "/v2/{name}"} {
 		assert.True(t, problems[i+1].Warning)
-		assert.Contains(t, problems[i+1].Message, `events of the route "`+path+`" have ids`, "those of the annotations count")
+		assert.Contains(t, problems[i+1].Message, `events of the route "`+path+`" have ids`, "the paths of the annotations count")
 	}
 }
 
-func TestAnnotationsCountOnlyWhereTheUpstreamSaysSo(t *testing.T) {
+func TestAnnotationsCountOnlyWhereTheUpstreamHasThemTurnedOn(t *testing.T) {
 	f := startFront(t, startAnnotated(t), fmt.Sprintf(annotatedFile, false)+`
 routes:
   - {path: "/mine/{topic}", rpc: test.annotated.v1.AnnotatedService/Rule}

@@ -63,12 +63,12 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		status                  int
 		message                 string
 	}{
-		"no JSON":             {"/watch/a", `{`, "application/json", 400, "body"},
-		"a wrong type":        {"/watch/a", `{"count":"many"}`, "application/json", 400, `"count"`},
-		"what the path binds": {"/watch/a", `{"topic":"b"}`, "application/json", 400, `"topic"`},
-		"another media type":  {"/watch/a", `topic=b`, "application/x-www-form-urlencoded", 415, "application/json"},
-		"too large":           {"/watch/a", `{"name":"` + strings.Repeat("x", 2000) + `"}`, "application/json", 413, "too large"},
-		"not wanted":          {"/none", `{"topic":"b"}`, "application/json", 400, "body"},
+		"no JSON":                     {"/watch/a", `{`, "application/json", 400, "body"},
+		"a wrong type":                {"/watch/a", `{"count":"many"}`, "application/json", 400, `"count"`},
+		"a field that the path binds": {"/watch/a", `{"topic":"b"}`, "application/json", 400, `"topic"`},
+		"another media type":          {"/watch/a", `topic=b`, "application/x-www-form-urlencoded", 415, "application/json"},
+		"too large":                   {"/watch/a", `{"name":"` + strings.Repeat("x", 2000) + `"}`, "application/json", 413, "too large"},
+		"not wanted":                  {"/none", `{"topic":"b"}`, "application/json", 400, "body"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	assert.Zero(t, s.opened.Load())
 }
 
-func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {
+func TestTheTimeForABodyDoesNotEndItsStream(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
 		return startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 50ms"))
@@ -98,8 +98,8 @@ func TestAStreamOutlivesTheTimeForItsBody(t *testing.T) {
 	})
 }
 
-func TestARefusedBodyIsNotWaitedFor(t *testing.T) {
-	t.Parallel() // it waits
+func TestTheBridgeDoesNotWaitForARefusedBody(t *testing.T) {
+	t.Parallel() // the test waits
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile(`methods: [GET, POST]`, `body: "*"`))
 	for name, head := range map[string]string{
@@ -108,7 +108,7 @@ func TestARefusedBodyIsNotWaitedFor(t *testing.T) {
 		"an encoded length": "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked",
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each waits until the time for a refused body is over
+			t.Parallel() // each case waits until the time for a refused body is over
 			conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = conn.Close() })
@@ -116,7 +116,7 @@ func TestARefusedBodyIsNotWaitedFor(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, conn.SetReadDeadline(time.Now().Add(3*patience)))
 			_, err = io.ReadAll(conn)
-			require.NoError(t, err, "the connection is closed, not held for a body that never comes")
+			require.NoError(t, err, "the bridge closes the connection, and does not wait for the body")
 		})
 	}
 }

@@ -26,7 +26,7 @@ import (
 // partly is a reflection service that describes a good service, good.S, and lists shop.v1.Orders without what it imports.
 type partly struct {
 	reflectionv1.UnimplementedServerReflectionServer
-	bare bool // not even the file of the broken service is there
+	bare bool // the file of the broken service is missing, too
 }
 
 func file(pkg, name, path string, dependency ...string) *descriptorpb.FileDescriptorProto {
@@ -93,7 +93,7 @@ func startPartly(t *testing.T, p partly) string {
 	return lis.Addr().String()
 }
 
-func TestABrokenServiceIsToldAndTurnedAway(t *testing.T) {
+func TestABrokenServiceIsReportedAndItsRoutesRefuse(t *testing.T) {
 	const missing = "the schema of shop.v1.Orders cannot be read: import internal/x.proto is missing"
 	tests := map[string]struct {
 		server     partly
@@ -165,7 +165,7 @@ func TestABrokenServiceIsToldAndTurnedAway(t *testing.T) {
 	}
 }
 
-func TestAnnotationsThatArePassedOver(t *testing.T) {
+func TestAnnotationsThatAreIgnored(t *testing.T) {
 	cfg, err := config.Parse("grpcsse.yaml", fmt.Appendf(nil, "upstreams:\n  shop: {annotations: true, target: %q}\ndefaults: {event: {id: gone}}\n", startPartly(t, partly{})))
 	require.NoError(t, err)
 	b, err := bridge.New(t.Context(), cfg)
@@ -185,13 +185,13 @@ func TestAnnotationsThatArePassedOver(t *testing.T) {
 	assert.True(t, post.Warning)
 	require.NotNil(t, id)
 	for _, p := range []*config.Problem{post, id} {
-		assert.Equal(t, "good.proto: annotation of good.S.Watch", p.Path, "not the line of `defaults`")
+		assert.Equal(t, "good.proto: annotation of good.S.Watch", p.Path, "the position is not that of `defaults`")
 		assert.Zero(t, p.Line)
 	}
 	assert.Contains(t, id.Message, "event.id: ")
 }
 
-// A server that is down is one problem, however many routes may be waiting for it.
+// A server that is down is one problem, also if many routes wait for the server.
 func TestOneServerDownIsOneProblem(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	file := "upstreams:\n  up: {target: " + fmt.Sprintf("%q", s.addr) + "}\n  down: {target: \"127.0.0.1:1\"}\nroutes:\n"
@@ -206,16 +206,16 @@ func TestOneServerDownIsOneProblem(t *testing.T) {
 	assert.Contains(t, problems[0].Message, `upstream "down"`)
 	lines.mu.Lock()
 	defer lines.mu.Unlock()
-	assert.LessOrEqual(t, len(lines.text), 4, "one line for each upstream that is being read, and one for what is wrong: %q", lines.text)
+	assert.LessOrEqual(t, len(lines.text), 4, "one line for each upstream whose schema is read, and one line for the problem: %q", lines.text)
 }
 
-func TestCheckTakesAnyErrorOfNew(t *testing.T) {
+func TestCheckReturnsEachErrorOfNew(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	assert.NotPanics(t, func() { bridge.Check(ctx, config.ForUpstream("127.0.0.1:1")) })
 }
 
-// logLines keeps the messages of a log.
+// logLines records the messages of a log.
 type logLines struct {
 	mu   sync.Mutex
 	text []string

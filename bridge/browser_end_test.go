@@ -14,10 +14,10 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// longerThanSoon is more than a browser waits before it comes back, jitter included.
+// longerThanSoon is longer than the wait of a browser before it comes back, jitter included.
 const longerThanSoon = 1200 * time.Millisecond
 
-// requireClosed waits until the browser has come back once and was told to stay away, and sees to it that it does.
+// requireClosed waits until the browser has come back once and has received 204. It checks that the browser stays away then.
 func requireClosed(t *testing.T, st *site, page *tab) []told {
 	t.Helper()
 	visits := st.requireVisits(t, 2)
@@ -39,7 +39,7 @@ func TestBrowserStaysAwayFromAnEndedStream(t *testing.T) {
 	assert.Equal(t, []string{"open", "message", "message", "message", "grpc-status", "error", "error"}, types(all))
 	assert.Equal(t, answerOf{Status: "OK", Reason: "upstream"}, statusTold(t, all[4]))
 	assert.Equal(t, 2, all[6].State)
-	assert.EqualValues(t, 1, s.opened.Load(), "the 204 does not touch the upstream")
+	assert.EqualValues(t, 1, s.opened.Load(), "no stream is opened for the request that gets 204")
 }
 
 func TestBrowserStaysAwayFromAnEndedStreamOfAnotherOrigin(t *testing.T) {
@@ -49,8 +49,8 @@ func TestBrowserStaysAwayFromAnEndedStreamOfAnotherOrigin(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cors, options string
 	}{
-		"that is trusted": {`cors: {origins: ["` + own.url + `"], credentials: true}`, "{withCredentials: true}"},
-		"any at all":      {`cors: {origins: ["*"]}`, "{}"},
+		"a trusted origin": {`cors: {origins: ["` + own.url + `"], credentials: true}`, "{withCredentials: true}"},
+		"any origin":       {`cors: {origins: ["*"]}`, "{}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := startSite(t, s, routeFile(tt.cors, "event: {retry: "+soon+"}"))
@@ -58,7 +58,7 @@ func TestBrowserStaysAwayFromAnEndedStreamOfAnotherOrigin(t *testing.T) {
 			complaints := page.complaints(t)
 			page.do(t, "watch(%s, [], "+tt.options+")", st.url+"/watch/x")
 			requireClosed(t, st, page)
-			assert.Empty(t, complaints(), "a 204 that the page may not see looks like a fault")
+			assert.Empty(t, complaints(), "the browser must accept the 204")
 		})
 	}
 }
@@ -99,7 +99,7 @@ func TestBrowserComesBackWhereOnEndSaysSo(t *testing.T) {
 	}
 }
 
-func TestBrowserShowsNothingOfAnHTTPStatus(t *testing.T) {
+func TestBrowserDoesNotShowAnHTTPStatus(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.Unavailable, "")))
 	st := startSite(t, s, routeFile("open_errors: http", "event: {retry: "+soon+"}"))
@@ -125,7 +125,7 @@ func TestBrowserStopsAtAMessageThatCannotBeSent(t *testing.T) {
 	assert.Equal(t, "message", end.Reason)
 }
 
-func TestBrowserCloseCancelsTheUpstream(t *testing.T) { // not parallel: it measures
+func TestBrowserCloseCancelsTheUpstream(t *testing.T) { // not parallel: the test measures time
 	for name, start := range map[string]func(*testing.T, *server, string) *site{"HTTP1": startSite, "TLS h2": startTLSSite} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", untilCancelled)

@@ -14,7 +14,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// send sends events, and then nothing until the client leaves.
+// send sends events. After them it sends nothing, and waits until the client leaves.
 func send(events ...*streamv1.Event) watch {
 	return func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		for _, e := range events {
@@ -38,7 +38,7 @@ func TestBrowserDeliversEventsByName(t *testing.T) {
 	page := openTab(t, st)
 	page.watch(t, "/watch/x", "note", "change")
 	all := page.requireSequence(t, 1)
-	assert.Equal(t, []string{"open", "note", "error_", "change", "message"}, types(all), "none of them is an error")
+	assert.Equal(t, []string{"open", "note", "error_", "change", "message"}, types(all), "no event is an error event")
 	for i, e := range all[1:] {
 		assert.Equal(t, fmt.Sprint(i+1), e.ID)
 		assert.Equal(t, int64(i+1), e.sequence(t))
@@ -69,7 +69,7 @@ func TestBrowserGetsTextUnchanged(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
 				assert.True(t, texts[i] == data.Text, "text %d: %.100q", i, data.Text)
 			}
-			// What the page's own JSON.parse makes of it is compared too: JSON is not JavaScript for every parser.
+			// The result of JSON.parse in the page is compared, too.
 			assert.Equal(t, texts[:8], value[[]string](t, page,
 				"told.filter((e) => e.type === 'message').slice(0, 8).map((e) => JSON.parse(e.data).text)"))
 		})
@@ -96,7 +96,7 @@ func TestBrowserOpensASilentStream(t *testing.T) {
 	assert.Equal(t, []string{"open"}, types(page.all(t)))
 }
 
-func TestBrowserIsToldOfAResetInsteadOfDying(t *testing.T) {
+func TestBrowserReceivesAResetAndStaysConnected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "127.0.0.1:0", sendAfter(2, 0))
 	st := startSite(t, s, resumableSoon())
@@ -106,15 +106,15 @@ func TestBrowserIsToldOfAResetInsteadOfDying(t *testing.T) {
 	assert.Equal(t, []string{"open", "grpc-reset", "message", "message"}, types(all))
 	assert.JSONEq(t, `{"reason":"invalid","last_event_id":"yesterday\u0000"}`, all[1].Data)
 
-	// From now on the browser has a cursor of its own, which wins over the one in its URL.
+	// From now on the browser has a cursor of its own, which has precedence over the cursor in its URL.
 	st.cut(t)
 	all = page.requireSequence(t, 4)
 	assert.Equal(t, upTo(4), sequences(t, all))
 	assert.Equal(t, 1, strings.Count(strings.Join(types(all), " "), "grpc-reset"))
 }
 
-// TestBrowserKeepsUpWithAFastStream sends 10,000 events a second, as far as the machine lets it.
-func TestBrowserKeepsUpWithAFastStream(t *testing.T) { // not parallel: it needs the machine
+// The upstream sends 10,000 events a second, or as many as the machine can send.
+func TestBrowserKeepsUpWithAFastStream(t *testing.T) { // not parallel: the test needs the whole machine
 	const (
 		total = 20_000
 		batch = 100

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium is the browser that all tests of a run share; each test has a profile of its own within it.
+// chromium is the browser that all tests of a run share. Each test has a browser profile of its own.
 var chromium browser
 
 // browser starts a headless Chromium when the first test needs it.
@@ -27,7 +27,7 @@ type browser struct {
 	err  error
 }
 
-// testsWithBrowser runs tests, and quits the browser that they started before goroutines are counted.
+// testsWithBrowser runs the tests, and then quits the browser, before goroutines are counted.
 type testsWithBrowser struct{ m *testing.M }
 
 func (r testsWithBrowser) Run() int {
@@ -59,23 +59,23 @@ func (b *browser) launch(ctx context.Context, path string) {
 		chromedp.ExecPath(path),
 		chromedp.NoSandbox, // containers have no user namespaces; the pages are our own
 		chromedp.DisableGPU,
-		chromedp.IgnoreCertErrors, // a test's certificate is nobody's
+		chromedp.IgnoreCertErrors, // no authority has signed the certificate of a test
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)
-	// It outlives the test that needed it first.
+	// The browser goes on after the test that started it.
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(ctx), options...)
 	running, cancel := chromedp.NewContext(allocator)
 	b.ctx = running
 	b.quit = func() {
-		_ = chromedp.Cancel(running) // gracefully, so that it leaves nothing behind
+		_ = chromedp.Cancel(running) // gracefully, so that the browser removes its files
 		cancel()
 		stop()
 	}
 	b.err = chromedp.Do(running, chromedp.Navigate("about:blank"))
 }
 
-// findBrowser looks where chromedp does.
+// findBrowser looks in the same places as chromedp.
 func findBrowser() string {
 	for _, name := range []string{
 		"headless_shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
@@ -89,7 +89,7 @@ func findBrowser() string {
 	return ""
 }
 
-// pageHTML is a page with one EventSource, which writes down all that it is told.
+// pageHTML is a page with one EventSource. It records each call of its listeners.
 const pageHTML = `<!doctype html>
 <meta charset="utf-8">
 <title>EventSource</title>
@@ -125,11 +125,11 @@ function countUp(url) {
 </script>
 `
 
-// told is one call of the page's listeners.
+// told is one call of a listener of the page.
 type told struct {
 	At      float64 // milliseconds since 1970
 	Type    string
-	Message bool // whether it was a MessageEvent: an error without is a lost connection
+	Message bool // the call had a MessageEvent; an error without one is a lost connection
 	Data    string
 	ID      string // lastEventId
 	State   int    // readyState while the listener ran: 0 connecting, 1 open, 2 closed for good
@@ -162,13 +162,14 @@ func openTab(t *testing.T, site *site) *tab {
 	return &tab{ctx: ctx}
 }
 
-// watch opens the page's EventSource. names are those of events that the page listens to, beside its own and the bridge's.
+// watch opens the page's EventSource. The page listens to the events with these names, besides those of browsers and of the
+// bridge.
 func (p *tab) watch(t *testing.T, url string, names ...string) {
 	t.Helper()
 	p.do(t, "watch(%s, %s)", url, append([]string{}, names...))
 }
 
-// do runs a script that is true at its end; its arguments are put in as JSON.
+// do runs a script whose result must be true. The arguments are written into the script as JSON.
 func (p *tab) do(t *testing.T, script string, arguments ...any) {
 	t.Helper()
 	require.True(t, value[bool](t, p, script, arguments...))
@@ -187,13 +188,13 @@ func value[T any](t *testing.T, p *tab, script string, arguments ...any) T {
 	return out
 }
 
-// all returns what the page has been told until now.
+// all returns the calls that the page has recorded until now.
 func (p *tab) all(t *testing.T) []told {
 	t.Helper()
 	return value[[]told](t, p, "told")
 }
 
-// complaints collects the errors and warnings of the page's console from now on.
+// complaints collects the errors and warnings that the console of the page shows from now on.
 func (p *tab) complaints(t *testing.T) (until func() []string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(p.ctx)
@@ -215,17 +216,17 @@ func (p *tab) complaints(t *testing.T) (until func() []string) {
 	return until
 }
 
-// until waits for an expression to come true.
+// until waits until an expression is true.
 func (p *tab) until(t *testing.T, expression string) {
 	t.Helper()
 	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool]("Boolean("+expression+")",
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(2*patience)))
 	if err != nil {
-		require.NoError(t, err, "%s never came true; the page was told:\n%s", expression, p.story(t))
+		require.NoError(t, err, "%s was never true. The page has recorded:\n%s", expression, p.story(t))
 	}
 }
 
-// story is what the page was told, for a person who reads why a test failed.
+// story describes the recorded calls, for the message of a test that fails.
 func (p *tab) story(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -235,7 +236,7 @@ func (p *tab) story(t *testing.T) string {
 	return out.String()
 }
 
-// types returns what kinds of things a page was told, in order.
+// types returns the types of the recorded events, in order.
 func types(all []told) []string {
 	var out []string
 	for _, e := range all {
@@ -244,7 +245,7 @@ func types(all []told) []string {
 	return out
 }
 
-// sequences returns the numbers of the page's events, without what else it was told.
+// sequences returns the numbers of the watched events, without all other calls.
 func sequences(t *testing.T, all []told) []int64 {
 	t.Helper()
 	var out []int64
@@ -256,7 +257,7 @@ func sequences(t *testing.T, all []told) []int64 {
 	return out
 }
 
-// upTo is 1, 2, …, n.
+// upTo returns 1, 2, …, n.
 func upTo(n int) []int64 {
 	out := make([]int64, n)
 	for i := range out {
@@ -265,7 +266,7 @@ func upTo(n int) []int64 {
 	return out
 }
 
-// first returns the first thing of a type that the page was told, after skipping some.
+// first returns the first recorded call of a type, after skipping some calls.
 func first(t *testing.T, all []told, kind string, skip int) told {
 	t.Helper()
 	for _, e := range all {
@@ -277,6 +278,6 @@ func first(t *testing.T, all []told, kind string, skip int) told {
 		}
 		skip--
 	}
-	require.FailNow(t, "not told", "the page was not told of %q; it was told %v", kind, types(all))
+	require.FailNow(t, "not told", "the page has not recorded %q, but %v", kind, types(all))
 	return told{}
 }

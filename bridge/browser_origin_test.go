@@ -26,7 +26,7 @@ func TestBrowserSendsTheCookieOfAnotherOrigin(t *testing.T) {
 	for range 2 {
 		assert.Equal(t, []string{"session=s3cret"}, receive(t, got).Get("cookie"))
 	}
-	assert.Equal(t, "1", other.seen()[1].lastEventID, "without a preflight")
+	assert.Equal(t, "1", other.seen()[1].lastEventID, "the browser sends no preflight")
 	assert.Empty(t, own.seen())
 }
 
@@ -63,5 +63,5 @@ func TestBrowserIsRefusedForAForeignPage(t *testing.T) {
 			assert.Equal(t, 403, visits[0].status)
 		})
 	}
-	assert.Zero(t, s.opened.Load(), "the upstream was touched")
+	assert.Zero(t, s.opened.Load(), "a stream was opened")
 }

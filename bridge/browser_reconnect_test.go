@@ -14,10 +14,11 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// soon is the shortest reconnection time that can be told, so that tests do not wait long.
+// soon is the shortest reconnection time that the configuration allows. It keeps the tests short.
 const soon = "500ms"
 
-// sendAfter sends up to few events after the request's cursor, one every pause, and then nothing until the client leaves.
+// sendAfter sends at most few events after the request's cursor, with a pause before each. Then it waits until the client
+// leaves.
 func sendAfter(few int64, pause time.Duration) watch {
 	return func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		for n := r.GetAfterSequence() + 1; n <= r.GetAfterSequence()+few; n++ {
@@ -41,7 +42,7 @@ func statusTold(t *testing.T, e told) answerOf {
 	return answer
 }
 
-// requireSequence waits until the page has n events, and returns what it was told until then.
+// requireSequence waits until the page has n events, and returns the calls that the page has recorded until then.
 func (p *tab) requireSequence(t *testing.T, n int) []told {
 	t.Helper()
 	p.until(t, "told.filter((e) => e.type === 'message').length >= "+jsonOf(n))
@@ -49,7 +50,7 @@ func (p *tab) requireSequence(t *testing.T, n int) []told {
 }
 
 func jsonOf(v any) string {
-	text, _ := json.Marshal(v) // of numbers and strings only
+	text, _ := json.Marshal(v) // numbers and strings have no errors
 	return string(text)
 }
 
@@ -69,10 +70,10 @@ func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 	assert.Equal(t, []string{"open", "message", "message", "message", "grpc-status", "error"}, types(all)[:6])
 	end := statusTold(t, all[4])
 	assert.Equal(t, answerOf{Code: 14, Status: "UNAVAILABLE", Message: "the upstream is unavailable", Retry: true, Reason: "upstream"}, end)
-	assert.Equal(t, "3", all[4].ID, "the status leaves the cursor alone")
+	assert.Equal(t, "3", all[4].ID, "the status does not change the cursor")
 	lost := all[5]
 	assert.False(t, lost.Message)
-	assert.Equal(t, 0, lost.State, "the browser is about to come back")
+	assert.Equal(t, 0, lost.State, "the browser is going to come back")
 	for _, v := range st.seen()[1:] {
 		assert.Equal(t, "3", v.lastEventID)
 		assert.Equal(t, 200, v.status)
@@ -110,7 +111,7 @@ func TestBrowserDoesNotNoticeAnUpstreamThatIsReopened(t *testing.T) {
 	assert.Len(t, st.seen(), 1)
 }
 
-// resumableSoon is a route whose stream the upstream can go on with, and to which a browser comes back soon.
+// resumableSoon is a route that can resume, and to which a browser comes back soon.
 func resumableSoon(extra ...string) string {
 	return routeFile(append(extra, "event: {id: sequence, retry: "+soon+"}",
 		`request: {set: {after_sequence: "${last_event_id}"}}`)...)
@@ -136,7 +137,7 @@ func TestBrowserResumesWhenItsConnectionBroke(t *testing.T) {
 			}
 			lost := first(t, all, "error", 0)
 			assert.Equal(t, 0, lost.State)
-			assert.Equal(t, lost.ID, "", "a lost connection says nothing")
+			assert.Equal(t, lost.ID, "", "a lost connection brings no status")
 			assert.NotEmpty(t, visits[1].lastEventID)
 			s.requireStreams(t, 1)
 		})
@@ -159,7 +160,7 @@ func TestBrowserResumesAfterMaxAge(t *testing.T) {
 	assert.Equal(t, end.ID, st.seen()[1].lastEventID)
 }
 
-func TestBrowserMovesToTheNextProcess(t *testing.T) {
+func TestBrowserMovesToAnotherProcess(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "127.0.0.1:0", sendAfter(1000, 20*time.Millisecond))
 	old, next := startFront(t, s, resumableSoon()), startFront(t, s, resumableSoon())
@@ -168,7 +169,7 @@ func TestBrowserMovesToTheNextProcess(t *testing.T) {
 	page.watch(t, "/watch/x")
 	page.requireSequence(t, 3)
 	require.NoError(t, old.bridge.Shutdown(t.Context()))
-	page.until(t, "told.filter((e) => e.type === 'grpc-status').length >= 2") // and is turned away once
+	page.until(t, "told.filter((e) => e.type === 'grpc-status').length >= 2") // the browser was refused once
 	st.serve(next)
 	before := len(sequences(t, page.all(t)))
 	all := page.requireSequence(t, before+10)
@@ -177,11 +178,11 @@ func TestBrowserMovesToTheNextProcess(t *testing.T) {
 		if e.Type == "grpc-status" {
 			assert.Equal(t, "drain", statusTold(t, e).Reason)
 		}
-		assert.NotEqual(t, 2, e.State, "it never gives up")
+		assert.NotEqual(t, 2, e.State, "the browser never gives up")
 	}
 }
 
-func TestBrowserComesBackNoSoonerThanItIsTold(t *testing.T) {
+func TestBrowserWaitsForTheReconnectionTime(t *testing.T) {
 	t.Parallel()
 	const retry = 1500 * time.Millisecond
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.Unavailable, "")))
@@ -191,7 +192,7 @@ func TestBrowserComesBackNoSoonerThanItIsTold(t *testing.T) {
 	visits := st.requireVisits(t, 2)
 	page.until(t, "told.filter((e) => e.type === 'grpc-status').length >= 2")
 	apart := visits[1].at.Sub(visits[0].at)
-	assert.GreaterOrEqual(t, apart, retry*8/10, "and the jitter takes no more than a fifth")
+	assert.GreaterOrEqual(t, apart, retry*8/10, "the jitter is at most a fifth")
 	assert.Less(t, apart, patience)
 	assert.Equal(t, 200, visits[1].status)
 	assert.Empty(t, visits[1].lastEventID)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTwoTabsShareOneStream opens two tabs on one stream and closes one: the other does not notice, and the upstream stream ends
-// only when nobody has listened for `linger`.
+// Two tabs share a stream, and one of them closes. The other tab does not notice. The upstream stream ends when it has had no
+// tab for `linger`.
 func TestTwoTabsShareOneStream(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T, *server, string) *site{
@@ -27,7 +27,7 @@ func TestTwoTabsShareOneStream(t *testing.T) {
 			first.requireSequence(t, 2)
 			second.watch(t, "/watch/x")
 			second.until(t, "told.some((e) => e.type === 'message')")
-			assert.Equal(t, []int64{2}, sequences(t, second.all(t)), "the newest event is there at once")
+			assert.Equal(t, []int64{2}, sequences(t, second.all(t)), "the newest event comes at once")
 
 			p.send(t, 3)
 			second.until(t, "told.filter((e) => e.type === 'message').length === 2")
@@ -41,7 +41,7 @@ func TestTwoTabsShareOneStream(t *testing.T) {
 			first.do(t, "source.close() || true")
 			closed := time.Now()
 			s.requireStreams(t, 0)
-			assert.Greater(t, time.Since(closed), linger-100*time.Millisecond, "it lingers")
+			assert.Greater(t, time.Since(closed), linger-100*time.Millisecond, "the upstream stream lingers")
 			require.EqualValues(t, 1, s.opened.Load())
 		})
 	}

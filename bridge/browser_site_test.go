@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pagePath is where a site has its page. Everything else is the bridge's.
+// pagePath is the path of a site's page. The bridge answers for all other paths.
 const pagePath = "/page.html"
 
-// site is a bridge that shares its origin with a page, and remembers who came.
+// site is a bridge that has the same origin as a page. It records the requests to the bridge.
 type site struct {
 	url     string
-	client  *http.Client // one that trusts the site
+	client  *http.Client // trusts the certificate of the site
 	handler atomic.Pointer[http.Handler]
 
 	mu     sync.Mutex
@@ -34,7 +34,7 @@ type visit struct {
 	path        string
 	lastEventID string
 	protocol    string
-	status      int // 0 until it is answered
+	status      int // 0 until the request is answered
 	connection  net.Conn
 }
 
@@ -47,7 +47,7 @@ func startSite(t *testing.T, s *server, file string) *site {
 	return serveSite(t, startFront(t, s, file), (*httptest.Server).Start)
 }
 
-// startTLSSite is startSite over TLS, with HTTP/2.
+// startTLSSite does the same as startSite, over TLS with HTTP/2.
 func startTLSSite(t *testing.T, s *server, file string) *site {
 	t.Helper()
 	return serveSite(t, startFront(t, s, file), func(web *httptest.Server) {
@@ -56,8 +56,8 @@ func startTLSSite(t *testing.T, s *server, file string) *site {
 	})
 }
 
-// startParkedSite is startSite with nothing between the server and the bridge, which therefore parks its connections. It
-// keeps no record of its visits.
+// startParkedSite does the same as startSite, without a handler between the server and the bridge. So the bridge parks the
+// connections, and the site records no requests.
 func startParkedSite(t *testing.T, s *server, file string) *site {
 	t.Helper()
 	f := startFront(t, s, file)
@@ -68,7 +68,7 @@ func startParkedSite(t *testing.T, s *server, file string) *site {
 	return &site{url: web.URL, client: web.Client()}
 }
 
-// withPage serves the page, and everything else from h.
+// withPage serves the page on its path, and h on all other paths.
 func withPage(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pagePath, func(w http.ResponseWriter, _ *http.Request) {
@@ -96,13 +96,13 @@ func serveSite(t *testing.T, f *front, start func(*httptest.Server)) *site {
 	return st
 }
 
-// serve lets another bridge answer from now on, as when a process is replaced by the next.
+// serve makes another bridge answer from now on, as if another process had replaced the first one.
 func (s *site) serve(f *front) {
 	var h http.Handler = f.bridge
 	s.handler.Store(&h)
 }
 
-// ServeHTTP hands a request on to the bridge.
+// ServeHTTP passes a request to the bridge.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	connection, _ := r.Context().Value(connectionOf{}).(net.Conn)
 	s.mu.Lock()
@@ -118,7 +118,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}}, r)
 }
 
-// seen returns who has come until now.
+// seen returns the requests until now.
 func (s *site) seen() []visit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,27 +135,27 @@ func (s *site) requireVisits(t *testing.T, n int) []visit {
 	return s.seen()
 }
 
-// requireNoMoreVisits watches for a while whether anybody comes after n requests.
+// requireNoMoreVisits checks that no request comes after n requests, for some time.
 func (s *site) requireNoMoreVisits(t *testing.T, n int, during time.Duration) {
 	t.Helper()
 	require.Never(t, func() bool { return len(s.seen()) > n }, during, during/50, "requests at the bridge: expected %d", n)
 	require.Len(t, s.seen(), n)
 }
 
-// cut breaks the connection of the newest request, without a word to the client.
+// cut breaks the connection of the newest request, without the end of a TLS connection.
 func (s *site) cut(t *testing.T) {
 	t.Helper()
 	all := s.seen()
 	require.NotEmpty(t, all)
 	c := all[len(all)-1].connection
-	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS would say goodbye
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // closing a TLS connection would tell the client
 		c = over.NetConn()
 	}
 	require.NoError(t, c.(*net.TCPConn).SetLinger(0))
 	require.NoError(t, c.Close())
 }
 
-// statusNoter notes the status of a response.
+// statusNoter records the status of a response.
 type statusNoter struct {
 	http.ResponseWriter
 	note func(status int)
@@ -166,5 +166,5 @@ func (w *statusNoter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap is how an [http.ResponseController] finds what can flush.
+// Unwrap lets an [http.ResponseController] find the writer that can flush.
 func (w *statusNoter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

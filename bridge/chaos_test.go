@@ -23,17 +23,17 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// tape is an upstream that numbers its events, goes on after any of them, and does not forget when its server dies. Its events
-// are the clock of the test.
+// tape is an upstream that numbers its events and can go on after each of them. It keeps its events when its server dies. The
+// events are the clock of the test.
 type tape struct {
 	mu     sync.Mutex
 	newest int64
-	grown  chan struct{} // closed when the next event is there
+	grown  chan struct{} // closed when there is another event
 }
 
 func newTape() *tape { return &tape{newest: 1, grown: make(chan struct{})} }
 
-// run adds an event every so often until ctx ends.
+// run adds events in regular intervals until ctx ends.
 func (p *tape) run(ctx context.Context, every time.Duration) {
 	for ticker := time.NewTicker(every); ; {
 		select {
@@ -50,7 +50,7 @@ func (p *tape) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// end returns the number of the newest event, and what is closed when there is another one.
+// end returns the number of the newest event, and a channel that is closed when there is another event.
 func (p *tape) end() (int64, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,20 +92,20 @@ func (p *tape) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer
 	}
 }
 
-// textOn is what an event of the tape says.
+// textOn returns the text of an event.
 func textOn(n int64) string { return fmt.Sprintf("number %d on the tape", n) }
 
-// record is what one EventSource saw over all of its connections.
+// record is what one EventSource has received over all of its connections.
 type record struct {
 	last               int64 // id of the newest event, 0 for none
-	mayJump            bool  // whether it was told so
+	mayJump            bool  // a reset has said so
 	events, told       int
 	gaps, repeats      int
 	connections, ended int
-	gzip               bool // whether it asks for that
+	gzip               bool // the client accepts gzip
 }
 
-// see enters one event of a stream.
+// see records one event of a stream.
 func (l *record) see(e event) error {
 	switch e.name {
 	case "grpc-reset":
@@ -134,8 +134,8 @@ func (l *record) see(e event) error {
 	return nil
 }
 
-// live is an EventSource that comes back, to where url leads by then, until it has seen event number until, and meanwhile
-// leaves in the middle of a stream, or stops reading, as it likes.
+// live is an EventSource that comes back until it has received the event with the number until. It asks url for the address
+// each time. At random moments it leaves in the middle of a stream, or stops reading for some time.
 func (l *record) live(ctx context.Context, client *http.Client, p *tape, url *atomic.Value, until int64) error {
 	for l.last < until && ctx.Err() == nil {
 		if err := l.connect(ctx, client, p, url.Load().(string), until); err != nil {
@@ -162,7 +162,7 @@ func (l *record) connect(ctx context.Context, client *http.Client, p *tape, url 
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil // it comes back
+		return nil // the client comes back
 	}
 	body := resp.Body
 	defer func() { _ = body.Close() }()
@@ -170,7 +170,7 @@ func (l *record) connect(ctx context.Context, client *http.Client, p *tape, url 
 		return errors.New(resp.Status)
 	}
 	l.connections++
-	if l.gzip && resp.Header.Get("Grpc-Status") == "" { // one that is turned away by the drain gets a plain end
+	if l.gzip && resp.Header.Get("Grpc-Status") == "" { // a client that the drain refuses gets an end without compression
 		plain, err := gunzip(resp)
 		if err != nil {
 			return err
@@ -214,7 +214,7 @@ func gunzip(resp *http.Response) (io.ReadCloser, error) {
 	}{plain, resp.Body}, nil
 }
 
-// Whatever happens to the upstream and to the clients, each client sees every event once, or is told that it did not.
+// The upstream and the clients break at random. Each client receives every event once, or a reset.
 func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	const until, crowd = 3000, 30
 	p := newTape()
@@ -246,9 +246,9 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 		p.pause(ctx, 100)
 		s = startServer(t, s.addr, p.watch)
 	}
-	next := startFront(t, s, file) // a deployment: everybody is sent from one bridge to the next
+	next := startFront(t, s, file) // a deployment: all clients move from one bridge to another
 	url.Store(next.url + "/watch/x")
-	drained, stop := context.WithTimeout(ctx, 10*time.Second) // a tenth of it is for writing the last frames
+	drained, stop := context.WithTimeout(ctx, 10*time.Second) // a tenth of this time is for writing the last frames
 	defer stop()
 	require.NoError(t, f.bridge.Shutdown(drained))
 	crowds.Wait()
@@ -262,9 +262,9 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 		all.ended += l.ended
 	}
 	t.Logf("%d clients, %d connections, %d events, told %d resets and %d ends", len(records), all.connections, all.events, all.told, all.ended)
-	require.Zero(t, all.gaps, "gaps that nobody was told of")
+	require.Zero(t, all.gaps, "gaps without a reset")
 	require.Zero(t, all.repeats)
-	require.Positive(t, all.ended, "a drain tells those who are there")
+	require.Positive(t, all.ended, "a drain tells the clients that are connected")
 	require.NoError(t, f.bridge.Close())
 	require.Eventually(t, func() bool { return s.open.Load() <= 1 }, patience, time.Millisecond, "streams open at the server")
 	cancel()

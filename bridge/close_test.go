@@ -26,7 +26,7 @@ func TestCloseWaitsForIterators(t *testing.T) {
 			return func(yield func(string, error) bool) {
 				yield("begun", nil)
 				<-ctx.Done()
-				time.Sleep(time.Minute) // the clean-up takes its time
+				time.Sleep(time.Minute) // a slow clean-up
 				cleaned.Store(true)
 			}
 		}

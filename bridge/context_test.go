@@ -13,8 +13,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// The program's context ends with a signal, after which streams are to end in good order.
-func TestTheEndOfTheContextOfNewEndsNoStream(t *testing.T) {
+// The context of a program often ends with a signal. Streams must end in good order after a signal.
+func TestTheEndOfTheContextOfNewDoesNotEndStreams(t *testing.T) {
 	for name, share := range map[string]string{"private": "", "shared": "share: {late_join: all}"} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", untilCancelled)

@@ -21,7 +21,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// textOf returns the whole body of an answer to a browser.
+// textOf returns the whole body of the answer to a browser's request.
 func textOf(t *testing.T, url string, header ...string) string {
 	t.Helper()
 	body, err := io.ReadAll(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url, header...)).Body)
@@ -29,10 +29,10 @@ func textOf(t *testing.T, url string, header ...string) string {
 	return string(body)
 }
 
-// retryLine is what differs from connection to connection.
+// retryLine is the line that differs from connection to connection.
 var retryLine = regexp.MustCompile(`(?m)^retry: (\d+)\n`)
 
-// retriesOf returns the reconnection times that a stream tells, in milliseconds.
+// retriesOf returns the reconnection times in a stream, in milliseconds.
 func retriesOf(t *testing.T, text string) []int64 {
 	t.Helper()
 	var out []int64
@@ -90,7 +90,7 @@ func TestRetryIsJitteredPerConnection(t *testing.T) {
 				assert.LessOrEqual(t, got[0], tt.max)
 				seen[got[0]] = true
 			}
-			assert.Greater(t, len(seen), 5, "clients that were cut together do not come back together")
+			assert.Greater(t, len(seen), 5, "clients that were cut off at the same time come back at different times")
 		})
 	}
 }
@@ -105,7 +105,7 @@ func TestAnIDThatIsTooLongIsLeftOut(t *testing.T) {
 		return nil
 	})
 	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, startFront(t, s, routeFile("event: {id: text}")).url+"/watch/x"))).all(t)
-	require.Len(t, got, 5, "the events are there all the same")
+	require.Len(t, got, 5, "the events come without the id")
 	for i, want := range []int{128, 0, 0, 0} {
 		assert.Len(t, got[i].id, want)
 	}
@@ -123,7 +123,7 @@ func TestAnErrorLooksTheSameBeforeAndAfterOpenWait(t *testing.T) {
 	onTime := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, early.url+"/watch/early"))).all(t)
 
 	f := startFront(t, s, routeFile("open_wait: 1ms"))
-	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/late")) // the headers are here
+	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/late")) // the response header has arrived
 	close(late)
 	assert.Equal(t, onTime, newReader(resp).all(t))
 	assert.Equal(t, http.StatusOK, resp.StatusCode)
@@ -141,11 +141,11 @@ func TestTheEndIsAnsweredBeforeAnythingElse(t *testing.T) {
 		url    string
 		header []string
 	}{
-		"by a replica that knows nothing": {other.url + "/watch/x", nil},
+		"by a replica without the stream": {other.url + "/watch/x", nil},
 		"while draining":                  {draining.url + "/watch/x", nil},
 		"by a bridge that is closed":      {closed.url + "/watch/x", nil},
 		"on a route out of order":         {down.url + "/watch/x", nil},
-		"with a value that fits nothing":  {other.url + "/watch/x?count=ten", nil},
+		"with a value of another type":    {other.url + "/watch/x?count=ten", nil},
 		"on a path without a route":       {other.url + "/nowhere", nil},
 		"to a page of another origin":     {other.url + "/watch/x", []string{"Origin", "https://app.example.com"}},
 	} {
@@ -224,7 +224,7 @@ func TestAPOSTIsNeverToldToComeBack(t *testing.T) {
 			require.NoError(t, err)
 			assert.Contains(t, string(body), `"retry":false`)
 			assert.NotContains(t, string(body), "retry: ")
-			assert.EqualValues(t, 1, s.opened.Load(), "nor is it opened again behind the caller's back")
+			assert.EqualValues(t, 1, s.opened.Load(), "the bridge does not open the stream again, either")
 		})
 	}
 }
@@ -243,7 +243,7 @@ func TestAValueThatJSONCannotCarryEndsTheStreamForGood(t *testing.T) {
 }
 
 func TestAStalePageIsTold(t *testing.T) {
-	t.Parallel() // it waits until a gap is worth a word
+	t.Parallel() // the test waits until a gap is long enough to be told
 	var gone atomic.Bool
 	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		if gone.Load() {
@@ -271,7 +271,7 @@ func TestAStalePageIsTold(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 		if i == 1 {
-			assert.Greater(t, time.Since(began), 4*time.Second, "a short gap is not worth a word")
+			assert.Greater(t, time.Since(began), 4*time.Second, "a short gap is not told")
 			gone.Store(false)
 		}
 	}
@@ -300,7 +300,7 @@ func TestEndsInGoodOrderBringTheBrowserBackWithItsCursor(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(rest[0].data), &end))
 			assert.Equal(t, []any{name, true}, []any{end.Reason, end.Retry})
 			retries := retriesOf(t, r.text.String())
-			require.Len(t, retries, 2, "one at the beginning, one at the end")
+			require.Len(t, retries, 2, "one reconnection time at the beginning, and one at the end")
 			for _, ms := range retries {
 				assert.InDelta(t, 2000, ms, 400, "2 s, plus or minus a fifth")
 			}
@@ -311,7 +311,7 @@ func TestEndsInGoodOrderBringTheBrowserBackWithItsCursor(t *testing.T) {
 func TestADrainIsSpreadOverItsTime(t *testing.T) {
 	const (
 		streams = 20
-		during  = 4 * time.Second // a tenth of it is for writing the last frames
+		during  = 4 * time.Second // a tenth of this time is for writing the last frames
 	)
 	t.Parallel()
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
@@ -321,7 +321,7 @@ func TestADrainIsSpreadOverItsTime(t *testing.T) {
 	for range streams {
 		r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
 		go func() {
-			_, _ = r.next() // the status
+			_, _ = r.next() // the event grpc-status
 			ended <- time.Now()
 		}()
 	}
@@ -338,5 +338,5 @@ func TestADrainIsSpreadOverItsTime(t *testing.T) {
 		}
 		last = at
 	}
-	assert.Greater(t, last-first, during/4, "browsers that are sent away together come back together")
+	assert.Greater(t, last-first, during/4, "the streams end at different moments")
 }

@@ -12,20 +12,20 @@ func TestTheCursorIsKnownUnderEverySpelling(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile(`request: {set: {after_sequence: "${last_event_id}"}}`, "event: {id: sequence}"))
 	for name, tt := range map[string]struct{ query, header, want string }{
-		"the header":                         {"", "42", "42"},
-		"a link":                             {"?last_event_id=7", "", "7"},
-		"a polyfill":                         {"?lastEventId=7", "", "7"},
-		"a polyfill on a URL with a cursor":  {"?last_event_id=7&lastEventId=9", "", "9"},
-		"a polyfill that adds one each time": {"?lastEventId=7&count=1&lastEventId=9", "", "9"},
-		"escaped":                            {"?last%45ventId=%37", "", "7"},
-		"the header wins over both":          {"?last_event_id=7&lastEventId=9", "42", "42"},
-		"an empty one says nothing":          {"?lastEventId=7&lastEventId=&last_event_id", "", "7"},
-		"a name with a broken escape":        {"?lastEventId%zz=9", "", ""},
-		"an end that may be a link":          {"?last_event_id=grpc-end", "", ""},
-		"an end behind a cursor":             {"?last_event_id=7&last_event_id=grpc-end", "", "7"},
-		"a header over an end":               {"?lastEventId=grpc-end", "42", "42"},
-		"a cursor after an end":              {"?lastEventId=grpc-end&lastEventId=7", "", "7"},
-		"another spelling":                   {"?LastEventID=7", "", ""},
+		"the header":                        {"", "42", "42"},
+		"a link":                            {"?last_event_id=7", "", "7"},
+		"a polyfill":                        {"?lastEventId=7", "", "7"},
+		"a polyfill on a URL with a cursor": {"?last_event_id=7&lastEventId=9", "", "9"},
+		"a polyfill that adds a parameter each time": {"?lastEventId=7&count=1&lastEventId=9", "", "9"},
+		"escaped":                           {"?last%45ventId=%37", "", "7"},
+		"the header wins over both":         {"?last_event_id=7&lastEventId=9", "42", "42"},
+		"an empty parameter does not count": {"?lastEventId=7&lastEventId=&last_event_id", "", "7"},
+		"a name with a broken escape":       {"?lastEventId%zz=9", "", ""},
+		"an end that may be a link":         {"?last_event_id=grpc-end", "", ""},
+		"an end behind a cursor":            {"?last_event_id=7&last_event_id=grpc-end", "", "7"},
+		"a header over an end":              {"?lastEventId=grpc-end", "42", "42"},
+		"a cursor after an end":             {"?lastEventId=grpc-end&lastEventId=7", "", "7"},
+		"a parameter with another spelling": {"?LastEventID=7", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := eventSource(t.Context(), t, f.url+"/watch/x"+tt.query)

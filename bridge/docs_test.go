@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What docs/architecture.md says of the packages is what imports_test.go allows.
+// The table of packages in docs/architecture.md has the same imports as imports_test.go.
 func TestTheArchitecturePageShowsEveryRoomAndItsImports(t *testing.T) {
 	shown := roomTable(t)
 	var order []string
@@ -37,14 +37,14 @@ func TestTheArchitecturePageShowsEveryRoomAndItsImports(t *testing.T) {
 		assert.Contains(t, order, "bridge/internal/"+entry.Name(), "the table of rooms lacks %s", entry.Name())
 	}
 	for i, row := range shown {
-		assert.ElementsMatch(t, importsOfRoom(row.path), row.imports, "what the table says that %s imports", row.path)
+		assert.ElementsMatch(t, importsOfRoom(row.path), row.imports, "the imports of %s in the table", row.path)
 		for _, below := range row.imports {
-			assert.Greater(t, slices.Index(order, below), i, "%s imports %s, which stands above it in the table", row.path, below)
+			assert.Greater(t, slices.Index(order, below), i, "%s imports %s, which has an earlier row in the table", row.path, below)
 		}
 	}
 }
 
-// The arrows between two names of one line of the picture are allowed imports.
+// Each arrow between two names on a line of the picture is an allowed import.
 func TestThePictureOfRoomsHasNoArrowThatIsNotAllowed(t *testing.T) {
 	_, picture, found := strings.Cut(readPage(t, architecturePage), "\n```\n cmd/grpcsse")
 	require.True(t, found, "the page has a picture of rooms")
@@ -64,7 +64,8 @@ func TestThePictureOfRoomsHasNoArrowThatIsNotAllowed(t *testing.T) {
 	assert.GreaterOrEqual(t, arrows, 6)
 }
 
-// isRoom reports whether a package has a row in the table: bridge, its public packages, and those directly in bridge/internal.
+// isRoom reports whether a package has a row in the table: bridge, its public packages, and the packages directly in
+// bridge/internal.
 func isRoom(name string) bool {
 	inside, internal := strings.CutPrefix(name, "bridge/internal/")
 	if !internal {
@@ -116,7 +117,7 @@ func roomPath(name string) string {
 
 const architecturePage = "docs/architecture.md"
 
-// pages are the documents for people who change the code, and those of users that name code.
+// pages are the documents for people who change the code, and documents for users that contain names of code.
 func pages(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("../docs/*.md")
@@ -137,7 +138,7 @@ func readPage(t *testing.T, name string) string {
 	return string(text)
 }
 
-// quoted returns what stands in backticks in a text without code blocks.
+// quoted returns the texts in backticks in a text without code blocks.
 func quoted(text string) (names []string) {
 	for _, match := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(text, -1) {
 		names = append(names, match[1])
@@ -150,7 +151,7 @@ func proseOf(page string) string {
 	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page, "")
 }
 
-// The files and packages that the pages name are there.
+// The files and packages that the pages name exist.
 func TestThePagesNameFilesThatExist(t *testing.T) {
 	file := regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*\.(go|md|json|yml|yaml|proto|txtar)$`)
 	dir := regexp.MustCompile(`^(bridge|cmd|docs|gen|proto|bench|\.ci|\.github|[a-z]+)(/[\w.-]+)+$`)
@@ -161,7 +162,7 @@ func TestThePagesNameFilesThatExist(t *testing.T) {
 				continue
 			}
 			checked++
-			assert.True(t, exists(page, name), "%s names %s, which is not there", page, name)
+			assert.True(t, exists(page, name), "%s names %s, which does not exist", page, name)
 		}
 	}
 	assert.Greater(t, checked, 100)
@@ -173,8 +174,8 @@ func notAPath(name string) bool {
 	return slices.Contains([]string{"text", "application", "testing", "net"}, first)
 }
 
-// exists reports whether a page's name of a file or a folder leads to one: from the module's root, for an import of a .proto file
-// from proto, or on the architecture page from bridge/internal.
+// exists reports whether a name on a page is that of a file or a folder. The name may be relative to the module's root, to
+// proto (for the import of a .proto file), or to bridge/internal (on the architecture page).
 func exists(page, name string) bool {
 	roots := []string{"..", "../proto"}
 	if page == architecturePage {
@@ -186,8 +187,7 @@ func exists(page, name string) bool {
 	})
 }
 
-// The names of code on the architecture page are declared somewhere, and those with underscores or of another kind are keys of the
-// configuration.
+// Each name of code on the architecture page is declared in the code, or it is a key of the configuration.
 func TestTheArchitecturePageNamesCodeThatExists(t *testing.T) {
 	declared := declarations(t)
 	keys := readPage(t, "bridge/config/schema.json")
@@ -207,7 +207,7 @@ func TestTheArchitecturePageNamesCodeThatExists(t *testing.T) {
 	assert.Greater(t, checked, 100)
 }
 
-// Where the architecture page names a file and in brackets what is in it, the file has that name.
+// Where the architecture page has the name of a file and a name of code in brackets, the file declares that name.
 func TestTheArchitecturePageNamesTheRightFiles(t *testing.T) {
 	pairs := regexp.MustCompile("`([\\w/]+\\.go)` \\(`([\\w.]+)`|`([\\w.]+)` in\\s+`([\\w/]+\\.go)`")
 	checked := 0
@@ -219,13 +219,13 @@ func TestTheArchitecturePageNamesTheRightFiles(t *testing.T) {
 		}
 		checked++
 		word := regexp.MustCompile(`\b` + name[strings.LastIndexByte(name, '.')+1:] + `\b`)
-		assert.Regexp(t, word, readPage(t, at), "%s is said to be in %s", name, file)
+		assert.Regexp(t, word, readPage(t, at), "the page says that %s is in %s", name, file)
 	}
 	assert.Greater(t, checked, 20)
 }
 
-// declarations returns what the module's packages declare, by the names that a page may use: name, package.name, type.method,
-// type.field and package.type.method. A package's own name counts as well.
+// declarations returns the declarations of the module's packages, by the names that a page may use: name, package.name,
+// type.method, type.field and package.type.method. The names of packages count, too.
 func declarations(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -244,7 +244,7 @@ func declarations(t *testing.T) map[string]bool {
 	return out
 }
 
-// declare adds what a file declares.
+// declare adds the declarations of a file.
 func declare(out map[string]bool, file *ast.File) {
 	pkg := file.Name.Name
 	out[pkg] = true
@@ -308,7 +308,7 @@ func receiver(of ast.Expr) string {
 	return ""
 }
 
-// The Go programs of the pages compile, and are as gofmt would write them.
+// The Go programs of the pages compile, and gofmt does not change them.
 func TestTheProgramsOfThePagesCompile(t *testing.T) {
 	fence := regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 	var programs []string
@@ -329,7 +329,7 @@ func TestTheProgramsOfThePagesCompile(t *testing.T) {
 	}
 }
 
-// What the pages tell people to make is in the Makefile.
+// The Makefile has each target that the pages name.
 func TestThePagesNameTargetsThatExist(t *testing.T) {
 	makefile := readPage(t, "Makefile")
 	target := regexp.MustCompile("(?m)(?:^ *|`)make ([a-z][a-z -]*[a-z])")

@@ -26,7 +26,7 @@ func TestADrainTellsAGETToComeBackAndAPOSTNotTo(t *testing.T) {
 	overEveryTransport(t, func(t *testing.T) *front {
 		return startFront(t, s, routeFile("methods: [GET, POST]", "open_wait: 1ms"))
 	}, func(t *testing.T, f *front, client *http.Client, url string) {
-		// The kinds take turns, so that none is served with what was made for the other.
+		// GET and POST take turns, so that neither gets the settings that were made for the other.
 		streams := []*http.Response{
 			do(t, client, eventSource(t.Context(), t, url+"/watch/x")), do(t, client, emptyPost(t, url+"/watch/x")),
 			do(t, client, eventSource(t.Context(), t, url+"/watch/x")), do(t, client, emptyPost(t, url+"/watch/x")),
@@ -77,7 +77,7 @@ func spreadOf(t *testing.T, client *http.Client, url string, n int, end func()) 
 }
 
 func TestADrainIsSpreadOnEveryTransport(t *testing.T) {
-	t.Parallel() // it waits
+	t.Parallel() // the test waits
 	const during = time.Second
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
@@ -88,12 +88,12 @@ func TestADrainIsSpreadOnEveryTransport(t *testing.T) {
 			defer cancel()
 			require.NoError(t, f.bridge.Shutdown(ctx))
 		})
-		assert.Greater(t, spread, during/4, "browsers that are sent away together come back together")
+		assert.Greater(t, spread, during/4, "the streams end at different moments")
 	})
 }
 
 func TestMaxAgeIsSpreadOnEveryTransport(t *testing.T) {
-	t.Parallel() // it waits
+	t.Parallel() // the test waits
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
 		return startFront(t, s, routeFile("open_wait: 1ms", "max_age: 2s"))

@@ -20,10 +20,10 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// endBlock is what follows a final grpc-status, whose id it leaves to it.
+// endBlock is the block that follows a final grpc-status. The block has no id: the id is that of the grpc-status.
 const endBlock = "id: grpc-end\n\nevent: grpc-end\ndata: {}\n\n"
 
-func TestAFinalEndIsToldByNameToo(t *testing.T) {
+func TestAFinalEndIsAlsoTheEventGrpcEnd(t *testing.T) {
 	notFound, unavailable := status.Error(codes.NotFound, ""), status.Error(codes.Unavailable, "")
 	for name, tt := range map[string]struct {
 		watch watch
@@ -31,17 +31,17 @@ func TestAFinalEndIsToldByNameToo(t *testing.T) {
 		file  []string
 		final bool
 	}{
-		"an OK end":                     {count(1, nil), "", nil, true},
-		"an OK end without events":      {count(0, nil), "", nil, true},
-		"an error behind events":        {count(1, notFound), "", nil, true},
-		"an error before the first":     {count(0, notFound), "", nil, true},
-		"a request that does not fit":   {count(1, nil), "?count=ten", nil, true},
-		"a message that does not fit":   {count(1, nil), "", []string{"max_event_bytes: 10"}, true},
-		"an end to come back from":      {count(1, nil), "", []string{"on_end: reconnect"}, false},
-		"a failure behind events":       {count(1, unavailable), "", onceMore(), false},
-		"a failure before the first":    {count(0, unavailable), "", nil, false},
-		"an age":                        {untilCancelled, "", []string{"max_age: 20ms", "open_wait: 1ms"}, false},
-		"a retry that the route denies": {count(1, unavailable), "", []string{"status: {UNAVAILABLE: stop}"}, true},
+		"an OK end":                                        {count(1, nil), "", nil, true},
+		"an OK end without events":                         {count(0, nil), "", nil, true},
+		"an error behind events":                           {count(1, notFound), "", nil, true},
+		"an error before the first":                        {count(0, notFound), "", nil, true},
+		"a request that does not fit":                      {count(1, nil), "?count=ten", nil, true},
+		"a message that does not fit":                      {count(1, nil), "", []string{"max_event_bytes: 10"}, true},
+		"an end to come back from":                         {count(1, nil), "", []string{"on_end: reconnect"}, false},
+		"a failure behind events":                          {count(1, unavailable), "", onceMore(), false},
+		"a failure before the first":                       {count(0, unavailable), "", nil, false},
+		"an age":                                           {untilCancelled, "", []string{"max_age: 20ms", "open_wait: 1ms"}, false},
+		"a code to which the route gives the verdict stop": {count(1, unavailable), "", []string{"status: {UNAVAILABLE: stop}"}, true},
 	} {
 		for kind, share := range map[string][]string{"private": nil, "shared": {"share: {late_join: all}"}} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAFinalEndIsToldByNameToo(t *testing.T) {
 	}
 }
 
-func TestTheNameOfTheEndReachesNoLines(t *testing.T) {
+func TestNDJSONHasNoEventGrpcEnd(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, startFront(t, s, routeFile()).url+"/watch/x", nil)
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestTheNameOfTheEndReachesNoLines(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(string(body), "\n"), "%q", body)
 }
 
-// onceMore gives up on an upstream that fails soon.
+// onceMore is a back-off with one short attempt.
 func onceMore() []string { return []string{"reopen: {max_attempts: 1, backoff: {base: 1ms, max: 1s}}"} }
 
 // asked is one kind of client.
@@ -92,7 +92,7 @@ func (a asked) request(ctx context.Context, t *testing.T, url string) *http.Requ
 	return r
 }
 
-func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
+func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 	opened := make(chan struct{})
 	for name, tt := range map[string]struct {
 		watch watch
@@ -101,10 +101,10 @@ func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
 		drain bool
 		want  []string
 	}{
-		"the upstream's first word":   {count(0, status.Error(codes.NotFound, "")), "", nil, false, []string{"refused watch upstream NotFound"}},
-		"a failure as its first word": {count(0, status.Error(codes.Unavailable, "")), "", nil, false, []string{"refused watch upstream Unavailable"}},
-		"an end behind events":        {count(1, status.Error(codes.NotFound, "")), "", nil, false, []string{"opened watch", "ended watch upstream NotFound"}},
-		"a failure behind events":     {count(1, status.Error(codes.Internal, "")), "", onceMore(), false, []string{"opened watch", "ended watch upstream Internal"}},
+		"the upstream's first word":        {count(0, status.Error(codes.NotFound, "")), "", nil, false, []string{"refused watch upstream NotFound"}},
+		"a failure before the first event": {count(0, status.Error(codes.Unavailable, "")), "", nil, false, []string{"refused watch upstream Unavailable"}},
+		"an end behind events":             {count(1, status.Error(codes.NotFound, "")), "", nil, false, []string{"opened watch", "ended watch upstream NotFound"}},
+		"a failure behind events":          {count(1, status.Error(codes.Internal, "")), "", onceMore(), false, []string{"opened watch", "ended watch upstream Internal"}},
 		"an end behind open_wait": {func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 			select {
 			case <-opened:
@@ -128,7 +128,7 @@ func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
 				for client, c := range clients(t) {
 					for as, asked := range kindsOfClients() {
 						if asked.method == http.MethodPost && tt.query != "" {
-							continue // whose query is not bound
+							continue // the query of a POST is not bound
 						}
 						methods := "methods: [GET, POST]"
 						if share != nil {
@@ -148,7 +148,7 @@ func TestTheSameEndCountsAlikeForEveryKindOfClient(t *testing.T) {
 						}
 						_, err := io.Copy(io.Discard, response.Body)
 						require.NoError(t, err)
-						require.NoError(t, f.bridge.Shutdown(t.Context()), "every stream has ended, and was told of")
+						require.NoError(t, f.bridge.Shutdown(t.Context()), "the observer is told of the end of every stream")
 						l.mu.Lock()
 						told := slices.DeleteFunc(l.lines, func(line string) bool { return line == "reopened watch" })
 						assert.Equal(t, tt.want, told, "%s over %s", as, client)
@@ -170,7 +170,7 @@ func TestAClientThatLeavesCountsAsGone(t *testing.T) {
 			do(t, c, asked.request(ctx, t, f.url+"/watch/x"))
 			leave()
 			s.requireStreams(t, 0)
-			require.Eventually(t, func() bool { // before the drain, which is an end of its own
+			require.Eventually(t, func() bool { // before the drain, which would end the stream for another reason
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				return len(l.ended) == 1
@@ -178,7 +178,7 @@ func TestAClientThatLeavesCountsAsGone(t *testing.T) {
 			require.NoError(t, f.bridge.Shutdown(t.Context()))
 			l.mu.Lock()
 			require.Len(t, l.ended, 1, "%s over %s", as, client)
-			assert.Contains(t, []string{"gone Canceled", "slow ResourceExhausted"}, // a heartbeat may find it first
+			assert.Contains(t, []string{"gone Canceled", "slow ResourceExhausted"}, // a heartbeat may find out first
 				string(l.ended[0].Reason)+" "+l.ended[0].Code.String(), "%s over %s", as, client)
 			l.mu.Unlock()
 		}
@@ -197,7 +197,7 @@ func TestHEADIsNoStream(t *testing.T) {
 	assert.Zero(t, s.opened.Load())
 }
 
-// startObserved is startFront with an observer.
+// startObserved does the same as startFront, with an observer.
 func startObserved(t *testing.T, s *server, o bridge.Observer, file string) *front {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))

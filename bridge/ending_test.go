@@ -107,7 +107,8 @@ func nestedFilter(depth int) []byte {
 	return v
 }
 
-// withDescriptorSet is routeFile with a schema that lies in a file: that of the test service, and what files say.
+// withDescriptorSet does the same as routeFile, with the schema in a file. The file has the schema of the test service, and
+// files.
 func withDescriptorSet(t *testing.T, rpc string, files ...*descriptorpb.FileDescriptorProto) string {
 	t.Helper()
 	set := filepath.Join(t.TempDir(), "test.binpb")
@@ -119,7 +120,7 @@ func withDescriptorSet(t *testing.T, rpc string, files ...*descriptorpb.FileDesc
 	return strings.Replace(file, "test.stream.v1.StreamService/Watch", rpc, 1)
 }
 
-func TestWhatAProxyAnswersIsNotShown(t *testing.T) {
+func TestTheAnswerOfAProxyIsNotShown(t *testing.T) {
 	for _, code := range []int{401, 403, 404, 429, 500, 503} {
 		web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
@@ -159,14 +160,14 @@ func wrongFieldMask() *descriptorpb.FileDescriptorProto {
 	}
 }
 
-func TestADetailThatPanicsKeepsItsBytes(t *testing.T) {
+func TestADetailWhoseJSONPanicsIsSentAsItsBytes(t *testing.T) {
 	s := failing(t, "no", &anypb.Any{TypeUrl: "/google.protobuf.FieldMask", Value: []byte{1}})
 	f := startFront(t, s, withDescriptorSet(t, "test.stream.v1.StreamService/Watch", wrongFieldMask()))
 	_, _, answer := ask(t, clients(t)["HTTP1"], f.url+"/watch/x")
 	assert.Equal(t, []map[string]any{{"@type": "/google.protobuf.FieldMask", "value": "AQ=="}}, answer.Details)
 }
 
-func TestAFalseWellKnownTypeTakesItsRouteOut(t *testing.T) {
+func TestAFalseWellKnownTypePutsItsRouteOutOfOrder(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo, grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		return stream.SendMsg(&streamv1.Event{})
 	}))
@@ -177,14 +178,14 @@ func TestAFalseWellKnownTypeTakesItsRouteOut(t *testing.T) {
 		got[0].data, "its messages have no JSON form, which is known before the first one")
 }
 
-func TestCloseTellsWhoIsConnected(t *testing.T) {
+func TestCloseTellsTheConnectedClients(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	f := startFront(t, s, routeFile("open_wait: 1ms"))
 	client := clients(t)["HTTP1"]
 	r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
 	s.requireStreams(t, 1)
 	require.NoError(t, f.bridge.Close())
-	require.NoError(t, f.bridge.Close(), "a second call does no harm")
+	require.NoError(t, f.bridge.Close(), "a second call does nothing")
 	got := r.all(t)
 	require.Len(t, got, 1)
 	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the bridge is shutting down","retry":true,"reason":"drain"}`, got[0].data)
@@ -195,7 +196,7 @@ func TestCloseTellsWhoIsConnected(t *testing.T) {
 }
 
 func TestReadyEndsWithTheBridge(t *testing.T) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0") // which connects, and says nothing
+	lis, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and sends nothing
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = lis.Close() })
 	b, err := bridge.New(t.Context(), config.ForUpstream(lis.Addr().String()))
@@ -207,7 +208,7 @@ func TestReadyEndsWithTheBridge(t *testing.T) {
 	assert.NoError(t, ctx.Err())
 }
 
-// recorder is a connection that takes whatever is written to it at once.
+// recorder is a connection that accepts all bytes at once.
 type recorder struct{ *httptest.ResponseRecorder }
 
 func (recorder) SetWriteDeadline(time.Time) error { return nil }
@@ -217,7 +218,7 @@ func TestOnlyFailuresKeepBrowsersAway(t *testing.T) {
 	for name, tt := range map[string]struct {
 		watch watch
 		onEnd config.OnEnd
-		retry float64 // in milliseconds, once an hour has passed; a browser is told up to a fifth more or less
+		retry float64 // in milliseconds, after an hour, without the jitter of a fifth
 	}{
 		"a client that leaves a silent upstream": {untilCancelled, config.OnEndStop, 500},
 		"an OK without events":                   {count(0, nil), config.OnEndReconnect, 500},
@@ -241,7 +242,7 @@ func TestOnlyFailuresKeepBrowsersAway(t *testing.T) {
 					return w.Body.String()
 				}
 				visit()
-				time.Sleep(time.Hour) // were it taken to have failed for so long, browsers would stay away
+				time.Sleep(time.Hour) // if the upstream counted as failed for this time, the reconnection time would have grown
 				text := visit()
 				ms, _, _ := strings.Cut(text[strings.LastIndex(text, "retry: ")+len("retry: "):], "\n")
 				assert.InEpsilon(t, tt.retry, parseInt(t, ms), 0.2, text)

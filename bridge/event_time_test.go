@@ -15,7 +15,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// The time of an event can be its id, and comes back to a field of the same type.
+// A Timestamp can be the id of an event, and a cursor field of the same type can have that id.
 func TestATimeAsAnID(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 	since := make(chan *timestamppb.Timestamp, 1)
@@ -34,7 +34,7 @@ func TestATimeAsAnID(t *testing.T) {
 	assert.True(t, at.Equal((<-since).AsTime()))
 }
 
-// Neither a message without a text nor a oneof can be an id.
+// Neither a oneof nor a message without a text form can be an id.
 func TestWhatCannotBeAnID(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	for field, want := range map[string]string{"filter": "test.stream.v1.Filter", "body": "oneof"} {

@@ -18,7 +18,7 @@ import (
 	marketv1 "github.com/grpcsse/grpcsse/gen/demo/market/v1"
 )
 
-// market is a gRPC service as any other: after each sequence number comes the next one, up to 3.
+// market is a gRPC service. After the cursor of the request it sends the sequence numbers up to 3.
 type market struct {
 	marketv1.UnimplementedMarketServiceServer
 }
@@ -32,7 +32,7 @@ func (market) WatchQuotes(r *marketv1.WatchQuotesRequest, stream grpc.ServerStre
 	return nil
 }
 
-// quotesRoute is a route that can resume, whatever its source is.
+// quotesRoute is a route that can resume with any source.
 func quotesRoute() *config.Route {
 	quotes := config.NewRoute("/quotes/{symbol}")
 	quotes.Event.ID = "sequence"
@@ -41,7 +41,7 @@ func quotesRoute() *config.Route {
 	return quotes
 }
 
-// show serves a bridge, and prints the events that a browser gets which has seen the event lastEventID.
+// show serves a bridge, and prints the events that a browser receives after the event lastEventID.
 func show(b *bridge.Bridge, err error, path, lastEventID string) {
 	if err != nil {
 		fmt.Println(err)
@@ -96,8 +96,8 @@ func ExampleFunc() {
 	// data: {}
 }
 
-// A request may be a plain struct, which path and query are bound to, and plain Go values become JSON. Fields have the names
-// that they have in JSON.
+// The request may be a plain struct: path variables and parameters set its fields. The values may be plain Go values: they become
+// JSON. All fields have their JSON names.
 func ExampleFunc_json() {
 	type progress struct {
 		Percent int    `json:"percent"`
@@ -176,7 +176,7 @@ func ExampleWithService() {
 	// data: {}
 }
 
-// What is wrong with a route is said at start, all at once.
+// New reports all mistakes of a route at once.
 func ExampleWithRoute() {
 	quotes := quotesRoute()
 	quotes.Event.ID = "sequense"
@@ -189,8 +189,8 @@ func ExampleWithRoute() {
 	// routes["/quotes/{symbol}"].event.data: "symbol" leads to a scalar, which cannot serve here: expected a message
 }
 
-// A shared route in front of an iterator, served the cheapest way: one call of the iterator for all who listen, and no goroutine
-// for any of them.
+// A shared route in front of an iterator costs least: there is one call of the iterator for all browsers, and no goroutine for each
+// browser.
 func ExampleBridge_Park() {
 	ticks := bridge.Func(func(context.Context, struct{}) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {

@@ -18,7 +18,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// TestAServersFaultReachesNoClient: neither what it says nor its details, wherever an end stands: in an event, a body or a trailer.
+// The message and the details of a server's fault reach no client: not in an event, not in a body, and not in a trailer.
 func TestAServersFaultReachesNoClient(t *testing.T) {
 	for _, code := range []codes.Code{codes.Internal, codes.Unknown, codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented, codes.DataLoss} {
 		st, err := status.New(code, "secret words").WithDetails(&errdetails.DebugInfo{Detail: "secret detail", StackEntries: []string{"secret stack"}})
@@ -47,8 +47,8 @@ func TestAServersFaultReachesNoClient(t *testing.T) {
 	}
 }
 
-// TestAPOSTAndAGETOfOneRouteAreToldTheirOwn: what one is told of coming back must not depend on who came first.
-func TestAPOSTAndAGETOfOneRouteAreToldTheirOwn(t *testing.T) {
+// Whether a request is told to come back must not depend on which request came first.
+func TestAPOSTAndAGETOfOneRouteGetDifferentEnds(t *testing.T) {
 	for _, order := range [][]string{{http.MethodGet, http.MethodPost}, {http.MethodPost, http.MethodGet}} {
 		s := startServer(t, "127.0.0.1:0", untilCancelled)
 		f := startFront(t, s, routeFile("methods: [GET, POST]", "open_wait: 1ms"))

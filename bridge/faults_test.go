@@ -32,7 +32,7 @@ func TestAServerThatIsDownAtStart(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
 	assert.Equal(t, "route", answer.Reason)
 	assert.True(t, answer.Retry)
-	assert.NotContains(t, answer.Message, addr, "what the bridge knows of its network is not the browser's business")
+	assert.NotContains(t, answer.Message, addr, "the browser learns nothing about the network of the bridge")
 	require.Len(t, f.bridge.Routes(), 1)
 	assert.ErrorContains(t, f.bridge.Routes()[0].Problem, addr)
 
@@ -44,7 +44,7 @@ func TestAServerThatIsDownAtStart(t *testing.T) {
 }
 
 func TestARedeployedServerNeedsNoRestart(t *testing.T) {
-	old := grpc.NewServer() // which has no service of ours yet
+	old := grpc.NewServer() // a server without the service
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := lis.Addr().String()
@@ -62,7 +62,7 @@ func TestARedeployedServerNeedsNoRestart(t *testing.T) {
 	require.Eventually(t, func() bool { return f.bridge.Routes()[0].Problem == nil }, patience, patience/100)
 }
 
-func TestARouteThatALiveSchemaShowsWrongTakesOutNoOther(t *testing.T) {
+func TestAMistakeThatTheSchemaShowsAffectsOneRouteOnly(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	f := startFront(t, s, routeFile()+`
   - {path: /unary, rpc: test.stream.v1.StreamService/Get}

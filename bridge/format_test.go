@@ -24,7 +24,7 @@ func getLines(t *testing.T, c *http.Client, url string) (*http.Response, []strin
 	return resp, strings.SplitAfter(string(body), "\n")
 }
 
-func TestNDJSONIsOneMessageALine(t *testing.T) {
+func TestNDJSONHasOneMessageOnEachLine(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(3, status.Error(codes.NotFound, "no more: 100 %")))
 	f := startFront(t, s, routeFile("event: {id: sequence, name: kind}", "heartbeat: 1ms"))
 	for name, client := range clients(t) {
@@ -34,14 +34,14 @@ func TestNDJSONIsOneMessageALine(t *testing.T) {
 			assert.Equal(t, "application/x-ndjson", resp.Header.Get("Content-Type"))
 			require.Len(t, lines, 4)
 			assert.JSONEq(t, `{"sequence":"1","kind":"","text":"event 1","payload":""}`, lines[0])
-			assert.Empty(t, lines[3], "nothing follows the last line")
+			assert.Empty(t, lines[3], "no bytes follow the last line")
 			assert.Equal(t, "5", resp.Trailer.Get("Grpc-Status"))
 			assert.Equal(t, "no%20more:%20100%20%25", resp.Trailer.Get("Grpc-Message"))
 		})
 	}
 }
 
-func TestNDJSONHasHonestStatuses(t *testing.T) {
+func TestNDJSONHasTheHTTPStatusOfAnError(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.NotFound, "no such topic")))
 	resp, _ := getLines(t, clients(t)["HTTP1"], startFront(t, s, routeFile()).url+"/watch/x")
 	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
@@ -59,11 +59,11 @@ func TestAStreamThatEndsWithoutEvents(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/watch/x", nil)
 	require.NoError(t, err)
 	got := newReader(do(t, clients(t)["HTTP1"], r)).all(t)
-	require.Len(t, got, 1, "who is no EventSource gets the same events")
+	require.Len(t, got, 1, "a client that is no EventSource gets the same events")
 	assert.Equal(t, "grpc-status", got[0].name)
 }
 
-func TestWhoIsNoEventSourceGetsPlainText(t *testing.T) {
+func TestAClientThatIsNoEventSourceGetsPlainText(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(3, nil))
 	overEveryTransport(t, func(t *testing.T) *front { return startFront(t, s, routeFile()) },
 		func(t *testing.T, _ *front, client *http.Client, url string) {
@@ -86,7 +86,7 @@ func TestWhoIsNoEventSourceGetsPlainText(t *testing.T) {
 		})
 }
 
-// TestGosOwnClientReadsToACleanEnd leaves the client as Go makes it: it offers gzip by itself, and decodes it.
+// The client has the defaults of Go, so it offers and decodes gzip by itself.
 func TestGosOwnClientReadsToACleanEnd(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(3, nil))
 	f := startFront(t, s, routeFile())

@@ -28,7 +28,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// A service whose file imports nothing of what its messages carry.
+// The file of the service does not import the types that its messages contain.
 const feedFile = `name: "feed.proto" package: "app" syntax: "proto2" dependency: "google/protobuf/any.proto"
 	message_type {
 		name: "Event" extension_range { start: 100 end: 200 }
@@ -37,7 +37,7 @@ const feedFile = `name: "feed.proto" package: "app" syntax: "proto2" dependency:
 	}
 	service { name: "Feed" method { name: "Watch" input_type: ".app.Event" output_type: ".app.Event" server_streaming: true } }`
 
-// extraFile has an extension, and the types of what stands in an Any and in a status.
+// extraFile has an extension, and the types in the Any and in the status.
 func extraFile(field string) string {
 	return fmt.Sprintf(`name: "extra.proto" package: "extra" syntax: "proto2" dependency: "feed.proto"
 		extension { name: "note" extendee: ".app.Event" number: 100 label: LABEL_OPTIONAL type: TYPE_STRING }
@@ -93,14 +93,14 @@ func startFeed(t *testing.T, addr string, files ...string) *server {
 	return s
 }
 
-// feedOnly is what the server of app.Feed says that it offers.
+// feedOnly lists the services of the server of app.Feed.
 type feedOnly struct{}
 
 func (feedOnly) GetServiceInfo() map[string]grpc.ServiceInfo {
 	return map[string]grpc.ServiceInfo{"app.Feed": {}}
 }
 
-// extensions are found by their numbers, and not listed.
+// extensions are found by their numbers. They are not listed.
 type extensions struct{ *dynamicpb.Types }
 
 func (extensions) RangeExtensionsByMessage(protoreflect.FullName, func(protoreflect.ExtensionType) bool) {
@@ -123,7 +123,7 @@ routes:
 	return &front{bridge: b, url: serveHTTP(t, b)}
 }
 
-// feedOf returns what a browser reads: two events and the end.
+// feedOf returns the two events and the end that a browser receives.
 func feedOf(t *testing.T, url string) []event {
 	t.Helper()
 	return newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, url))).all(t)
@@ -152,7 +152,7 @@ func TestTypesThatTheServerDoesNotKnowAreSentAsBytes(t *testing.T) {
 			l := &ledger{}
 			f := startFeedFront(t, startFeed(t, "127.0.0.1:0", feedFile), l)
 			got := feedOf(t, f.url+path)
-			require.Len(t, got, 3, "the stream goes on to its end")
+			require.Len(t, got, 3, "the stream continues to its end")
 			for _, ev := range got[:2] {
 				assert.JSONEq(t, `{"n": "7", "any": {"@type": "type.googleapis.com/extra.Fact", "value": "CgF4"}}`, ev.data)
 			}
@@ -164,7 +164,7 @@ func TestTypesThatTheServerDoesNotKnowAreSentAsBytes(t *testing.T) {
 	}
 }
 
-// The service is the same before and after, and so is its file.
+// The service and its file are the same before and after the change of the type.
 func TestAServerWithAnotherFormOfATypeNeedsNoRestart(t *testing.T) {
 	before := startFeed(t, "127.0.0.1:0", feedFile, extraFile("old"))
 	f := startFeedFront(t, before, &ledger{})
@@ -181,6 +181,6 @@ func TestAServerWithAnotherFormOfATypeNeedsNoRestart(t *testing.T) {
 			last = feedOf(t, f.url+path)
 			return len(last) == 3 && strings.Contains(last[0].data, `"new":"x"`)
 		}, patience, patience/100, "%s: %v", path, &last)
-		assert.Contains(t, last[2].data, `"new":"x"`, "its status too")
+		assert.Contains(t, last[2].data, `"new":"x"`, "the status has the new form, too")
 	}
 }

@@ -30,7 +30,7 @@ func plain(t *testing.T, url string, header ...string) *http.Request {
 	return r
 }
 
-// hostileTexts are what could end a line, an event or a header too early.
+// hostileTexts are texts that could end a line, an event or a header too early.
 func hostileTexts() []string {
 	return []string{
 		"1\nevent: forged", "1\rdata: forged", "1\r\n\r\ndata: forged\n\n", "1\x00", "\n", " ", "grpc-end", "~", "\u2028", "\ufeff",
@@ -65,7 +65,7 @@ func TestNothingInAMessageInjectsALine(t *testing.T) {
 			fields[name] = value
 		}
 		require.NoError(t, json.Unmarshal([]byte(fields["data"]), &data))
-		assert.Equal(t, texts[i], data.Text, "the data is whole")
+		assert.Equal(t, texts[i], data.Text, "the data is complete")
 		assert.NotContains(t, []string{"error", "message", "grpc-status", ""}, fields["event"])
 		assert.Regexp(t, `\A[!-~]{0,128}\z`, fields["id"])
 		assert.NotEqual(t, "grpc-end", fields["id"])
@@ -113,7 +113,7 @@ func TestHostileCursorsAreResets(t *testing.T) {
 				LastEventID string `json:"last_event_id"`
 			}
 			require.NoError(t, json.Unmarshal([]byte(got[0].data), &reset))
-			assert.Equal(t, tt.told, reset.LastEventID, "as the page knows it")
+			assert.Equal(t, tt.told, reset.LastEventID, "the id has the form in which the page sent it")
 			assert.JSONEq(t, `{"topic":"x"}`, echoed(t, got[1]))
 		})
 	}
@@ -122,22 +122,22 @@ func TestHostileCursorsAreResets(t *testing.T) {
 func TestHostileQueriesAreRefusedByAnEvent(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile())
-	long := strings.Repeat("x", 900<<10) // the server's own limit for a header is 1 MiB
+	long := strings.Repeat("x", 900<<10) // the limit of the HTTP server for a header is 1 MiB
 	for name, tt := range map[string]struct{ query, want string }{
-		"a megabyte that is no number": {"count=" + long, `query parameter "count": expected `},
-		"a megabyte of name":           {long + "=%zz", `query parameter "xxx`},
-		"100,000 parameters":           {strings.Repeat("a=1&", 100_000), "at most 1000 query parameters"},
-		"deep names":                   {"filter." + strings.Repeat("inner.", 50) + "venue=x", `query parameter "filter`},
-		"a broken escape":              {"topic2=%zz", "two hexadecimal digits"},
-		"overlong UTF-8":               {"name=%c0%af", "expected UTF-8 text"},
-		"line breaks":                  {"count=1%0d%0a%0d%0adata:%20forged", `found "1\r\n\r\ndata: forged"`},
-		"NUL":                          {"count=%00", `found "\x00"`},
+		"a megabyte of text for a number": {"count=" + long, `query parameter "count": expected `},
+		"a megabyte of name":              {long + "=%zz", `query parameter "xxx`},
+		"100,000 parameters":              {strings.Repeat("a=1&", 100_000), "at most 1000 query parameters"},
+		"deep names":                      {"filter." + strings.Repeat("inner.", 50) + "venue=x", `query parameter "filter`},
+		"a broken escape":                 {"topic2=%zz", "two hexadecimal digits"},
+		"overlong UTF-8":                  {"name=%c0%af", "expected UTF-8 text"},
+		"line breaks":                     {"count=1%0d%0a%0d%0adata:%20forged", `found "1\r\n\r\ndata: forged"`},
+		"NUL":                             {"count=%00", `found "\x00"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told, resp, answer := ask(t, clients(t)["HTTP1"], f.url+"/watch/x?"+tt.query)
 			assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
 			assert.Contains(t, answer.Message, tt.want)
-			assert.Less(t, len(told.data), 1000, "what a client sends is not sent back whole")
+			assert.Less(t, len(told.data), 1000, "only a part of what a client sends is sent back")
 		})
 	}
 	assert.Zero(t, s.opened.Load())
@@ -171,7 +171,7 @@ func TestHostilePaths(t *testing.T) {
 	}
 }
 
-// raw sends a request as it stands, and returns the answer to it, which must come soon.
+// raw sends the bytes of a request, and returns the answer, which must come soon.
 func raw(t *testing.T, f *front, request string) *http.Response {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
@@ -185,7 +185,7 @@ func raw(t *testing.T, f *front, request string) *http.Response {
 	return resp
 }
 
-func TestABodyThatNeverEndsHoldsUpNothing(t *testing.T) {
+func TestTheBridgeDoesNotWaitForABodyThatNeverEnds(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile(`cors: {origins: ["https://a.example"]}`))
 	for name, tt := range map[string]struct {
@@ -227,7 +227,7 @@ func TestDuplicateHeaders(t *testing.T) {
 		"two lengths":               {"Content-Length: 0\r\nContent-Length: 1", 400, "text/plain; charset=utf-8"},
 		"a header with a bare CR":   {"X-A: a\rX-B: b", 400, "text/plain; charset=utf-8"},
 		"a header with a NUL":       {"Last-Event-ID: 1\x00", 400, "text/plain; charset=utf-8"},
-		"an end that is not alone":  {"Last-Event-ID: grpc-end,1", 200, "text/event-stream"},
+		"an end and another id":     {"Last-Event-ID: grpc-end,1", 200, "text/event-stream"},
 		"an end in different white": {"Last-Event-ID:  \t grpc-end \t", 204, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestDuplicateHeaders(t *testing.T) {
 	}
 }
 
-func TestWhoIsAnEventSource(t *testing.T) {
+func TestWhichClientsAreEventSources(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.NotFound, "")))
 	f := startFront(t, s, routeFile())
 	for accept, want := range map[string]int{
@@ -258,15 +258,15 @@ func TestWhoIsAnEventSource(t *testing.T) {
 	}
 }
 
-func TestA204IsForNobodyElse(t *testing.T) {
+func TestA204MustNotBeCached(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile())
 	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "grpc-end"))
 	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
-	assert.Equal(t, "no-store", resp.Header.Get("Cache-Control"), "a cache would close every stream with it")
+	assert.Equal(t, "no-store", resp.Header.Get("Cache-Control"), "a cached 204 would close the streams of other clients")
 }
 
-func TestAResetLeavesTheHTTPStatusHonest(t *testing.T) {
+func TestAnErrorHasItsHTTPStatusInSpiteOfAReset(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error {
 		return status.Error(codes.NotFound, "no such topic")
 	})
@@ -279,22 +279,22 @@ func TestAResetLeavesTheHTTPStatusHonest(t *testing.T) {
 	assert.Equal(t, "grpc-status", got[1].name)
 }
 
-func TestASilentStreamTellsOfItsReset(t *testing.T) {
+func TestASilentStreamSendsItsReset(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	f := startFront(t, s, routeFile("open_wait: 20ms", `request: {set: {after_sequence: "${last_event_id}"}}`))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	got, err := newReader(do(t, clients(t)["HTTP1"], eventSource(ctx, t, f.url+"/watch/x", "Last-Event-ID", "yesterday"))).next()
 	require.NoError(t, err)
-	assert.Equal(t, "grpc-reset", got.name, "the page is not left with its old state until something happens")
+	assert.Equal(t, "grpc-reset", got.name, "the reset comes before any event")
 }
 
 func TestAnEndWithoutEventsIsAStream(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(0, nil))
 	f := startFront(t, s, routeFile("open_errors: http", "on_end: reconnect"))
 	for name, r := range map[string]*http.Request{
-		"EventSource":  eventSource(t.Context(), t, f.url+"/watch/x"), // which another type closes for good
-		"other client": plain(t, f.url+"/watch/x"),
+		"EventSource":    eventSource(t.Context(), t, f.url+"/watch/x"), // another content type would close it for good
+		"another client": plain(t, f.url+"/watch/x"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := do(t, clients(t)["HTTP1"], r)

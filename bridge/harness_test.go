@@ -37,10 +37,10 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for something that should happen soon.
 const patience = 10 * time.Second
 
-// watch is what a test's upstream does with one stream.
+// watch is the code of a test's upstream for one stream.
 type watch func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error
 
-// server is a real gRPC server, which counts its streams.
+// server is a real gRPC server that counts its streams.
 type server struct {
 	streamv1.UnimplementedStreamServiceServer
 	grpc   *grpc.Server
@@ -79,7 +79,7 @@ func (s *server) requireStreams(t *testing.T, n int64) {
 		"streams open at the server: expected %d", n)
 }
 
-// untilCancelled sends nothing, and ends when the client leaves.
+// untilCancelled sends nothing, and returns when the client leaves.
 func untilCancelled(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 	<-stream.Context().Done()
 	return stream.Context().Err()
@@ -103,7 +103,7 @@ type front struct {
 	url    string
 }
 
-// startFront serves the routes of a configuration file; %s in it is the upstream's address.
+// startFront serves the routes of a configuration file. It replaces %s in the file with the address of the upstream.
 func startFront(t *testing.T, s *server, file string) *front {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
@@ -119,7 +119,7 @@ func serveHTTP(t *testing.T, b *bridge.Bridge) string {
 	return serveThrough(t, b, b)
 }
 
-// serveThrough is serveHTTP with a handler in front of the bridge.
+// serveThrough does the same as serveHTTP, with a handler in front of the bridge.
 func serveThrough(t *testing.T, b *bridge.Bridge, handler http.Handler) string {
 	t.Helper()
 	web := httptest.NewUnstartedServer(handler)
@@ -143,7 +143,7 @@ func serveThrough(t *testing.T, b *bridge.Bridge, handler http.Handler) string {
 	return web.URL
 }
 
-// routeFile is a configuration with one route, /watch/{topic}, and what a test adds to it.
+// routeFile returns a configuration with one route, /watch/{topic}, to which a test adds settings.
 func routeFile(extra ...string) string {
 	lines := []string{
 		"upstreams:", `  test: {target: "ADDR"}`, "routes:", "  - path: /watch/{topic}",
@@ -155,11 +155,11 @@ func routeFile(extra ...string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// unparked is the address of clients whose connections the bridge is not shown, so that it cannot park them.
+// unparked is the address of clients whose connections the bridge does not know. So it cannot park these connections.
 const unparked = "127.0.0.2"
 
-// clients are the kinds of connections that every edge test runs over: HTTP/1.1, which the bridge parks where the system can,
-// HTTP/1.1 that it does not park, and HTTP/2.
+// clients returns a client for each kind of connection: HTTP/1.1 that the bridge parks where the system supports that, HTTP/1.1
+// that it does not park, and HTTP/2.
 func clients(t *testing.T) map[string]*http.Client {
 	t.Helper()
 	out := map[string]*http.Client{"HTTP1": newClient(t, ""), "h2c": newClient(t, "")}
@@ -197,10 +197,10 @@ func eventSource(ctx context.Context, t *testing.T, url string, header ...string
 	return r
 }
 
-// event is one block of a stream; comments and blank blocks are not events.
+// event is one block of a stream. Comments and empty blocks do not count.
 type event struct{ name, data, id string }
 
-// reader reads the events of a response, and keeps its text.
+// reader reads the events of a response, and keeps the text of the response.
 type reader struct {
 	body  io.Closer
 	lines *bufio.Reader
@@ -211,10 +211,10 @@ func newReader(resp *http.Response) *reader {
 	return &reader{body: resp.Body, lines: bufio.NewReader(resp.Body)}
 }
 
-// silence is how long a reader waits for an event, before it takes the stream for one that hangs.
+// silence is how long a reader waits for an event before the test fails.
 const silence = 2 * patience
 
-// next returns the next event, or the error that ended the stream: io.EOF only behind a whole block.
+// next returns the next event, or the error that ended the stream. It returns io.EOF only after a complete block.
 func (r *reader) next() (event, error) {
 	timer := time.AfterFunc(silence, func() { _ = r.body.Close() })
 	e, err := r.block()
@@ -250,8 +250,8 @@ func (r *reader) block() (event, error) {
 	}
 }
 
-// all returns every event up to the end of the stream, which is in good order. The event grpc-end is none of them: it stands
-// behind each grpc-status that says that the stream is over, and nowhere else.
+// all returns all events of a stream, which must end in good order. It leaves out the event grpc-end: that event must follow
+// each grpc-status that is final, and only such a grpc-status.
 func (r *reader) all(t *testing.T) []event {
 	t.Helper()
 	var out []event
@@ -260,13 +260,13 @@ func (r *reader) all(t *testing.T) []event {
 		e, err := r.next()
 		if err != nil {
 			require.Equal(t, io.EOF, err, "after %q", out)
-			require.Equal(t, over, told, "grpc-end stands behind a final grpc-status: %q", out)
+			require.Equal(t, over, told, "grpc-end follows a final grpc-status, and only that: %q", out)
 			return out
 		}
-		require.False(t, told, "nothing stands behind grpc-end: %v", e)
+		require.False(t, told, "no event follows grpc-end: %v", e)
 		if told = e.name == "grpc-end"; told {
 			require.Equal(t, event{name: "grpc-end", data: "{}"}, e)
-			require.True(t, over, "grpc-end stands behind a final grpc-status: %q", out)
+			require.True(t, over, "grpc-end follows a final grpc-status, and only that: %q", out)
 			continue
 		}
 		over = e.name == "grpc-status" && e.id == "grpc-end"
@@ -274,7 +274,7 @@ func (r *reader) all(t *testing.T) []event {
 	}
 }
 
-// receive returns the next value of a channel, which comes soon.
+// receive returns the next value of a channel. The value must come soon.
 func receive[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
@@ -295,12 +295,12 @@ func do(t *testing.T, c *http.Client, r *http.Request) *http.Response {
 	return resp
 }
 
-// sendCounter counts what a server has sent.
+// sendCounter counts the events that a server has sent.
 type sendCounter struct{ n atomic.Int64 }
 
-// count is a watch that counts the events that it could send.
+// count is a watch that counts the events that it has sent.
 func (c *sendCounter) count(n int64) watch {
-	text := strings.Repeat("x", 2000) // so that buffers on the way are full soon
+	text := strings.Repeat("x", 2000) // large, so that buffers on the way are full soon
 	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		for i := range n {
 			if err := stream.Send(&streamv1.Event{Sequence: i + 1, Text: text}); err != nil {
@@ -312,7 +312,7 @@ func (c *sendCounter) count(n int64) watch {
 	}
 }
 
-// settle waits until the count is above 0 and stands still.
+// settle waits until the count is above 0 and does not grow any more.
 func (c *sendCounter) settle(t *testing.T) {
 	t.Helper()
 	last := int64(-1)

@@ -18,13 +18,13 @@ import (
 
 const module = "github.com/grpcsse/grpcsse/"
 
-// pkg is what `go list -json` says of a package.
+// pkg is what `go list -json` reports about a package.
 type pkg struct {
 	ImportPath string
 	Imports    []string
 }
 
-// room is a package and what it imports. A path that ends in "/..." means everything below it as well. "std" is the standard
+// room is a package with its imports. A path that ends in "/..." includes all packages below the path. "std" is the standard
 // library without net/http.
 type room struct {
 	path    string
@@ -38,12 +38,12 @@ const (
 	testify      = "github.com/stretchr/testify/..."
 )
 
-// house is the graph of imports, all of it, from the top to the bottom: a room imports what stands below it only.
+// house is the whole graph of imports, from the top to the bottom. A room imports only rooms that come later in the list.
 func house() []room {
 	return slices.Concat(program(), library(), foundations())
 }
 
-// allowed returns what a room may import, nil where the house has no such room.
+// allowed returns the paths that a room may import, nil where the house does not have the room.
 func allowed(path string) []string {
 	for _, r := range house() {
 		if r.path == path {
@@ -53,7 +53,7 @@ func allowed(path string) []string {
 	return nil
 }
 
-// program is the command, which is the library's first user.
+// program is the command, which uses the library.
 func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
@@ -74,7 +74,7 @@ func program() []room {
 	}
 }
 
-// library is the bridge, down to the rooms that a request passes.
+// library is the bridge, with the rooms that a request passes.
 func library() []room {
 	return []room{
 		{"bridge", []string{
@@ -125,7 +125,7 @@ func library() []room {
 	}
 }
 
-// foundations import next to nothing of the library.
+// foundations are rooms that import little or nothing of the library.
 func foundations() []room {
 	return []room{
 		{"bridge/config", []string{
@@ -153,8 +153,8 @@ func foundations() []room {
 	}
 }
 
-// knowers are all rooms that know of a protocol, in the order of the house. The others can do without the protocol, and shall:
-// fan-out, the pump, endings and the reading of streams carry bytes, so that their tests need no server.
+// knowers are all rooms that know a protocol, in the order of the house. The other rooms must not know the protocol. For
+// example, fan-out, the pump, endings and the reading of streams handle bytes only, so that their tests need no server.
 func knowers() map[string][]string {
 	return map[string][]string{
 		grpcTree: {
@@ -184,13 +184,13 @@ func TestTheGraphOfImports(t *testing.T) {
 			found[name] = p.Imports
 		}
 	}
-	require.Greater(t, len(found), 10, "go list shows the module")
+	require.Greater(t, len(found), 10, "go list returns the packages of the module")
 	for _, problem := range problems(house(), found) {
 		t.Error(problem)
 	}
 }
 
-// problems compares the house with what each of its packages is found to import.
+// problems compares the house with the imports of each package.
 func problems(house []room, found map[string][]string) (problems []string) {
 	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	place := map[string]int{}
@@ -226,7 +226,7 @@ func problems(house []room, found map[string][]string) (problems []string) {
 	return problems
 }
 
-func TestWhoKnowsAProtocol(t *testing.T) {
+func TestWhichRoomsKnowAProtocol(t *testing.T) {
 	packages := listPackages(t)
 	for protocol, want := range knowers() {
 		var knows []string
@@ -241,7 +241,7 @@ func TestWhoKnowsAProtocol(t *testing.T) {
 	}
 }
 
-func TestTheGraphIsHeldTo(t *testing.T) {
+func TestProblemsFindsEachDifferenceFromTheHouse(t *testing.T) {
 	house := []room{{"top", []string{"std", "low", "example.org/tree/..."}}, {"low", []string{"net/http"}}}
 	asItIs := map[string][]string{"top": {"fmt", module + "low", "example.org/tree/leaf"}, "low": {"net/http"}}
 	assert.Empty(t, problems(house, asItIs))
@@ -271,7 +271,7 @@ func TestTheGraphIsHeldTo(t *testing.T) {
 		"a way up": {
 			func(house []room, _ map[string][]string) { slices.Reverse(house) }, "top imports low, which stands above it",
 		},
-		"a room that is gone": {
+		"a room that does not exist any more": {
 			func(_ []room, found map[string][]string) { delete(found, "low") },
 			"low is no package any more: take it from house",
 		},
@@ -284,24 +284,24 @@ func TestTheGraphIsHeldTo(t *testing.T) {
 	}
 }
 
-// permits reports whether a rule names an import.
+// permits reports whether a rule allows an import.
 func permits(rule, path string) bool {
 	local := strings.TrimPrefix(path, module)
 	if tree, ok := strings.CutSuffix(rule, "/..."); ok {
 		return local == tree || strings.HasPrefix(local, tree+"/")
 	}
-	// Paths of the standard library have no dot in their first element, and are not ours.
+	// The path of a package of the standard library has no dot in its first element, and does not begin with that of the module.
 	first, _, _ := strings.Cut(path, "/")
 	return rule == local || rule == "std" && path != "net/http" && !strings.Contains(first, ".")
 }
 
 func listPackages(t *testing.T) []pkg {
 	t.Helper()
-	// What else lies in the module's folder is somebody's own.
+	// Other folders in the folder of the module are not part of the module.
 	rooms := []string{module + "bridge/...", module + "cmd/...", module + "gen/..."}
 	var complaints strings.Builder
 	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports"}, rooms...)...)
-	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // which has files of its own
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // some files are for this system only
 	list.Stderr = &complaints
 	out, err := list.Output()
 	require.NoError(t, err, "go list: %s", complaints.String())

@@ -2,5 +2,5 @@
 
 package bridge_test
 
-// play has nothing to play where descriptors have no limit.
+// play does nothing on systems without a limit of descriptors.
 func play() bool { return false }

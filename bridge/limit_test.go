@@ -51,10 +51,11 @@ func TestNoMoreStreamsThanTheLimit(t *testing.T) {
 	}
 }
 
-// narrowVariable makes the test binary serve an upstream with few descriptors: it is the upstream's address.
+// narrowVariable is an environment variable with the address of an upstream. With it, the test binary serves this upstream with
+// few descriptors.
 const narrowVariable = "GRPCSSE_TEST_NARROW"
 
-// play serves where the process was started for that, until it is ended from outside; otherwise it reports false.
+// play serves until the process is ended, if the process was started for that. Otherwise it reports false.
 func play() bool {
 	upstream, ok := os.LookupEnv(narrowVariable)
 	if ok {
@@ -66,7 +67,7 @@ func play() bool {
 // descriptorsLeft is how many descriptors the bridge of playNarrow may have.
 const descriptorsLeft = 64
 
-// playNarrow serves an upstream's only route with few descriptors, parked and all.
+// playNarrow serves a route of an upstream with few descriptors. The connections are parked.
 func playNarrow(upstream string) {
 	limit := syscall.Rlimit{Cur: descriptorsLeft, Max: descriptorsLeft}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -95,7 +96,7 @@ func playNarrow(upstream string) {
 	log.Fatal(server.Serve(lis))
 }
 
-// lockedBuffer is a buffer that a process writes while a test reads.
+// lockedBuffer is a buffer that a process may write while a test reads.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -113,7 +114,7 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-func TestRunningOutOfDescriptorsHurtsNobodyWhoIsConnected(t *testing.T) {
+func TestRunningOutOfDescriptorsDoesNotHurtConnectedClients(t *testing.T) {
 	p := newTopic()
 	s := startServer(t, "127.0.0.1:0", p.watch)
 	narrow := exec.CommandContext(t.Context(), os.Args[0])
@@ -133,7 +134,7 @@ func TestRunningOutOfDescriptorsHurtsNobodyWhoIsConnected(t *testing.T) {
 	for range 30 {
 		connected = append(connected, newReader(do(t, client, eventSource(t.Context(), t, "http://"+addr+"/watch/x"))))
 	}
-	var idle []net.Conn // which ask for nothing, and take what is left
+	var idle []net.Conn // connections without requests, which take the remaining descriptors
 	for range descriptorsLeft {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 		require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// logText is what a bridge has logged. It may be used concurrently.
+// logText is the log of a bridge. It may be used concurrently.
 type logText struct {
 	mu   sync.Mutex
 	text strings.Builder // guarded by mu
@@ -30,7 +30,7 @@ func (l *logText) String() string {
 	return l.text.String()
 }
 
-// logged is startFront with a log, which holds everything down to Debug.
+// logged does the same as startFront, with a log that has all lines down to Debug.
 func logged(t *testing.T, s *server, file string) (*front, *logText) {
 	t.Helper()
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))

@@ -13,13 +13,13 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// incoming is the metadata that a server got.
+// incoming is the metadata that a server has received.
 func incoming(ctx context.Context) metadata.MD {
 	md, _ := metadata.FromIncomingContext(ctx)
 	return md
 }
 
-// hear answers with the metadata that it got, and hands it to the test.
+// hear answers with the metadata of the call, and passes the metadata to the test.
 func hear(got chan<- metadata.MD) watch {
 	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		got <- incoming(stream.Context())
@@ -54,7 +54,7 @@ func TestOnlyListedMetadataPasses(t *testing.T) {
 	}
 }
 
-func TestHeadersThatGRPCCannotCarry(t *testing.T) {
+func TestHeadersThatGRPCCannotSend(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	f := startFront(t, s, routeFile("metadata: {forward: [x-name, x-data-bin]}"))
 	for name, header := range map[string][]string{

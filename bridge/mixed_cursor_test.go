@@ -16,8 +16,8 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// A setting of a shared route with the cursor and something else of the caller would let callers share who must not. It is refused
-// wherever the route comes from, and once.
+// On a shared route, a setting with the cursor and another value of the caller could let two users share a stream. Such a
+// setting is one problem, wherever the route comes from.
 func TestACursorBesideACallerOnASharedRouteIsRefusedOnce(t *testing.T) {
 	mixed := config.Template{{Ref: "header.x-user"}, {Text: ":"}, {Ref: config.LastEventID}}
 	spoil := func(r *config.Route, section string) *config.Route {
@@ -57,7 +57,7 @@ func TestACursorBesideACallerOnASharedRouteIsRefusedOnce(t *testing.T) {
 				spoil(cfg.Defaults, section)
 				return bridge.CheckOffline(t.Context(), cfg)
 			},
-			"a source of its own": func() config.Problems {
+			"a route with a source of its own": func() config.Problems {
 				return bridge.CheckOffline(t.Context(), nil, bridge.WithRoute(spoil(config.NewRoute("/a"), section), bridge.Func(events)))
 			},
 		} {
@@ -70,8 +70,8 @@ func TestACursorBesideACallerOnASharedRouteIsRefusedOnce(t *testing.T) {
 	}
 }
 
-// checkFile is what `grpcsse check --offline` finds wrong in a file, and in what can be checked of it with its schema: one problem
-// for all that read alike.
+// checkFile returns the problems that `grpcsse check --offline` finds in a file, with and without its schema. Problems with the
+// same text count once.
 func checkFile(t *testing.T, text string) (errors config.Problems) {
 	t.Helper()
 	data, err := filepath.Abs("testdata")

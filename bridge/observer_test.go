@@ -19,7 +19,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// ledger is an observer that remembers.
+// ledger is an observer that records its calls.
 type ledger struct {
 	bridge.NopObserver
 	mu    sync.Mutex
@@ -83,13 +83,13 @@ func TestTheObserverIsTold(t *testing.T) {
 	s.watch.Store(&w)
 	newReader(do(t, client, eventSource(t.Context(), t, url+"/long"))).all(t)
 	newReader(do(t, client, eventSource(t.Context(), t, url+"/shared"))).all(t)
-	require.NoError(t, b.Shutdown(t.Context()), "every stream has ended, and was told of")
+	require.NoError(t, b.Shutdown(t.Context()), "the observer is told of the end of every stream")
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	assert.ElementsMatch(t, []string{ // streams that follow each other, and the reader and the writer of one, do not wait
+	assert.ElementsMatch(t, []string{ // in any order: streams do not wait for each other, and the reader of a stream does not wait for its writer
 		"opened news", "reopened news", "ended news upstream OK",
-		"refused news upstream NotFound", "refused news upstream NotFound", // the same for an EventSource and for curl
+		"refused news upstream NotFound", "refused news upstream NotFound", // one for an EventSource, and one for curl
 		"refused  request NotFound",
 		"id left out long", "opened long", "ended long upstream OK",
 		"id left out shared", "opened shared", "ended shared upstream OK",
@@ -112,7 +112,7 @@ func TestAPanicInTheHandlerLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
 	url := serveThrough(t, b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() { // as net/http does, but without its log
+		defer func() { // as net/http does, without its log
 			if recover() != nil {
 				w.WriteHeader(http.StatusTeapot)
 			}

@@ -19,7 +19,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// explosive is a source, and a stream, that panics at its first message.
+// explosive is a source and a stream. The stream panics at its first message.
 type explosive struct{}
 
 func (explosive) Open(context.Context, string, []byte, metadata.MD) (source.Stream, error) {
@@ -30,7 +30,7 @@ func (explosive) Recv() ([]byte, error)       { panic("secret of the message") }
 func (explosive) Close()                      {}
 func (explosive) UsesContextValues() bool     { return true }
 
-func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
+func TestAPanicWhileReadingEndsOneStreamOnly(t *testing.T) {
 	var log strings.Builder
 	silent := Func(func(context.Context, struct{}) iter.Seq2[*streamv1.Event, error] {
 		return func(func(*streamv1.Event, error) bool) {}
@@ -54,8 +54,8 @@ func TestAPanicWhileReadingEndsItsStreamAlone(t *testing.T) {
 	require.NoError(t, b.Close())
 
 	assert.Contains(t, string(text), `"status":"DATA_LOSS"`)
-	assert.Contains(t, string(text), `"retry":false,"reason":"message"`, "the same message would come again")
+	assert.Contains(t, string(text), `"retry":false,"reason":"message"`, "a browser that comes back would receive the same message")
 	assert.NotContains(t, string(text), "secret")
 	assert.Contains(t, log.String(), "panic while reading a stream")
-	assert.NotContains(t, log.String(), "secret", "logs hold no message")
+	assert.NotContains(t, log.String(), "secret", "the log has no message values")
 }

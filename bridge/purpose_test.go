@@ -31,7 +31,8 @@ message Item { string name = 1; int32 amount = 2; }
 service OrderService { rpc WatchOrders(Watch) returns (stream Order); }
 `
 
-// localCheck checks a file beside a .proto source, without a connection. $UPSTREAM stands for the upstream of that source.
+// localCheck checks a file with a .proto source, without a connection. $UPSTREAM in the file is replaced by the upstream with
+// that source.
 func localCheck(t *testing.T, file string) config.Problems {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +46,7 @@ func localCheck(t *testing.T, file string) config.Problems {
 	return append(problems, bridge.CheckOffline(context.WithoutCancel(t.Context()), cfg)...)
 }
 
-// An id that the field of the cursor cannot hold is no id to come back with.
+// A browser cannot resume with an id that the field of the cursor cannot hold.
 func TestIDsThatCannotBeTheCursor(t *testing.T) {
 	for _, tt := range []struct {
 		id, field string
@@ -78,16 +79,16 @@ routes:
 	}
 }
 
-func TestHintsOfWhatASchemaHas(t *testing.T) {
+func TestHintsFromASchema(t *testing.T) {
 	for name, tt := range map[string]struct{ route, message, hint string }{
 		"a service without its package": {"rpc: OrderService/WatchOrders", "unknown service", "did you mean `shop.v1.OrderService/WatchOrders`?"},
 		"a service in another case":     {"rpc: orderservice/WatchOrders", "unknown service", "did you mean `shop.v1.OrderService/WatchOrders`?"},
 		"a service of another package":  {"rpc: shop.OrderService/WatchOrders", "unknown service", "did you mean `shop.v1.OrderService/WatchOrders`?"},
 		"a misspelled one, without":     {"rpc: OrderServise/WatchOrders", "unknown service", "did you mean `shop.v1.OrderService/WatchOrders`?"},
-		"nothing like it":               {"rpc: a.B/C", "unknown service", "there are: shop.v1.OrderService"},
-		"a field that is not there":     {"rpc: shop.v1.OrderService/WatchOrders, event: {id: order.id}", "", "there are: text, long, short, flag, level, raw, real, item"},
+		"a name without a similar name": {"rpc: a.B/C", "unknown service", "there are: shop.v1.OrderService"},
+		"a field that does not exist":   {"rpc: shop.v1.OrderService/WatchOrders, event: {id: order.id}", "", "there are: text, long, short, flag, level, raw, real, item"},
 		"a field inside of another":     {"rpc: shop.v1.OrderService/WatchOrders, event: {id: item.zzzzzz}", "", "there are: name, amount"},
-		"a field that is almost there":  {"rpc: shop.v1.OrderService/WatchOrders, event: {id: item.nam}", "", "did you mean `name`?"},
+		"a field with a misspelt name":  {"rpc: shop.v1.OrderService/WatchOrders, event: {id: item.nam}", "", "did you mean `name`?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems := localCheck(t, "upstreams: {shop: $UPSTREAM}\nroutes: [{path: /a, "+tt.route+"}]\n")
@@ -102,8 +103,8 @@ func TestHintsOfWhatASchemaHas(t *testing.T) {
 	}
 }
 
-// What the file shows wrong hides nothing of what the schema shows wrong, and nothing is said twice.
-func TestMistakesOfFileAndSchemaAreToldTogether(t *testing.T) {
+// Mistakes in the file do not hide mistakes that the schema shows, and no mistake is reported twice.
+func TestMistakesOfFileAndSchemaAreReportedTogether(t *testing.T) {
 	problems := localCheck(t, `upstreams:
   shop: $UPSTREAM
   far: {target: "127.0.0.1:1"}

@@ -27,7 +27,7 @@ func TestPreflightAllowsWhatTheRouteReads(t *testing.T) {
 		{"POST", "authorization,content-type,last-event-id,traceparent,tracestate,x-listed,x-meta,x-name,x-tag,x-tenant", true},
 		{"HEAD", "x-tenant", true},
 		{"GET", "x-other", false},
-		{"GET", "x-a", false}, // metadata, and no header
+		{"GET", "x-a", false}, // the name of metadata that is not a header
 		{"GET", "x-tenant,x-zzz", false},
 		{"GET", "cookie", false},
 	} {
@@ -79,7 +79,7 @@ func TestAStreamThatIsOpenedAgainKeepsTheHeadersThatItNeeds(t *testing.T) {
 	}
 }
 
-// References may stand anywhere in a mapping: in members, in lists of mappings, and in the entries of a map.
+// A mapping may have references in members, in lists of mappings, and in the entries of a map.
 func TestReferencesInsideOfMappingsAreReadLikeOthers(t *testing.T) {
 	const set = `request: {set: {after_sequence: "${last_event_id}", filter: {venue: "${header.x-venue:-d}", inner: {venue: "${header.x-inner:-d}"}}, ` +
 		`filters: [{venue: XNAS}, {inner: {inner: {venue: "${header.x-deep:-d}"}}}], labels: {user: "${header.x-label:-d}", session: "${cookie.session:-d}"}}}`

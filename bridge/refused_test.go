@@ -38,18 +38,18 @@ func TestARefusedOriginIsExplainedAndLoggedOnce(t *testing.T) {
 		}
 	}
 	warned := linesWith(text.String(), "level=WARN")
-	require.Len(t, warned, 1, "one line for an origin, however often it comes")
+	require.Len(t, warned, 1, "one line for an origin, also after many requests")
 	assert.Contains(t, warned[0], "https://shop.example")
 	assert.Contains(t, warned[0], "backend:8080")
 	assert.Contains(t, warned[0], "route=quotes")
 
 	do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Origin", "https://other.example"))
-	assert.Len(t, linesWith(text.String(), "level=WARN"), 2, "another origin is another line")
+	assert.Len(t, linesWith(text.String(), "level=WARN"), 2, "another origin has a line of its own")
 	assert.NotContains(t, text.String(), "secret-topic", "the values of path variables are not logged")
 	assert.Zero(t, s.opened.Load())
 }
 
-func TestAHostileOriginIsToldCutAndEscaped(t *testing.T) {
+func TestAHostileOriginIsShortenedAndEscaped(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f, text := logged(t, s, routeFile())
 	resp := raw(t, f, "GET /watch/x HTTP/1.1\r\nHost: bridge\r\nOrigin: https://\"<script>\xff"+strings.Repeat("x", 10_000)+"\r\n\r\n")
@@ -99,11 +99,11 @@ func TestWhichPagesAreForeign(t *testing.T) {
 		for _, origin := range []string{"file://", "null", "https://", "http://evil.example"} {
 			assert.Equal(t, 403, raw(t, f, "GET /watch/x HTTP/1.0\r\nOrigin: "+origin+"\r\n\r\n").StatusCode, origin)
 		}
-		assert.Equal(t, 200, raw(t, f, "GET /watch/x HTTP/1.0\r\n\r\n").StatusCode, "a program, and no page")
+		assert.Equal(t, 200, raw(t, f, "GET /watch/x HTTP/1.0\r\n\r\n").StatusCode, "a program is no page")
 	})
 }
 
-func TestTwoOriginsAreNoNamedOne(t *testing.T) {
+func TestTwoOriginHeadersMatchNoListedOrigin(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile(`cors: {origins: ["https://app.example.com"]}`))
 	resp := raw(t, f, "GET /watch/x HTTP/1.1\r\nHost: bridge\r\nOrigin: https://app.example.com\r\nOrigin: https://evil.example\r\n\r\n")
@@ -119,24 +119,24 @@ func TestOtherHostsAreRefusedBeforeAnythingElse(t *testing.T) {
 		request string
 		want    int
 	}{
-		"DNS rebinding":              {"GET /watch/x HTTP/1.1\r\n" + rebound, 421},
-		"with a port":                {"GET /watch/x HTTP/1.1\r\nHost: evil.example:8080\r\n", 421},
-		"a name that begins alike":   {"GET /watch/x HTTP/1.1\r\nHost: localhost.evil.example\r\n", 421},
-		"after the end":              {"GET /watch/x HTTP/1.1\r\n" + rebound + "Last-Event-ID: grpc-end\r\n", 421},
-		"a preflight":                {"OPTIONS /watch/x HTTP/1.1\r\nHost: evil.example\r\nOrigin: https://app.example.com\r\nAccess-Control-Request-Method: GET\r\n", 421},
-		"a path without a route":     {"GET /nowhere HTTP/1.1\r\n" + rebound, 421},
-		"HEAD":                       {"HEAD /watch/x HTTP/1.1\r\n" + rebound, 421},
-		"a whole URL":                {"GET http://evil.example/watch/x HTTP/1.1\r\nHost: localhost\r\n", 421},
-		"a whole URL, own":           {"GET http://localhost/watch/x HTTP/1.1\r\nHost: evil.example\r\n", 200},
-		"none, HTTP/1.0":             {"GET /watch/x HTTP/1.0\r\n", 421},
-		"empty":                      {"GET /watch/x HTTP/1.1\r\nHost:\r\n", 421},
-		"own":                        {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\n", 200},
-		"own, with a port":           {"GET /watch/x HTTP/1.1\r\nHost: LocalHost:1234\r\n", 200},
-		"own, absolute":              {"GET /watch/x HTTP/1.1\r\nHost: localhost.:1234\r\n", 200},
-		"own, IPv4":                  {"GET /watch/x HTTP/1.1\r\nHost: 127.0.0.1:80\r\n", 200},
-		"own, IPv6":                  {"GET /watch/x HTTP/1.1\r\nHost: [::1]:80\r\n", 200},
-		"own, IPv6 without a port":   {"GET /watch/x HTTP/1.1\r\nHost: [::1]\r\n", 200},
-		"own, and a stream that was": {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: grpc-end\r\n", 204},
+		"DNS rebinding":                  {"GET /watch/x HTTP/1.1\r\n" + rebound, 421},
+		"with a port":                    {"GET /watch/x HTTP/1.1\r\nHost: evil.example:8080\r\n", 421},
+		"a name with the same beginning": {"GET /watch/x HTTP/1.1\r\nHost: localhost.evil.example\r\n", 421},
+		"after the end":                  {"GET /watch/x HTTP/1.1\r\n" + rebound + "Last-Event-ID: grpc-end\r\n", 421},
+		"a preflight":                    {"OPTIONS /watch/x HTTP/1.1\r\nHost: evil.example\r\nOrigin: https://app.example.com\r\nAccess-Control-Request-Method: GET\r\n", 421},
+		"a path without a route":         {"GET /nowhere HTTP/1.1\r\n" + rebound, 421},
+		"HEAD":                           {"HEAD /watch/x HTTP/1.1\r\n" + rebound, 421},
+		"a whole URL":                    {"GET http://evil.example/watch/x HTTP/1.1\r\nHost: localhost\r\n", 421},
+		"a whole URL, own":               {"GET http://localhost/watch/x HTTP/1.1\r\nHost: evil.example\r\n", 200},
+		"none, HTTP/1.0":                 {"GET /watch/x HTTP/1.0\r\n", 421},
+		"empty":                          {"GET /watch/x HTTP/1.1\r\nHost:\r\n", 421},
+		"own":                            {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\n", 200},
+		"own, with a port":               {"GET /watch/x HTTP/1.1\r\nHost: LocalHost:1234\r\n", 200},
+		"own, absolute":                  {"GET /watch/x HTTP/1.1\r\nHost: localhost.:1234\r\n", 200},
+		"own, IPv4":                      {"GET /watch/x HTTP/1.1\r\nHost: 127.0.0.1:80\r\n", 200},
+		"own, IPv6":                      {"GET /watch/x HTTP/1.1\r\nHost: [::1]:80\r\n", 200},
+		"own, IPv6 without a port":       {"GET /watch/x HTTP/1.1\r\nHost: [::1]\r\n", 200},
+		"own, and a stream that was":     {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: grpc-end\r\n", 204},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := s.opened.Load()
@@ -148,7 +148,7 @@ func TestOtherHostsAreRefusedBeforeAnythingElse(t *testing.T) {
 			}
 		})
 	}
-	assert.Len(t, linesWith(text.String(), "host=evil.example\n"), 1, "it is logged once: %s", text)
+	assert.Len(t, linesWith(text.String(), "host=evil.example\n"), 1, "the refusal is logged once: %s", text)
 
 	t.Run("over HTTP/2", func(t *testing.T) {
 		r := eventSource(t.Context(), t, f.url+"/watch/x")
@@ -177,7 +177,7 @@ func TestThePathThatNoRouteMatchesIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhoIsTurnedAwayKeepsNoConnection(t *testing.T) {
+func TestTheConnectionOfARefusedClientIsClosed(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	full := startFront(t, s, "server: {limits: {streams: 1}}\n"+routeFile("open_wait: 1ms"))
 	do(t, clients(t)["h2c"], eventSource(t.Context(), t, full.url+"/watch/x"))
@@ -215,7 +215,7 @@ func TestWhoIsTurnedAwayKeepsNoConnection(t *testing.T) {
 	}
 }
 
-func TestAClientThatOnlySendsItsEndIsNotToldOfAnEmptyStream(t *testing.T) {
+func TestAClientThatClosesItsSendingSideIsToldThatItCountsAsGone(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	f := startFront(t, s, routeFile("open_wait: 1h"))
 	for name, address := range map[string]string{"parked": "127.0.0.1", "unparked": unparked} {

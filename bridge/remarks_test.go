@@ -13,8 +13,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// The table of routes is made anew with each schema that is read. What is to be said of it is said once.
-func TestWhatCheckWarnsOfIsLoggedOnce(t *testing.T) {
+// The bridge builds a new table of routes each time it has read a schema. Each warning about the table is logged once.
+func TestEachWarningOfCheckIsLoggedOnce(t *testing.T) {
 	const local = "schema: {proto: {files: [annotated.proto], import_paths: [testdata]}}"
 	tests := map[string]struct {
 		file string
@@ -26,10 +26,10 @@ func TestWhatCheckWarnsOfIsLoggedOnce(t *testing.T) {
 		"a service that cannot be described": {
 			file: "upstreams: {a: {target: BROKEN}, b: {target: ADDR}}\nroutes: [{path: /a, rpc: test.stream.v1.StreamService/Watch}]", want: 1,
 		},
-		"annotations that are passed over": {
+		"annotations that are ignored": {
 			file: "upstreams: {a: {target: BROKEN, annotations: true}, b: {target: ADDR}}\nroutes: [{path: /a, rpc: test.stream.v1.StreamService/Watch}]", want: 1,
 		},
-		"annotations whose path is taken, and ids that lead nowhere": {
+		"annotations whose path is taken, and ids that cannot resume": {
 			file: "upstreams: {a: {target: ADDR, annotations: true, " + local + "}}\nroutes: [{path: '/v2/{name}', " +
 				"rpc: test.annotated.v1.AnnotatedService/Rule, request: {query: [], set: {topic: '${path.name}'}}}]", want: 2,
 		},
@@ -61,7 +61,7 @@ func TestWhatCheckWarnsOfIsLoggedOnce(t *testing.T) {
 	}
 }
 
-func TestAnUpstreamOfWhichNothingIsServedIsTold(t *testing.T) {
+func TestAnUpstreamWithoutServedMethodsIsLogged(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	full, none := config.ForUpstream(s.addr), config.ForUpstream("127.0.0.1:1")
 	none.Upstreams[0].Schema = config.Schema{Proto: &config.ProtoSources{Files: []string{"google/protobuf/any.proto"}, ImportPaths: []string{"."}}}

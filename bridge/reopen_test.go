@@ -14,12 +14,13 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// resumable is a route whose stream the upstream can go on with.
+// resumable is a route that can resume.
 func resumable(extra ...string) string {
 	return routeFile(append(extra, `event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`)...)
 }
 
-// breaking sends up to limit events after the request's cursor, a few at a time, and breaks with err after each few.
+// breaking sends the events after the request's cursor, up to the number limit. Each stream sends a few events, and ends with
+// err.
 func breaking(limit, few int64, err error) (watch, *atomic.Int64) {
 	var streams atomic.Int64
 	return func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
@@ -41,9 +42,9 @@ func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
 		err   error
 		extra []string
 	}{
-		"that broke":              {status.Error(codes.Unavailable, "restarting"), nil},
-		"that ended, on_end says": {nil, []string{"on_end: reopen"}},
-		"that is to be retried":   {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: reconnect}"}},
+		"a stream that broke":            {status.Error(codes.Unavailable, "restarting"), nil},
+		"an OK end, with on_end: reopen": {nil, []string{"on_end: reopen"}},
+		"a code to be retried":           {status.Error(codes.FailedPrecondition, ""), []string{"status: {FAILED_PRECONDITION: reconnect}"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, streams := breaking(10, 3, tt.err)
@@ -60,8 +61,8 @@ func TestABrokenUpstreamIsReopenedBehindTheBrowser(t *testing.T) {
 	}
 }
 
-// TestAnEndInGoodOrderBeforeAnyWordIsHiddenToo has an upstream that has nothing to say at first, and says so by ending.
-func TestAnEndInGoodOrderBeforeAnyWordIsHiddenToo(t *testing.T) {
+// The upstream has no events at first, and ends its streams with OK.
+func TestAnOKEndBeforeTheFirstEventIsHidden(t *testing.T) {
 	for name, extra := range map[string][]string{
 		"private":               {`event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`},
 		"shared":                {`event: {id: sequence}`, `request: {set: {after_sequence: "${last_event_id}"}}`, `share: {late_join: all}`},
@@ -119,7 +120,7 @@ func TestAStreamThatCannotResumeIsNotReopened(t *testing.T) {
 	}
 }
 
-func TestACursorInMetadataMovesOn(t *testing.T) {
+func TestACursorInMetadataFollowsTheEvents(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		after := int64(0)
 		if cursor := incoming(stream.Context()).Get("x-cursor"); len(cursor) == 1 {
@@ -194,23 +195,24 @@ func TestACursorRefusedOnReopeningIsAReset(t *testing.T) {
 	assert.Equal(t, "1", got[2].id)
 }
 
-// TestACursorIsNeverTheEndOfAStream: whatever it is that does not fit or that the upstream does not take, and whenever.
-func TestACursorIsNeverTheEndOfAStream(t *testing.T) {
+// A cursor that does not fit or that the upstream refuses never ends a stream: not at the beginning, and not when the stream is
+// reopened.
+func TestACursorNeverEndsAStream(t *testing.T) {
 	const invalid = `{"reason":"invalid","last_event_id":"`
 	bound := func(what string) []string { return []string{"event: {id: text}", what, "open_wait: 10s"} }
 	inField, inMetadata := bound(`request: {set: {after_sequence: "${last_event_id}"}}`), bound(`metadata: {set: {x-cursor: "${last_event_id}"}}`)
 	for name, tt := range map[string]struct {
 		header string
-		id     string // of the first stream's event, behind which it breaks
+		id     string // the id of the first stream's only event, after which the stream breaks
 		file   []string
-		want   []string // names and data of what is no event
+		want   []string // names and data of the blocks that are not events of the upstream
 	}{
-		"that does not fit a field":           {"abc", "1", inField, []string{invalid + `abc"}`}},
-		"that does not fit metadata":          {"~Cg", "1", inMetadata, []string{invalid + `~Cg"}`}},
-		"that is none":                        {"~?", "1", inField, []string{invalid + `~?"}`}},
-		"that is too long":                    {strings.Repeat("1", 300), "1", inField, []string{invalid + strings.Repeat("1", 128) + `"}`}},
-		"that the upstream gave, for a field": {"", "abc", inField, []string{invalid + `abc"}`}},
-		"that the upstream gave, in metadata": {"", "\n", inMetadata, []string{invalid + `~Cg"}`}},
+		"a cursor that does not fit a field":               {"abc", "1", inField, []string{invalid + `abc"}`}},
+		"a cursor that does not fit metadata":              {"~Cg", "1", inMetadata, []string{invalid + `~Cg"}`}},
+		"a text that cannot be a cursor":                   {"~?", "1", inField, []string{invalid + `~?"}`}},
+		"a cursor that is too long":                        {strings.Repeat("1", 300), "1", inField, []string{invalid + strings.Repeat("1", 128) + `"}`}},
+		"an id of the upstream that does not fit a field":  {"", "abc", inField, []string{invalid + `abc"}`}},
+		"an id of the upstream that does not fit metadata": {"", "\n", inMetadata, []string{invalid + `~Cg"}`}},
 	} {
 		for kind, share := range map[string][]string{"private": nil, "shared": {"share: {late_join: all}"}} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
@@ -238,7 +240,7 @@ func TestACursorIsNeverTheEndOfAStream(t *testing.T) {
 					}
 				}
 				assert.Contains(t, got[len(got)-1].data, "the end")
-				if share == nil || tt.header != "" { // a shared stream that cannot go on is a new epoch
+				if share == nil || tt.header != "" { // a shared stream that cannot resume begins a new epoch
 					assert.Equal(t, tt.want, told)
 				} else {
 					assert.Len(t, told, 1)
@@ -279,7 +281,7 @@ func TestAnUpstreamThatRestartsIsReopened(t *testing.T) {
 				return err
 			}
 			if n == total/2 {
-				<-stream.Context().Done() // until the server is killed
+				<-stream.Context().Done() // the test kills the server
 				return stream.Context().Err()
 			}
 		}

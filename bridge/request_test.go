@@ -29,7 +29,7 @@ func echo(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.E
 	return stream.Send(&streamv1.Event{Text: string(text)})
 }
 
-// echoed returns the request that an echo's first event holds.
+// echoed returns the request in the first event of an echo.
 func echoed(t *testing.T, e event) string {
 	t.Helper()
 	var data struct{ Text string }
@@ -65,7 +65,7 @@ func TestRequestsBecomeMessages(t *testing.T) {
 	}
 }
 
-// answerOf is the JSON of a status, as an event or as a body.
+// answerOf is the JSON of a status, in an event or in a body.
 type answerOf struct {
 	Code    int
 	Status  string
@@ -75,7 +75,8 @@ type answerOf struct {
 	Reason  string
 }
 
-// ask sends a request twice: as an EventSource, whose status event it returns, and as any other client.
+// ask sends a request twice: as an EventSource and as another client. It returns the event grpc-status of the EventSource, and
+// the response to the other client.
 func ask(t *testing.T, c *http.Client, url string) (event, *http.Response, answerOf) {
 	t.Helper()
 	resp := do(t, c, eventSource(t.Context(), t, url))
@@ -91,7 +92,7 @@ func ask(t *testing.T, c *http.Client, url string) (event, *http.Response, answe
 	body, err := io.ReadAll(other.Body)
 	require.NoError(t, err)
 	assert.Equal(t, "application/json", other.Header.Get("Content-Type"))
-	assert.JSONEq(t, got[0].data, string(body), "both learn the same")
+	assert.JSONEq(t, got[0].data, string(body), "both clients receive the same JSON")
 	assert.Equal(t, resp.Header.Get("Grpc-Status"), other.Header.Get("Grpc-Status"))
 	var answer answerOf
 	require.NoError(t, json.Unmarshal(body, &answer))
@@ -117,7 +118,7 @@ func TestSettingsGiveMessagesListsAndMaps(t *testing.T) {
 	assert.Contains(t, answer.Message, "header.x-user")
 }
 
-// Libraries for browsers send the parameter by themselves.
+// Some libraries for browsers add the parameter by themselves.
 func TestACursorParameterIsNoMistakeWhereTheRouteHasNoCursor(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile("request: {unknown_query: reject}"))
@@ -134,7 +135,7 @@ func TestErrorsBeforeTheFirstEvent(t *testing.T) {
 		code  codes.Code
 		http  int
 		retry bool
-		shown bool // whether the upstream's own message reaches the browser
+		shown bool // the upstream's message reaches the browser
 	}{
 		{codes.InvalidArgument, 400, stops, true},
 		{codes.FailedPrecondition, 400, stops, true},
@@ -231,7 +232,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 	assert.Zero(t, s.opened.Load())
 }
 
-func TestWhatIsNoStream(t *testing.T) {
+func TestRequestsThatGetAnHTTPStatusOnly(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile())
 	tests := map[string]struct {
@@ -267,7 +268,7 @@ func TestWhatIsNoStream(t *testing.T) {
 			assert.Equal(t, tt.allow, resp.Header.Get("Allow"))
 		})
 	}
-	assert.Zero(t, s.opened.Load(), "the upstream was touched")
+	assert.Zero(t, s.opened.Load(), "a stream was opened")
 }
 
 func TestAPageOfItsOwnOriginIsServed(t *testing.T) {
@@ -284,14 +285,14 @@ func TestAPageOfItsOwnOriginIsServed(t *testing.T) {
 	}
 }
 
-func TestTheEndIsNoCursorInAQuery(t *testing.T) {
+func TestTheIDOfAnEndIsIgnoredInAQuery(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	f := startFront(t, s, routeFile())
 	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x?last_event_id=grpc-end"))
-	assert.Equal(t, http.StatusOK, resp.StatusCode, "a link must not be able to lead to a dead stream")
+	assert.Equal(t, http.StatusOK, resp.StatusCode, "a link must not close the EventSource of a page")
 }
 
-func TestHeadNeverTouchesTheUpstream(t *testing.T) {
+func TestHEADOpensNoStream(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f := startFront(t, s, routeFile())
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, f.url+"/watch/x", nil)
@@ -302,7 +303,7 @@ func TestHeadNeverTouchesTheUpstream(t *testing.T) {
 	assert.Zero(t, s.opened.Load())
 }
 
-func TestACursorThatFitsNothingIsAReset(t *testing.T) {
+func TestACursorThatDoesNotFitIsAReset(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		if r.GetAfterSequence() > 100 {
 			return status.Error(codes.OutOfRange, "that is long gone")
@@ -311,10 +312,10 @@ func TestACursorThatFitsNothingIsAReset(t *testing.T) {
 	})
 	f := startFront(t, s, routeFile(`request: {set: {after_sequence: "${last_event_id}"}}`))
 	for name, id := range map[string]string{
-		"of another type":           "yesterday",
-		"no id at all":              "a b",
-		"over-long":                 strings.Repeat("9", 500),
-		"that the upstream refuses": "101",
+		"a cursor of another type":           "yesterday",
+		"a text that cannot be an id":        "a b",
+		"over-long":                          strings.Repeat("9", 500),
+		"a cursor that the upstream refuses": "101",
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", id))
@@ -327,15 +328,15 @@ func TestACursorThatFitsNothingIsAReset(t *testing.T) {
 	}
 }
 
-func TestARouteWithIDsThatCannotResumeSaysSo(t *testing.T) {
+func TestARouteWithIDsThatCannotResumeSendsAReset(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	for name, tt := range map[string]struct {
 		file, id string
 		want     []event
 	}{
-		"ids, no cursor":    {routeFile("event: {id: sequence}"), "3", []event{{"grpc-reset", `{"reason":"epoch","last_event_id":"3"}`, ""}}},
-		"an id of nobody's": {routeFile("event: {id: sequence}"), "~!!", []event{{"grpc-reset", `{"reason":"invalid","last_event_id":"~!!"}`, ""}}},
-		"no ids at all":     {routeFile(), "3", nil},
+		"ids, no cursor":      {routeFile("event: {id: sequence}"), "3", []event{{"grpc-reset", `{"reason":"epoch","last_event_id":"3"}`, ""}}},
+		"an id of nobody's":   {routeFile("event: {id: sequence}"), "~!!", []event{{"grpc-reset", `{"reason":"invalid","last_event_id":"~!!"}`, ""}}},
+		"a route without ids": {routeFile(), "3", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, s, tt.file)
@@ -348,7 +349,7 @@ func TestARouteWithIDsThatCannotResumeSaysSo(t *testing.T) {
 	}
 }
 
-func TestComebackGrowsWhileOpensFail(t *testing.T) {
+func TestTheReconnectionTimeGrowsWhileOpeningsFail(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(0, status.Error(codes.Unavailable, "")))
 	f := startFront(t, s, routeFile("event: {retry: 500ms}"))
 	retryOf := func() time.Duration {

@@ -19,7 +19,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-func TestSchemasThatLieInFiles(t *testing.T) {
+func TestSchemasInFiles(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	dir := t.TempDir()
 	set := filepath.Join(dir, "test.binpb")
@@ -54,7 +54,7 @@ routes:
 	}
 }
 
-func TestNewRefusesAFileThatIsNotThere(t *testing.T) {
+func TestNewRefusesAMissingFile(t *testing.T) {
 	cfg, err := config.Parse("grpcsse.yaml", []byte(`
 upstreams:
   test: {target: "localhost:1", schema: {descriptor_set: nowhere.binpb}}
@@ -70,7 +70,7 @@ routes:
 	assert.Contains(t, problems[0].Message, "nowhere.binpb")
 }
 
-func TestAPatternWithoutFilesHasItsPlace(t *testing.T) {
+func TestTheProblemOfAPatternWithoutFilesHasAPosition(t *testing.T) {
 	dir := t.TempDir()
 	for name, check := range map[string]func(*config.Config) error{
 		"New":          func(cfg *config.Config) error { _, err := bridge.New(t.Context(), cfg); return err },
@@ -119,7 +119,7 @@ func TestServeEveryMethodOfAServer(t *testing.T) {
 	assert.JSONEq(t, `{"topic":"x"}`, echoed(t, got[0]))
 }
 
-func TestAPathIsTurnedAwayWhileSchemasAreMissing(t *testing.T) {
+func TestUnknownPathsAreRefusedWhileSchemasAreMissing(t *testing.T) {
 	b, err := bridge.New(t.Context(), config.ForUpstream("127.0.0.1:1"))
 	require.NoError(t, err)
 	_, resp, answer := ask(t, clients(t)["HTTP1"], serveHTTP(t, b)+"/test.stream.v1.StreamService/Watch")

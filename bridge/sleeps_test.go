@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mostSleeps is how many sleeps in real time the tests of the module may have. A sleep costs time in every run, and guesses how
-// long something takes. Tests wait for what happens, or run in a bubble of testing/synctest.
+// mostSleeps is how many sleeps in real time the tests of the module may have. A sleep costs time in every run, and its length
+// is a guess. Instead, a test waits for an event, or runs in a bubble of testing/synctest.
 const mostSleeps = 5
 
-func TestTestsHardlySleep(t *testing.T) {
+func TestTheTestsHaveFewSleeps(t *testing.T) {
 	root, err := os.OpenRoot("..")
 	require.NoError(t, err)
 	var asleep []string
@@ -44,24 +44,24 @@ func TestASleepIsFoundOutsideOfBubbles(t *testing.T) {
 		code   string
 		sleeps int
 	}{
-		"in a test":                      {"func TestX(t *testing.T) { time.Sleep(1) }", 1},
-		"in a bubble":                    {"func TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }", 0},
-		"beside a bubble":                {"func TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) {}); time.Sleep(1) }", 1},
-		"in a helper that nothing calls": {"func nap() { time.Sleep(1) }", 1},
+		"in a test":                 {"func TestX(t *testing.T) { time.Sleep(1) }", 1},
+		"in a bubble":               {"func TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }", 0},
+		"beside a bubble":           {"func TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) {}); time.Sleep(1) }", 1},
+		"in a helper without calls": {"func nap() { time.Sleep(1) }", 1},
 		"in a helper of a bubble": {
 			"func nap() { time.Sleep(1) }\nfunc TestX(t *testing.T) { synctest.Test(t, func(t *testing.T) { nap() }) }", 0,
 		},
 		"in a helper of a bubble and of a test": {
 			"func nap() { time.Sleep(1) }\nfunc TestX(t *testing.T) { nap(); synctest.Test(t, func(t *testing.T) { nap() }) }", 1,
 		},
-		"given to a runner":             {runner + "func TestX(t *testing.T) { each(t, func(*testing.T) { time.Sleep(1) }) }", 0},
-		"beside what a runner is given": {runner + "func TestX(t *testing.T) { each(t, func(*testing.T) {}); time.Sleep(1) }", 1},
-		"given to what is no runner": {
+		"given to a runner": {runner + "func TestX(t *testing.T) { each(t, func(*testing.T) { time.Sleep(1) }) }", 0},
+		"in a call of a runner, outside the function that it receives": {runner + "func TestX(t *testing.T) { each(t, func(*testing.T) {}); time.Sleep(1) }", 1},
+		"in a function that is passed to another function": {
 			"func each(t *testing.T, test func(*testing.T)) { test(t); synctest.Test(t, func(t *testing.T) { test(t) }) }\n" +
 				"func TestX(t *testing.T) { each(t, func(*testing.T) { time.Sleep(1) }) }", 1,
 		},
 		"in a variable for a runner": {runner + "func TestX(t *testing.T) { w := func(*testing.T) { time.Sleep(1) }; each(t, w) }", 0},
-		"in a variable that is called, too": {
+		"in a variable that is also called": {
 			runner + "func TestX(t *testing.T) { w := func(*testing.T) { time.Sleep(1) }; w(t); each(t, w) }", 1,
 		},
 		"in a method of a value in a bubble": {
@@ -95,14 +95,15 @@ func sleepsIn(t *testing.T, dir string) []string {
 	return asleep
 }
 
-// bubbles knows which code of a package runs in bubbles of testing/synctest only: what is given to synctest.Test, what is only
-// called from there, and what is given to a function that only calls it there.
+// bubbles finds the code of a package that runs only in bubbles of testing/synctest. That is the function that is passed to
+// synctest.Test, a function that is called only in such code, and a function that is passed to a function that calls it only
+// there.
 type bubbles struct {
 	set     *token.FileSet
 	info    *gotypes.Info
-	inside  []ast.Node                     // code that runs in bubbles only
-	known   map[ast.Node]bool              // the same
-	uses    map[gotypes.Object][]token.Pos // of functions, variables and types
+	inside  []ast.Node                     // the code that runs in bubbles only
+	known   map[ast.Node]bool              // the elements of inside
+	uses    map[gotypes.Object][]token.Pos // where functions, variables and types are used
 	defined map[gotypes.Object]ast.Node    // the code of a function, or of a variable that is set once to a literal
 	params  map[gotypes.Object][]gotypes.Object
 	calls   []*ast.CallExpr
@@ -117,7 +118,7 @@ func newBubbles(set *token.FileSet, files []*ast.File) *bubbles {
 		methods: map[gotypes.Object]gotypes.Object{},
 		info:    &gotypes.Info{Defs: map[*ast.Ident]gotypes.Object{}, Uses: map[*ast.Ident]gotypes.Object{}},
 	}
-	// What is imported stays unknown: names of this package are resolved all the same.
+	// Imported names stay unknown. The names of this package are resolved in spite of that.
 	check := gotypes.Config{Error: func(error) {}, Importer: noImports{}}
 	_, _ = check.Check("p", set, files, b.info)
 	for _, file := range files {
@@ -132,7 +133,7 @@ func newBubbles(set *token.FileSet, files []*ast.File) *bubbles {
 	return b
 }
 
-// note notes the definitions and calls at a node.
+// note records the definitions and calls at a node.
 func (b *bubbles) note(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.CallExpr:
@@ -157,7 +158,7 @@ func (b *bubbles) note(node ast.Node) bool {
 	return true
 }
 
-// noteLiteral notes a variable whose value, or whose values in turn, are those of a literal.
+// noteLiteral records a variable whose value is a function literal, or that takes its values from the elements of a literal.
 func (b *bubbles) noteLiteral(ident *ast.Ident, value ast.Expr) {
 	switch value.(type) {
 	case *ast.FuncLit, *ast.CompositeLit:
@@ -167,7 +168,7 @@ func (b *bubbles) noteLiteral(ident *ast.Ident, value ast.Expr) {
 	}
 }
 
-// noteValue notes that a value of a type is made.
+// noteValue records that a value of a type is made.
 func (b *bubbles) noteValue(of ast.Expr) {
 	if index, ok := of.(*ast.IndexExpr); ok {
 		of = index.X
@@ -228,8 +229,8 @@ func (b *bubbles) spread() (more bool) {
 	return more
 }
 
-// only reports whether a thing is used in bubbles only. A method is, where all values of its type are made there: nothing says
-// where an interface's method is called.
+// only reports whether an object is used in bubbles only. A method counts as used in bubbles only if all values of its type are
+// made there, because calls through an interface cannot be found.
 func (b *bubbles) only(object gotypes.Object) bool {
 	own := b.defined[object]
 	outside := func(at token.Pos) bool { return !b.in(at) && (own == nil || at < own.Pos() || at > own.End()) }

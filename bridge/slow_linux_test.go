@@ -25,11 +25,11 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// The stream that is too much for the clients of these tests. Its log reaches back ten seconds.
+// The stream is too fast for the clients of these tests. Its log reaches back ten seconds.
 const (
 	slowTick  = 20 * time.Millisecond // between two events
 	slowLog   = 500                   // events
-	slowEvent = 1000                  // about the bytes of an event on the wire
+	slowEvent = 1000                  // about how many bytes an event has on the wire
 	slowRate  = slowEvent * int(time.Second/slowTick)
 )
 
@@ -49,16 +49,16 @@ func ticking(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv
 	}
 }
 
-// pacedClient reads at its own pace, and does with ids and reconnection times what a browser does. Its kernel takes little that
-// was not read, as it is where a network is slow and the client is not.
+// pacedClient reads at a pace of its own. It handles ids and reconnection times as a browser does. Its kernel holds few bytes
+// that were not read, as with a slow network and a fast client.
 type pacedClient struct {
 	url    string
 	conn   net.Conn
 	body   *bufio.Reader
 	lastID int
-	events int // with an id, on the newest connection
+	events int // events with an id on the newest connection
 	retry  time.Duration
-	reset  bool // it was told that its id cannot be resumed from
+	reset  bool // a reset has said that the stream cannot resume after the id
 }
 
 // connect opens a stream.
@@ -88,8 +88,8 @@ func (c *pacedClient) connect() error {
 	return nil
 }
 
-// read reads so many bytes a second, until the stream is over or done says so. The error is os.ErrDeadlineExceeded where the
-// time is over. A client that reads nothing reads on late.
+// read reads a number of bytes each second, until the stream ends or done reports true. The error is os.ErrDeadlineExceeded
+// after the deadline. With the rate 0, the client reads nothing for some time, and then all bytes at once.
 func (c *pacedClient) read(rate int, within time.Duration, done func() bool) error {
 	began, got := time.Now(), 0
 	if rate == 0 {
@@ -113,7 +113,7 @@ func (c *pacedClient) read(rate int, within time.Duration, done func() bool) err
 	return nil
 }
 
-// wait waits for a time, or until the connection was given up: who has only a slow network learns that at once.
+// wait waits for a time, or until the bridge has closed the connection. A client with a slow network notices that at once.
 func (c *pacedClient) wait(until time.Time) {
 	raw, err := c.conn.(*net.TCPConn).SyscallConn()
 	for polled := []unix.PollFd{{}}; err == nil && polled[0].Revents == 0 && time.Now().Before(until); {
@@ -143,15 +143,15 @@ func (c *pacedClient) take(line string) (err error) {
 	return err
 }
 
-// A client that is cut off since it cannot take its events goes on where it was when it comes back, whatever its pace and
-// whatever cut it off. One that can take them stays.
-func TestASlowClientThatIsCutOffGoesOnWhereItWas(t *testing.T) {
+// A client that is cut off because it cannot take its events resumes when it comes back, for each pace and for each reason of
+// the cut. A client that can take the events stays.
+func TestASlowClientThatIsCutOffResumes(t *testing.T) {
 	t.Parallel()
 	var running sync.WaitGroup
 	for name, route := range map[string]struct {
 		retry    string
 		settings []string
-		stays    float64 // one that takes so much of the stream's rate
+		stays    float64 // a client that reads at this part of the stream's rate stays
 	}{
 		"by the log":            {"2s", []string{"send_buffer: 16KiB"}, 1.25},
 		"by the write time-out": {"2s", []string{"send_buffer: 8KiB", "write_timeout: 1s"}, 1.25},
@@ -170,8 +170,8 @@ func TestASlowClientThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 	running.Wait()
 }
 
-// startSlowFront serves a shared route, and returns its address. The stream has had some events by then, because the bridge
-// cannot know the pace of a stream that has just begun.
+// startSlowFront serves a shared route, and returns its address. It waits for some events first, because the bridge cannot know
+// the pace of a stream that has just begun.
 func startSlowFront(t *testing.T, parked bool, retry string, settings ...string) string {
 	t.Helper()
 	s := startServer(t, "127.0.0.1:0", ticking)
@@ -193,7 +193,8 @@ func startSlowFront(t *testing.T, parked bool, retry string, settings ...string)
 	return first.url
 }
 
-// slowAndBack has a client read at a share of the stream's rate. One that does not stay comes back when it was told to.
+// slowAndBack lets a client read at a part of the stream's rate. A client that is cut off comes back after the reconnection
+// time.
 func slowAndBack(url string, rate float64, stays bool) error {
 	const within = 22 * time.Second
 	c := &pacedClient{url: url}
@@ -212,7 +213,7 @@ func slowAndBack(url string, rate float64, stays bool) error {
 		return fmt.Errorf("it is still there, at event %d", c.lastID)
 	}
 	cut, at, told := time.Since(began), c.lastID, c.retry
-	time.Sleep(told) // the pause that a browser makes: what the bridge still knows of the client by then is what is tested
+	time.Sleep(told) // the pause of a browser: the test is about what the bridge still has for the client after it
 	if err := c.connect(); err != nil {
 		return err
 	}

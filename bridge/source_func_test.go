@@ -31,7 +31,7 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 		}
 		return nil
 	}
-	for _, name := range []string{"Func", "service"} { // behind RPC it is another process that panics
+	for _, name := range []string{"Func", "service"} { // behind RPC another process would panic
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			r := config.NewRoute("/watch/{topic}")
@@ -46,7 +46,7 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 			assert.Contains(t, got[1].data, `"status":"OK"`)
 			require.NoError(t, f.bridge.Close())
 			assert.Contains(t, log.String(), "a secret of the program")
-			assert.Contains(t, log.String(), "TestAPanicEndsOneStreamOnly", "the stack of the code that did it")
+			assert.Contains(t, log.String(), "TestAPanicEndsOneStreamOnly", "the stack of the code that panicked")
 		})
 	}
 }
@@ -117,7 +117,7 @@ func TestPlainGoValuesBecomeJSON(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithASourceIsSaidAtStart(t *testing.T) {
+func TestMistakesOfASourceAreReportedAtStart(t *testing.T) {
 	anyRequest := func(context.Context, int) iter.Seq2[string, error] { return nil }
 	dynamic := func(context.Context, *dynamicpb.Message) iter.Seq2[string, error] { return nil }
 	messages := func(context.Context, struct{}) iter.Seq2[proto.Message, error] { return nil }
@@ -183,7 +183,7 @@ func TestARouteMayBeChangedAfterItIsServed(t *testing.T) {
 	assert.Empty(t, bridge.Check(t.Context(), nil, bridge.WithRoute(r, yieldAll(1))))
 }
 
-func TestAnIteratorKnowsItsCaller(t *testing.T) {
+func TestAnIteratorSeesTheContextOfItsCaller(t *testing.T) {
 	src := bridge.Func(func(ctx context.Context, _ struct{}) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
 			method, _ := grpc.Method(ctx)

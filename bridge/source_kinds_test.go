@@ -17,7 +17,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// sourceKinds puts what a server's Watch does behind a route, in each way that a program can.
+// sourceKinds has each way in which a program can put the code of a server's Watch behind a route.
 func sourceKinds() map[string]func(t *testing.T, s *server, r *config.Route) (*config.Config, bridge.Option) {
 	return map[string]func(t *testing.T, s *server, r *config.Route) (*config.Config, bridge.Option){
 		"RPC": func(t *testing.T, s *server, r *config.Route) (*config.Config, bridge.Option) {
@@ -36,7 +36,7 @@ func sourceKinds() map[string]func(t *testing.T, s *server, r *config.Route) (*c
 	}
 }
 
-// everySource runs a test once for each kind of source. The route is /watch/{topic}, with what change does to it.
+// everySource runs a test once for each kind of source. The route is /watch/{topic}, after change has changed it.
 func everySource(t *testing.T, w watch, change func(*config.Route), test func(t *testing.T, s *server, f *front)) {
 	for name, kind := range sourceKinds() {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func everySource(t *testing.T, w watch, change func(*config.Route), test func(t 
 	}
 }
 
-// startProgram is startFront for a bridge whose routes come from Go.
+// startProgram does the same as startFront, for a bridge whose routes come from Go.
 func startProgram(t *testing.T, cfg *config.Config, opts ...bridge.Option) *front {
 	t.Helper()
 	b, err := bridge.New(t.Context(), cfg, opts...)
@@ -60,7 +60,7 @@ func startProgram(t *testing.T, cfg *config.Config, opts ...bridge.Option) *fron
 	return &front{bridge: b, url: serveHTTP(t, b)}
 }
 
-// iterate makes an iterator of a watch.
+// iterate turns a watch into a function that returns an iterator.
 func iterate(w watch) func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 	return func(ctx context.Context, r *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 		return func(yield func(*streamv1.Event, error) bool) {
@@ -72,7 +72,7 @@ func iterate(w watch) func(context.Context, *streamv1.WatchRequest) iter.Seq2[*s
 	}
 }
 
-// yieldingStream is a stream whose Send yields.
+// yieldingStream is a server stream whose Send calls yield.
 type yieldingStream struct {
 	grpc.ServerStream // nil
 	ctx               context.Context

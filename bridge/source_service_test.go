@@ -18,7 +18,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// saying sends one event with a text.
+// saying returns a watch that sends one event with a text.
 func saying(text string) watch {
 	return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		return stream.Send(&streamv1.Event{Text: text})
@@ -32,7 +32,7 @@ func parsed(t *testing.T, file string) *config.Config {
 	return cfg
 }
 
-func TestAServiceOfTheProcessGoesBeforeUpstreams(t *testing.T) {
+func TestAServiceOfTheProcessHasPrecedenceOverUpstreams(t *testing.T) {
 	remote := startServer(t, "127.0.0.1:0", saying("remote"))
 	local := startServer(t, "127.0.0.1:0", saying("local"))
 	cfg := parsed(t, strings.ReplaceAll(`
@@ -99,7 +99,7 @@ func TestInterceptorsOfAServiceRunInTheirOrder(t *testing.T) {
 	assert.Equal(t, []string{"check /test.stream.v1.StreamService/Watch", "check /test.stream.v1.StreamService/Watch", "inner"}, order)
 }
 
-func TestAServiceThatIsNone(t *testing.T) {
+func TestValuesThatAreNoServices(t *testing.T) {
 	unlinked := streamv1.StreamService_ServiceDesc
 	unlinked.ServiceName = "nowhere.Service"
 	s := streamv1.UnimplementedStreamServiceServer{}
@@ -107,11 +107,11 @@ func TestAServiceThatIsNone(t *testing.T) {
 		opts []bridge.Option
 		want string
 	}{
-		"nil":         {[]bridge.Option{bridge.WithService(nil, s)}, "expected a service, found nil"},
-		"no impl":     {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, nil)}, "expected an implementation of streamv1.StreamServiceServer, found <nil>"},
-		"wrong impl":  {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, t)}, "found *testing.T"},
-		"not linked":  {[]bridge.Option{bridge.WithService(&unlinked, s)}, "bridge.WithService(nowhere.Service): expected a service whose generated code is linked"},
-		"there twice": {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, s), bridge.WithService(&streamv1.StreamService_ServiceDesc, s)}, "the service is there twice"},
+		"nil":                    {[]bridge.Option{bridge.WithService(nil, s)}, "expected a service, found nil"},
+		"no impl":                {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, nil)}, "expected an implementation of streamv1.StreamServiceServer, found <nil>"},
+		"wrong impl":             {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, t)}, "found *testing.T"},
+		"not linked":             {[]bridge.Option{bridge.WithService(&unlinked, s)}, "bridge.WithService(nowhere.Service): expected a service whose generated code is linked"},
+		"the same service twice": {[]bridge.Option{bridge.WithService(&streamv1.StreamService_ServiceDesc, s), bridge.WithService(&streamv1.StreamService_ServiceDesc, s)}, "the service is there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bridge.New(t.Context(), nil, tt.opts...)
@@ -122,7 +122,7 @@ func TestAServiceThatIsNone(t *testing.T) {
 	}
 }
 
-func TestNothingBeginsAfterClose(t *testing.T) {
+func TestNoStreamBeginsAfterClose(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	r := config.NewRoute("/watch/{topic}")
 	cfg, opt := sourceKinds()["service"](t, s, r)

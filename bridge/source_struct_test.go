@@ -52,7 +52,7 @@ type jobRequest struct {
 	hidden   chan int
 }
 
-// yieldRequest yields the request that it is given.
+// yieldRequest yields its request.
 func yieldRequest[Req any](_ context.Context, r Req) iter.Seq2[Req, error] {
 	return func(yield func(Req, error) bool) { yield(r, nil) }
 }
@@ -78,7 +78,7 @@ func TestStructsAreBoundByTheirJSONNames(t *testing.T) {
 	} {
 		for _, path := range []string{"/jobs/7", "/pointer/7"} {
 			if strings.Contains(query, "after=") {
-				query = strings.TrimSuffix(query, "&after=3") // bound by Set
+				query = strings.TrimSuffix(query, "&after=3") // Set binds this field
 			}
 			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+path+"?"+query))).all(t)
 			require.NotEmpty(t, got, query)
@@ -120,7 +120,7 @@ func TestValuesThatAStructCannotHold(t *testing.T) {
 	}
 }
 
-func TestStructsThatNothingCanBeBoundTo(t *testing.T) {
+func TestStructTypesThatAreRefused(t *testing.T) {
 	type odd struct {
 		Any any `json:"any"`
 	}
@@ -136,12 +136,12 @@ func TestStructsThatNothingCanBeBoundTo(t *testing.T) {
 		src  bridge.Source
 		want string
 	}{
-		"two of one name":                   {bridge.Func(yieldRequest[both]), clash},
-		"two of one name, inside":           {bridge.Func(yieldRequest[around]), clash},
-		"two of one name, in requests only": {bridge.Func(func(context.Context, both) iter.Seq2[int, error] { return nil }), "requests: " + clash},
-		"two of one name, in values only":   {bridge.Func(func(context.Context, struct{}) iter.Seq2[[]around, error] { return nil }), clash},
-		"an interface":                      {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
-		"no fields":                         {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
+		"two fields with the same name":                     {bridge.Func(yieldRequest[both]), clash},
+		"two fields with the same name, in a nested struct": {bridge.Func(yieldRequest[around]), clash},
+		"two fields with the same name, in requests only":   {bridge.Func(func(context.Context, both) iter.Seq2[int, error] { return nil }), "requests: " + clash},
+		"two fields with the same name, in values only":     {bridge.Func(func(context.Context, struct{}) iter.Seq2[[]around, error] { return nil }), clash},
+		"an interface": {bridge.Func(yieldRequest[odd]), "the field Any of the request type bridge_test.odd is of type interface {}, which no request can be bound to: expected text"},
+		"no fields":    {bridge.Func(yieldRequest[struct{}]), "the variable {id} binds to no field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bridge.New(t.Context(), nil, bridge.WithRoute(config.NewRoute("/jobs/{id}"), tt.src))

@@ -65,11 +65,11 @@ func TestEverySourceGivesTheFramesOfAnUpstream(t *testing.T) {
 
 func TestEveryMessageOfASourceArrivesWholeAndInOrder(t *testing.T) {
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		var e streamv1.Event // sent again and again: what was sent is the program's own again
+		var e streamv1.Event // sent many times: after Send, the program may change the message
 		for n := range int64(5000) {
 			e.Sequence, e.Text = n+1, strings.Repeat(string(rune('a'+n%26)), int(n%300))
 			if n%1000 == 0 {
-				e.Text = strings.Repeat("x", 100<<10) // larger than the buffers that are kept
+				e.Text = strings.Repeat("x", 100<<10) // larger than the buffers that the bridge keeps
 			}
 			if err := stream.Send(&e); err != nil {
 				return err
@@ -91,7 +91,7 @@ func TestEveryMessageOfASourceArrivesWholeAndInOrder(t *testing.T) {
 	})
 }
 
-func TestEverySourceEndsAsItSays(t *testing.T) {
+func TestEverySourceEndsWithItsStatus(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err  error
 		want string
@@ -112,7 +112,7 @@ func TestEverySourceEndsAsItSays(t *testing.T) {
 	}
 }
 
-func TestEverySourceFailsWithAnHTTPStatusBeforeItBegins(t *testing.T) {
+func TestEverySourceThatFailsBeforeItsFirstEventGetsAnHTTPStatus(t *testing.T) {
 	everySource(t, count(0, status.Error(codes.PermissionDenied, "not yours")), nil, func(t *testing.T, _ *server, f *front) {
 		assert.Equal(t, http.StatusForbidden, do(t, clients(t)["HTTP1"], plain(t, f.url+"/watch/x")).StatusCode)
 	})
@@ -146,7 +146,7 @@ func TestEverySourceResumes(t *testing.T) {
 	}
 }
 
-func TestACursorThatNoSourceCanTakeIsAReset(t *testing.T) {
+func TestACursorThatDoesNotFitASourceIsAReset(t *testing.T) {
 	everySource(t, count(1, nil), cursored, func(t *testing.T, _ *server, f *front) {
 		got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "no number"))).all(t)
 		require.Len(t, got, 3)
@@ -156,8 +156,8 @@ func TestACursorThatNoSourceCanTakeIsAReset(t *testing.T) {
 
 func TestEverySourceEndsWhenTheBrowserLeaves(t *testing.T) {
 	for name, w := range map[string]watch{
-		"while it waits": untilCancelled,
-		"while it sends": count(1<<40, nil),
+		"while the source waits": untilCancelled,
+		"while the source sends": count(1<<40, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			everySource(t, w, func(r *config.Route) { r.OpenWait = time.Millisecond }, func(t *testing.T, s *server, f *front) {
@@ -173,20 +173,20 @@ func TestEverySourceEndsWhenTheBrowserLeaves(t *testing.T) {
 	}
 }
 
-func TestASlowBrowserHoldsEverySourceBack(t *testing.T) {
+func TestEverySourceWaitsForASlowBrowser(t *testing.T) {
 	var sent sendCounter
 	everySource(t, sent.count(1<<40), nil, func(t *testing.T, s *server, f *front) {
 		sent.n.Store(0)
 		ctx, leave := context.WithCancel(t.Context())
 		do(t, clients(t)["h2c"], eventSource(ctx, t, f.url+"/watch/x"))
 		sent.settle(t)
-		assert.Less(t, sent.n.Load(), int64(20_000), "2 kB each: what waits is bounded")
+		assert.Less(t, sent.n.Load(), int64(20_000), "2 kB each: the number of waiting events is bounded")
 		leave()
 		s.requireStreams(t, 0)
 	})
 }
 
-func TestEverySourceSeesMetadataAndAnswersWithSome(t *testing.T) {
+func TestEverySourceReceivesAndReturnsMetadata(t *testing.T) {
 	w := func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		md, _ := metadata.FromIncomingContext(stream.Context())
 		if err := stream.SetHeader(metadata.Pairs("x-cursor", "7")); err != nil {
@@ -211,7 +211,7 @@ func TestEverySourceSeesMetadataAndAnswersWithSome(t *testing.T) {
 		assert.Equal(t, "AP8=", resp.Header.Get("X-Raw-Bin"))
 		got := newReader(resp).all(t)
 		require.Len(t, got, 2)
-		assert.Contains(t, got[0].data, `"text":"ann"`, "and nothing that is not forwarded")
+		assert.Contains(t, got[0].data, `"text":"ann"`, "a header that is not forwarded does not arrive")
 	})
 }
 
@@ -251,7 +251,7 @@ func TestTheDeadlineOfARouteReachesEverySource(t *testing.T) {
 	})
 }
 
-func TestAForeignPageReachesNoSource(t *testing.T) {
+func TestAPageOfAnotherOriginReachesNoSource(t *testing.T) {
 	everySource(t, count(1, nil), nil, func(t *testing.T, s *server, f *front) {
 		resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Origin", "https://evil.example"))
 		assert.Equal(t, http.StatusForbidden, resp.StatusCode)

@@ -21,11 +21,11 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// sseClient opens a stream with a client that comes back by itself. Its events arrive on the channel, which is closed once
-// the client has given up for good.
+// sseClient opens a stream with a client that comes back by itself. The channel receives the events. It is closed when the
+// client has given up for good.
 type sseClient func(t *testing.T, url string) <-chan event
 
-// sseClients are those that run on servers and in Node.js, where they differ from a browser's.
+// sseClients are clients for servers and for Node.js, which differ from the EventSource of a browser.
 func sseClients() map[string]sseClient {
 	return map[string]sseClient{"go-sse": withGoSSE, "npm eventsource": withNode}
 }
@@ -43,12 +43,12 @@ func withGoSSE(t *testing.T, url string) <-chan event {
 	go func() {
 		defer close(events)
 		err := connection.Connect()
-		assert.ErrorContains(t, err, "received 204", "why it gave up")
+		assert.ErrorContains(t, err, "received 204", "the reason for which the client gave up")
 	}()
 	return events
 }
 
-// nodeScript prints each event on a line of its own, and ends when the EventSource is closed.
+// nodeScript prints each event on its own line, and ends when the EventSource is closed.
 const nodeScript = `
 const {EventSource} = require("eventsource");
 const source = new EventSource(process.argv[1]);
@@ -104,7 +104,7 @@ func nextOf(t *testing.T, events <-chan event) event {
 	return event{}
 }
 
-// requireGivenUp waits until a client has given up, and sees to it that the bridge told it so after n requests.
+// requireGivenUp waits until a client has given up. It checks that the client did so at the answer to its request number n.
 func requireGivenUp(t *testing.T, st *site, events <-chan event, n int) []visit {
 	t.Helper()
 	for gone := false; !gone; {

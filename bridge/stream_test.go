@@ -16,7 +16,7 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-func TestStreamReachesTheBrowserWhole(t *testing.T) {
+func TestAllEventsOfAStreamReachTheBrowser(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		for i := range int64(3) {
 			e := &streamv1.Event{Sequence: i + 1, Kind: "tick", Text: r.GetTopic() + "\r\n<&>"}
@@ -78,7 +78,7 @@ func TestASilentUpstreamOpensTheStreamAfterOpenWait(t *testing.T) {
 			opening := make([]byte, len(":\nretry: 2000\n:\n:\n"))
 			_, err := io.ReadFull(resp.Body, opening)
 			require.NoError(t, err)
-			assert.Regexp(t, `\A:\nretry: \d{4}\n:\n:\n\z`, string(opening), "a comment, the reconnection time, heartbeats")
+			assert.Regexp(t, `\A:\nretry: \d{4}\n:\n:\n\z`, string(opening), "the stream has a comment, the reconnection time, and heartbeats")
 		})
 	}
 	s.requireStreams(t, 0)
@@ -116,7 +116,7 @@ func TestAnUpstreamThatDiesEndsTheStream(t *testing.T) {
 	require.Len(t, rest, 1)
 	assert.JSONEq(t, `{"code":14,"status":"UNAVAILABLE","message":"the upstream is unavailable",
 		"retry":true,"reason":"upstream"}`, rest[0].data)
-	assert.Empty(t, rest[0].id, "the browser keeps its cursor: it should come back")
+	assert.Empty(t, rest[0].id, "the end has no id, so that the browser keeps its cursor")
 }
 
 func TestAClientThatLeavesDuringOpenWaitCancelsTheUpstream(t *testing.T) {
@@ -147,7 +147,7 @@ func TestAThousandAbortsLeaveNothing(t *testing.T) {
 		case "floods":
 			return count(1<<40, nil)(r, stream)
 		case "talks":
-			if err := count(50, nil)(r, stream); err != nil { // enough to be in the middle of when the client leaves
+			if err := count(50, nil)(r, stream); err != nil { // enough events, so that the client leaves between them
 				return err
 			}
 		}
@@ -160,7 +160,7 @@ func TestAThousandAbortsLeaveNothing(t *testing.T) {
 				ctx, leave := context.WithCancel(t.Context())
 				topic := "quiet"
 				switch {
-				case i%20 == 0: // an abort in the middle of writes, which costs the most
+				case i%20 == 0: // an abort in the middle of writes
 					topic = "floods"
 				case i%2 == 0:
 					topic = "talks"
@@ -170,10 +170,10 @@ func TestAThousandAbortsLeaveNothing(t *testing.T) {
 				leave()
 				_ = resp.Body.Close()
 			}
-			s.requireStreams(t, 0) // goroutines here are counted when the tests end
+			s.requireStreams(t, 0) // goroutines are counted at the end of all tests
 		})
 	}
-	assert.Greater(t, s.opened.Load(), int64(500), "most calls get as far as the server's handler")
+	assert.Greater(t, s.opened.Load(), int64(500), "most calls reach the handler of the server")
 }
 
 func TestAClientThatStopsReadingIsCutOff(t *testing.T) {
@@ -183,21 +183,21 @@ func TestAClientThatStopsReadingIsCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			resp := do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))
 			assert.Equal(t, http.StatusOK, resp.StatusCode)
-			s.requireStreams(t, 0) // nobody reads: buffers fill, the write times out, the upstream is cancelled
+			s.requireStreams(t, 0) // the client does not read: buffers fill, the write times out, and the upstream stream is cancelled
 			r := newReader(resp)
 			for {
 				if e, err := r.next(); err != nil {
 					break
 				} else {
-					assert.NotEqual(t, "grpc-status", e.name, "a connection that was cut has no last words")
+					assert.NotEqual(t, "grpc-status", e.name, "a connection that was cut off gets no end")
 				}
 			}
 		})
 	}
 }
 
-func TestTheUpstreamFeelsASlowClient(t *testing.T) {
-	const total = 5_000 // more than all buffers on the way hold
+func TestTheUpstreamWaitsForASlowClient(t *testing.T) {
+	const total = 5_000 // more events than all buffers on the way can hold
 	var sent sendCounter
 	s := startServer(t, "127.0.0.1:0", sent.count(total))
 	f := startFront(t, s, routeFile("event: {id: sequence}", "write_timeout: 1m"))
@@ -205,7 +205,7 @@ func TestTheUpstreamFeelsASlowClient(t *testing.T) {
 	sent.settle(t)
 	assert.Less(t, sent.n.Load(), int64(total), "the upstream waits for the client")
 	got := newReader(resp).all(t)
-	require.Len(t, got, total+1, "and nothing is lost")
+	require.Len(t, got, total+1, "no event is lost")
 	for i, e := range got[:total] {
 		require.Equal(t, int64(i+1), parseInt(t, e.id))
 	}
@@ -217,7 +217,7 @@ func TestADeadlineEndsTheStream(t *testing.T) {
 	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
 	require.Len(t, got, 1)
 	assert.Contains(t, got[0].data, `"status":"DEADLINE_EXCEEDED"`)
-	assert.Contains(t, got[0].data, `"retry":false`, "the route overrides the table")
+	assert.Contains(t, got[0].data, `"retry":false`, "`status` of the route has precedence")
 }
 
 func TestMaxAgeEndsTheConnection(t *testing.T) {
@@ -252,14 +252,14 @@ func TestShutdownEndsStreamsInGoodOrder(t *testing.T) {
 	late := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
 	require.Len(t, late, 1)
 	assert.Contains(t, late[0].data, `"reason":"drain"`)
-	assert.EqualValues(t, 5, s.opened.Load(), "who comes late is turned away before the upstream is touched")
+	assert.EqualValues(t, 5, s.opened.Load(), "the bridge refuses a late client before it opens a stream")
 }
 
-func TestShutdownGivesUpWithItsContext(t *testing.T) {
+func TestShutdownReturnsWhenItsContextEnds(t *testing.T) {
 	var sent sendCounter
 	s := startServer(t, "127.0.0.1:0", sent.count(1<<40))
 	f := startFront(t, s, routeFile("write_timeout: 1h"))
-	do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")) // and does not read
+	do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")) // the client does not read
 	sent.settle(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()

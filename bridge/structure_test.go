@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// How large things may be, in lines with their comments. A test has no such limit.
+// The greatest number of lines, with comments. Tests have no such limits.
 const (
 	mostFileLines     = 400
 	mostFunctionLines = 60
@@ -23,7 +23,7 @@ const (
 	mostRoomFiles     = 12
 )
 
-// smallRooms are the rooms that a request passes, each of which holds few files.
+// smallRooms are the rooms that a request passes. Each of them must have few files.
 func smallRooms() []string {
 	return []string{
 		"bridge", "bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/reading", "bridge/internal/request",
@@ -37,19 +37,19 @@ func TestFilesFunctionsAndRoomsAreSmall(t *testing.T) {
 		n := bytes.Count(content, []byte("\n"))
 		files[path.Dir(name)]++
 		lines[path.Dir(name)] += n
-		assert.LessOrEqual(t, n, mostFileLines, "lines of %s: it holds more than one concept", name)
+		assert.LessOrEqual(t, n, mostFileLines, "lines of %s: the file has more than one concept", name)
 		for function, n := range functionLines(t, name, content) {
 			assert.LessOrEqual(t, n, mostFunctionLines, "lines of %s in %s", function, name)
 		}
 	}
 	for _, room := range smallRooms() {
-		assert.Positive(t, files[room], "%s is no room any more: take it from smallRooms", room)
+		assert.Positive(t, files[room], "%s does not exist any more: remove it from smallRooms", room)
 		assert.LessOrEqual(t, files[room], mostRoomFiles, "files of %s", room)
 	}
-	assert.LessOrEqual(t, lines["bridge"], mostFacadeLines, "lines of package bridge: it is a facade")
+	assert.LessOrEqual(t, lines["bridge"], mostFacadeLines, "lines of package bridge, which is a facade")
 }
 
-// productionFiles returns the Go files of the library and the program that are no tests, by their path in the repository.
+// productionFiles returns the Go files of the library and the program without the tests, by their paths in the repository.
 func productionFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	root, err := os.OpenRoot("..")

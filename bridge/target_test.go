@@ -14,7 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-func TestATargetWithoutAPortIsWarnedOf(t *testing.T) {
+func TestATargetWithoutAPortGetsAWarning(t *testing.T) {
 	const file = `
 upstreams:
   test: {target: %q%s, schema: {proto: {files: [annotated.proto], import_paths: [testdata]}}}
@@ -44,7 +44,7 @@ routes:
 }
 
 func TestAServerOnTheDefaultPortThatCannotBeReachedIsExplained(t *testing.T) {
-	// An address of loopback that nothing listens on.
+	// No server listens on this loopback address.
 	for target, want := range map[string]bool{"127.0.0.211": true, "dns:///127.0.0.211": true, "127.0.0.211:1": false} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		problems := bridge.Check(ctx, config.ForUpstream(target))

@@ -18,7 +18,7 @@ func tlsClients(t *testing.T, st *site) map[string]*http.Client {
 	out := map[string]*http.Client{}
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		transport := st.client.Transport.(*http.Transport).Clone()
-		transport.TLSClientConfig.NextProtos = nil // which the protocols below fill in
+		transport.TLSClientConfig.NextProtos = nil // the Protocols below set it
 		transport.DisableCompression = true
 		transport.Protocols = new(http.Protocols)
 		transport.Protocols.SetHTTP1(!http2)
@@ -29,7 +29,7 @@ func tlsClients(t *testing.T, st *site) map[string]*http.Client {
 	return out
 }
 
-func TestAStreamOverTLSIsWhole(t *testing.T) {
+func TestAStreamOverTLSIsComplete(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(3, status.Error(codes.NotFound, "no more")))
 	st := startTLSSite(t, s, routeFile("event: {id: sequence, name: kind}"))
 	for name, client := range tlsClients(t, st) {
@@ -100,7 +100,7 @@ func TestAClientThatStopsReadingOverTLSIsCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			resp := do(t, client, eventSource(t.Context(), t, st.url+"/watch/x"))
 			assert.Equal(t, http.StatusOK, resp.StatusCode)
-			s.requireStreams(t, 0) // nobody reads: buffers fill, the write times out
+			s.requireStreams(t, 0) // the client does not read: buffers fill, and the write times out
 			body, err := io.ReadAll(resp.Body)
 			require.Error(t, err)
 			assert.NotContains(t, string(body), "grpc-status")

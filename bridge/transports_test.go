@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// overEveryTransport runs a test over every kind of connection that the program serves: HTTP/1.1 that the bridge parks where the
-// system can, HTTP/1.1 that it does not park, HTTP/1.1 and HTTP/2 over TLS, and h2c. Each has a bridge of its own, which start
-// starts; the URL is that of the kind's listener.
+// overEveryTransport runs a test over every kind of connection that the program serves: HTTP/1.1 that the bridge parks where
+// the system supports that, HTTP/1.1 that it does not park, HTTP/1.1 and HTTP/2 over TLS, and h2c. start starts a bridge for
+// each kind. The URL is that of the listener for the kind.
 func overEveryTransport(t *testing.T, start func(*testing.T) *front, test func(t *testing.T, f *front, client *http.Client, url string)) {
 	t.Helper()
 	for name := range clients(t) {

@@ -17,7 +17,8 @@ import (
 	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// A type that no schema has does not end a stream: it is sent as its bytes, the observer is told, and the log once.
+// A type that no schema has does not end a stream. The event has the bytes of the type. The observer is told each time, and the
+// log names the type once.
 func TestATypeThatNoSchemaHasDoesNotEndAStream(t *testing.T) {
 	messages := func(context.Context, struct{}) iter.Seq2[*transcodev1.Known, error] {
 		return func(yield func(*transcodev1.Known, error) bool) {

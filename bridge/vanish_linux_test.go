@@ -14,8 +14,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
-// vanish makes a connection's end deaf: the kernel drops whatever comes for it, and acknowledges nothing, as if the machine had
-// lost its network.
+// vanish lets one end of a connection disappear. The kernel drops all packets for that end and acknowledges none, as if the
+// machine had lost its network.
 func vanish(t *testing.T, conn *net.TCPConn) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
@@ -27,7 +27,8 @@ func vanish(t *testing.T, conn *net.TCPConn) {
 	require.NoError(t, err)
 }
 
-// Heartbeats to a machine that is gone fit a send buffer for many minutes: what counts is that nothing is acknowledged.
+// The send buffer has room for the heartbeats of many minutes. So the bridge must notice that the machine acknowledges no
+// bytes.
 func TestAMachineThatVanishedIsNoticed(t *testing.T) {
 	for name, handler := range map[string]func(*bridge.Bridge) http.Handler{
 		"parked":   func(b *bridge.Bridge) http.Handler { return b },

@@ -12,21 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unflushable hides what a ResponseWriter can do beside the interface itself, as middleware often does.
+// unflushable hides all methods of a ResponseWriter except those of the interface itself, as middleware often does.
 type unflushable struct{ http.ResponseWriter }
 
-// undated is a ResponseWriter that flushes, and takes no deadlines.
+// undated is a ResponseWriter that can flush, and has no deadlines.
 type undated struct {
 	http.ResponseWriter
 	http.Flusher
 }
 
-// wrapped can do all that what it wraps can.
+// wrapped has all abilities of the writer that it wraps.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func TestMiddlewareThroughWhichNoStreamCanGo(t *testing.T) {
+func TestMiddlewareWithoutFlushingOrDeadlinesIsReported(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", echo)
 	f, text := logged(t, s, routeFile())
 	wrap := func(middleware func(http.ResponseWriter) http.ResponseWriter) http.Handler {
@@ -59,16 +59,16 @@ func TestMiddlewareThroughWhichNoStreamCanGo(t *testing.T) {
 				}
 			}
 			if tt.want == 500 {
-				assert.Equal(t, before, s.opened.Load(), "the upstream is not touched")
-				assert.Len(t, linesWith(linesOf(text, "level=WARN"), tt.message), 1, "it is said once")
+				assert.Equal(t, before, s.opened.Load(), "no stream is opened")
+				assert.Len(t, linesWith(linesOf(text, "level=WARN"), tt.message), 1, "the warning is logged once")
 			}
 			resp := do(t, clients(t)["HTTP1"], plain(t, web.URL+"/nowhere"))
-			assert.Equal(t, http.StatusNotFound, resp.StatusCode, "what is no stream needs nothing")
+			assert.Equal(t, http.StatusNotFound, resp.StatusCode, "an answer that is no stream needs no flushing")
 		})
 	}
 }
 
-// noHijack fails a test whose connection is taken over behind its back.
+// noHijack fails a test if the bridge takes its connection over.
 type noHijack struct {
 	http.ResponseWriter
 	t *testing.T
@@ -93,7 +93,7 @@ func TestAWrappedResponseWriterIsNotParked(t *testing.T) {
 	web.Start()
 	t.Cleanup(web.Close)
 	resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, web.URL+"/watch/x"))
-	assert.Empty(t, resp.Header.Get("Connection"), "the connection stays net/http's")
+	assert.Empty(t, resp.Header.Get("Connection"), "net/http keeps the connection")
 	assert.False(t, resp.Close)
 	assert.Len(t, newReader(resp).all(t), 2)
 	<-returned

@@ -1,6 +1,7 @@
 package pump
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,6 +198,21 @@ func TestAClientThatIsOverdueIsCutOffWhetherItTakesAnythingOrNot(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The first event after the patience is enough: what the client had taken was looked at when the write began.
+func TestAnOverdueClientOfASlowStreamIsCutOffByTheNextEvent(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		events := new(tape)
+		running := start(t, newClient(), &head{tape: events, slack: 3}, patience())
+		time.Sleep(time.Second)
+		running.setRoom(0)
+		events.put(slices.Repeat([]string{"data: 1\n\n"}, 10)...)
+		time.Sleep(2 * time.Second)
+		events.put("data: 1\n\n")
+		assert.Equal(t, ending.BySlow, running.outcome().Reason)
+		assert.Equal(t, 3*time.Second, time.Since(running.began), "at once")
+	})
 }
 
 // The cursor decides the reconnection times that the pump tells.

@@ -35,7 +35,6 @@ type lives struct {
 	before func()             // called by Begin
 	handle http.HandlerFunc   // answers requests, unless nil
 	limit  time.Duration      // of the last Shutdown
-	parked map[int]int        // how often a life was parked
 	cancel context.CancelFunc // of the program
 }
 
