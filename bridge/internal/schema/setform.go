@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -64,23 +63,18 @@ func checkElements(content []byte) error {
 // countElements counts the messages in a message in the wire format, and the texts in its lists. It stops where the bytes do
 // not parse: proto.Unmarshal reports the error afterwards.
 func countElements(wire []byte, md protoreflect.MessageDescriptor, depth int) (elements int) {
-	for len(wire) > 0 && depth < deepest {
-		number, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 {
-			break
+	if depth == deepest {
+		return 0
+	}
+	for number, body := range wireFields(wire) {
+		fd := md.Fields().ByNumber(number)
+		if fd == nil || body == nil || fd.Message() == nil && !fd.IsList() {
+			continue
 		}
-		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
-		if size < 0 {
-			break
+		elements++
+		if fd.Message() != nil {
+			elements += countElements(body, fd.Message(), depth+1)
 		}
-		if fd := md.Fields().ByNumber(number); fd != nil && kind == protowire.BytesType && (fd.Message() != nil || fd.IsList()) {
-			elements++
-			if fd.Message() != nil {
-				body, _ := protowire.ConsumeBytes(wire[n:])
-				elements += countElements(body, fd.Message(), depth+1)
-			}
-		}
-		wire = wire[n+size:]
 	}
 	return elements
 }

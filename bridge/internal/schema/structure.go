@@ -1,6 +1,10 @@
 package schema
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"iter"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // structure measures how much memory a serialized FileDescriptorProto needs when it is parsed. An element of a few bytes on the
 // wire takes hundreds of bytes in memory, and each full name repeats the names of all messages around it.
@@ -30,20 +34,35 @@ func (s *structure) measure(wire []byte, parts part, depth int) {
 	if depth == deepest {
 		return
 	}
-	for len(wire) > 0 {
-		number, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 {
-			return
-		}
-		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
-		if size < 0 {
-			return
-		}
+	for number, body := range wireFields(wire) {
 		s.elements++
-		if inner, ok := parts[number]; ok && kind == protowire.BytesType {
-			body, _ := protowire.ConsumeBytes(wire[n:])
+		if inner, ok := parts[number]; ok && body != nil {
 			s.measure(body, inner, depth+1)
 		}
-		wire = wire[n+size:]
+	}
+}
+
+// wireFields returns the fields of a message in the wire format: the number of each field, and its content. The content is nil
+// for a field without a length. The fields end where the bytes do not parse.
+func wireFields(wire []byte) iter.Seq2[protowire.Number, []byte] {
+	return func(yield func(protowire.Number, []byte) bool) {
+		for len(wire) > 0 {
+			number, kind, n := protowire.ConsumeTag(wire)
+			if n < 0 {
+				return
+			}
+			size := protowire.ConsumeFieldValue(number, kind, wire[n:])
+			if size < 0 {
+				return
+			}
+			var body []byte
+			if kind == protowire.BytesType {
+				body, _ = protowire.ConsumeBytes(wire[n:])
+			}
+			if !yield(number, body) {
+				return
+			}
+			wire = wire[n+size:]
+		}
 	}
 }

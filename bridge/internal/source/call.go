@@ -136,25 +136,22 @@ func (c *call) send(message any) error {
 var errHeaderSent = status.Error(codes.Internal, "the header was sent already")
 
 // setHeader adds metadata to the header.
-func (c *call) setHeader(md metadata.MD) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sent {
-		return errHeaderSent
-	}
-	c.header = metadata.Join(c.header, md)
-	return nil
-}
+func (c *call) setHeader(md metadata.MD) error { return c.addHeader(md, false) }
 
-// sendHeader adds metadata to the header and sends it: the stream has begun.
-func (c *call) sendHeader(md metadata.MD) error {
+// sendHeader adds metadata to the header and sends the header. The stream has begun then.
+func (c *call) sendHeader(md metadata.MD) error { return c.addHeader(md, true) }
+
+// addHeader adds metadata to the header. With send, it also sends the header.
+func (c *call) addHeader(md metadata.MD, send bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sent {
 		return errHeaderSent
 	}
 	c.header = metadata.Join(c.header, md)
-	c.begin()
+	if send {
+		c.begin()
+	}
 	return nil
 }
 

@@ -93,7 +93,7 @@ func (f *feed) last(end *ending.Ending) pump.End { return f.rt.End(f.once, end) 
 func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	first := f.first
 	f.first = nil // an idle stream must keep nothing of its request
-	if first != nil && !(f.shared && a.HasCursor) {
+	if first != nil && (!f.shared || !a.HasCursor) {
 		return first, nil
 	}
 	in := f.in

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
 	counterv1 "github.com/grpcsse/grpcsse/gen/demo/counter/v1"
 )
@@ -40,11 +39,9 @@ func (c *counter) Count(_ *counterv1.CountRequest, stream grpc.ServerStreamingSe
 		if count == countGoal {
 			return nil
 		}
-		select {
-		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
-		case <-ticker.C:
-			count++
+		if err := await(stream.Context(), ticker.C); err != nil {
+			return err
 		}
+		count++
 	}
 }

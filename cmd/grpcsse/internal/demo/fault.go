@@ -42,10 +42,8 @@ func (faults) StreamThenFail(
 		if err != nil {
 			return err
 		}
-		select {
-		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
-		case <-ticker.C:
+		if err := await(stream.Context(), ticker.C); err != nil {
+			return err
 		}
 	}
 	return status.Error(codes.Code(request.GetCode()), faultMessage(request))

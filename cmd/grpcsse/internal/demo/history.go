@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -70,6 +71,22 @@ func (h *history[T]) end() excerpt[T] {
 	return h.from(h.newest + 1)
 }
 
+// serve answers a call with the items behind a sequence number, and then with every newer item, as follow does. Where after is
+// nil, it begins with the next item. The header of the answer comes at once.
+func (h *history[T]) serve(stream grpc.ServerStream, after *int64, send func(T) error) error {
+	beginning := h.end()
+	if after != nil {
+		var err error
+		if beginning, err = h.after(*after); err != nil {
+			return status.Errorf(codes.OutOfRange, "after_sequence: %v", err)
+		}
+	}
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	return h.follow(stream.Context(), beginning, send)
+}
+
 // follow gives the items of an excerpt to send, and then every newer item, until ctx ends or send returns an error. The error
 // is a gRPC status: DATA_LOSS where send is so slow that items were forgotten meanwhile.
 func (h *history[T]) follow(ctx context.Context, e excerpt[T], send func(T) error) error {
@@ -79,12 +96,10 @@ func (h *history[T]) follow(ctx context.Context, e excerpt[T], send func(T) erro
 				return err
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
-		case <-e.changed:
+		err := await(ctx, e.changed)
+		if err != nil {
+			return err
 		}
-		var err error
 		if e, err = h.after(e.newest); err != nil {
 			return status.Errorf(codes.DataLoss, "the caller reads too slowly: %v", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
 	jobv1 "github.com/grpcsse/grpcsse/gen/demo/job/v1"
 )
@@ -36,10 +35,8 @@ func (jobs) RunJob(request *jobv1.RunJobRequest, stream grpc.ServerStreamingServ
 		if progress == jobSteps {
 			return nil
 		}
-		select {
-		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
-		case <-ticker.C:
+		if err := await(stream.Context(), ticker.C); err != nil {
+			return err
 		}
 	}
 }

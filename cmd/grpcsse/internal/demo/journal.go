@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -155,15 +154,5 @@ func (j *journal) record(r *recorded, activity *activityv1.Activity) {
 func (j *journal) WatchActivity(
 	request *activityv1.WatchActivityRequest, stream grpc.ServerStreamingServer[activityv1.Activity],
 ) error {
-	beginning := j.activities.end()
-	if request.AfterSequence != nil {
-		var err error
-		if beginning, err = j.activities.after(request.GetAfterSequence()); err != nil {
-			return status.Errorf(codes.OutOfRange, "after_sequence: %v", err)
-		}
-	}
-	if err := stream.SendHeader(nil); err != nil {
-		return err
-	}
-	return j.activities.follow(stream.Context(), beginning, stream.Send)
+	return j.activities.serve(stream, request.AfterSequence, stream.Send)
 }

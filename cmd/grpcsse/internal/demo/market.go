@@ -127,17 +127,7 @@ func (m *market) WatchQuotes(
 
 // WatchTape implements marketv1.MarketServiceServer.
 func (m *market) WatchTape(request *marketv1.WatchTapeRequest, stream grpc.ServerStreamingServer[marketv1.Quote]) error {
-	beginning := m.quotes.end()
-	if request.AfterSequence != nil {
-		var err error
-		if beginning, err = m.quotes.after(request.GetAfterSequence()); err != nil {
-			return status.Errorf(codes.OutOfRange, "after_sequence: %v", err)
-		}
-	}
-	if err := stream.SendHeader(nil); err != nil {
-		return err
-	}
-	return m.quotes.follow(stream.Context(), beginning, stream.Send)
+	return m.quotes.serve(stream, request.AfterSequence, stream.Send)
 }
 
 func (m *market) check(request *marketv1.WatchQuotesRequest) error {

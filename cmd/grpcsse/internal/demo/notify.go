@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	notifyv1 "github.com/grpcsse/grpcsse/gen/demo/notify/v1"
@@ -48,10 +47,8 @@ func (notifications) WatchNotifications(
 		if err != nil {
 			return err
 		}
-		select {
-		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
-		case <-ticker.C:
+		if err := await(stream.Context(), ticker.C); err != nil {
+			return err
 		}
 	}
 }
