@@ -334,9 +334,9 @@ func TestARouteWithIDsThatCannotResumeSendsAReset(t *testing.T) {
 		file, id string
 		want     []event
 	}{
-		"ids, no cursor":      {routeFile("event: {id: sequence}"), "3", []event{{"grpc-reset", `{"reason":"epoch","last_event_id":"3"}`, ""}}},
-		"an id of nobody's":   {routeFile("event: {id: sequence}"), "~!!", []event{{"grpc-reset", `{"reason":"invalid","last_event_id":"~!!"}`, ""}}},
-		"a route without ids": {routeFile(), "3", nil},
+		"ids, no cursor":          {routeFile("event: {id: sequence}"), "3", []event{{"grpc-reset", `{"reason":"epoch","last_event_id":"3"}`, ""}}},
+		"an id that no event has": {routeFile("event: {id: sequence}"), "~!!", []event{{"grpc-reset", `{"reason":"invalid","last_event_id":"~!!"}`, ""}}},
+		"a route without ids":     {routeFile(), "3", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, s, tt.file)
