@@ -67,6 +67,9 @@ const (
 type meeting struct {
 	n  int             // the index of the event of the catch-up from which subscribers read the log
 	at replay.Position // the place of that event in the log; without an epoch until the log's first epoch begins
+	// doubtful says that the place is the end of a snapshot whose last event is not the newest one of the upstream, as far as is
+	// known.
+	doubtful bool
 }
 
 // These are the times of a catch-up.
@@ -160,9 +163,12 @@ func (c *catchUp) add(e *replay.Event) bool {
 	c.held.Add(overhead(e))
 	c.count()
 	c.changed()
+	if len(c.trail.events) > 1 || e.ID != c.id { // an upstream may begin with the event that has the id
+		st.catchUps.came(e.ID)
+	}
 	if ok {
-		if at, ok := place(st.log, &st.sure, pair); ok {
-			c.meet(meeting{len(c.trail.events) - 1, at}, CaughtUp)
+		if at, ok := st.registry.place(st.log, &st.sure, pair); ok {
+			c.meet(meeting{n: len(c.trail.events) - 1, at: at}, CaughtUp)
 			return false
 		}
 	}
@@ -183,30 +189,37 @@ func (c *catchUp) tooLarge() bool {
 
 // timeIsOver decides about a catch-up that has not met the log in its time.
 func (c *catchUp) timeIsOver() {
-	if at, ok := c.quiet(); ok {
-		c.meet(meeting{len(c.trail.events), at}, CaughtUpQuiet)
+	if m, ok := c.quiet(); ok {
+		c.meet(m, CaughtUpQuiet)
 		return
 	}
 	c.lose(ending.ResetExpired, CatchUpExpired)
 }
 
-// quiet reports whether nothing follows the end of the catch-up, neither in its upstream nor in the log. at is the end of the
-// log, without an epoch before the first one. An upstream that takes long to look up what follows an id seems to be quiet.
-func (c *catchUp) quiet() (at replay.Position, ok bool) {
-	if c.since.IsZero() || time.Since(c.since) < quietAfter {
-		return replay.Position{}, false
-	}
-	log := c.stream.log
-	now := log.State()
+// quiet reports whether nothing follows the end of the catch-up, neither in its upstream nor in the log. The meeting is at the
+// end of the log, which has no epoch before the first one. A log whose upstream is gone or was opened only just now is not
+// quiet: it may still bring what the subscribers have. An upstream that takes long to look up what follows an id seems to be
+// quiet.
+func (c *catchUp) quiet() (m meeting, ok bool) {
+	st := c.stream
+	now := st.log.State()
+	newest, last := c.trail.newest(), newestID(st.log)
+	m = meeting{n: len(c.trail.events), at: now.End()}
+	m.doubtful = now.Next > 0 && !st.sure.known && newest != last
 	switch {
-	case len(c.trail.events) > 0:
-		id := c.trail.newest()
-		return now.End(), id != "" && id == newestID(log)
+	case !stands(c.since) || !stands(st.since) && !st.sure.covers(m.at):
+		return m, false
+	case m.n > 0:
+		return m, newest != "" && newest == last
 	case now.Epoch == "":
-		return now.End(), c.stream.end == nil && c.stream.requested
+		return m, st.end == nil
 	}
-	return now.End(), now.Next == c.beganAt.Next && (now.Epoch == c.beganAt.Epoch || c.beganAt.Epoch == "")
+	same := now.Epoch == c.beganAt.Epoch || c.beganAt.Epoch == ""
+	return m, stands(st.since) && same && now.Next == c.beganAt.Next
 }
+
+// stands reports whether the silence of an upstream stream counts, whose request was sent at a time.
+func stands(since time.Time) bool { return !since.IsZero() && time.Since(since) >= quietAfter }
 
 // meet has the subscribers go on in the log.
 func (c *catchUp) meet(m meeting, outcome Outcome) {

@@ -22,7 +22,7 @@ type catchUps struct {
 	early   []*catchUp          // those that have met, and wait for the log's first epoch
 	next    replay.Position     // the position of the next event of the log that is looked for in running
 	ring    []*catchUp          // those whose subscribers are called when the lock is given up
-	busy    atomic.Bool         // running or early has any
+	busy    atomic.Bool         // byID, running or early has any
 }
 
 // join has the subscriber read what follows its id on a catch-up. It returns the reset where no catch-up can do that. The
@@ -64,6 +64,9 @@ func (set *catchUps) add(st *stream, id string, upstream reading.Upstream) *catc
 	if set.byID == nil {
 		set.byID = map[string]*catchUp{}
 	}
+	if len(set.byID)+len(set.running)+len(set.early) == 0 {
+		set.next = st.log.State().End()
+	}
 	c := &catchUp{stream: st, id: id, upstream: upstream, trail: trail{from: id}}
 	c.after(turnWithin, func() { c.lose(ending.ResetExpired, CatchUpExpired) })
 	set.byID[id] = c
@@ -83,9 +86,6 @@ func (set *catchUps) giveTurns() {
 // run notes that a catch-up has its turn and is read.
 func (set *catchUps) run(c *catchUp) {
 	set.turns++
-	if len(set.running) == 0 {
-		set.next = c.beganAt.End()
-	}
 	set.running = append(set.running, c)
 }
 
@@ -153,7 +153,7 @@ func (set *catchUps) ringAll() {
 	for _, c := range set.byID {
 		c.changed()
 	}
-	for _, c := range set.early {
+	for _, c := range slices.Concat(set.running, set.early) {
 		c.changed()
 	}
 }
@@ -170,6 +170,14 @@ func (set *catchUps) streamEnded(end *pump.End, all bool) {
 		}
 	}
 	set.ringAll()
+}
+
+// came notes that the log or a catch-up has brought an event with an id. Where a catch-up was opened with this id before, the
+// upstream may not have had the id then, and may have taken it for a made-up one. So no further subscriber joins that catch-up.
+func (set *catchUps) came(id string) {
+	if c := set.byID[id]; c != nil && c.state != waiting {
+		set.forget(c)
+	}
 }
 
 // meetCatchUps looks for the new events of the log in the catch-ups. It costs one look-up for each event and each catch-up.
@@ -190,13 +198,17 @@ func (st *stream) lookForNewEvents() {
 		set.early = nil
 	}
 	for set.next.Offset = max(set.next.Offset, state.First); set.next.Offset < state.Next; set.next.Offset++ {
+		set.came(idAt(st.log, set.next))
+		if len(set.running) == 0 {
+			continue
+		}
 		pair, ok := pairAt(st.log, &st.sure, set.next)
 		if !ok {
 			continue
 		}
 		for _, c := range slices.Clone(set.running) {
 			if n, ok := c.trail.find(pair); ok {
-				c.meet(meeting{n, set.next}, CaughtUp)
+				c.meet(meeting{n: n, at: set.next}, CaughtUp)
 			}
 		}
 	}
@@ -212,7 +224,7 @@ func (st *stream) update(change func()) {
 	for _, c := range ring {
 		c.rings = false
 	}
-	set.busy.Store(len(set.running)+len(set.early) > 0)
+	set.busy.Store(len(set.byID)+len(set.running)+len(set.early) > 0)
 	st.mu.Unlock()
 	for _, c := range ring {
 		c.watchers.notify()

@@ -58,6 +58,9 @@ func (t *trail) find(pair neighbours) (n int, ok bool) {
 
 func (p neighbours) valid() bool { return p.before != "" && p.id != "" && p.before != p.id }
 
+// findPlace is the type of place.
+type findPlace func(log *replay.Ring, sure *sureness, pair neighbours) (at replay.Position, ok bool)
+
 // place returns the position in the log of the second of two neighbours that a catch-up has brought. The first one must be the
 // newest event with its id in the log, and must be sure.
 func place(log *replay.Ring, sure *sureness, pair neighbours) (at replay.Position, ok bool) {
@@ -89,8 +92,13 @@ func newestID(log *replay.Ring) string {
 	if state.First == state.Next {
 		return ""
 	}
+	return idAt(log, replay.Position{Epoch: state.Epoch, Offset: state.Next - 1})
+}
+
+// idAt returns the id of an event in the log, or "".
+func idAt(log *replay.Ring, at replay.Position) string {
 	var one [1]*replay.Event
-	events, err := log.Read(one[:0], replay.Position{Epoch: state.Epoch, Offset: state.Next - 1}, 1)
+	events, err := log.Read(one[:0], at, 1)
 	if err != nil || len(events) == 0 {
 		return ""
 	}

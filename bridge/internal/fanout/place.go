@@ -89,7 +89,7 @@ func (s *Subscriber) settle() {
 // epoch where the log still holds it.
 func (s *Subscriber) displace(reason ending.Reset, early bool) {
 	s.pos, s.reset, s.early, s.started = replay.Position{}, reason, early, false
-	s.anchored, s.linked, s.ahead = false, false, false
+	s.anchored, s.linked, s.ahead, s.doubtful = false, false, false, false
 }
 
 // overtaken takes the place from a subscriber that has not read from it yet: the log no longer holds the next event.

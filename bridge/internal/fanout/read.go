@@ -41,6 +41,9 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		if s.ahead {
 			s.arrive()
 		}
+		if s.doubtful {
+			s.doubt()
+		}
 		if s.pos.Epoch == "" && !s.place() {
 			return true, true
 		}

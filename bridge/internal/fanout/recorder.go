@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
@@ -75,7 +76,7 @@ func (r *recorder) Next(ctx context.Context, reopening bool) reading.Attempt {
 		a.Cursor, a.HasCursor = value, err == nil
 	}
 	r.cursorSent, r.err = a.HasCursor, nil
-	r.stream.request(false)
+	r.stream.request(time.Time{})
 	return a
 }
 
@@ -85,8 +86,11 @@ func (r *recorder) CursorRefused(context.Context) {
 	r.cursor = ""
 }
 
-// Abandoned implements [reading.Owner].
-func (r *recorder) Abandoned() bool { return r.stream.registry.abandon(r.stream) }
+// Abandoned implements [reading.Owner]. It is called after each upstream stream that has ended.
+func (r *recorder) Abandoned() bool {
+	r.stream.request(time.Time{})
+	return r.stream.registry.abandon(r.stream)
+}
 
 // Reopened implements [reading.Owner].
 func (r *recorder) Reopened() { r.stream.registry.Hooks.reopened(r.stream) }
@@ -98,7 +102,7 @@ func (r *recorder) Stale(by ending.Code) { r.stream.stale(by) }
 func (r *recorder) Live() { r.stream.live() }
 
 // Opened implements [reading.Sink].
-func (r *recorder) Opened() { r.stream.request(true) }
+func (r *recorder) Opened() { r.stream.request(time.Now()) }
 
 // Accepted implements [reading.Sink].
 func (r *recorder) Accepted(header reading.Header) {

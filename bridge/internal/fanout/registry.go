@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
@@ -33,6 +34,8 @@ type Registry struct {
 	ctx     context.Context
 	limits  Limits
 	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
+	place   findPlace                   // for tests: another rule than place
+	sure    time.Duration               // how long the ids of an epoch are not sure; for tests not sureAfter
 	bytes   atomic.Int64                // what the streams hold together, each as of its last event
 	running sync.WaitGroup              // their goroutines
 
@@ -50,7 +53,7 @@ type Registry struct {
 
 // NewRegistry returns a registry whose streams end with ctx. Each stream gets the end that its upstream returns then.
 func NewRegistry(ctx context.Context, limits Limits) *Registry {
-	r := &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}}
+	r := &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}, place: place, sure: sureAfter}
 	r.catchingUp, r.stopCatching = context.WithCancel(ctx)
 	return r
 }

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
@@ -28,19 +29,19 @@ type stream struct {
 	forgotten   bool
 	lingering   *lingering // not nil while the stream lingers
 
-	mu        sync.Mutex
-	accepted  bool           // the upstream has accepted a stream
-	header    reading.Header // the header of the newest upstream stream
-	end       *pump.End
-	endAt     replay.Position // the position up to which subscribers read before the end
-	next      replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
-	past      past
-	sure      sureness
-	requested bool // the request of the present upstream stream was sent
-	catchUps  catchUps
-	settling  settling
-	gap       gap
-	reset     struct { // the newest reset; subscribers with the same reason and id share the frame
+	mu       sync.Mutex
+	accepted bool           // the upstream has accepted a stream
+	header   reading.Header // the header of the newest upstream stream
+	end      *pump.End
+	endAt    replay.Position // the position up to which subscribers read before the end
+	next     replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
+	past     past
+	sure     sureness
+	since    time.Time // when the request of the present upstream stream was sent; zero while there is none
+	catchUps catchUps
+	settling settling
+	gap      gap
+	reset    struct { // the newest reset; subscribers with the same reason and id share the frame
 		reason ending.Reset
 		id     string
 		frame  *frame.Frame
@@ -79,11 +80,11 @@ func (st *stream) changed() {
 // catchesUp reports whether subscribers with an id that the log does not have catch up.
 func (st *stream) catchesUp() bool { return st.catchUps.most > 0 }
 
-// request notes whether the request of the present upstream stream was sent.
-func (st *stream) request(sent bool) {
+// request notes when the request of the present upstream stream was sent. The zero time says that there is no upstream stream.
+func (st *stream) request(sent time.Time) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.requested = sent
+	st.since = sent
 }
 
 // accept notes that the upstream has begun to answer.

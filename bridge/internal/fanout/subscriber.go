@@ -35,14 +35,15 @@ type Subscriber struct {
 	anchored bool
 	// started says that the subscriber has read from its place. Until then it is not late: where the place is lost, it gets
 	// another one.
-	started bool
-	linked  bool // the event before pos was the last thing written on its connection, so the next event may refer to it
-	near    bool // it has been less than half of the log behind
-	caught  bool // its client has been less than half of the log behind, without the events that the client had not taken
-	behind  bool // it was overdue, and skips at its next read
-	ahead   bool // pos is behind the end of the log, and is not checked yet
-	closed  bool
-	late    *lateness // nil while it is not late
+	started  bool
+	linked   bool // the event before pos was the last thing written on its connection, so the next event may refer to it
+	near     bool // it has been less than half of the log behind
+	caught   bool // its client has been less than half of the log behind, without the events that the client had not taken
+	behind   bool // it was overdue, and skips at its next read
+	ahead    bool // pos is behind the end of the log, and is not checked yet
+	doubtful bool // pos is the end of a snapshot whose last event may be an old one
+	closed   bool
+	late     *lateness // nil while it is not late
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)

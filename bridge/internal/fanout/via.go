@@ -57,7 +57,7 @@ func (s *Subscriber) handOver(m meeting) {
 	at.Offset += uint64(s.viaAt - m.n)
 	s.leaveCatchUp()
 	s.put(at)
-	s.ahead = at.Offset > m.at.Offset
+	s.ahead, s.doubtful = at.Offset > m.at.Offset, m.doubtful
 	s.anchored, s.started, s.linked = true, true, false
 }
 
@@ -91,4 +91,17 @@ func (s *Subscriber) arrive() {
 		}
 	}
 	s.displace(ending.ResetExpired, false)
+}
+
+// doubt checks a place at the end of a snapshot, once more has come. The last event of a snapshot may be an old one. Where the
+// upstream was opened again with the id of that event, it brings messages again that the subscriber has.
+func (s *Subscriber) doubt() {
+	sure := &s.stream.sure
+	if !sure.known {
+		return
+	}
+	s.doubtful = false
+	if sure.resumed && sure.epoch == s.pos.Epoch && sure.from == s.pos.Offset {
+		s.displace(ending.ResetExpired, false)
+	}
 }
