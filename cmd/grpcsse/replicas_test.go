@@ -131,9 +131,9 @@ func documentedServer(t *testing.T, address string, replicas []string) string {
 	_, text, found := strings.Cut(string(page), "```nginx\n")
 	require.True(t, found, "the page has an example for nginx")
 	text, _, _ = strings.Cut(text, "```")
-	for documented, real := range map[string]string{":8080": address, ":8081": replicas[0], ":8082": replicas[1]} {
+	for documented, actual := range map[string]string{":8080": address, ":8081": replicas[0], ":8082": replicas[1]} {
 		require.Equal(t, 1, strings.Count(text, "127.0.0.1"+documented))
-		text = strings.ReplaceAll(text, "127.0.0.1"+documented, real)
+		text = strings.ReplaceAll(text, "127.0.0.1"+documented, actual)
 	}
 	return text
 }
