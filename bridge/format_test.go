@@ -68,12 +68,12 @@ func TestAClientThatIsNoEventSourceGetsPlainText(t *testing.T) {
 	overEveryTransport(t, func(t *testing.T) *front { return startFront(t, s, routeFile()) },
 		func(t *testing.T, _ *front, client *http.Client, url string) {
 			for name, tt := range map[string]struct{ accept, offered, want string }{
-				"curl --compressed":   {"*/*", "deflate, gzip, br, zstd", ""},
-				"ndjson":              {"application/x-ndjson", "gzip, deflate, br, zstd", ""},
-				"a browser":           {"text/event-stream", "gzip, deflate, br, zstd", "gzip"},
-				"Go":                  {"text/event-stream", "gzip", ""},
-				"one that takes zstd": {"text/event-stream", "zstd", "zstd"},
-				"one without":         {"text/event-stream", "", ""},
+				"curl --compressed":                  {"*/*", "deflate, gzip, br, zstd", ""},
+				"ndjson":                             {"application/x-ndjson", "gzip, deflate, br, zstd", ""},
+				"a browser":                          {"text/event-stream", "gzip, deflate, br, zstd", "gzip"},
+				"Go":                                 {"text/event-stream", "gzip", ""},
+				"an EventSource with zstd":           {"text/event-stream", "zstd", "zstd"},
+				"an EventSource without an encoding": {"text/event-stream", "", ""},
 			} {
 				resp := do(t, client, eventSource(t.Context(), t, url+"/watch/x", "Accept", tt.accept, "Accept-Encoding", tt.offered))
 				assert.Equal(t, tt.want, resp.Header.Get("Content-Encoding"), name)

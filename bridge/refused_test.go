@@ -70,25 +70,25 @@ func TestWhichPagesAreForeign(t *testing.T) {
 		header string
 		want   int
 	}{
-		"none":                               {"", 200},
-		"own":                                {"Origin: http://bridge", 200},
-		"own, with the scheme's port":        {"Origin: http://bridge:80", 200},
-		"own, behind TLS":                    {"Origin: https://bridge", 200},
-		"other port":                         {"Origin: http://bridge:8080", 403},
-		"userinfo":                           {"Origin: https://evil.example@bridge", 403},
-		"userinfo, the other way round":      {"Origin: https://bridge@evil.example", 403},
-		"null":                               {"Origin: null", 403},
-		"a file":                             {"Origin: file://", 403},
-		"no host":                            {"Origin: https://", 403},
-		"an extension":                       {"Origin: chrome-extension://bridge", 403},
-		"fetch site, other case":             {"Sec-Fetch-Site: Cross-Site", 403},
-		"fetch site, upper case":             {"Sec-Fetch-Site: SAME-SITE", 403},
-		"fetch site, own, other case":        {"Sec-Fetch-Site: Same-Origin\r\nOrigin: https://public.example", 200},
-		"fetch site, unknown":                {"Sec-Fetch-Site: same-planet\r\nOrigin: https://evil.example", 403},
-		"fetch site, unknown, no origin":     {"Sec-Fetch-Site: same-planet", 200},
-		"two fetch sites, the foreign last":  {"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site", 403},
-		"two origins, the foreign one last":  {"Origin: http://bridge\r\nOrigin: https://evil.example", 403},
-		"two origins, the foreign one first": {"Origin: https://evil.example\r\nOrigin: http://bridge", 403},
+		"no header":                           {"", 200},
+		"own":                                 {"Origin: http://bridge", 200},
+		"own, with the scheme's port":         {"Origin: http://bridge:80", 200},
+		"own, behind TLS":                     {"Origin: https://bridge", 200},
+		"other port":                          {"Origin: http://bridge:8080", 403},
+		"userinfo":                            {"Origin: https://evil.example@bridge", 403},
+		"the host of the bridge as userinfo":  {"Origin: https://bridge@evil.example", 403},
+		"null":                                {"Origin: null", 403},
+		"a file":                              {"Origin: file://", 403},
+		"no host":                             {"Origin: https://", 403},
+		"an extension":                        {"Origin: chrome-extension://bridge", 403},
+		"fetch site, in capital letters":      {"Sec-Fetch-Site: Cross-Site", 403},
+		"fetch site, upper case":              {"Sec-Fetch-Site: SAME-SITE", 403},
+		"fetch site, own, in capital letters": {"Sec-Fetch-Site: Same-Origin\r\nOrigin: https://public.example", 200},
+		"fetch site, unknown":                 {"Sec-Fetch-Site: same-planet\r\nOrigin: https://evil.example", 403},
+		"fetch site, unknown, no origin":      {"Sec-Fetch-Site: same-planet", 200},
+		"two fetch sites, the foreign last":   {"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site", 403},
+		"two origins, the foreign one last":   {"Origin: http://bridge\r\nOrigin: https://evil.example", 403},
+		"two origins, the foreign one first":  {"Origin: https://evil.example\r\nOrigin: http://bridge", 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := raw(t, f, "GET /watch/x HTTP/1.1\r\nHost: bridge\r\n"+tt.header+"\r\n\r\n")
@@ -136,7 +136,7 @@ func TestOtherHostsAreRefusedBeforeAnythingElse(t *testing.T) {
 		"own, IPv4":                      {"GET /watch/x HTTP/1.1\r\nHost: 127.0.0.1:80\r\n", 200},
 		"own, IPv6":                      {"GET /watch/x HTTP/1.1\r\nHost: [::1]:80\r\n", 200},
 		"own, IPv6 without a port":       {"GET /watch/x HTTP/1.1\r\nHost: [::1]\r\n", 200},
-		"own, and a stream that was":     {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: grpc-end\r\n", 204},
+		"own, after the end of a stream": {"GET /watch/x HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: grpc-end\r\n", 204},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := s.opened.Load()

@@ -241,16 +241,16 @@ func TestRequestsThatGetAnHTTPStatusOnly(t *testing.T) {
 		want               int
 		allow              string
 	}{
-		"unknown path":                   {method: "GET", path: "/nowhere", want: 404},
-		"malformed path":                 {method: "GET", path: "/watch/%FF", want: 400},
-		"dots":                           {method: "GET", path: "/watch/..", want: 404},
-		"wrong method":                   {method: "POST", path: "/watch/x", body: "{}", want: 405, allow: "GET, HEAD"},
-		"delete":                         {method: "DELETE", path: "/watch/x", want: 405, allow: "GET, HEAD"},
-		"a body":                         {method: "GET", path: "/watch/x", body: "x", want: 400},
-		"a foreign origin":               {method: "GET", path: "/watch/x", header: []string{"Origin", "https://evil.example"}, want: 403},
-		"a cross-site fetch":             {method: "GET", path: "/watch/x", header: []string{"Sec-Fetch-Site", "cross-site"}, want: 403},
-		"after the end":                  {method: "GET", path: "/watch/x", header: []string{"Last-Event-ID", "grpc-end"}, want: 204},
-		"after the end, wherever it was": {method: "GET", path: "/gone", header: []string{"Last-Event-ID", "grpc-end"}, want: 204},
+		"unknown path":                      {method: "GET", path: "/nowhere", want: 404},
+		"malformed path":                    {method: "GET", path: "/watch/%FF", want: 400},
+		"dots":                              {method: "GET", path: "/watch/..", want: 404},
+		"wrong method":                      {method: "POST", path: "/watch/x", body: "{}", want: 405, allow: "GET, HEAD"},
+		"delete":                            {method: "DELETE", path: "/watch/x", want: 405, allow: "GET, HEAD"},
+		"a body":                            {method: "GET", path: "/watch/x", body: "x", want: 400},
+		"a foreign origin":                  {method: "GET", path: "/watch/x", header: []string{"Origin", "https://evil.example"}, want: 403},
+		"a cross-site fetch":                {method: "GET", path: "/watch/x", header: []string{"Sec-Fetch-Site", "cross-site"}, want: 403},
+		"after the end":                     {method: "GET", path: "/watch/x", header: []string{"Last-Event-ID", "grpc-end"}, want: 204},
+		"after the end, on an unknown path": {method: "GET", path: "/gone", header: []string{"Last-Event-ID", "grpc-end"}, want: 204},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

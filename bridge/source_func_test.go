@@ -98,10 +98,10 @@ func TestPlainGoValuesBecomeJSON(t *testing.T) {
 		"an id of text": {yieldAll(second), func(ev *config.EventMapping) { ev.ID, ev.Data = "Time", "kind" }, []event{
 			{data: `"line\nbreak"`, id: "1970-01-01T00:00:09Z"},
 		}},
-		"an id that is there": {yieldAll(second), func(ev *config.EventMapping) { ev.ID, ev.Data = "count", "sequence" }, []event{{data: "2", id: "0"}}},
-		"a constant name":     {yieldAll(1), func(ev *config.EventMapping) { ev.NameConst = "n" }, []event{{name: "n", data: "1"}}},
-		"a path through nil":  {yieldAll(second), func(ev *config.EventMapping) { ev.ID, ev.Data = "quote.price", "quote.price" }, []event{{data: "null"}}},
-		"whatever there is":   {yieldAll[any]("a\r\nb", nil, map[string]int{"x": 1}), nil, []event{{data: `"a\r\nb"`}, {data: "null"}, {data: `{"x":1}`}}},
+		"an id with the default value": {yieldAll(second), func(ev *config.EventMapping) { ev.ID, ev.Data = "count", "sequence" }, []event{{data: "2", id: "0"}}},
+		"a constant name":              {yieldAll(1), func(ev *config.EventMapping) { ev.NameConst = "n" }, []event{{name: "n", data: "1"}}},
+		"a path through nil":           {yieldAll(second), func(ev *config.EventMapping) { ev.ID, ev.Data = "quote.price", "quote.price" }, []event{{data: "null"}}},
+		"values of several types":      {yieldAll[any]("a\r\nb", nil, map[string]int{"x": 1}), nil, []event{{data: `"a\r\nb"`}, {data: "null"}, {data: `{"x":1}`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := config.NewRoute("/values")
@@ -126,7 +126,7 @@ func TestMistakesOfASourceAreReportedAtStart(t *testing.T) {
 		change func(*config.Route)
 		want   string
 	}{
-		"none":               {bridge.Source{}, nil, "expected a source as RPC and Func make them"},
+		"no source":          {bridge.Source{}, nil, "expected a source as RPC and Func make them"},
 		"nil":                {bridge.Func[struct{}, int](nil), nil, "expected a function, found nil"},
 		"nil RPC":            {bridge.RPC[streamv1.WatchRequest, streamv1.Event](nil), nil, "expected a method of a generated client, found nil"},
 		"request":            {bridge.Func(anyRequest), nil, "expected a struct, or a pointer to a generated message, as request, found int"},
@@ -137,7 +137,7 @@ func TestMistakesOfASourceAreReportedAtStart(t *testing.T) {
 		"field of a struct":  {yieldAll(trade{}), func(r *config.Route) { r.Event.ID = "sequenc" }, `routes["/a"].event.id: unknown field "sequenc"`},
 		"field of a number":  {yieldAll(1), func(r *config.Route) { r.Event.Name = "a" }, `expected a struct`},
 		"struct as an id":    {yieldAll(trade{}), func(r *config.Route) { r.Event.ID = "quote" }, "expected text, a number or a bool"},
-		"embedded, but hidden": {yieldAll(struct {
+		"embedded, and hidden": {yieldAll(struct {
 			envelope `json:"in"`
 		}{}), func(r *config.Route) { r.Event.ID = "sequence" }, `unknown field "sequence"`},
 		"setting": {yieldAll(1), func(r *config.Route) { r.OnEnd = "often" }, `routes["/a"].on_end: expected`},

@@ -54,7 +54,7 @@ func TestWhichRequestsHaveABody(t *testing.T) {
 		length int64
 		want   bool
 	}{
-		"none":               {nil, 0, false},
+		"no body":            {nil, 0, false},
 		"a length":           {strings.NewReader("{}"), 2, true},
 		"a length of 0":      {strings.NewReader(""), 0, false},
 		"an unknown length":  {strings.NewReader("{}"), -1, true},

@@ -54,7 +54,7 @@ func namesOf(t reflect.Type) []string {
 
 func TestFieldsHaveTheNamesThatTheirJSONHas(t *testing.T) {
 	for name, value := range map[string]any{
-		"none":             struct{}{},
+		"no fields":        struct{}{},
 		"plain and tagged": struct{ A, b, C int }{},
 		"tags": reflect.Zero(reflect.StructOf([]reflect.StructField{
 			{Name: "A", Type: reflect.TypeFor[int](), Tag: `json:"a,string"`},
