@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,8 +71,9 @@ func findBrowser() string {
 	return ""
 }
 
-// openTab opens a URL in a new tab of the browser. Whatever the page complains about fails the test.
-func openTab(t *testing.T, browser context.Context, url string) (tab context.Context, closeTab func()) {
+// openTab opens a URL in a new tab of the browser. Whatever the page complains about fails the test, unless it holds one of the
+// allowed texts.
+func openTab(t *testing.T, browser context.Context, url string, allowed ...string) (tab context.Context, closeTab func()) {
 	t.Helper()
 	tab, closeTab = chromedp.NewContext(browser)
 	messages := chromedp.Console(tab)
@@ -78,6 +81,10 @@ func openTab(t *testing.T, browser context.Context, url string) (tab context.Con
 		for message, err := range messages {
 			if err != nil {
 				return
+			}
+			holds := func(text string) bool { return strings.Contains(message.String(), text) }
+			if slices.ContainsFunc(allowed, holds) {
+				continue
 			}
 			if message.IsException() || message.Type == "error" || message.Type == "warning" {
 				assert.Fail(t, "the page complains", message.String())

@@ -72,9 +72,11 @@ export function crowdView(section, server) {
     ["restart", "The bridge ends every stream, and starts again."], ["crash", "Every connection is cut. The bridge starts again."],
   ])) {
     button(name, async () => {
+      const before = crowded;
       board.say(begun, "wait", bridgePatience);
       const refusal = await press(name === "restart" ? "bridge/restart" : "bridge/kill", bridgePatience);
-      if (!refusal) board.say("The bridge is new: it knows nothing of before. Every browser comes back, and says where it was.", "wait");
+      if (!refusal && before) board.say("The bridge is new. Each browser brings its last id, and a short gRPC stream brings the rest.", "wait");
+      else if (!refusal) board.say("The bridge is new. Streams with ids go on where they were, the others begin anew.", "good");
       return refusal;
     });
   }

@@ -8,6 +8,7 @@ export function clock(iso) {
 /** @param {string} duration as ProtoJSON writes it, "12.300s" for example */
 export function seconds(duration) {
   const n = Number.parseFloat(duration);
+  if (n < 0.001) return "less than 1\u00a0ms";
   if (n < 1) return `${Math.round(n * 1000)}\u00a0ms`;
   return n < 100 ? `${n.toFixed(1)}\u00a0s` : `${Math.round(n / 6) / 10}\u00a0min`;
 }

@@ -1,0 +1,111 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// browserPage is a page in one of the browsers.
+type browserPage struct {
+	// evaluate returns the JSON of what a JavaScript expression is worth.
+	evaluate func(t *testing.T, expression string) json.RawMessage
+}
+
+// openIn opens a page in a browser of that name.
+func openIn(t *testing.T, name, url string) *browserPage {
+	t.Helper()
+	if name == "Firefox" {
+		f := startFirefox(t)
+		f.open(t, url)
+		return &browserPage{evaluate: f.evaluate}
+	}
+	tab, closeTab := openTab(t, startBrowser(t), url, "net::ERR_INCOMPLETE_CHUNKED_ENCODING") // a killed bridge sends no end
+	t.Cleanup(closeTab)
+	return &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
+		t.Helper()
+		found, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](expression))
+		require.NoError(t, err, "%s", expression)
+		return found
+	}}
+}
+
+// worth decodes what an expression is worth on a page.
+func worth[T any](t *testing.T, p *browserPage, expression string) (value T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(p.evaluate(t, expression), &value), "%s", expression)
+	return value
+}
+
+// until waits until an expression is true.
+func (p *browserPage) until(t *testing.T, expression string) {
+	t.Helper()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(patience)
+	for !worth[bool](t, p, expression) {
+		select {
+		case <-again.C:
+		case <-late:
+			require.FailNow(t, "it never came true", "%s\nthe page says:\n%s", expression, worth[string](t, p, "document.body.innerText"))
+		}
+	}
+}
+
+// listenToTheTape makes the page listen to the shared route, and write down the ids that it gets and the resets that it is told.
+const listenToTheTape = `(() => {
+	window.list = [];
+	window.resets = [];
+	const source = new EventSource(new URL("/tape", document.URL));
+	source.onmessage = (e) => { window.list.push(Number(e.lastEventId)); };
+	source.addEventListener("grpc-reset", (e) => { window.resets.push(e.data); });
+	return true;
+})()`
+
+// TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted replaces the bridge behind the demo's page and its crowd while events flow,
+// first as a deploy does, and then as kill -9 does.
+func TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted(t *testing.T) {
+	for _, name := range []string{"Chromium", "Firefox"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := startDemo(t)
+			p := openIn(t, name, d.page+"?crowd=30")
+			p.until(t, `document.querySelector("#quotes .state").dataset.state === "open"`)
+			require.True(t, worth[bool](t, p, listenToTheTape))
+			press := func(button string) {
+				t.Helper()
+				require.True(t, worth[bool](t, p, `document.querySelector("#crowd `+button+`").click() === undefined`))
+			}
+			press(".toggle")
+			p.until(t, crowdFigure("deliveries")+` > 200 && window.list.length > 10`)
+
+			resumed := ""
+			for i, button := range []string{".restart", ".crash"} {
+				had := worth[int](t, p, "window.list.length")
+				press(button)
+				p.until(t, fmt.Sprintf(`%s >= %d`, crowdFigure("reconnects"), 30*(i+1)))
+				p.until(t, `document.querySelectorAll("#crowd .house .current").length === 30`)
+				p.until(t, fmt.Sprintf(`window.list.length > %d`, had+20))
+				verdict := `document.querySelector("#quotes .verdict").textContent`
+				p.until(t, fmt.Sprintf(`%s !== %q && %s.endsWith("nothing was lost.")`, verdict, resumed, verdict))
+				resumed = worth[string](t, p, verdict)
+			}
+
+			list := worth[[]int64](t, p, "window.list")
+			for i := range list {
+				require.Equal(t, list[0]+int64(i), list[i], "the page's list has no gap and no repeat: %v", list)
+			}
+			assert.Empty(t, worth[[]string](t, p, "window.resets"))
+			assert.Equal(t, "Every browser has every event, once and in order.",
+				worth[string](t, p, `document.querySelector("#crowd .verdict").textContent`))
+			for _, name := range []string{"gaps", "repeats", "disorders", "resets"} {
+				assert.Zero(t, worth[int](t, p, crowdFigure(name)), name)
+			}
+		})
+	}
+}
