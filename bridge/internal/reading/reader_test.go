@@ -174,6 +174,10 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 			streams: script{{stands: 1000 * time.Hour, fate: reading.Broken, code: ending.Canceled}, over(ending.OK)}, maxAge: minute,
 			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
 		},
+		"a stream that reaches its age is replaced after every kind of end": {
+			streams: script{{stands: 1000 * time.Hour, fate: reading.Over, code: ending.NotFound}, over(ending.OK)}, maxAge: minute,
+			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
+		},
 		"an event counts as acceptance": {
 			streams: script{{silent: true, events: 2, fate: reading.Broken, code: ending.Unavailable}, over(ending.OK)},
 			want: []string{
