@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -229,7 +228,8 @@ func (c *catchUp) meet(m meeting, outcome Outcome) {
 		e.Frame.Release(&c.held)
 		c.held.Add(-overhead(e))
 	}
-	c.trail = trail{events: slices.Clip(c.trail.events[:m.n])}
+	clear(c.trail.events[m.n:])
+	c.trail = trail{events: c.trail.events[:m.n]}
 	c.count()
 	if c.stopped {
 		c.giveTurn()
@@ -271,7 +271,6 @@ func (c *catchUp) lose(why ending.Reset, outcome Outcome) {
 // drop drops the events, and has the subscribers that still read them told a reset.
 func (c *catchUp) drop(why ending.Reset) {
 	c.state, c.why = lost, why
-	c.trail = trail{}
 	c.free()
 	c.changed()
 }
@@ -307,12 +306,11 @@ func (c *catchUp) leave() {
 	switch c.state {
 	case waiting, catching:
 		c.settled(CatchUpLeft)
-		c.state, c.trail = lost, trail{}
+		c.state = lost
 		set.forget(c)
 	case met, over:
 		set.early = without(set.early, c)
 		if set.isForgotten(c) {
-			c.stopTimer()
 			c.free()
 		}
 	}
@@ -350,8 +348,10 @@ func (c *catchUp) count() {
 	c.counted = held
 }
 
-// free takes the bytes of the events from the registry's sums.
+// free drops the events, and takes their bytes from the registry's sums.
 func (c *catchUp) free() {
+	c.stopTimer() // it would keep the catch-up in memory
+	c.trail = trail{}
 	c.addBytes(-c.counted)
 	c.counted = 0
 	c.stream.catchUps.held = without(c.stream.catchUps.held, c)

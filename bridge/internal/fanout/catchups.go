@@ -143,7 +143,6 @@ func (set *catchUps) giveRoom() {
 // close forgets everything. No subscriber is left.
 func (set *catchUps) close() {
 	for _, c := range set.byID {
-		c.stopTimer()
 		set.forget(c)
 	}
 }
