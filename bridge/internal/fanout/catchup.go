@@ -174,7 +174,7 @@ func (c *catchUp) add(e *replay.Event) bool {
 	switch limit := st.registry.limits.Bytes; {
 	case c.tooLarge():
 		c.lose(ending.ResetExpired, TooMuchMissed)
-	case limit > 0 && st.registry.bytes.Load() > limit:
+	case limit > 0 && st.registry.Bytes() > limit:
 		c.lose(ending.ResetExpired, NoRoom)
 	}
 	return c.state == catching
@@ -282,7 +282,9 @@ func (c *catchUp) conclude(end *pump.End) {
 	}
 	c.settled(CatchUpOver)
 	c.state, c.end = over, end
-	c.stream.catchUps.forget(c)
+	set := &c.stream.catchUps
+	set.held = append(set.held, c)
+	set.forget(c)
 }
 
 // settled ends the reading of the upstream, and reports how the catch-up went.
@@ -358,6 +360,11 @@ func (c *catchUp) free() {
 }
 
 func (c *catchUp) addBytes(n int64) {
-	c.stream.registry.bytes.Add(n)
-	c.stream.registry.catchUpBytes.Add(n)
+	set, r := &c.stream.catchUps, c.stream.registry
+	held := set.bytes > 0
+	set.bytes += n
+	r.catchUpBytes.Add(n)
+	if holds := set.bytes > 0; holds != held {
+		r.holders.note(c.stream, holds)
+	}
 }

@@ -18,7 +18,8 @@ type catchUps struct {
 	queue   []*catchUp          // those that wait for a turn, in the order of their arrival
 	turns   int                 // how many have a turn
 	running []*catchUp          // those in the state catching
-	held    []*catchUp          // those that have met and hold events, the oldest first
+	held    []*catchUp          // those that have met or are over and may hold events, the oldest first
+	bytes   int64               // what all of them hold
 	early   []*catchUp          // those that have met, and wait for the log's first epoch
 	next    replay.Position     // the position of the next event of the log that is looked for in running
 	ring    []*catchUp          // those whose subscribers are called when the lock is given up
@@ -95,21 +96,28 @@ func (set *catchUps) settled(c *catchUp) {
 }
 
 // keep keeps a catch-up that has met, for subscribers that join it later. Those that are kept so hold at most as many bytes as
-// the log may hold.
+// the log may hold, and are at most maxKept: many hold no bytes.
 func (set *catchUps) keep(c *catchUp) {
 	set.held = append(set.held, c)
 	limit := c.stream.settings.Bounds.Bytes
-	var bytes int64
+	bytes, kept := int64(0), 0
 	for _, one := range set.held {
 		bytes += one.counted
+		if !set.isForgotten(one) {
+			kept++
+		}
 	}
 	for _, one := range slices.Clone(set.held) {
-		if limit > 0 && bytes > limit && one != c && !set.isForgotten(one) {
-			bytes -= one.counted
+		tooMuch := limit > 0 && bytes > limit || kept > maxKept
+		if tooMuch && one != c && !set.isForgotten(one) {
+			bytes, kept = bytes-one.counted, kept-1
 			one.keptEnough()
 		}
 	}
 }
+
+// maxKept is how many catch-ups that have met are kept.
+const maxKept = 1024
 
 // awaitEpoch keeps a catch-up that has met before the log's first epoch.
 func (set *catchUps) awaitEpoch(c *catchUp) {
@@ -129,14 +137,18 @@ func (set *catchUps) forget(c *catchUp) {
 
 func (set *catchUps) isForgotten(c *catchUp) bool { return set.byID[c.id] != c }
 
-// giveRoom ends the catch-ups that hold events.
+// giveRoom ends the catch-ups that hold bytes.
 func (set *catchUps) giveRoom() {
 	for _, c := range slices.Clone(set.running) {
-		c.lose(ending.ResetExpired, NoRoom)
+		if c.counted > 0 {
+			c.lose(ending.ResetExpired, NoRoom)
+		}
 	}
 	for _, c := range slices.Clone(set.held) {
-		set.forget(c)
-		c.drop(ending.ResetExpired)
+		if c.counted > 0 {
+			set.forget(c)
+			c.drop(ending.ResetExpired)
+		}
 	}
 }
 

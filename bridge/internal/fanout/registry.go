@@ -36,13 +36,14 @@ type Registry struct {
 	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
 	place   findPlace                   // for tests: another rule than place
 	sure    time.Duration               // how long the ids of an epoch are not sure; for tests not sureAfter
-	bytes   atomic.Int64                // what the streams hold together, each as of its last event
+	bytes   atomic.Int64                // what the streams hold together without their catch-ups, each as of its last event
 	running sync.WaitGroup              // their goroutines
 
 	catchingUp   context.Context // of the catch-ups
 	stopCatching context.CancelFunc
 	readers      readers      // the goroutines of the catch-ups
-	catchUpBytes atomic.Int64 // the part of bytes that the catch-ups hold
+	catchUpBytes atomic.Int64 // what the catch-ups hold
+	holders      holders
 
 	// The lock of a stream may be taken while this one is held, never the other way round.
 	mu      sync.Mutex
@@ -163,9 +164,9 @@ func (r *Registry) Streams() int {
 	return len(r.streams)
 }
 
-// Bytes returns how many bytes the logs and last-value caches hold together, each as of its last event. A stream that is over
-// counts until its last subscriber has left.
-func (r *Registry) Bytes() int64 { return r.bytes.Load() }
+// Bytes returns how many bytes the logs, last-value caches and catch-ups hold together, each as of its last event. A stream that
+// is over counts until its last subscriber has left.
+func (r *Registry) Bytes() int64 { return r.bytes.Load() + r.catchUpBytes.Load() }
 
 // readers runs the goroutines of the catch-ups, which begin at any time.
 type readers struct {

@@ -3,15 +3,19 @@ package fanout
 import (
 	"maps"
 	"slices"
+	"sync"
 )
 
-// makeRoom keeps the bytes of all streams within the limit after st has grown. First it ends streams without subscribers, the
-// longest idle first. Then it evicts the oldest events from the log of st, and after that the oldest of its last values.
+// makeRoom keeps the bytes of all streams within the limit after st has grown. First it ends the catch-ups that hold any. Then it
+// ends streams without subscribers, the longest idle first. Then it evicts the oldest events from the log of st, and after that
+// the oldest of its last values. Neither a stream nor a log gives way to a catch-up.
 func (r *Registry) makeRoom(st *stream) {
-	if st.account(); r.limits.Bytes <= 0 || r.bytes.Load() <= r.limits.Bytes {
+	if st.account(); r.limits.Bytes <= 0 || r.Bytes() <= r.limits.Bytes {
 		return
 	}
-	r.endCatchUps()
+	for _, catching := range r.holders.list() {
+		catching.update(catching.catchUps.giveRoom)
+	}
 	for _, idle := range r.endIdle() {
 		r.Hooks.evicted(idle)
 	}
@@ -20,20 +24,31 @@ func (r *Registry) makeRoom(st *stream) {
 	}
 }
 
-// endCatchUps ends all catch-ups, where there are any: they have no room where a log would have to evict events for them.
-func (r *Registry) endCatchUps() {
-	if r.catchUpBytes.Load() == 0 {
-		return
-	}
-	for _, st := range r.all() {
-		st.update(st.catchUps.giveRoom)
-	}
+// holders are the streams whose catch-ups hold bytes, whether the registry still has these streams or has forgotten them. The
+// lock of a stream may be held.
+type holders struct {
+	mu  sync.Mutex
+	all map[*stream]struct{}
 }
 
-func (r *Registry) all() []*stream {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Collect(maps.Values(r.streams))
+// note notes whether the catch-ups of a stream hold bytes.
+func (h *holders) note(st *stream, hold bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !hold {
+		delete(h.all, st)
+		return
+	}
+	if h.all == nil {
+		h.all = map[*stream]struct{}{}
+	}
+	h.all[st] = struct{}{}
+}
+
+func (h *holders) list() []*stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.all))
 }
 
 // endIdle forgets streams without subscribers until the bytes are within the limit, and returns these streams.
