@@ -46,7 +46,7 @@ type catchUp struct {
 	counted  int64        // its part of the registry's sums of bytes
 
 	// These belong to one of the states in which it is no longer read.
-	meets meeting      // in the state met
+	meets meeting      // in the state met, and in the state lost where it had met before
 	why   ending.Reset // in the state lost
 	end   *pump.End    // in the state over
 }
@@ -92,13 +92,16 @@ func (c *catchUp) begin() {
 	c.state, c.cancel, c.began, c.beganAt = catching, cancel, time.Now(), st.log.State()
 	c.after(catchUpTime, c.timeIsOver)
 	st.registry.Hooks.catchUpBegan(st)
-	if !st.registry.readers.start(func() { c.read(ctx) }) { // the registry is closed, and so the stream is over
-		c.stopped = true
-		c.conclude(st.end)
+	set := &st.catchUps
+	set.running = append(set.running, c)
+	if c.turn = st.registry.readers.start(func() { c.read(ctx) }); c.turn {
+		set.turns++
 		return
 	}
-	c.turn = true
-	st.catchUps.run(c)
+	c.stopped, c.resting = true, true // the registry is closed, and so the stream is over or is about to be
+	if st.end != nil {
+		c.conclude(st.end)
+	}
 }
 
 // after has the stream call a function with its lock held, after a time. It replaces the function of an earlier call.
@@ -202,7 +205,7 @@ func (c *catchUp) timeIsOver() {
 func (c *catchUp) quiet() (m meeting, ok bool) {
 	st := c.stream
 	now := st.log.State()
-	newest, last := c.trail.newest(), newestID(st.log)
+	newest, last := c.trail.newest(), newestID(st.log, now)
 	m = meeting{n: len(c.trail.events), at: now.End()}
 	m.doubtful = now.Next > 0 && !st.sure.known && newest != last
 	switch {

@@ -84,12 +84,6 @@ func (set *catchUps) giveTurns() {
 	}
 }
 
-// run notes that a catch-up has its turn and is read.
-func (set *catchUps) run(c *catchUp) {
-	set.turns++
-	set.running = append(set.running, c)
-}
-
 // settled notes that a catch-up neither waits for its turn nor is read any more.
 func (set *catchUps) settled(c *catchUp) {
 	set.queue, set.running = without(set.queue, c), without(set.running, c)
@@ -169,14 +163,15 @@ func (set *catchUps) ringAll() {
 	}
 }
 
-// streamEnded decides about the catch-ups when their stream has ended. all says that every one of them ends with the stream,
-// because the registry closes, or because the stream's upstream has accepted nothing.
-func (set *catchUps) streamEnded(end *pump.End, all bool) {
+// streamEnded decides about the catch-ups when their stream has ended. closing says that the registry closes: then a subscriber
+// comes back, even where the upstream has nothing more for it. Where the stream's upstream has accepted nothing, every catch-up
+// ends with the stream.
+func (set *catchUps) streamEnded(end *pump.End, closing bool) {
 	for _, c := range slices.Concat(set.running, set.queue) {
 		switch {
-		case c.finished != nil:
+		case c.finished != nil && !closing:
 			c.conclude(c.finished)
-		case all, c.resting, c.state == waiting && end.Ending.Retry:
+		case closing, !c.stream.accepted, c.resting, c.state == waiting && end.Ending.Retry:
 			c.conclude(end) // a subscriber that comes back has its id still
 		}
 	}

@@ -22,3 +22,13 @@ func (r *Registry) MeetAtOneEvent() {
 
 // TrustAllIDs has all ids of an epoch be sure.
 func (r *Registry) TrustAllIDs() { r.sure = 0 }
+
+// NewestID returns the id of the newest event that a log had when its state was read.
+var NewestID = newestID
+
+// ReadsNoCatchUps reports whether no further catch-up is read, because the registry closes.
+func (r *Registry) ReadsNoCatchUps() bool {
+	r.readers.mu.Lock()
+	defer r.readers.mu.Unlock()
+	return r.readers.closed
+}

@@ -72,8 +72,8 @@ func place(log *replay.Ring, sure *sureness, pair neighbours) (at replay.Positio
 	return at, err == nil && len(events) == 1 && events[0].ID == pair.id
 }
 
-// pairAt returns the pair of neighbours of which the second is at a position in the log. ok is false where there is none, or
-// where the first one is not sure.
+// pairAt returns the pair of neighbours of which the second is at a position in the log. ok is false where there is none, where
+// the first one is not sure, or where the log cannot tell which of several events with its id it is.
 func pairAt(log *replay.Ring, sure *sureness, at replay.Position) (pair neighbours, ok bool) {
 	if at.Offset == 0 || !sure.covers(at) {
 		return neighbours{}, false
@@ -83,12 +83,12 @@ func pairAt(log *replay.Ring, sure *sureness, at replay.Position) (pair neighbou
 	if err != nil || len(events) < 2 {
 		return neighbours{}, false
 	}
-	return neighbours{events[0].ID, events[1].ID}, true
+	behind, ok := log.Find(events[0].ID)
+	return neighbours{events[0].ID, events[1].ID}, ok && behind == at
 }
 
-// newestID returns the id of the newest event in the log, or "".
-func newestID(log *replay.Ring) string {
-	state := log.State()
+// newestID returns the id of the newest event in the log, or "". The log may have grown since the state was read.
+func newestID(log *replay.Ring, state replay.State) string {
 	if state.First == state.Next {
 		return ""
 	}

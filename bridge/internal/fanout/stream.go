@@ -112,7 +112,7 @@ func (st *stream) finish(e *pump.End, closing bool) {
 		if first = st.end == nil; first {
 			st.end, st.endAt = e, st.next
 			st.settling.end()
-			st.catchUps.streamEnded(e, closing || !st.accepted)
+			st.catchUps.streamEnded(e, closing)
 		}
 	})
 	if first {

@@ -13,12 +13,12 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 	c, st := s.via, s.stream
 	events := c.trail.events
 	switch {
+	case c.meets.at.Epoch != "" && s.viaAt >= c.meets.n: // it needs no events of the catch-up any more
+		s.handOver(c.meets)
+		return nil, false
 	case c.state == lost:
 		s.leaveCatchUp()
 		s.displace(c.why, !st.accepted)
-		return nil, false
-	case c.state == met && s.viaAt >= c.meets.n && c.meets.at.Epoch != "":
-		s.handOver(c.meets)
 		return nil, false
 	}
 	atEnd := s.collectVia(b, events, limit)
@@ -31,7 +31,7 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 		return nil, true
 	case c.state == over:
 		return c.end, true
-	case c.state == met: // the log's first epoch has not begun, and may never begin
+	case c.state == met && st.endAt.Epoch == "": // the log's first epoch has not begun, and may never begin
 		return st.end, true
 	}
 	return nil, true
