@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,37 @@ func TestACrowdKeepsItsPlaceWhenTheBridgeIsRestarted(t *testing.T) {
 			})
 			after.assertClean(t)
 			assert.Equal(t, browsers, after.Current)
+		})
+	}
+}
+
+// The program may be ended at any moment of a restart.
+func TestTheProgramEndsWhileTheBridgeIsRestarted(t *testing.T) {
+	for _, button := range []string{"bridge/restart", "bridge/kill"} {
+		t.Run(button, func(t *testing.T) {
+			t.Parallel()
+			d := startDemo(t)
+			client := &http.Client{Transport: new(http.Transport), Timeout: patience}
+			defer client.CloseIdleConnections()
+			d.press(t, client, "crowd/start?browsers=50")
+			d.figuresUntil(t, client, func(f figures) bool { return f.Current == 50 })
+			sent, pressed := make(chan struct{}), make(chan struct{})
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+				WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) },
+			})
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.page+"backstage/"+button, http.NoBody)
+			require.NoError(t, err)
+			go func() {
+				defer close(pressed)
+				if response, err := client.Do(request); err == nil { // the program may end before its answer
+					_ = response.Body.Close()
+				}
+			}()
+			<-sent
+			d.stop()
+			<-d.ended
+			<-pressed
+			assert.Zero(t, d.code)
 		})
 	}
 }

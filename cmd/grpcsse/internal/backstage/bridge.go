@@ -3,6 +3,7 @@ package backstage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -66,7 +67,7 @@ func NewBridge(ctx context.Context, first Life, s BridgeSettings) *Bridge {
 // start begins a life. The caller holds the lock of the buttons.
 func (b *Bridge) start() error {
 	if err := b.ctx.Err(); err != nil {
-		return err
+		return fmt.Errorf("the program is ending: %w", err)
 	}
 	life, err := b.settings.Begin(b.ctx)
 	if err != nil {
