@@ -124,7 +124,10 @@ func (v *visitor) note(pieces [][]byte, taken int) (events int, err error) {
 			v.knows.reset()
 		case g.name == "":
 			events++
-			if err := v.knows.event(g); err != nil && v.honest {
+			if !v.honest {
+				continue
+			}
+			if err := v.knows.event(g); err != nil {
 				return 0, err
 			}
 		}

@@ -47,6 +47,7 @@ func catchUpSteps() []weightedStep {
 		{"hostile", 4, 0, (*catchUpMachine).hostileStep},
 		{"flow", 2, 0, (*catchUpMachine).flowStep},
 		{"restart", 3, 3, (*catchUpMachine).restartStep},
+		{"twice", 4, 0, (*catchUpMachine).twiceStep},
 	}
 }
 
@@ -107,12 +108,26 @@ func (m *catchUpMachine) delivery(s catchUpStep) *delivery {
 	return m.deliveries[s.who%len(m.deliveries)]
 }
 
-// breakStep breaks an upstream stream.
-func (m *catchUpMachine) breakStep(s catchUpStep) error {
-	if d := m.delivery(s); d != nil {
-		return m.endNow(d, reading.Broken, "broken")
+// ofTheLog returns the upstream stream of the newest shared stream, or nil while there is none.
+func (m *catchUpMachine) ofTheLog() *delivery {
+	for _, d := range m.deliveries {
+		if m.stream != nil && d.source == m.stream.source {
+			return d
+		}
 	}
 	return nil
+}
+
+// breakStep breaks an upstream stream: that of the newest shared stream, or any.
+func (m *catchUpMachine) breakStep(s catchUpStep) error {
+	d := m.ofTheLog()
+	if s.n%2 == 0 || d == nil {
+		d = m.delivery(s)
+	}
+	if d == nil {
+		return nil
+	}
+	return m.endNow(d, reading.Broken, "broken")
 }
 
 func (m *catchUpMachine) endNow(d *delivery, fate reading.Fate, reason string) error {
@@ -144,7 +159,7 @@ func (m *catchUpMachine) finiteStep(catchUpStep) error {
 func (m *catchUpMachine) downStep(s catchUpStep) error {
 	m.downTill = time.Now().Add(s.d)
 	for len(m.deliveries) > 0 {
-		if err := m.breakStep(catchUpStep{}); err != nil {
+		if err := m.endNow(m.deliveries[0], reading.Broken, "down"); err != nil {
 			return err
 		}
 	}
@@ -154,12 +169,8 @@ func (m *catchUpMachine) downStep(s catchUpStep) error {
 // forgetStep has the upstream forget ids: it refuses them as cursors from now on.
 func (m *catchUpMachine) forgetStep(s catchUpStep) error {
 	m.h.forgotten = max(0, len(m.h.groups)-s.n)
-	if s.who%2 == 0 && m.stream != nil { // the shared stream needs a new epoch, if its newest id is forgotten
-		for _, d := range m.deliveries {
-			if d.source == m.stream.source {
-				return m.endNow(d, reading.Broken, "broken")
-			}
-		}
+	if d := m.ofTheLog(); d != nil && s.who%2 == 0 { // a new epoch begins, if the log's newest id is forgotten
+		return m.endNow(d, reading.Broken, "broken")
 	}
 	return nil
 }
@@ -175,7 +186,7 @@ func (m *catchUpMachine) hostileStep(s catchUpStep) error {
 	case 0:
 		v.id = "made-up-" + strconv.Itoa(s.who)
 	case 1:
-		v.id = strconv.Itoa(len(m.h.groups) + 1 + s.who%3) // of what comes later
+		v.id = strconv.Itoa(len(m.h.groups) + 1 + s.who/2%3) // of what comes later
 	default:
 		v.id = strconv.Itoa(1 + (s.n*7+s.who)*13%max(1, len(m.h.groups))) // of what another page had
 	}
@@ -189,7 +200,7 @@ func (m *catchUpMachine) flowStep(s catchUpStep) error {
 }
 
 func flows() []time.Duration {
-	return []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond, 3 * time.Second}
+	return []time.Duration{0, 200 * time.Millisecond, 700 * time.Millisecond, 3 * time.Second}
 }
 
 // restartStep closes the registry and makes a new one, to which all pages come back.
@@ -198,6 +209,27 @@ func (m *catchUpMachine) restartStep(s catchUpStep) error {
 		return err
 	}
 	m.begin()
+	return nil
+}
+
+// twiceStep has a page come back to a new registry, catch up there, and come back once more with an id that the log need not have
+// yet. In between the log's upstream breaks, or a hostile page guesses the next id. Few plans would do that by chance.
+func (m *catchUpMachine) twiceStep(s catchUpStep) error {
+	publish := func(catchUpStep) error { return m.publishStep(catchUpStep{}) }
+	pass := func(d time.Duration) func(catchUpStep) error { return func(catchUpStep) error { return m.pass(d) } }
+	breakUp := func(catchUpStep) error { return m.breakStep(catchUpStep{n: 1}) }
+	guess := func(catchUpStep) error { return m.hostileStep(catchUpStep{n: 1}) }
+	steps := []func(catchUpStep) error{
+		m.restartStep, publish, pass(2 * time.Second), publish, pass(s.d / 10), breakUp, publish, pass(3 * time.Second), m.leaveStep,
+	}
+	if s.n%2 == 0 {
+		steps = []func(catchUpStep) error{m.restartStep, pass(2 * time.Second), guess, pass(s.d / 10), publish, pass(time.Second), m.leaveStep}
+	}
+	for _, do := range steps {
+		if err := do(catchUpStep{who: s.who}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -241,7 +273,7 @@ func (m *catchUpMachine) finish() error {
 }
 
 // restTime is how long it takes until everything has come to rest.
-const restTime = time.Minute
+const restTime = 2 * time.Minute
 
 // complete checks that each honest page has everything, and that one upstream stream is left.
 func (m *catchUpMachine) complete() error {
