@@ -2,9 +2,9 @@ package bridge_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,45 +19,95 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// Two clients in a loop with made-up cursors cost those who come without one nothing, however the upstream answers a cursor.
+// Two clients in a loop with made-up cursors cost those who come without one nothing, and the upstream little, however the upstream
+// answers a made-up cursor.
 func TestMadeUpCursorsCostInnocentNewcomersNothing(t *testing.T) {
-	for name, answer := range map[string]watch{
-		"OK":               func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error { return nil },
-		"NOT_FOUND":        refusing(codes.NotFound),
-		"INVALID_ARGUMENT": refusing(codes.InvalidArgument),
-		"silence":          untilCancelled,
+	ignored := func(h *history) watch {
+		return func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+			newest, _ := h.now()
+			for _, n := range newestOfEachKey(newest) {
+				if err := stream.Send(&streamv1.Event{Sequence: n, Kind: "snapshot"}); err != nil {
+					return err
+				}
+			}
+			return h.follow(newest, stream)
+		}
+	}
+	for name, answer := range map[string]func(*history) watch{
+		"an end": func(*history) watch {
+			return func(*streamv1.WatchRequest, grpc.ServerStreamingServer[streamv1.Event]) error { return nil }
+		},
+		"NOT_FOUND":        func(*history) watch { return refusing(codes.NotFound) },
+		"INVALID_ARGUMENT": func(*history) watch { return refusing(codes.InvalidArgument) },
+		"silence":          func(*history) watch { return untilCancelled },
+		"it is ignored":    ignored,
 	} {
 		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int64
-			s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-				if r.GetAfterSequence() != 0 || len(incoming(stream.Context()).Get("x-after")) > 0 {
-					asked.Add(1)
-					return answer(r, stream)
+			t.Parallel() // it counts for some seconds
+			var opened openings
+			h := newHistory(100)
+			h.snapshot = newestOfEachKey
+			h.madeUp = func(int64) (watch, bool) { return answer(h), true }
+			h.began = opened.note
+			s := startServer(t, "127.0.0.1:0", h.watch)
+			h.publishEvery(t, 5*time.Millisecond)
+			f, seen := startCounted(t, s, historyRoute(`metadata: {set: {x-after: "${last_event_id}"}}`, "reopen: {backoff: {base: 1ms, max: 10ms}}"))
+			stop := hostile(t, f.url+"/watch/x", 1<<62, 4711000)
+			client := clients(t)["HTTP1"]
+			stay := gather(t, 3, func(string) *http.Client { return client }, f.url)
+			began := time.Now()
+			for newcomers := 0; newcomers < 30 || time.Since(began) < 2500*time.Millisecond; newcomers++ {
+				resp := do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))
+				in := newReader(resp)
+				e, err := in.next()
+				require.NoError(t, err)
+				if e.name == "grpc-cursor" {
+					e, err = in.next()
+					require.NoError(t, err)
 				}
-				for n := int64(1); ; n++ {
-					if err := stream.Send(&streamv1.Event{Sequence: n}); err != nil {
-						return err
-					}
-					select {
-					case <-time.After(5 * time.Millisecond):
-					case <-stream.Context().Done():
-						return stream.Context().Err()
-					}
-				}
-			})
-			f := startFront(t, s, resumable(`metadata: {set: {x-after: "${last_event_id}"}}`,
-				"share: {late_join: latest, linger: 1ms}", "reopen: {backoff: {base: 1ms, max: 10ms}}"))
-			stop := hostile(t, f.url+"/watch/x", "9223372036854775807", "4711")
-			defer stop()
-			for range 30 {
-				resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))
-				e := requireEvent(t, newReader(resp), "")
+				assert.Contains(t, []string{"live", "snapshot"}, e.name)
 				assert.NotEmpty(t, e.id)
 				_ = resp.Body.Close()
 			}
-			assert.Zero(t, asked.Load(), "no cursor of a caller reaches the upstream of a shared stream")
+			stay.disperse()
+			stay.assertClean(t)
+			assert.EqualValues(t, 1, h.fresh.Load(), "the shared stream is opened once")
+			assert.Positive(t, h.resumed.Load())
+			stop()
+			if _, outcomes := seen.counted(t); outcomes[bridge.CatchUpMet] == 0 { // the turn of one that has met the log is free at once
+				assert.LessOrEqual(t, opened.mostInASecond(), 8, "streams that are opened in one second")
+			} else {
+				assert.Equal(t, "it is ignored", name, "what the upstream answers has met the log")
+			}
 		})
 	}
+}
+
+// openings notes when streams are opened.
+type openings struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (o *openings) note(*streamv1.WatchRequest) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.at = append(o.at, time.Now())
+	return nil
+}
+
+// mostInASecond returns how many streams were opened within one second at most.
+func (o *openings) mostInASecond() (most int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := 0
+	for i, at := range o.at {
+		for at.Sub(o.at[first]) > time.Second {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
 }
 
 func refusing(code codes.Code) watch {
@@ -70,17 +120,18 @@ func refusing(code codes.Code) watch {
 	}
 }
 
-// hostile has one client for each id connect with it, read an event, and leave, for as long as the test likes.
-func hostile(t *testing.T, url string, ids ...string) (stop func()) {
+// hostile has one client for each number connect with this id, read an event, and leave, for as long as the test likes. The id of
+// each further visit is one more.
+func hostile(t *testing.T, url string, ids ...int64) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, id := range ids {
 		client := newClient(t, "")
 		running.Go(func() {
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; id++ {
 				once, leave := context.WithTimeout(ctx, 50*time.Millisecond)
-				resp, err := client.Do(eventSource(once, t, url, "Last-Event-ID", id))
+				resp, err := client.Do(eventSource(once, t, url, "Last-Event-ID", fmt.Sprint(id)))
 				if err == nil {
 					_, _ = newReader(resp).next()
 					_ = resp.Body.Close()

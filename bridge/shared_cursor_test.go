@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -102,18 +103,25 @@ func TestABrowserOfASilentServerLosesNothingWhileItIsAway(t *testing.T) {
 // decoded reads the events of a response in whatever coding it has.
 func decoded(t *testing.T, resp *http.Response) *reader {
 	t.Helper()
+	body, err := decodedBody(resp)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = body.Close() })
+	return &reader{body: resp.Body, lines: bufio.NewReader(body)}
+}
+
+// decodedBody returns the body of a response without its coding.
+func decodedBody(resp *http.Response) (io.ReadCloser, error) {
 	switch resp.Header.Get("Content-Encoding") {
 	case "gzip":
-		plain, err := gzip.NewReader(resp.Body)
-		require.NoError(t, err)
-		return &reader{lines: bufio.NewReader(plain)}
+		return gzip.NewReader(resp.Body)
 	case "zstd":
 		plain, err := zstd.NewReader(resp.Body)
-		require.NoError(t, err)
-		t.Cleanup(plain.Close)
-		return &reader{lines: bufio.NewReader(plain)}
+		if err != nil {
+			return nil, err
+		}
+		return plain.IOReadCloser(), nil
 	}
-	return newReader(resp)
+	return resp.Body, nil
 }
 
 // requireEvent returns the next event, which has this name.
@@ -141,47 +149,74 @@ func TestACursorHasNoPlaceAmongLines(t *testing.T) {
 
 // An upstream that refuses a page's id, and then begins with a burst that has the same id: the page is told.
 func TestAnIDThatTheUpstreamRefusesNeverResumesSilently(t *testing.T) {
-	for _, code := range []codes.Code{codes.OutOfRange, codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound} {
-		for range 5 {
-			s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-				if r.GetAfterSequence() != 0 {
-					return status.Error(code, "no such event")
-				}
-				if err := count(5, nil)(r, stream); err != nil {
-					return err
-				}
-				return untilCancelled(r, stream)
-			})
-			f := startFront(t, s, sharedRoute("all"))
-			got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "3")))
-			assert.JSONEq(t, `{"reason":"expired","last_event_id":"3"}`, requireEvent(t, got, "grpc-reset").data)
-			requireIDs(t, got, "1", "2", "3", "4", "5")
-			assert.EqualValues(t, 1, s.opened.Load(), "the upstream is not even asked")
+	for catchUp, reason := range map[string]string{"4": "invalid", "off": "expired"} {
+		for _, code := range []codes.Code{codes.OutOfRange, codes.InvalidArgument, codes.FailedPrecondition} {
+			for range 5 {
+				requireTold(t, code, catchUp, reason)
+			}
 		}
 	}
 }
 
-// The upstream counts anew after a restart, and refuses the newest id. No id of before is taken for one of now.
-func TestIDsFromBeforeARefusalAreToldWhateverTheNewLogHas(t *testing.T) {
-	p := newTopic()
+// Another error of the upstream is no answer to the id. The page waits for what the shared stream has until its time is over.
+func TestAnIDThatLeadsToAnErrorNeverResumesSilently(t *testing.T) {
+	t.Parallel() // it waits
+	requireTold(t, codes.NotFound, "4", "expired")
+	requireTold(t, codes.NotFound, "off", "expired")
+}
+
+// requireTold has a page come with an id for which the upstream has only an error.
+func requireTold(t *testing.T, code codes.Code, catchUp, reason string) {
+	t.Helper()
 	s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 		if r.GetAfterSequence() != 0 {
-			return status.Error(codes.OutOfRange, "no such event")
+			return status.Error(code, "no such event")
 		}
-		return p.watch(r, stream)
+		if err := count(5, nil)(r, stream); err != nil {
+			return err
+		}
+		return untilCancelled(r, stream)
 	})
-	f := startFront(t, s, sharedRoute("none", "reopen: {backoff: {base: 1ms, max: 10ms}}"))
-	client := clients(t)["HTTP1"]
-	r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
-	p.send(t, 1, 2, 3)
-	requireIDs(t, r, "1", "2", "3")
-	p.ends <- status.Error(codes.Unavailable, "restarting")
-	p.send(t, 1, 2, 3, 4)
-	assert.Contains(t, requireEvent(t, r, "grpc-reset").data, `"epoch"`)
-	requireIDs(t, r, "1", "2", "3", "4")
-	for id, reason := range map[string]string{"3": "invalid", "2": "epoch", "9": "expired"} {
-		back := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", id)))
-		assert.JSONEq(t, `{"reason":"`+reason+`","last_event_id":"`+id+`"}`, requireEvent(t, back, "grpc-reset").data)
+	f := startFront(t, s, resumable("share: {late_join: all, linger: 100ms, catch_up: "+catchUp+"}"))
+	got := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "3")))
+	assert.JSONEq(t, `{"reason":"`+reason+`","last_event_id":"3"}`, requireEvent(t, got, "grpc-reset").data)
+	requireIDs(t, got, "1", "2", "3", "4", "5")
+	want := 1
+	if catchUp != "off" {
+		want++
+	}
+	assert.EqualValues(t, want, s.opened.Load(), "streams opened at the server")
+}
+
+// The upstream counts anew after a restart, and refuses the newest id. No id of before is taken for one of now.
+func TestIDsFromBeforeARefusalAreToldWhateverTheNewLogHas(t *testing.T) {
+	for catchUp, reasons := range map[string]map[string]string{
+		"4":   {"3": "invalid", "2": "invalid", "9": "invalid"},
+		"off": {"3": "invalid", "2": "epoch", "9": "expired"},
+	} {
+		t.Run("catch_up: "+catchUp, func(t *testing.T) {
+			p := newTopic()
+			s := startServer(t, "127.0.0.1:0", func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+				if r.GetAfterSequence() != 0 {
+					return status.Error(codes.OutOfRange, "no such event")
+				}
+				return p.watch(r, stream)
+			})
+			f := startFront(t, s, resumable("share: {late_join: none, linger: 100ms, catch_up: "+catchUp+"}",
+				"reopen: {backoff: {base: 1ms, max: 10ms}}"))
+			client := clients(t)["HTTP1"]
+			r := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+			p.send(t, 1, 2, 3)
+			requireIDs(t, r, "1", "2", "3")
+			p.ends <- status.Error(codes.Unavailable, "restarting")
+			p.send(t, 1, 2, 3, 4)
+			assert.Contains(t, requireEvent(t, r, "grpc-reset").data, `"epoch"`)
+			requireIDs(t, r, "1", "2", "3", "4")
+			for id, reason := range reasons {
+				back := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", id)))
+				assert.JSONEq(t, `{"reason":"`+reason+`","last_event_id":"`+id+`"}`, requireEvent(t, back, "grpc-reset").data)
+			}
+		})
 	}
 }
 

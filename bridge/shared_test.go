@@ -107,19 +107,28 @@ func TestOneUpstreamServesEveryBrowser(t *testing.T) {
 }
 
 func TestAReloadWithinTheLingerKeepsTheStream(t *testing.T) {
-	p := newTopic()
-	s := startServer(t, "127.0.0.1:0", p.watch)
-	f := startFront(t, s, resumable("share: {late_join: none, linger: 1m}"))
-	client := clients(t)["HTTP1"]
-	ctx, cancel := context.WithCancel(t.Context())
-	r := newReader(do(t, client, eventSource(ctx, t, f.url+"/watch/x")))
-	p.send(t, 1)
-	requireIDs(t, r, "1")
-	cancel()
-	p.send(t, 2) // while nobody is there
-	r = newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "1")))
-	requireIDs(t, r, "2")
-	assert.EqualValues(t, 1, s.opened.Load())
+	for _, catchUp := range []string{"4", "off"} {
+		t.Run("catch_up: "+catchUp, func(t *testing.T) {
+			h := newHistory(0)
+			s := startServer(t, "127.0.0.1:0", h.watch)
+			f := startFront(t, s, resumable("share: {late_join: none, linger: 1m, catch_up: "+catchUp+"}"))
+			client := clients(t)["HTTP1"]
+			ctx, cancel := context.WithCancel(t.Context())
+			r := newReader(do(t, client, eventSource(ctx, t, f.url+"/watch/x")))
+			h.publish(1)
+			requireIDs(t, r, "1")
+			cancel()
+			h.publish(1) // while no browser is there
+			r = newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", "1")))
+			requireIDs(t, r, "2")
+			h.publish(1)
+			requireIDs(t, r, "3")
+			assert.EqualValues(t, 1, h.fresh.Load(), "the shared stream is opened once")
+			if catchUp == "off" {
+				assert.Zero(t, h.resumed.Load())
+			}
+		})
+	}
 }
 
 func TestOnlyEqualRequestsShare(t *testing.T) {
@@ -148,7 +157,9 @@ func TestOnlyEqualRequestsShare(t *testing.T) {
 				}
 				return untilCancelled(r, stream)
 			})
-			f := startFront(t, s, sharedRoute("all", "metadata: {forward: [authorization], set: {x-user: \"${header.x-who:-nobody}\"}}"))
+			f := startFront(t, s, resumable(
+				"metadata: {forward: [authorization], set: {x-user: \"${header.x-who:-nobody}\"}}",
+				"share: {late_join: all, linger: 100ms, catch_up: off}"))
 			client := clients(t)["HTTP1"]
 			first := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x?count=1", "Authorization", "Bearer a", "Traceparent", "00-2-2-01")))
 			requireIDs(t, first, "1")
