@@ -91,6 +91,7 @@ func TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted(t *testing.T) {
 				p.until(t, fmt.Sprintf(`%s >= %d`, crowdFigure("reconnects"), 30*(i+1)))
 				p.until(t, `document.querySelectorAll("#crowd .house .current").length === 30`)
 				p.until(t, fmt.Sprintf(`window.list.length > %d`, had+20))
+				p.until(t, `/^gRPC stream #\d+ is open\.$/.test(document.querySelector("#crowd .said").textContent)`) // the one that stays
 				verdict := `document.querySelector("#quotes .verdict").textContent`
 				p.until(t, fmt.Sprintf(`%s !== %q && %s.endsWith("nothing was lost.")`, verdict, resumed, verdict))
 				resumed = worth[string](t, p, verdict)
