@@ -100,8 +100,8 @@ func awaitServer(t *testing.T, address string) {
 	}, soon, 20*time.Millisecond, "no server at %s", address)
 }
 
-// startNginx runs nginx in front of replicas until the test ends. Without nginx on this machine the test is skipped, or fails if
-// GRPCSSE_REQUIRE_NGINX is 1.
+// startNginx runs nginx in front of replicas until the test ends. Without nginx on this machine the test is skipped, or fails
+// if GRPCSSE_REQUIRE_NGINX is 1.
 func startNginx(t *testing.T, replicas ...string) (address string) {
 	t.Helper()
 	path, err := exec.LookPath("nginx")

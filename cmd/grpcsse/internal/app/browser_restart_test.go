@@ -52,12 +52,14 @@ func (p *browserPage) until(t *testing.T, expression string) {
 		select {
 		case <-again.C:
 		case <-late:
-			require.FailNow(t, "it never came true", "%s\nthe page says:\n%s", expression, worth[string](t, p, "document.body.innerText"))
+			text := worth[string](t, p, "document.body.innerText")
+			require.FailNow(t, "it never came true", "%s\nthe page says:\n%s", expression, text)
 		}
 	}
 }
 
-// listenToTheTape makes the page listen to the shared route, and write down the ids that it gets and the resets that it is told.
+// listenToTheTape makes the page listen to the shared route, and write down the ids that it gets and the resets that it is
+// told.
 const listenToTheTape = `(() => {
 	window.list = [];
 	window.resets = [];

@@ -56,8 +56,8 @@ type BridgeSettings struct {
 	Log *slog.Logger
 }
 
-// NewBridge returns a bridge that is in its first life. No other life begins after the end of ctx, which does not end the present
-// life: that is for [Bridge.Shutdown] and [Bridge.Close].
+// NewBridge returns a bridge that is in its first life. No other life begins after the end of ctx. The end of ctx does not end
+// the present life: that is for [Bridge.Shutdown] and [Bridge.Close].
 func NewBridge(ctx context.Context, first Life, s BridgeSettings) *Bridge {
 	begun := make(chan struct{})
 	close(begun)
@@ -113,8 +113,8 @@ func (b *Bridge) Kill(presser netip.AddrPort) error {
 	})
 }
 
-// replace calls end, which ends the streams of the present life and takes that life away from requests, or else returns an error
-// and changes nothing. Then it closes that life, and begins another.
+// replace calls end, closes the present life, and begins another. end ends the streams of the present life and takes that life
+// away from requests, or else returns an error and changes nothing.
 func (b *Bridge) replace(what string, end func(old Life) error) error {
 	if !b.button.TryLock() {
 		return errReplacing
