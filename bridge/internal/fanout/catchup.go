@@ -130,7 +130,7 @@ func (c *catchUp) read(ctx context.Context) {
 	st.update(func() {
 		c.stopped, c.since = true, time.Time{}
 		if c.state == catching {
-			c.upstreamEnded(&end, owner.refused, ctx.Err() != nil)
+			c.upstreamEnded(&end, owner.refused)
 		}
 		if c.state == met {
 			c.giveTurn()
@@ -140,18 +140,16 @@ func (c *catchUp) read(ctx context.Context) {
 	})
 }
 
-// upstreamEnded decides what the end of the upstream means. cancelled says that the registry closes.
-func (c *catchUp) upstreamEnded(end *pump.End, refused, cancelled bool) {
+// upstreamEnded decides what the end of the upstream means.
+func (c *catchUp) upstreamEnded(end *pump.End, refused bool) {
 	c.finished = end
 	switch {
-	case cancelled:
-		c.conclude(end)
 	case refused && len(c.trail.events) == 0:
 		c.lose(ending.ResetInvalid, CursorInvalid)
 	case c.stream.end != nil:
 		c.conclude(end)
 	}
-	// Otherwise the log may still get there.
+	// Otherwise the log may still get there. Where the registry closes, the stream is about to end.
 }
 
 // add adds an event, and looks for it in the log. It reports false where the catch-up is over.

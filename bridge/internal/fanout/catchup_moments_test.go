@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,28 @@ func TestACatchUpThatHasEndedWhenTheRegistryCloses(t *testing.T) {
 		w.up.end(reading.Over, "its own")
 		w.registry.Close(closed())
 		assert.Equal(t, []string{"b", "end: closed"}, w.c.read())
+	})
+}
+
+// The end of a catch-up whose upstream is to be opened again would be that of the break.
+func TestACatchUpEndsWithItsStreamWhenTheRegistryEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := newWorld(t, fanout.NewRegistry(ctx, fanout.Limits{}), resumable())
+		c := w.join(from("1"))
+		log, ups := w.opened()
+		log.accept()
+		require.NoError(t, ups["1"].send("b#2"))
+		ups["1"].end(reading.Broken, "broken")
+		held := make(chan struct{})
+		log.acts <- func() *reading.Result { <-held; return nil }
+		cancel()
+		synctest.Wait()
+		assert.Equal(t, []string{"b"}, c.read())
+		close(held)
+		synctest.Wait()
+		assert.Equal(t, []string{"end: cancelled"}, c.read())
+		w.close()
 	})
 }
 
@@ -115,4 +138,20 @@ func TestTheNewestIDOfALogAsItWas(t *testing.T) {
 	assert.Equal(t, "a", fanout.NewestID(log, state))
 	appendTo(t, log, "c", "")
 	assert.Empty(t, fanout.NewestID(log, state), "it is evicted")
+}
+
+// An upstream may refuse the id of an event that it has just sent. The subscriber's id was none that it refuses.
+func TestACatchUpWhoseNewestIDIsRefused(t *testing.T) {
+	catchingUp(t, resumable(), "1", func(w *caught) {
+		require.NoError(t, w.up.send("b#2"))
+		w.up.end(reading.Broken, "broken")
+		up := w.newest()
+		require.Equal(t, "2", up.Cursor)
+		up.end(reading.Refused, "no")
+		assert.Equal(t, []string{"b"}, w.c.read())
+		after(10 * time.Second)
+		assert.Equal(t, `reset: expired "2"`, w.c.read()[0])
+		assert.Nil(t, w.upstream.next())
+		assert.Equal(t, []string{"expired after 10s"}, w.outcomes)
+	})
 }

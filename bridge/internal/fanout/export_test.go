@@ -32,3 +32,6 @@ func (r *Registry) ReadsNoCatchUps() bool {
 	defer r.readers.mu.Unlock()
 	return r.readers.closed
 }
+
+// CatchUpBytes returns how many bytes the catch-ups hold together.
+func (r *Registry) CatchUpBytes() int64 { return r.catchUpBytes.Load() }
