@@ -148,6 +148,8 @@ func (c *catchUp) upstreamEnded(end *pump.End, refused bool) {
 		c.lose(ending.ResetInvalid, CursorInvalid)
 	case c.stream.end != nil:
 		c.conclude(end)
+	case end.Ending.Reason == ending.ByLimit && len(c.trail.events) == 0:
+		c.lose(ending.ResetExpired, CatchUpExpired) // the upstream has no slot for it
 	}
 	// Otherwise the log may still get there. Where the registry closes, the stream is about to end.
 }

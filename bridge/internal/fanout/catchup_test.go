@@ -221,6 +221,14 @@ func TestHowACatchUpFails(t *testing.T) {
 			w.up.end(reading.Refused, "no")
 			after(10 * time.Second)
 		}, []string{`reset: expired "1"`}, "expired after 10s"},
+		"its upstream has no slot for it": {resumable(), func(w *caught) { w.up.end(reading.Over, ending.ByLimit) },
+			[]string{`reset: expired "1"`}, "expired after 0s"},
+		"its upstream has no slot for it to go on": {resumable(), func(w *caught) {
+			passSnapshot()
+			require.NoError(w.t, w.up.send("b#2", "c#3", "d#4"))
+			w.up.end(reading.Over, ending.ByLimit)
+			require.NoError(w.t, w.log.send("c#3", "d#4"))
+		}, []string{"b", "c", "d"}, "met after 0s"},
 		"its upstream ends and the stream lives": {resumable(), func(w *caught) {
 			w.up.end(reading.Over, "done")
 			assert.Empty(w.t, w.c.read())
