@@ -212,8 +212,8 @@ func (m *catchUpMachine) restartStep(s catchUpStep) error {
 	return nil
 }
 
-// twiceStep has a page come back to a new registry, catch up there, and come back once more with an id that the log need not have
-// yet. In between the log's upstream breaks, or a hostile page guesses the next id. Few plans would do that by chance.
+// twiceStep has a page come back to a new registry, catch up there, and come back once more with an id that the log need not
+// have yet. In between the log's upstream breaks, or a hostile page guesses the next id. Few plans would do that by chance.
 func (m *catchUpMachine) twiceStep(s catchUpStep) error {
 	publish := func(catchUpStep) error { return m.publishStep(catchUpStep{}) }
 	pass := func(d time.Duration) func(catchUpStep) error { return func(catchUpStep) error { return m.pass(d) } }
@@ -223,7 +223,9 @@ func (m *catchUpMachine) twiceStep(s catchUpStep) error {
 		m.restartStep, publish, pass(2 * time.Second), publish, pass(s.d / 10), breakUp, publish, pass(3 * time.Second), m.leaveStep,
 	}
 	if s.n%2 == 0 {
-		steps = []func(catchUpStep) error{m.restartStep, pass(2 * time.Second), guess, pass(s.d / 10), publish, pass(time.Second), m.leaveStep}
+		steps = []func(catchUpStep) error{
+			m.restartStep, pass(2 * time.Second), guess, pass(s.d / 10), publish, pass(time.Second), m.leaveStep,
+		}
 	}
 	for _, do := range steps {
 		if err := do(catchUpStep{who: s.who}); err != nil {
