@@ -138,7 +138,7 @@ func TestBrowserCloseCancelsTheUpstream(t *testing.T) { // not parallel: the tes
 			page.do(t, "source.close() === undefined")
 			s.requireStreams(t, 0)
 			took := time.Since(left)
-			assert.Less(t, took, time.Second)
+			assert.Less(t, took, 5*time.Second) // it takes milliseconds, unless the machine is busy
 			t.Logf("cancelled upstream %v after close()", took.Round(time.Millisecond))
 		})
 	}

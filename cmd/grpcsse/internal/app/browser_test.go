@@ -22,8 +22,9 @@ import (
 // patience bounds what has no limit of its own in the tests with a browser.
 const patience = 60 * time.Second
 
-// goneWithin is how soon the gRPC server must notice that a browser has left.
-const goneWithin = time.Second
+// goneWithin is how soon the gRPC server must notice that a browser has left. It takes some milliseconds; a machine that is busy with
+// other tests takes longer. A stream that the back/forward cache keeps would stay for minutes.
+const goneWithin = 5 * time.Second
 
 // startBrowser starts a headless Chromium with a profile of its own, and returns a context for its first tab. Without a
 // browser on this machine the test is skipped, or fails if GRPCSSE_REQUIRE_BROWSER is 1.
