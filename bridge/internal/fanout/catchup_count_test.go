@@ -21,12 +21,14 @@ func TestTheBytesOfACatchUp(t *testing.T) {
 		require.Greater(t, one, int64(384))
 		require.NoError(t, w.up.send("c#3", "d#4", "e#5"))
 		assert.Equal(t, 4*one, w.registry.CatchUpBytes())
+		assert.Equal(t, 1, w.registry.Holders())
 		require.NoError(t, w.log.send("c#3", "d#4"))
 		assert.Equal(t, 2*one, w.registry.CatchUpBytes(), "it has met the log at d")
 		w.c.Close()
 		assert.Equal(t, 2*one, w.registry.CatchUpBytes(), "it is kept")
 		after(10 * time.Second)
 		assert.Zero(t, w.registry.CatchUpBytes())
+		assert.Zero(t, w.registry.Holders())
 	})
 }
 

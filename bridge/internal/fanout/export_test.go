@@ -35,3 +35,6 @@ func (r *Registry) ReadsNoCatchUps() bool {
 
 // CatchUpBytes returns how many bytes the catch-ups hold together.
 func (r *Registry) CatchUpBytes() int64 { return r.catchUpBytes.Load() }
+
+// Holders returns how many streams the registry knows whose catch-ups hold bytes.
+func (r *Registry) Holders() int { return len(r.holders.list()) }
