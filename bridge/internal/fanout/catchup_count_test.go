@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
 
@@ -65,4 +66,26 @@ func TestATurnThatComesAtTheLastMoment(t *testing.T) {
 			after(time.Second)
 		}
 	})
+}
+
+// Callers may come and leave again and again, on a stream that speaks or on a silent one. Nothing of their catch-ups is left.
+func TestNothingIsLeftOfCatchUpsWhoseSubscribersHaveLeft(t *testing.T) {
+	for name, speaks := range map[string]bool{"the stream speaks": true, "the stream is silent": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, resumable(), func(w *world) {
+				stays := w.join(fanout.Newcomer{})
+				log, _ := w.opened()
+				if speaks {
+					log.accept()
+				}
+				c := w.join(from("1"))
+				after(10 * time.Second)
+				held, early := stays.CatchUpsLeft()
+				assert.Equal(t, 1, held+early)
+				c.Close()
+				held, early = stays.CatchUpsLeft()
+				assert.Zero(t, held+early)
+			})
+		})
+	}
 }

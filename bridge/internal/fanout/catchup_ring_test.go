@@ -43,6 +43,14 @@ func TestWhenASubscriberThatCatchesUpIsCalled(t *testing.T) {
 			assert.NotZero(t, w.c.rings(func() { w.up.end(reading.Refused, "no") }))
 		})
 	})
+	t.Run("it has met, and its time is over", func(t *testing.T) {
+		catchingUp(t, one, "1", func(w *caught) {
+			passSnapshot()
+			require.NoError(t, w.log.send("c#3", "d#4"))
+			require.Error(t, w.up.send("b#2", "c#3", "d#4"))
+			assert.NotZero(t, w.c.rings(func() { after(20 * time.Second) }))
+		})
+	})
 	for name, do := range map[string]func(log *attempt){
 		"it has met before the log begins, and the log begins":     func(log *attempt) { log.accept() },
 		"it has met before the log begins, and the stream is over": func(log *attempt) { log.end(reading.Over, "over") },

@@ -38,3 +38,10 @@ func (r *Registry) CatchUpBytes() int64 { return r.catchUpBytes.Load() }
 
 // Holders returns how many streams the registry knows whose catch-ups hold bytes.
 func (r *Registry) Holders() int { return len(r.holders.list()) }
+
+// CatchUpsLeft returns how many catch-ups of the subscriber's stream hold events, and how many wait for the log to begin.
+func (s *Subscriber) CatchUpsLeft() (held, early int) {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	return len(s.stream.catchUps.held), len(s.stream.catchUps.early)
+}
