@@ -68,3 +68,15 @@ func TestACatchUpWithoutAnUpstreamIsNotQuiet(t *testing.T) {
 		assert.Equal(t, []string{"expired after 10s"}, w.outcomes)
 	})
 }
+
+// A snapshot may end with the newest event of a catch-up. While the log's upstream is gone, that says nothing.
+func TestASnapshotWithoutAnUpstreamIsNotQuiet(t *testing.T) {
+	s := resumable()
+	s.Backoff = backoff.Policy{Base: time.Minute, Max: time.Minute}
+	catchingUp(t, s, "1", func(w *caught) {
+		w.both("b#2")
+		w.log.end(reading.Broken, "broken")
+		after(10 * time.Second)
+		assert.Equal(t, []string{"expired after 10s"}, w.outcomes)
+	})
+}

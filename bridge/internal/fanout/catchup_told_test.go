@@ -14,7 +14,7 @@ import (
 // A stream may end in a gap. A subscriber of a catch-up that is over is told the end, and no gap before it.
 func TestTheEndOfACatchUpInAGapOfItsStream(t *testing.T) {
 	s := resumable()
-	s.Backoff = backoff.Policy{Base: 9 * time.Second, Max: 9 * time.Second}
+	s.Backoff = backoff.Policy{Base: 7 * time.Second, Max: 7 * time.Second}
 	catchingUp(t, s, "1", func(w *caught) {
 		require.NoError(t, w.up.send("b#2"))
 		w.log.end(reading.Broken, "broken")
