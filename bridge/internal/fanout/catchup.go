@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"container/list"
 	"context"
 	"sync/atomic"
 	"time"
@@ -33,13 +34,14 @@ type catchUp struct {
 	trail    trail
 	header   reading.Header
 	accepted bool
-	readers  int       // subscribers that read from it
-	since    time.Time // when the request of its present upstream stream was sent; zero while there is none
-	resting  bool      // its last upstream stream broke, and the next one is not opened yet
-	finished *pump.End // the end of its upstream; nil while the upstream is read
-	stopped  bool      // its reader has returned
-	turn     bool      // it has one of the stream's turns
-	rings    bool      // its subscribers are called when the lock is given up
+	readers  int           // subscribers that read from it
+	since    time.Time     // when the request of its present upstream stream was sent; zero while there is none
+	resting  bool          // its last upstream stream broke, and the next one is not opened yet
+	finished *pump.End     // the end of its upstream; nil while the upstream is read
+	stopped  bool          // its reader has returned
+	place    *list.Element // in the queue for a turn
+	turn     bool          // it has one of the stream's turns
+	rings    bool          // its subscribers are called when the lock is given up
 	timer    *time.Timer
 	began    time.Time    // when it got its turn
 	beganAt  replay.State // the log at that time

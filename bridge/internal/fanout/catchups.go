@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"container/list"
 	"slices"
 	"sync/atomic"
 
@@ -15,7 +16,7 @@ import (
 type catchUps struct {
 	most    int                 // how many may have a turn at once
 	byID    map[string]*catchUp // those that a subscriber with their id still joins
-	queue   []*catchUp          // those that wait for a turn, in the order of their arrival
+	queue   list.List           // those that wait for a turn, in the order of their arrival
 	turns   int                 // how many have a turn
 	running []*catchUp          // those in the state catching
 	held    []*catchUp          // those that have met or are over and may hold events, the oldest first
@@ -71,22 +72,29 @@ func (set *catchUps) add(st *stream, id string, upstream reading.Upstream) *catc
 	c := &catchUp{stream: st, id: id, upstream: upstream, trail: trail{from: id}}
 	c.after(turnWithin, func() { c.lose(ending.ResetExpired, CatchUpExpired) })
 	set.byID[id] = c
-	set.queue = append(set.queue, c)
+	c.place = set.queue.PushBack(c)
 	return c
 }
 
 // giveTurns begins catch-ups of the queue while there are turns.
 func (set *catchUps) giveTurns() {
-	for set.turns < set.most && len(set.queue) > 0 {
-		c := set.queue[0]
-		set.queue = slices.Delete(set.queue, 0, 1)
-		c.begin()
+	for set.turns < set.most && set.queue.Len() > 0 {
+		set.queue.Remove(set.queue.Front()).(*catchUp).begin()
 	}
+}
+
+// queued returns the catch-ups that wait for a turn.
+func (set *catchUps) queued() (all []*catchUp) {
+	for e := set.queue.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*catchUp))
+	}
+	return all
 }
 
 // settled notes that a catch-up neither waits for its turn nor is read any more.
 func (set *catchUps) settled(c *catchUp) {
-	set.queue, set.running = without(set.queue, c), without(set.running, c)
+	set.queue.Remove(c.place) // which changes nothing where c waits no longer
+	set.running = without(set.running, c)
 }
 
 // keep keeps a catch-up that has met, for subscribers that join it later. Those that are kept so hold at most as many bytes as
@@ -167,7 +175,7 @@ func (set *catchUps) ringAll() {
 // comes back, even where the upstream has nothing more for it. Where the stream's upstream has accepted nothing, every catch-up
 // ends with the stream.
 func (set *catchUps) streamEnded(end *pump.End, closing bool) {
-	for _, c := range slices.Concat(set.running, set.queue) {
+	for _, c := range slices.Concat(set.running, set.queued()) {
 		switch {
 		case c.finished != nil && !closing:
 			c.conclude(c.finished)
