@@ -88,9 +88,9 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 //
 // The order matters: docs/architecture.md, "Closing", has the reasons.
 func (b *Bridge) Close() error {
+	b.streams.CloseShared()
 	b.cancel()
 	b.catalog.Wait()
-	b.streams.CloseShared()
 	b.handler.StopAdmitting()
 	b.streams.Wait()
 	b.handler.Close()

@@ -144,8 +144,8 @@ type running struct {
 
 // Close ends them as a bridge does, and waits until nothing of them is left.
 func (r running) Close() error {
-	r.cancel()
 	r.CloseShared()
+	r.cancel()
 	r.Wait()
 	r.Streams.Close()
 	return nil

@@ -120,10 +120,15 @@ func (o *owner) notice(block []byte) {
 	}
 }
 
-// conclude returns the end of a stream, given the end that its reader returned. Where the caller has left, the reason says so.
+// conclude returns the end of a stream, given the end that its reader returned. Where the caller has left, the reason says so. A
+// stream that was waiting to be opened again when the bridge closed ends as all others do then: the end that the bridge has hidden
+// could stop a browser.
 func (o *owner) conclude(ctx context.Context, end pump.End) pump.End {
-	if errors.Is(ctx.Err(), context.Canceled) && end.Ending.Reason != ending.ByDrain {
-		return o.rt.End(o.once, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
+	switch {
+	case !errors.Is(ctx.Err(), context.Canceled) || end.Ending.Reason == ending.ByDrain:
+		return end
+	case o.streams.ctx.Err() != nil:
+		return o.rt.End(o.once, ending.ShuttingDown())
 	}
-	return end
+	return o.rt.End(o.once, ending.Refuse(ending.Canceled, ending.ByGone, "the client has left"))
 }

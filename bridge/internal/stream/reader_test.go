@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -270,5 +271,32 @@ func TestAStreamThatIsOpenedAgainReadsWhatItKept(t *testing.T) {
 				require.NoError(t, b.Close())
 			})
 		})
+	}
+}
+
+// A stream that waits to be opened again when the bridge closes ends as all others: its clients come back. The end that the bridge
+// has hidden could stop them.
+func TestAStreamThatWaitsToBeReopenedEndsWithTheBridge(t *testing.T) {
+	for name, end := range map[string]error{"in good order": nil, "unavailable": status.Error(codes.Unavailable, "")} {
+		for _, shared := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", shared ", shared), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, rt := resumableRoute(t, &scripted{plays: []play{{events: 1, end: end}}})
+					rt.Config.OnEnd = config.OnEndReopen
+					if shared {
+						rt.Config.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinAll})
+					}
+					sub, refused := watchThrough(b, rt)
+					require.Nil(t, refused)
+					synctest.Wait()
+					require.NoError(t, b.Close())
+					_, last := taken(sub)
+					require.NotNil(t, last)
+					assert.Equal(t, ending.ByDrain, last.Reason)
+					assert.True(t, last.Retry)
+					sub.Close()
+				})
+			})
+		}
 	}
 }
