@@ -220,7 +220,8 @@ func TestManyCallersAtTheHeadShareOneCatchUp(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			coming.Go(func() { p.run(ctx, t) })
-			assert.Eventually(t, func() bool { return p.live.Load() >= 5 }, 2*silence, 10*time.Millisecond)
+			// A page that left earlier could be the last one that reads from the catch-up.
+			assert.Eventually(t, func() bool { return p.live.Load() >= 50 }, 2*silence, 10*time.Millisecond)
 			faults, told := p.ledger()
 			assert.Empty(t, faults)
 			assert.Empty(t, told)

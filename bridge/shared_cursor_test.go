@@ -29,9 +29,9 @@ func TestABrowserWithoutAnEventLosesNothingWhileItIsAway(t *testing.T) {
 		"ids of the bridge's own, no event yet": {routeFile("share: {late_join: none, linger: 1m}"), nil, `^[a-z2-7]{8}-start$`},
 		"ids of the bridge's own":               {routeFile("share: {late_join: none, linger: 1m}"), []int64{1, 2}, `^[a-z2-7]{8}-1$`},
 		"latest of nothing":                     {routeFile("share: {late_join: latest, linger: 1m}"), nil, `^[a-z2-7]{8}-start$`},
-		"ids of the route":                      {resumable("share: {late_join: none, linger: 1m}"), []int64{1, 2}, `^2$`},
-		"open_wait: 0s":                         {resumable("share: {late_join: none, linger: 1m}", "open_wait: 0s"), []int64{1, 2}, `^2$`},
-		"since, without any":                    {resumable("share: {late_join: {since: note}, linger: 1m}"), []int64{1, 2}, `^2$`},
+		"ids of the route":                      {resumable("share: {late_join: none, linger: 1m, catch_up: off}"), []int64{1, 2}, `^2$`},
+		"open_wait: 0s":                         {resumable("share: {late_join: none, linger: 1m, catch_up: off}", "open_wait: 0s"), []int64{1, 2}, `^2$`},
+		"since, without any":                    {resumable("share: {late_join: {since: note}, linger: 1m, catch_up: off}"), []int64{1, 2}, `^2$`},
 	} {
 		for kind, client := range clients(t) {
 			for _, encoding := range []string{"identity", "gzip, deflate, br, zstd", "gzip, deflate, br"} {
@@ -58,6 +58,34 @@ func TestABrowserWithoutAnEventLosesNothingWhileItIsAway(t *testing.T) {
 					assert.Contains(t, requireEvent(t, back, "").data, `"sequence":"7"`)
 				})
 			}
+		}
+	}
+}
+
+// The same holds on a route that catches up. The id that the browser is told may be one that the log cannot trust, but then the
+// upstream goes on behind it.
+func TestABrowserWithoutAnEventCatchesUpAfterItWasAway(t *testing.T) {
+	for kind, client := range clients(t) {
+		for _, encoding := range []string{"identity", "gzip, deflate, br, zstd", "gzip, deflate, br"} {
+			t.Run(kind+", "+encoding, func(t *testing.T) {
+				h := newHistory(0)
+				f := startFront(t, startServer(t, "127.0.0.1:0", h.watch), resumable("share: {late_join: none, linger: 1m}"))
+				first := newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
+				h.requireFresh(t)
+				h.publish(2)
+				requireIDs(t, first, "1", "2")
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				cursor := requireEvent(t, decoded(t, do(t, client, eventSource(ctx, t, f.url+"/watch/x", "Accept-Encoding", encoding))), "grpc-cursor")
+				assert.Equal(t, "2", cursor.id)
+				leave()
+				h.publish(2)
+				requireIDs(t, first, "3", "4")
+				back := decoded(t, do(t, client, eventSource(t.Context(), t, f.url+"/watch/x", "Last-Event-ID", cursor.id, "Accept-Encoding", encoding)))
+				requireIDs(t, back, "3", "4")
+				h.publish(1)
+				requireIDs(t, back, "5")
+			})
 		}
 	}
 }
