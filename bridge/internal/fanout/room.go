@@ -10,7 +10,7 @@ import (
 // ends streams without subscribers, the longest idle first. Then it evicts the oldest events from the log of st, and after that
 // the oldest of its last values. Neither a stream nor a log gives way to a catch-up.
 func (r *Registry) makeRoom(st *stream) {
-	if st.account(); r.limits.Bytes <= 0 || r.Bytes() <= r.limits.Bytes {
+	if r.limits.Bytes <= 0 || r.Bytes() <= r.limits.Bytes {
 		return
 	}
 	for _, catching := range r.holders.list() {
@@ -66,14 +66,7 @@ func (r *Registry) endIdle() (ended []*stream) {
 	return ended
 }
 
-// account updates the registry's sum with the bytes that the stream holds now.
-func (st *stream) account() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.count()
-}
-
-// count is account with the stream's lock held.
+// count updates the registry's sum with the bytes that the stream holds now. The lock is held.
 func (st *stream) count() {
 	if st.released {
 		return

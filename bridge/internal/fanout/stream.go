@@ -98,11 +98,12 @@ func (st *stream) accept(header reading.Header) {
 	st.watchers.notify()
 }
 
-// grow notes the position of the next event.
+// grow notes the position of the next event, and what the stream holds now.
 func (st *stream) grow(next replay.Position) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.next = next
+	st.count()
 }
 
 // finish ends the stream with e. Only the first call counts. closing says that the registry closes.
