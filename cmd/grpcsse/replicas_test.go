@@ -26,7 +26,8 @@ import (
 // soon is how long anything may take in the tests of replicas.
 const soon = 30 * time.Second
 
-// startMarket runs the gRPC server of the demo until the test ends. Its numbered quotes go on, whoever listens.
+// startMarket runs the gRPC server of the demo until the test ends. It goes on numbering its quotes where no client
+// listens.
 func startMarket(t *testing.T) (address string) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

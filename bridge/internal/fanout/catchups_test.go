@@ -168,7 +168,7 @@ func TestSubscribersWithTheSameIDShareACatchUp(t *testing.T) {
 	})
 }
 
-// A catch-up that is kept serves nobody who would find the place in the log overtaken.
+// A subscriber does not join a kept catch-up where the log has evicted the events that follow it.
 func TestAKeptCatchUpWithoutItsPlaceIsNotJoined(t *testing.T) {
 	s := resumable()
 	s.Bounds = replay.Bounds{Events: 4}

@@ -61,8 +61,7 @@ func NewRegistry(ctx context.Context, limits Limits) *Registry {
 
 // Join subscribes to the stream of a key. Where there is no such stream, Join calls open and begins one. open is called with
 // locks held: it must neither wait nor call the registry. Join calls open again for a catch-up, and uses only its upstream then.
-// Join does not wait for the upstream. The caller closes the
-// subscriber. The error is [ErrLimit] or [ErrClosed].
+// Join does not wait for the upstream. The caller closes the subscriber. The error is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.Upstream)) (*Subscriber, error) {
 	st, joined, evicted, err := r.find(key, open)
 	if evicted != nil {
@@ -167,28 +166,3 @@ func (r *Registry) Streams() int {
 // Bytes returns how many bytes the logs, last-value caches and catch-ups hold together, each as of its last event. A stream that
 // is over counts until its last subscriber has left.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() + r.catchUpBytes.Load() }
-
-// readers runs the goroutines of the catch-ups, which begin at any time.
-type readers struct {
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
-}
-
-// start runs f on a goroutine of its own, and reports whether it does: it does not once the readers are closed.
-func (r *readers) start(f func()) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.closed {
-		r.running.Go(f)
-	}
-	return !r.closed
-}
-
-// close waits until all goroutines have returned. No further one begins.
-func (r *readers) close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	r.running.Wait()
-}

@@ -157,7 +157,7 @@ func newRunning(t *testing.T, log *slog.Logger) running {
 	return running{New(ctx, fanout.Limits{}, log, nobody{}), cancel}
 }
 
-// nobody is an observer that does nothing.
+// nobody is an observer that ignores every call.
 type nobody struct{}
 
 func (nobody) Reopened(string)            {}
