@@ -176,7 +176,7 @@ func (c *catchUp) add(e *replay.Event) bool {
 			return false
 		}
 	}
-	switch limit := st.registry.limits.Bytes; {
+	switch limit := st.registry.limits.Load().Bytes; {
 	case c.tooLarge():
 		c.lose(ending.ResetExpired, TooMuchMissed)
 	case limit > 0 && st.registry.Bytes() > limit:

@@ -113,6 +113,28 @@ func TestTheLimitOfStreams(t *testing.T) {
 	})
 }
 
+func TestTheLimitOfStreamsCanBeReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := fanout.NewRegistry(t.Context(), fanout.Limits{Streams: 1})
+		w := newWorld(t, r, fanout.Settings{})
+		w.key = "a"
+		w.join(fanout.Newcomer{})
+		refused := func(key string) {
+			t.Helper()
+			_, err := r.Join(key, fanout.Newcomer{}, nil)
+			require.ErrorIs(t, err, fanout.ErrLimit)
+		}
+		refused("b")
+		r.SetLimits(fanout.Limits{Streams: 2})
+		w.key = "b"
+		w.join(fanout.Newcomer{})
+		r.SetLimits(fanout.Limits{Streams: 1})
+		assert.Equal(t, 2, r.Streams(), "a lower limit ends no stream")
+		refused("c")
+		w.close()
+	})
+}
+
 func TestHooksSeeStreamsComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := fanout.NewRegistry(t.Context(), fanout.Limits{})

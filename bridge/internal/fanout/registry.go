@@ -32,7 +32,7 @@ type Registry struct {
 	Hooks Hooks
 
 	ctx     context.Context
-	limits  Limits
+	limits  atomic.Pointer[Limits]
 	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
 	place   findPlace                   // for tests: another rule than place
 	sure    time.Duration               // how long the ids of an epoch are not sure; for tests not sureAfter
@@ -54,10 +54,14 @@ type Registry struct {
 
 // NewRegistry returns a registry whose streams end with ctx. Each stream gets the end that its upstream returns then.
 func NewRegistry(ctx context.Context, limits Limits) *Registry {
-	r := &Registry{ctx: ctx, limits: limits, streams: map[string]*stream{}, place: place, sure: sureAfter}
+	r := &Registry{ctx: ctx, streams: map[string]*stream{}, place: place, sure: sureAfter}
+	r.SetLimits(limits)
 	r.catchingUp, r.stopCatching = context.WithCancel(ctx)
 	return r
 }
+
+// SetLimits replaces the limits. A lower limit ends no stream with subscribers: it counts when a stream begins or grows.
+func (r *Registry) SetLimits(limits Limits) { r.limits.Store(&limits) }
 
 // Join subscribes to the stream of a key. Where there is no such stream, Join calls open and begins one. open is called with
 // locks held: it must neither wait nor call the registry. Join calls open again for a catch-up, and uses only its upstream then.
@@ -87,7 +91,7 @@ func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (s
 		return nil, nil, nil, ErrClosed
 	}
 	if st = r.streams[key]; st == nil {
-		if r.limits.Streams > 0 && len(r.streams) >= r.limits.Streams {
+		if limit := r.limits.Load().Streams; limit > 0 && len(r.streams) >= limit {
 			if evicted = r.longestIdle(); evicted == nil {
 				return nil, nil, nil, ErrLimit
 			}

@@ -10,16 +10,17 @@ import (
 // ends streams without subscribers, the longest idle first. Then it evicts the oldest events from the log of st, and after that
 // the oldest of its last values. Neither a stream nor a log gives way to a catch-up.
 func (r *Registry) makeRoom(st *stream) {
-	if r.limits.Bytes <= 0 || r.Bytes() <= r.limits.Bytes {
+	limit := r.limits.Load().Bytes
+	if limit <= 0 || r.Bytes() <= limit {
 		return
 	}
 	for _, catching := range r.holders.list() {
 		catching.update(catching.catchUps.giveRoom)
 	}
-	for _, idle := range r.endIdle() {
+	for _, idle := range r.endIdle(limit) {
 		r.Hooks.evicted(idle)
 	}
-	if over := r.bytes.Load() - r.limits.Bytes; over > 0 {
+	if over := r.bytes.Load() - limit; over > 0 {
 		st.shrink(over)
 	}
 }
@@ -51,11 +52,11 @@ func (h *holders) list() []*stream {
 	return slices.Collect(maps.Keys(h.all))
 }
 
-// endIdle forgets streams without subscribers until the bytes are within the limit, and returns these streams.
-func (r *Registry) endIdle() (ended []*stream) {
+// endIdle forgets streams without subscribers until their bytes are within the limit, and returns these streams.
+func (r *Registry) endIdle(limit int64) (ended []*stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.bytes.Load() > r.limits.Bytes {
+	for r.bytes.Load() > limit {
 		idle := r.longestIdle()
 		if idle == nil {
 			break

@@ -13,7 +13,7 @@ import (
 // misdirected answers a request for a host that is not in `server.hosts`.
 func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
 	host := req.HTTP.Host
-	why := h.hosts.Refusal(host)
+	why := h.server.Load().hosts.Refusal(host)
 	h.warn.once("host", host, "a request for a host that is not served was refused", "because", why, "host", request.Shorten(host))
 	h.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
 }

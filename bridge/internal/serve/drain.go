@@ -96,7 +96,7 @@ func (d *drain) wait(ctx context.Context) error {
 }
 
 // enter admits a caller, unless the bridge is full or shutting down.
-func (h *Handler) enter() *ending.Ending { return h.drain.enter(h.limit) }
+func (h *Handler) enter() *ending.Ending { return h.drain.enter(h.server.Load().streams) }
 
 // streamLimit returns how many streams may be open at once, 0 for no limit. Where configured is 0, the limit is four fifths of
 // the file descriptors that the process may have. The other descriptors are for connections to upstreams, and for the answer to

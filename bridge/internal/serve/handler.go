@@ -29,9 +29,7 @@ type Handler struct {
 	routes   Routes
 	streams  *stream.Streams
 
-	hosts        request.Hosts
-	limit        int   // how many streams may be open, 0 for no limit
-	requestBytes int64 // the largest body of a request
+	server atomic.Pointer[serverSettings]
 
 	drain    *drain
 	starting sync.Mutex                 // guards closed and the start of loops
@@ -62,11 +60,9 @@ type Routes interface {
 
 // New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration.
 func New(server config.Server, routes Routes, streams *stream.Streams, log *slog.Logger, o Observer) *Handler {
-	return &Handler{
-		log: log, observer: o, routes: routes, streams: streams,
-		hosts: request.NewHosts(server.Hosts), limit: streamLimit(server.Streams), requestBytes: int64(server.RequestBytes),
-		drain: newDrain(), warn: warnings{log: log},
-	}
+	h := &Handler{log: log, observer: o, routes: routes, streams: streams, drain: newDrain(), warn: warnings{log: log}}
+	h.Apply(server)
+	return h
 }
 
 // Shutdown refuses new callers, and ends each open stream in good order at a random moment before by. It returns nil when the
@@ -95,7 +91,7 @@ func (h *Handler) Close() {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := request.New(r)
 	switch {
-	case !h.hosts.Serves(r.Host):
+	case !h.server.Load().hosts.Serves(r.Host):
 		h.misdirected(w, req)
 		return
 	case req.AfterEnd:
@@ -196,7 +192,7 @@ func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pum
 func (h *Handler) attach(
 	w http.ResponseWriter, rt *route.Route, req *request.Request, form frame.Form, variables []string,
 ) (stream.Subscription, *ending.Ending) {
-	in, end := req.Input(w, variables, request.BodyLimits{Bytes: h.requestBytes, Time: rt.Config.WriteTimeout})
+	in, end := req.Input(w, variables, request.BodyLimits{Bytes: h.server.Load().requestBytes, Time: rt.Config.WriteTimeout})
 	if end == nil {
 		return h.streams.Attach(rt, req, form, in)
 	}

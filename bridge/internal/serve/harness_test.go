@@ -150,10 +150,11 @@ func (r *rig) ask(request *http.Request) *httptest.ResponseRecorder {
 	return w.ResponseRecorder
 }
 
-// recorder is a recorder that accepts write deadlines, which a stream needs.
+// recorder is a recorder that accepts deadlines: a stream needs write deadlines, and a body needs read deadlines.
 type recorder struct{ *httptest.ResponseRecorder }
 
 func (*recorder) SetWriteDeadline(time.Time) error { return nil }
+func (*recorder) SetReadDeadline(time.Time) error  { return nil }
 
 // routeTo returns a route to an upstream.
 func routeTo(t *testing.T, to upstream, change func(*config.Route)) *route.Route {
