@@ -25,6 +25,9 @@ type Observer interface {
 	// "" where none matched. Neither Refused nor StreamOpened is called for a client that leaves before it has an answer, and for
 	// a HEAD request on a route that would have served a stream.
 	Refused(route string, reason Reason, code codes.Code)
+	// LimitReached is called beside Refused for a request that a limit has turned away, and beside StreamEnded for a stream that a
+	// limit has ended.
+	LimitReached(route string, limit Limit)
 	// IDLeftOut is called for an event that is sent without its id, because the encoded id would be over 128 bytes.
 	IDLeftOut(route string)
 	// Reopened is called when the bridge opens an upstream stream again after it broke, while its clients stay connected.
@@ -77,6 +80,9 @@ func (NopObserver) StreamEnded(string, StreamStats) {}
 // Refused implements [Observer].
 func (NopObserver) Refused(string, Reason, codes.Code) {}
 
+// LimitReached implements [Observer].
+func (NopObserver) LimitReached(string, Limit) {}
+
 // IDLeftOut implements [Observer].
 func (NopObserver) IDLeftOut(string) {}
 
@@ -109,6 +115,10 @@ func (h handlerObserver) StreamEnded(route string, code ending.Code, lasted time
 
 func (h handlerObserver) Refused(route string, by ending.Reason, code ending.Code) {
 	h.Observer.Refused(route, Reason(by), codes.Code(code))
+}
+
+func (h handlerObserver) LimitReached(route string, limit ending.Limit) {
+	h.Observer.LimitReached(route, Limit(limit))
 }
 
 // streamObserver passes the calls of the streams on to an [Observer].

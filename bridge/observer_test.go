@@ -43,6 +43,9 @@ func (l *ledger) StreamEnded(route string, s bridge.StreamStats) {
 func (l *ledger) Refused(route string, reason bridge.Reason, code codes.Code) {
 	l.note("refused", route, string(reason), code.String())
 }
+func (l *ledger) LimitReached(route string, limit bridge.Limit) {
+	l.note("limit", route, string(limit))
+}
 func (l *ledger) IDLeftOut(route string) { l.note("id left out", route) }
 func (l *ledger) Reopened(route string)  { l.note("reopened", route) }
 func (l *ledger) TypeUnknown(route, name string) {

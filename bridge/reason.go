@@ -25,3 +25,34 @@ const (
 	// ReasonGone means that the client has left. Only an [Observer] receives this reason.
 	ReasonGone Reason = "gone"
 )
+
+// Limit names a limit that has turned a request away or has ended a stream. Each name is a key of the configuration: of
+// `server.limits`, of `limits` of a route (route_…), or of `limits` of an upstream (upstream_…).
+type Limit string
+
+// The limits. Later versions may add more.
+const (
+	// LimitStreams bounds the open streams of the whole bridge.
+	LimitStreams Limit = "streams"
+	// LimitStreamsPerClient bounds the open streams of one client address.
+	LimitStreamsPerClient Limit = "streams_per_client"
+	// LimitStreamsPerSubject bounds the open streams of one subject of tokens, which is one user.
+	LimitStreamsPerSubject Limit = "streams_per_subject"
+	// LimitOpensPerClient bounds how often one client address may ask for a stream.
+	LimitOpensPerClient Limit = "opens_per_client"
+	// LimitRouteStreams bounds the open streams of one route.
+	LimitRouteStreams Limit = "route_streams"
+	// LimitRouteStreamsPerClient bounds the open streams of one route and one client address.
+	LimitRouteStreamsPerClient Limit = "route_streams_per_client"
+	// LimitSharedStreams bounds the shared streams that exist at once.
+	LimitSharedStreams Limit = "shared_streams"
+	// LimitQueueBytes bounds what waits for the clients of private streams. A stream that it ends has begun before.
+	LimitQueueBytes Limit = "queue_bytes"
+	// LimitUpstreamStreams bounds the open streams of one upstream.
+	LimitUpstreamStreams Limit = "upstream_streams"
+	// LimitUpstreamWaiting bounds the streams that wait for a place on the connections to one upstream.
+	LimitUpstreamWaiting Limit = "upstream_waiting"
+	// LimitUpstreamSlots is the server's own limit of streams on a connection (MAX_CONCURRENT_STREAMS): a stream has waited for a
+	// place for too long.
+	LimitUpstreamSlots Limit = "upstream_slots"
+)

@@ -19,6 +19,19 @@ func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
 	}
 }
 
+func TestThePublicLimitsAreThoseOfTheEndings(t *testing.T) {
+	for limit, want := range map[Limit]ending.Limit{
+		LimitStreams: ending.Streams, LimitStreamsPerClient: ending.StreamsPerClient,
+		LimitStreamsPerSubject: ending.StreamsPerSubject, LimitOpensPerClient: ending.OpensPerClient,
+		LimitRouteStreams: ending.RouteStreams, LimitRouteStreamsPerClient: ending.RouteStreamsPerClient,
+		LimitSharedStreams: ending.SharedStreams, LimitQueueBytes: ending.QueueBytes,
+		LimitUpstreamStreams: ending.UpstreamStreams, LimitUpstreamWaiting: ending.UpstreamWaiting,
+		LimitUpstreamSlots: ending.UpstreamSlots,
+	} {
+		assert.Equal(t, string(want), string(limit))
+	}
+}
+
 func TestThePublicOutcomesAreThoseOfTheStreams(t *testing.T) {
 	for outcome, want := range map[CatchUpOutcome]fanout.Outcome{
 		CatchUpMet: fanout.CaughtUp, CatchUpQuiet: fanout.CaughtUpQuiet, CatchUpInvalid: fanout.CursorInvalid,

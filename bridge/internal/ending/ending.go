@@ -13,6 +13,8 @@ type Ending struct {
 	Message string
 	Details []json.RawMessage // each a google.protobuf.Any in ProtoJSON
 	Reason  Reason
+	// Limit is the limit that was reached, where Reason is [ByLimit].
+	Limit Limit
 	// Retry says that an EventSource should come back.
 	Retry bool
 	// HTTPStatus is the status for a client whose response has not begun.

@@ -49,7 +49,12 @@ func (h *Handler) reportRefused(rt *route.Route, end *ending.Ending) {
 		h.streams.ReportFailure(rt, end.Reason, end.Code)
 	}
 	h.observer.Refused(name, end.Reason, end.Code)
-	h.log.Debug("request refused", "route", name, "code", end.Code.String(), "reason", end.Reason)
+	about := []any{"route", name, "code", end.Code.String(), "reason", end.Reason}
+	if end.Limit != ending.NoLimit {
+		h.observer.LimitReached(name, end.Limit)
+		about = append(about, "limit", end.Limit)
+	}
+	h.log.Debug("request refused", about...)
 }
 
 func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {

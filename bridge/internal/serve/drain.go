@@ -35,7 +35,7 @@ func (d *drain) enter(limit int) *ending.Ending {
 	case d.stopped || !d.by.IsZero():
 		return ending.ShuttingDown()
 	case limit > 0 && d.open >= limit:
-		return ending.Refuse(ending.ResourceExhausted, ending.ByLimit, "too many streams are open")
+		return ending.AtLimit(ending.Streams)
 	}
 	d.open++
 	d.admitted.Add(1)

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -155,4 +156,22 @@ func TestNoLoopsAreStartedAfterClose(t *testing.T) {
 	closed.close()
 	require.NoError(t, closed.StartLoops())
 	assert.Nil(t, closed.loops.Load())
+}
+
+func TestTheObserverIsToldWhichLimitTurnsAClientAway(t *testing.T) {
+	r := newRig(t, config.Server{Streams: 1})
+	defer r.close()
+	r.routes.leadTo(routeTo(t, events(1, nil), nil))
+	require.Nil(t, r.enter())
+	for _, request := range []*http.Request{get(), eventSource(), post()} {
+		answer := r.ask(request)
+		assert.Contains(t, answer.Body.String(), `"reason":"limit"`)
+		assert.Equal(t, "close", answer.Header().Get("Connection"))
+	}
+	r.drain.admitted.Done()
+	r.drain.leave()
+	r.ask(get())
+	assert.Equal(t, []ending.Limit{ending.Streams, ending.Streams, ending.Streams}, r.counts.limits)
+	assert.Equal(t, []ending.Code{ending.ResourceExhausted, ending.ResourceExhausted, ending.ResourceExhausted}, r.counts.refused)
+	assert.Equal(t, 1, r.counts.opened, "a request that is turned away is no stream")
 }

@@ -48,6 +48,8 @@ type Observer interface {
 	StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome)
 	// Refused is called for a request that got no stream. route is "" where no route matched.
 	Refused(route string, by ending.Reason, code ending.Code)
+	// LimitReached is called for each request that a limit has turned away, and for each stream that a limit has ended.
+	LimitReached(route string, limit ending.Limit)
 }
 
 // Routes finds the routes of requests. Its methods are called concurrently.

@@ -85,6 +85,7 @@ type counts struct {
 	opened  int
 	ended   []ending.Code
 	refused []ending.Code
+	limits  []ending.Limit
 }
 
 func (c *counts) StreamOpened(string) {
@@ -103,6 +104,12 @@ func (c *counts) Refused(_ string, _ ending.Reason, code ending.Code) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused = append(c.refused, code)
+}
+
+func (c *counts) LimitReached(_ string, limit ending.Limit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits = append(c.limits, limit)
 }
 
 type deaf struct{}

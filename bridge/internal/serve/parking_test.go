@@ -166,6 +166,7 @@ func (d durations) StreamEnded(_ string, _ ending.Code, lasted time.Duration, _ 
 	d <- lasted
 }
 func (durations) Refused(string, ending.Reason, ending.Code) {}
+func (durations) LimitReached(string, ending.Limit)          {}
 
 // slowly is a subscription with a slow Close.
 type slowly struct {

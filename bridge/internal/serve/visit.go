@@ -50,6 +50,9 @@ func (v *visit) finish(out pump.Outcome) {
 	code := codeOf(out)
 	h.streams.ReportFailure(v.rt, out.Reason, code)
 	h.observer.StreamEnded(name, code, duration, out)
+	if out.End != nil && out.End.Ending.Limit != ending.NoLimit {
+		h.observer.LimitReached(name, out.End.Ending.Limit)
+	}
 	about := []any{"route", name, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
 		"duration", duration}
 	if out.Err != nil {

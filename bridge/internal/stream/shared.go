@@ -32,7 +32,7 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
-		return nil, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, "too many different streams are shared")
+		return nil, ending.AtLimit(ending.SharedStreams)
 	case err != nil:
 		return nil, ending.ShuttingDown()
 	}

@@ -131,8 +131,8 @@ func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
 // notOpened returns the ending for a stream that could not be opened.
 func notOpened(rt *route.Route, err error) *ending.Ending {
 	if errors.Is(err, upstream.ErrNoSlot) {
-		end := ending.Refuse(ending.Unavailable, ending.ByLimit, "the upstream has no room for another stream")
-		end.Cause = err
+		end := ending.Refuse(ending.Unavailable, ending.ByLimit, ending.UpstreamSlots.Message())
+		end.Limit, end.Cause = ending.UpstreamSlots, err
 		return end
 	}
 	return upstreamEnded(rt, source.StatusOf(err))
