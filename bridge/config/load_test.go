@@ -46,6 +46,7 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 
 	assert.Equal(t, config.Server{
 		Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30,
+		AccessLog: config.AccessLog{Format: config.AccessFormatText, SampleOver: config.PerSecond(100)},
 	}, cfg.Server)
 	require.Len(t, cfg.Upstreams, 1)
 	assert.Equal(t, config.Upstream{
@@ -101,6 +102,9 @@ func TestEverySupportedKey(t *testing.T) {
 		SharedStreams: 20,
 		ReplayBytes:   64 << 20,
 		Hosts:         []string{"app.example.com", "*.example.com", "::1", "10.0.0.0/8"},
+		AccessLog: config.AccessLog{
+			Format: config.AccessFormatJSON, SampleOver: config.Rate{Count: 30, Per: time.Minute}, Values: true,
+		},
 	}, cfg.Server)
 
 	require.Len(t, cfg.Upstreams, 3)

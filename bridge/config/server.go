@@ -15,6 +15,7 @@ func defaultServer() Server {
 		RequestBytes:  64 * KiB,
 		SharedStreams: 10_000,
 		ReplayBytes:   GiB,
+		AccessLog:     defaultAccessLog(),
 	}
 }
 
@@ -31,6 +32,7 @@ func (d *decoder) serverKeys(s *Server) []field {
 		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
 			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),
 		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
+		d.accessLog(&s.AccessLog),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
 	}
 }

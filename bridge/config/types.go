@@ -46,6 +46,8 @@ type Server struct {
 	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
 	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
 	Hosts []string
+	// AccessLog says which lines the access log has.
+	AccessLog AccessLog
 }
 
 // ServerTLS names the certificate of the public listener. Both files are read again when they change.
