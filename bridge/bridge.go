@@ -82,6 +82,11 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 	return b.handler.Shutdown(ctx, by)
 }
 
+// Shed ends a share of the open streams, which is at least 0 and at most 1, so that other replicas take them over, for example
+// after there are more replicas than before. The streams are chosen at random, and each ends at a random moment within the given
+// time, with an event that tells the browser to come back. Shed returns how many streams it ends, and does not wait for them.
+func (b *Bridge) Shed(share float64, within time.Duration) int { return b.handler.Shed(share, within) }
+
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It waits for all goroutines of
 // the bridge, and for the iterators and services of this process: one that ignores the end of its context delays Close.
 // Handlers may still be about to return. Further calls return the error of the first one.

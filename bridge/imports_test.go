@@ -88,8 +88,8 @@ func library() []room {
 		}},
 		{"bridge/internal/serve", []string{
 			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending",
-			"bridge/internal/frame", "bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request",
-			"bridge/internal/route", "bridge/internal/stream",
+			"bridge/internal/frame", "bridge/internal/limit", "bridge/internal/pathtmpl", "bridge/internal/pump",
+			"bridge/internal/request", "bridge/internal/route", "bridge/internal/stream",
 		}},
 		{"bridge/internal/stream", []string{
 			"std", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind",
@@ -146,6 +146,7 @@ func foundations() []room {
 		{"bridge/transcode/internal/pow10gen", []string{"std"}},
 		{"bridge/internal/fieldname", []string{protobufTree}},
 		{"bridge/internal/backoff", []string{"std"}},
+		{"bridge/internal/limit", []string{"std"}},
 		{"bridge/internal/pathtmpl", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
 		{"bridge/internal/target", []string{"std"}},

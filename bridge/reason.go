@@ -14,6 +14,8 @@ const (
 	ReasonRoute Reason = "route"
 	// ReasonDrain means that the bridge shuts down.
 	ReasonDrain Reason = "drain"
+	// ReasonShed means that the stream was ended so that another replica takes it over, see [Bridge.Shed].
+	ReasonShed Reason = "shed"
 	// ReasonMaxAge means that the connection of the client reached the `max_age` of the route.
 	ReasonMaxAge Reason = "max_age"
 	// ReasonLimit means that a limit on the number of open streams is reached, at the bridge or at the upstream.

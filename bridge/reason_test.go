@@ -13,7 +13,7 @@ func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
 	for reason, want := range map[Reason]ending.Reason{
 		ReasonUpstream: ending.ByUpstream, ReasonRequest: ending.ByRequest, ReasonRoute: ending.ByRoute, ReasonDrain: ending.ByDrain,
 		ReasonMaxAge: ending.ByMaxAge, ReasonLimit: ending.ByLimit, ReasonMessage: ending.ByMessage, ReasonSlow: ending.BySlow,
-		ReasonGone: ending.ByGone,
+		ReasonGone: ending.ByGone, ReasonShed: ending.ByShed,
 	} {
 		assert.Equal(t, string(want), string(reason))
 	}

@@ -9,6 +9,7 @@ const (
 	ByRequest  Reason = "request"  // the request does not fit the route
 	ByRoute    Reason = "route"    // the route is out of order
 	ByDrain    Reason = "drain"    // the bridge shuts down
+	ByShed     Reason = "shed"     // the stream was ended so that another replica takes it over
 	ByMaxAge   Reason = "max_age"  // the connection reached its maximum age
 	ByLimit    Reason = "limit"    // there is no room for another stream
 	ByMessage  Reason = "message"  // the upstream sent a message that the bridge cannot pass on

@@ -40,6 +40,15 @@ func (b *batch) beat(p *parked) {
 	b.pieces, b.before = append(b.pieces, b.own), 1
 }
 
+// speak fills the batch with the blocks that the control of p says, and returns their size as the control has them.
+func (b *batch) speak(p *parked) (size int) {
+	b.clear()
+	words := p.control.spoken(nil)
+	b.own = p.s.Form.Append(b.own, words)
+	b.pieces, b.before = append(b.pieces, b.own), 1
+	return len(words)
+}
+
 // gather fills the batch with the pieces of the cursor. The opening of the stream stands in front of them, and the end behind
 // them.
 func (b *batch) gather(p *parked) {

@@ -20,9 +20,9 @@ func newDriver(in *inbox, p poller, ended func()) *driver {
 }
 
 // park hands a subscriber to the loop.
-func (d *driver) park(sock socket, cur Cursor, s *Settings, done func(Outcome)) {
-	p := &parked{sock: sock, cur: cur, s: s, done: done}
-	d.loop.inbox.put(func(m *mail) { m.arrivals = append(m.arrivals, p) })
+func (d *driver) park(sock socket, cur Cursor, s *Settings, control *Control, done func(Outcome)) {
+	p := newParked(sock, cur, s, done)
+	d.loop.inbox.arrive(p, control)
 }
 
 // run steps the loop until quit is closed.

@@ -33,9 +33,10 @@ type client struct {
 	left    bool  // whether the client has closed its side
 	aborted bool
 
-	inbox  *inbox // the inbox of the loop that serves the client, if any
-	key    key
-	closed []closing
+	control Control
+	inbox   *inbox // the inbox of the loop that serves the client, if any
+	key     key
+	closed  []closing
 }
 
 func newClient() *client {

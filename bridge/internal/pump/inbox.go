@@ -10,6 +10,7 @@ type mail struct {
 	changed  []*group
 	arrivals []*parked
 	events   []event
+	orders   []order
 	drain    time.Duration // while draining: the time within which all streams end, not negative
 	draining bool
 	closing  bool // all connections are closed, and so are those that arrive later
@@ -23,6 +24,12 @@ type inbox struct {
 	mail mail
 }
 
+// order says that the control of a subscriber has orders.
+type order struct {
+	p      *parked
+	within time.Duration // the time within which the stream must end, or never
+}
+
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // change says that the topic of g has changed. It is called for each event of each stream. Where the loop has not read the last
@@ -32,6 +39,15 @@ func (b *inbox) change(g *group) {
 		return
 	}
 	b.put(func(m *mail) { m.changed = append(m.changed, g) })
+}
+
+// arrive hands a new subscriber to the loop, and each order of its control, which may be nil.
+func (b *inbox) arrive(p *parked, control *Control) {
+	p.control = control
+	b.put(func(m *mail) { m.arrivals = append(m.arrivals, p) })
+	control.attach(func(within time.Duration) {
+		b.put(func(m *mail) { m.orders = append(m.orders, order{p, within}) })
+	})
 }
 
 func (b *inbox) put(write func(*mail)) {
@@ -45,7 +61,8 @@ func (b *inbox) put(write func(*mail)) {
 func (b *inbox) take(empty *mail) {
 	clear(empty.changed)
 	clear(empty.arrivals)
-	*empty = mail{changed: empty.changed[:0], arrivals: empty.arrivals[:0], events: empty.events[:0]}
+	clear(empty.orders)
+	*empty = mail{changed: empty.changed[:0], arrivals: empty.arrivals[:0], events: empty.events[:0], orders: empty.orders[:0]}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mail, *empty = *empty, b.mail

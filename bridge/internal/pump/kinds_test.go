@@ -40,7 +40,7 @@ func eachKind(t *testing.T, test func(t *testing.T, start serve)) {
 func serveByRun(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	ctx, cancel := context.WithCancel(t.Context())
 	out := make(chan Outcome, 1)
-	go func() { out <- Run(ctx, fakeConn{c, s.WriteTimeout}, cur, s) }()
+	go func() { out <- Run(ctx, fakeConn{c, s.WriteTimeout}, cur, s, &c.control) }()
 	return served{client: c, leave: cancel, outcome: func() Outcome { return <-out }}
 }
 
@@ -56,7 +56,7 @@ func serveParked(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	out := make(chan Outcome, 1)
 	require.True(t, l.enter())
 	c.inbox = l.drivers[0].loop.inbox
-	l.drivers[0].park(fakeSocket{c}, cur, s, func(o Outcome) { out <- o })
+	l.drivers[0].park(fakeSocket{c}, cur, s, &c.control, func(o Outcome) { out <- o })
 	return served{client: c, leave: func() { c.leave(nil) }, outcome: func() Outcome { return <-out }}
 }
 

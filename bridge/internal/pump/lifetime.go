@@ -7,7 +7,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
 )
 
-// lifetime ends a subscriber's stream before the upstream ends it: at its maximum age, or in a drain, whichever comes first.
+// lifetime ends a subscriber's stream before the upstream ends it: at its maximum age, in a drain, or where its control says so,
+// whichever comes first.
 type lifetime struct {
 	drain <-chan struct{} // nil once the drain was seen
 	timer *time.Timer     // nil while nothing limits the stream
@@ -27,6 +28,13 @@ func newLifetime(s *Settings) *lifetime {
 func (l *lifetime) drainNow(s *Settings) {
 	l.drain = nil
 	l.limit(time.Duration(rand.Float64()*float64(max(0, time.Until(s.DrainBy())))), &s.DrainEnd)
+}
+
+// obey ends the stream when the control says so.
+func (l *lifetime) obey(control *Control) {
+	if end, at := control.ordered(); end != nil {
+		l.limit(max(0, time.Until(at)), end)
+	}
 }
 
 func (l *lifetime) limit(after time.Duration, end *End) {
@@ -49,10 +57,10 @@ func (l *lifetime) over() <-chan time.Time {
 
 // farewell returns the end of a stream whose time is over.
 func (l *lifetime) farewell(s *Settings, cur Cursor) *End {
-	if l.end == &s.AgeEnd {
-		return s.ageEnd(cur)
+	if l.end == &s.DrainEnd {
+		return l.end
 	}
-	return l.end
+	return suited(l.end, cur)
 }
 
 func (l *lifetime) stop() {

@@ -97,6 +97,9 @@ func (l *loop) read(m *mail) {
 	}
 	l.arrivals.push(m.arrivals...)
 	l.events.push(m.events...)
+	for _, o := range m.orders {
+		l.obey(o)
+	}
 	if m.draining && !l.draining {
 		l.draining, l.drainBy = true, l.now+m.drain
 		for _, p := range l.slots {
@@ -112,6 +115,23 @@ func (l *loop) read(m *mail) {
 				l.dismiss(p)
 			}
 		}
+	}
+}
+
+// obey follows an order. The subscriber may have gone already, and it may not have its slot yet.
+func (l *loop) obey(o order) {
+	p := o.p
+	if p.done == nil {
+		return
+	}
+	if o.within != never {
+		end, _ := p.control.ordered()
+		p.limit(l.now+o.within, end)
+	}
+	p.told = true
+	if p.group != nil {
+		l.clock.set(p, l.now)
+		l.stand(p)
 	}
 }
 
@@ -151,7 +171,7 @@ func (l *loop) admit(p *parked) {
 	l.generation++
 	p.key.generation = l.generation
 	l.slots[p.key.slot] = p
-	p.taken, p.uptake.asked, p.ends = l.now, l.now, never
+	p.taken, p.uptake.asked = l.now, l.now
 	l.join(p)
 	if l.closing {
 		l.dismiss(p)
@@ -162,7 +182,7 @@ func (l *loop) admit(p *parked) {
 		return
 	}
 	if p.s.MaxAge > 0 {
-		p.limit(l.now+backoff.Early(p.s.MaxAge), false)
+		p.limit(l.now+backoff.Early(p.s.MaxAge), nil)
 	}
 	if l.draining {
 		l.drain(p)
@@ -206,7 +226,7 @@ func (l *loop) join(p *parked) {
 // drain picks a random time within the drain at which p's stream ends.
 func (l *loop) drain(p *parked) {
 	within := max(0, l.drainBy-l.now-resolution)
-	p.limit(l.now+time.Duration(rand.Float64()*float64(within)), true)
+	p.limit(l.now+time.Duration(rand.Float64()*float64(within)), &p.s.DrainEnd)
 	l.clock.set(p, l.now)
 }
 
@@ -260,6 +280,12 @@ func (l *loop) call(p *parked) {
 // visit, so that others have theirs.
 func (l *loop) visit(p *parked) {
 	for range writesPerVisit {
+		if p.speaks() {
+			if !l.speak(p) {
+				return
+			}
+			continue
+		}
 		l.batch.fill(p)
 		moved := l.follow(p)
 		if len(l.batch.pieces) == 0 {
@@ -274,6 +300,21 @@ func (l *loop) visit(p *parked) {
 		}
 	}
 	l.stand(p)
+}
+
+// speak writes the blocks that the control says, and reports whether more may be written to p.
+func (l *loop) speak(p *parked) bool {
+	size, before := l.batch.speak(p), p.bytes
+	if size == 0 {
+		p.told = false
+		return true
+	}
+	p.cur.Interjected()
+	more := l.write(p)
+	if p.done != nil && p.bytes > before {
+		p.told = p.control.wrote(size)
+	}
+	return more
 }
 
 // write writes the batch, and reports whether more may be written to p.
@@ -339,6 +380,7 @@ func (l *loop) finish(p *parked, out Outcome, how closing) {
 	l.slots[p.key.slot] = nil
 	l.free = append(l.free, p.key.slot)
 	done := p.done
+	p.control.detach()
 	*p = parked{queued: p.queued} // p may still be in a queue
 	done(out)
 	l.ended()

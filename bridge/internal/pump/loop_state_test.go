@@ -98,6 +98,11 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"wait": func(t *rapid.T) {
 			w.pass(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "time")))
 		},
+		"say": func(t *rapid.T) { guest(t).control.Say([]byte("word\n")) },
+		"order": func(t *rapid.T) {
+			within := time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "within"))
+			guest(t).control.EndAt(time.Now().Add(within), &End{Ending: because("revoked"), Frame: []byte("ordered\n")})
+		},
 		"step": func(*rapid.T) { w.once() },
 		"drain": func(*rapid.T) {
 			w.drained = true
@@ -181,8 +186,8 @@ func orderly(text string, events int) error {
 			continue
 		case over != "":
 			return fmt.Errorf("%q after the end", line)
-		case line == ":\n":
-		case line == "old\n", line == "drain\n", line == "end\n":
+		case line == ":\n", line == "word\n":
+		case line == "old\n", line == "drain\n", line == "end\n", line == "ordered\n":
 			over = line
 		case line == strconv.Itoa(next)+"\n":
 			next++

@@ -59,11 +59,11 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 
 // Park takes over conn, to which the response's header was written. A loop writes to conn what cur has, until an end as in
 // [Run]. Then the loop closes the connection and calls done once; done must not wait. Bytes that the client sends are not read.
-// A client that closes its side is gone.
+// A client that closes its side is gone. control acts on the stream as in [Run], and may be nil.
 //
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
 // error, the connection still belongs to the caller, and done is not called.
-func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, done func(Outcome)) error {
+func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome)) error {
 	if !l.enter() {
 		return ErrClosed
 	}
@@ -73,7 +73,7 @@ func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, done func(Outco
 		l.open.Done()
 		return err
 	}
-	d.park(sock, cur, s, done)
+	d.park(sock, cur, s, control, done)
 	return nil
 }
 

@@ -8,18 +8,21 @@ import (
 
 // parked is a subscriber without a goroutine. Only its loop uses it.
 type parked struct {
-	sock  socket
-	cur   Cursor
-	s     *Settings
-	done  func(Outcome) // nil once it was called
-	group *group
-	rest  []byte // the rest of a piece that a write cut; written before the cursor's next pieces
-	end   *End   // the end that the loop has decided on; in the stage last it may be the cursor's
+	sock socket
+	cur  Cursor
+	s    *Settings
+	done func(Outcome) // nil once it was called
+	// control may be nil. It is nil once done was called.
+	control *Control
+	group   *group
+	rest    []byte // the rest of a piece that a write cut; written before the cursor's next pieces
+	end     *End   // the end that the loop has decided on; in the stage last it may be the cursor's
 
 	uptake uptake
 	taken  time.Duration // when the client last took bytes, or when it stopped taking any
 	behind int           // how many bytes a blocked client had not acknowledged at the last look
 	ends   time.Duration // when the loop ends the stream, or never
+	why    *End          // the end then; nil is that of the maximum age
 	bytes  int64
 	events int
 
@@ -28,9 +31,13 @@ type parked struct {
 	tick    uint32 // the tick of the subscriber's entry in the clock; valid while ticking
 	ticking bool   // the clock has an entry for the subscriber
 	stage   stage
-	drained bool // a drain ends the stream, not its age
+	told    bool // the control has blocks to write
 	blocked bool // the socket takes nothing until epoll says that it is writable
 	queued  bool // the subscriber waits for a visit of its own
+}
+
+func newParked(sock socket, cur Cursor, s *Settings, done func(Outcome)) *parked {
+	return &parked{sock: sock, cur: cur, s: s, done: done, ends: never}
 }
 
 // stage is how far a stream has got.
@@ -42,6 +49,11 @@ const (
 	parting              // the end was due while a piece was cut; only the rest of that piece and the end follow
 	last                 // the end was begun; only the rest of it may follow
 )
+
+// speaks reports whether a block of the control may be written now: between two whole pieces.
+func (p *parked) speaks() bool {
+	return p.told && p.stage == running && p.end == nil && len(p.rest) == 0 && !p.s.Mute
+}
 
 // outcome returns how the stream went.
 func (p *parked) outcome(reason ending.Reason, err error) Outcome {
@@ -98,17 +110,20 @@ func (p *parked) silent(now time.Duration) bool {
 	return !p.blocked && !p.queued && p.s.beats() && now-p.taken >= p.s.Heartbeat
 }
 
-// limit has the stream end at a time, unless it ends earlier anyway.
-func (p *parked) limit(at time.Duration, drained bool) {
+// limit has the stream end at a time with the end why, unless it ends earlier anyway.
+func (p *parked) limit(at time.Duration, why *End) {
 	if at < p.ends {
-		p.ends, p.drained = at, drained
+		p.ends, p.why = at, why
 	}
 }
 
 // farewell returns the end of a stream that the loop ends.
 func (p *parked) farewell() *End {
-	if p.drained {
-		return &p.s.DrainEnd
+	switch p.why {
+	case nil:
+		return suited(&p.s.AgeEnd, p.cur)
+	case &p.s.DrainEnd:
+		return p.why
 	}
-	return p.s.ageEnd(p.cur)
+	return suited(p.why, p.cur)
 }

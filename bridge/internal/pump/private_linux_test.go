@@ -16,7 +16,7 @@ func benchmarkKinds(b *testing.B, run func(b *testing.B, s *site, q *Queue)) {
 	start := map[string]func(*testing.B) *site{
 		"run": func(b *testing.B) *site {
 			return newSite(b, func(s *site, w http.ResponseWriter, r *http.Request) {
-				s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings)
+				s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings, nil)
 			})
 		},
 		"parked": func(b *testing.B) *site { return newParkingSite(b) },

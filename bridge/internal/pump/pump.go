@@ -22,10 +22,10 @@ type Outcome struct {
 	Err    error // the error of the write that failed; nil where none did
 }
 
-// Run writes to conn what cur has. It returns at cur's end, when ctx ends because the client has left, in a drain, or at the
-// maximum age. The first write comes at once: the events that are ready, or else a comment, so that the client sees its stream
+// Run writes to conn what cur has. It returns at cur's end, when ctx ends because the client has left, in a drain, at the
+// maximum age, or when control says so; control may be nil. The first write comes at once: the events that are ready, or else a comment, so that the client sees its stream
 // open.
-func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
+func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings, control *Control) Outcome {
 	p := &pump{conn: conn, cur: cur, s: s, began: time.Now()}
 	ready := make(chan struct{}, 1)
 	p.follower = NewFollower(cur, func() {
@@ -38,6 +38,9 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 	defer beat.Stop()
 	life := newLifetime(s)
 	defer life.stop()
+	told := make(chan struct{}, 1)
+	control.attach(func(time.Duration) { wake(told) })
+	defer control.detach()
 	over := p.begin()
 	always := make(chan struct{})
 	close(always)
@@ -62,6 +65,9 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings) Outcome {
 			beat.Reset(rest)
 		case <-life.drain:
 			life.drainNow(s)
+		case <-told:
+			life.obey(control)
+			over = !p.speak(control)
 		case <-life.over():
 			p.peek()
 			if over = p.deliver(); !over {
@@ -145,6 +151,18 @@ func (p *pump) beat() bool {
 	}
 	p.pieces, p.own = append(p.pieces[:0], b), 1
 	p.cur.Interjected()
+	return p.write()
+}
+
+// speak writes the blocks that the control says. It reports false where the connection broke.
+func (p *pump) speak(control *Control) bool {
+	words := control.spoken(nil)
+	if len(words) == 0 || p.s.Mute {
+		return true
+	}
+	p.pieces, p.own = append(p.pieces[:0], p.s.Form.Append(nil, words)), 1
+	p.cur.Interjected()
+	control.wrote(len(words))
 	return p.write()
 }
 

@@ -30,7 +30,7 @@ func TestRunSendsTheHeaderOfAFormatWithoutComments(t *testing.T) {
 		conn, ended := new(recorder), make(chan struct{})
 		go func() {
 			defer close(ended)
-			pump.Run(ctx, conn, pump.NewQueue(1024), &pump.Settings{Heartbeat: time.Second})
+			pump.Run(ctx, conn, pump.NewQueue(1024), &pump.Settings{Heartbeat: time.Second}, nil)
 		}()
 		time.Sleep(time.Minute)
 		cancel()

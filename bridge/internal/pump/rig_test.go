@@ -60,7 +60,7 @@ type guest struct {
 func (r *rig) join(events *tape, s *Settings) *guest {
 	g := &guest{client: newClient(), cur: &head{tape: events}}
 	g.inbox, g.since = r.inbox, func() time.Duration { return r.at }
-	p := &parked{sock: fakeSocket{g.client}, cur: g.cur, s: s, done: func(o Outcome) { g.outcomes = append(g.outcomes, o) }}
-	r.inbox.put(func(m *mail) { m.arrivals = append(m.arrivals, p) })
+	p := newParked(fakeSocket{g.client}, g.cur, s, func(o Outcome) { g.outcomes = append(g.outcomes, o) })
+	r.inbox.arrive(p, &g.control)
 	return g
 }

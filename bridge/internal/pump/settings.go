@@ -55,9 +55,9 @@ func (s *Settings) opening(dst []byte, quiet bool, cur Cursor) []byte {
 	return dst
 }
 
-// ageEnd returns the end of a stream of the maximum age, with a reconnection time that suits the cursor.
-func (s *Settings) ageEnd(cur Cursor) *End {
-	end := s.AgeEnd
+// suited returns an end with a reconnection time that suits the cursor.
+func suited(e *End, cur Cursor) *End {
+	end := *e
 	if end.RetryDelay > 0 {
 		end.RetryDelay = cur.Retry(end.RetryDelay)
 	}

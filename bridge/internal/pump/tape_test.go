@@ -92,6 +92,7 @@ type head struct {
 	interjected int // how many calls of Interjected there were
 	peeks       int // how many calls of Peek there were
 	shown       [][]byte
+	retry       time.Duration // the reconnection time that suits the head; the given one where 0
 
 	topic     *tape   // the topic; the tape itself where nil
 	topics    []*tape // the topics after each of the next calls of Peek; nil is the same one as before
@@ -170,4 +171,4 @@ func (h *head) Overdue(lacks int, stalled bool) bool {
 	return h.slack > 0 && stalled && len(h.pieces)-h.at > h.slack
 }
 
-func (h *head) Retry(given time.Duration) time.Duration { return given }
+func (h *head) Retry(given time.Duration) time.Duration { return cmp.Or(h.retry, given) }

@@ -42,7 +42,7 @@ func eachWire(t *testing.T, test func(*testing.T, *site)) {
 			wire := r.Context().Value(connKey{}).(net.Conn)
 			assert.NoError(t, Tune(wire, s.settings.SendBuffer, s.settings.WriteTimeout))
 			conn := NewHTTPConn(w, s.settings.WriteTimeout).Over(wire)
-			out := Run(r.Context(), conn, s.cursor(), &s.settings)
+			out := Run(r.Context(), conn, s.cursor(), &s.settings, nil)
 			if out.Err == nil {
 				conn.Release()
 			}
@@ -62,7 +62,7 @@ func newParkingSite(t testing.TB) *site {
 		assert.NoError(t, control.Flush())
 		conn, _, err := control.Hijack()
 		if assert.NoError(t, err) {
-			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, func(o Outcome) { s.outcomes <- o }))
+			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, nil, func(o Outcome) { s.outcomes <- o }))
 		}
 	})
 	s.form = frame.Form{Chunked: true}

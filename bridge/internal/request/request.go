@@ -2,6 +2,7 @@ package request
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -10,6 +11,8 @@ import (
 type Request struct {
 	HTTP *http.Request
 	Head Head
+	// Client is the address of the caller. It is invalid where the address is unknown.
+	Client netip.Addr
 	// EventSource is true for a GET whose Accept names text/event-stream. Every EventSource sends such a request.
 	EventSource bool
 	// Format is the format of a stream that answers the request.
@@ -24,7 +27,7 @@ type Request struct {
 
 // New reads a request, apart from its body.
 func New(r *http.Request) *Request {
-	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}}
+	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}, Client: clientOf(r)}
 	req.EventSource = r.Method == http.MethodGet && accepts(r.Header, sse.ContentType)
 	if !req.EventSource && accepts(r.Header, ndjsonType) {
 		req.Format = Lines

@@ -29,7 +29,7 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 	q := pump.NewQueue(0)
 	q.End(rt.End(req.Once(), end))
 	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Once())
-	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings)
+	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings, nil)
 }
 
 // clientLeft returns the answer for a client whose side of the connection ended before its stream opened. A client that closed

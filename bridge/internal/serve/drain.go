@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/limit"
 )
 
 // drain counts the streams that are open, and ends them in good order.
@@ -26,15 +27,15 @@ func newDrain() *drain {
 	return &drain{begun: make(chan struct{}), empty: make(chan struct{})}
 }
 
-// enter admits a caller and counts its stream as open. It returns an ending instead where limit streams are open or the drain
+// enter admits a caller and counts its stream as open. It returns an ending instead where most streams are open or the drain
 // has begun. For each admitted caller, admitted.Done and leave must be called once.
-func (d *drain) enter(limit int) *ending.Ending {
+func (d *drain) enter(most int) *ending.Ending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.stopped || !d.by.IsZero():
 		return ending.ShuttingDown()
-	case limit > 0 && d.open >= limit:
+	case most > 0 && d.open >= most:
 		return ending.AtLimit(ending.Streams)
 	}
 	d.open++
@@ -105,5 +106,5 @@ func streamLimit(configured int) int {
 	if configured > 0 {
 		return configured
 	}
-	return descriptors() / 5 * 4
+	return limit.Descriptors() / 5 * 4
 }

@@ -14,17 +14,18 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/limit"
 )
 
 func TestNoMoreCallersAreAdmittedThanTheLimit(t *testing.T) {
-	const limit, callers = 5, 200
+	const most, callers = 5, 200
 	d := newDrain()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	inside, most, refused := 0, 0, 0
+	inside, peak, refused := 0, 0, 0
 	for range callers {
 		wg.Go(func() {
-			end := d.enter(limit)
+			end := d.enter(most)
 			mu.Lock()
 			if end != nil {
 				refused++
@@ -33,7 +34,7 @@ func TestNoMoreCallersAreAdmittedThanTheLimit(t *testing.T) {
 				return
 			}
 			inside++
-			most = max(most, inside)
+			peak = max(peak, inside)
 			mu.Unlock()
 			d.admitted.Done()
 			mu.Lock()
@@ -43,15 +44,15 @@ func TestNoMoreCallersAreAdmittedThanTheLimit(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.LessOrEqual(t, most, limit)
+	assert.LessOrEqual(t, peak, most)
 	assert.Zero(t, d.open)
 
-	for range limit {
-		require.Nil(t, d.enter(limit))
+	for range most {
+		require.Nil(t, d.enter(most))
 	}
-	require.NotNil(t, d.enter(limit))
+	require.NotNil(t, d.enter(most))
 	d.leave()
-	require.Nil(t, d.enter(limit), "a caller that leaves makes room")
+	require.Nil(t, d.enter(most), "a caller that leaves makes room")
 	require.Nil(t, d.enter(0), "0 means no limit")
 }
 
@@ -134,7 +135,7 @@ func TestStopAdmittingWaitsForAdmittedCallers(t *testing.T) {
 
 func TestTheConfiguredLimitHasPrecedence(t *testing.T) {
 	assert.Equal(t, 7, streamLimit(7))
-	if files := descriptors(); files > 0 {
+	if files := limit.Descriptors(); files > 0 {
 		assert.Less(t, streamLimit(0), files)
 		assert.Greater(t, streamLimit(0), files/2)
 	} else {

@@ -32,6 +32,7 @@ type Handler struct {
 	server atomic.Pointer[serverSettings]
 
 	drain    *drain
+	open     visits
 	starting sync.Mutex                 // guards closed and the start of loops
 	closed   bool                       // Close was called: StartLoops starts no loops
 	loops    atomic.Pointer[pump.Loops] // nil where connections are not parked
@@ -124,7 +125,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// attached says that the caller has its stream, or that it gets none. StopAdmitting waits for that.
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
-	v := &visit{handler: h, rt: rt, began: time.Now()}
+	v := &visit{handler: h, rt: rt, client: req.Client, once: req.Once(), began: time.Now()}
+	h.open.add(v)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that
 		if panicked && !v.left {
@@ -180,7 +182,7 @@ func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pum
 	rt := v.rt
 	tune(rt, req.HTTP)
 	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
-	out := pump.Run(req.HTTP.Context(), conn, v.sub.Cursor(), settings)
+	out := pump.Run(req.HTTP.Context(), conn, v.sub.Cursor(), settings, &v.control)
 	if out.Err == nil {
 		conn.Release()
 	}

@@ -88,7 +88,7 @@ func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 		return
 	}
 	v.sub.Detach()
-	err = v.handler.loops.Load().Park(conn, v.sub.Cursor(), settings, func(out pump.Outcome) {
+	err = v.handler.loops.Load().Park(conn, v.sub.Cursor(), settings, &v.control, func(out pump.Outcome) {
 		v.handler.visits.Go(func() { v.finish(out) }) // finish may wait for the stream's reader, and the loop must not
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -17,6 +18,10 @@ type visit struct {
 	handler *Handler
 	rt      *route.Route
 	sub     stream.Subscription
+	// control ends the stream from outside, and says things between its events.
+	control pump.Control
+	client  netip.Addr // the caller's address, invalid where it is unknown
+	once    bool       // see [request.Request.Once]
 	began   time.Time
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
@@ -30,6 +35,7 @@ func (v *visit) cancel() {
 	if v.sub != nil {
 		v.sub.Close()
 	}
+	v.handler.open.remove(v)
 	v.handler.drain.leave()
 }
 
@@ -39,6 +45,7 @@ func (v *visit) finish(out pump.Outcome) {
 	duration := time.Since(v.began) // measured now, since closing may wait
 	v.sub.Close()
 	defer v.handler.drain.leave()
+	v.handler.open.remove(v)
 	h, name := v.handler, v.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {
 		h.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",

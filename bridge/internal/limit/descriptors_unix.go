@@ -1,14 +1,14 @@
 //go:build unix
 
-package serve
+package limit
 
 import (
 	"math"
 	"syscall"
 )
 
-// descriptors returns how many file descriptors the process may have, 0 where the limit is unknown.
-func descriptors() int {
+// Descriptors returns how many file descriptors the process may have, 0 where the limit is unknown.
+func Descriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0
