@@ -92,10 +92,17 @@ func (s *Subscriber) displace(reason ending.Reset, early bool) {
 	s.anchored, s.linked, s.ahead, s.doubtful = false, false, false, false
 }
 
+// strand is displace for a subscriber that could not go on after the id that it came with.
+func (s *Subscriber) strand(reason ending.Reset, early bool) {
+	s.resumed = ending.ByReset(reason)
+	s.displace(reason, early)
+}
+
 // overtaken takes the place from a subscriber that has not read from it yet: the log no longer holds the next event.
 func (s *Subscriber) overtaken() {
 	s.pos = replay.Position{}
 	if s.anchored { // it came with an id
 		s.anchored, s.reset = false, ending.ResetExpired
+		s.resumed = ending.ByReset(ending.ResetExpired)
 	}
 }

@@ -52,6 +52,8 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		case !errors.Is(err, replay.ErrGone):
 			s.started = true
 			return atEnd || err != nil, true
+		case s.stream.log.State().Epoch != s.pos.Epoch && s.anchored && !s.started:
+			s.strand(ending.ResetEpoch, true)
 		case s.stream.log.State().Epoch != s.pos.Epoch:
 			s.displace(ending.ResetEpoch, true)
 		case !s.started: // the place was lost before the first read

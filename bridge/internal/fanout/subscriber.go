@@ -43,7 +43,9 @@ type Subscriber struct {
 	ahead    bool // pos is behind the end of the log, and is not checked yet
 	doubtful bool // pos is the end of a snapshot whose last event may be an old one
 	closed   bool
-	late     *lateness // nil while it is not late
+	// resumed says how it went on after the id that it came with. What happens to it later does not count.
+	resumed ending.Resumed
+	late    *lateness // nil while it is not late
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)
@@ -64,10 +66,31 @@ func (st *stream) newSubscriber(n Newcomer, open func() (Settings, reading.Upstr
 	case s.lastID != "":
 		s.resume(open)
 	}
+	s.noteResumed()
 	if st.accepted && !s.anchored {
 		s.place()
 	}
 	return s
+}
+
+// noteResumed notes how a new subscriber goes on after the id that it came with.
+func (s *Subscriber) noteResumed() {
+	switch {
+	case s.reset != ending.NoReset:
+		s.resumed = ending.ByReset(s.reset)
+	case s.via != nil:
+		s.resumed.From = ending.ResumedFromCatchUp
+	case s.anchored:
+		s.resumed.From = ending.ResumedFromLog
+	}
+}
+
+// Resumed returns how the subscriber went on after the id that it came with. This is known when the subscriber has read for the
+// first time, and for a subscriber that catches up when that is over.
+func (s *Subscriber) Resumed() ending.Resumed {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	return s.resumed
 }
 
 // Opened reports whether an upstream has accepted what the subscriber reads, or the stream has ended.

@@ -18,7 +18,7 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 		return nil, false
 	case c.state == lost:
 		s.leaveCatchUp()
-		s.displace(c.why, !st.accepted)
+		s.strand(c.why, !st.accepted)
 		return nil, false
 	}
 	atEnd := s.collectVia(b, events, limit)
@@ -90,7 +90,7 @@ func (s *Subscriber) arrive() {
 			break
 		}
 	}
-	s.displace(ending.ResetExpired, false)
+	s.strand(ending.ResetExpired, false)
 }
 
 // doubt checks a place at the end of a snapshot, once more has come. The last event of a snapshot may be an old one. Where the
@@ -102,6 +102,6 @@ func (s *Subscriber) doubt() {
 	}
 	s.doubtful = false
 	if sure.resumed && sure.epoch == s.pos.Epoch && sure.from == s.pos.Offset {
-		s.displace(ending.ResetExpired, false)
+		s.strand(ending.ResetExpired, false)
 	}
 }

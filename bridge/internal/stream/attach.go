@@ -29,6 +29,8 @@ type Subscription interface {
 	Detach()
 	// Close ends the subscription, and waits until it has released everything. It must be called once.
 	Close()
+	// Resumed returns how the stream went on after the id that the caller came with. It may be called only after Close.
+	Resumed() ending.Resumed
 }
 
 // Attach binds in to the route's request message, and attaches the caller to a stream. form is the form of the events on the

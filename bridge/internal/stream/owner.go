@@ -49,6 +49,9 @@ func (o *owner) Next(ctx context.Context, reopening bool) reading.Attempt {
 // stream.
 func (o *owner) CursorRefused(ctx context.Context) {
 	o.lost = lostCursor{idOf(o.cursor), ending.ResetInvalid}
+	if len(o.newest) == 0 { // otherwise the upstream refuses the id of an event that it has sent itself
+		o.private.resumed = ending.ByReset(ending.ResetInvalid)
+	}
 	o.cursor, o.hasCursor, o.newest = "", false, o.newest[:0]
 	o.pushReset(ctx)
 }

@@ -23,9 +23,10 @@ type private struct {
 	queue    *pump.Queue
 	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
-	detach   func() bool   // separates the stream from the context of the request
-	done     chan struct{} // closed when the reader has returned
-	events   bool          // the stream had events; may be read once the queue has its end
+	detach   func() bool    // separates the stream from the context of the request
+	done     chan struct{}  // closed when the reader has returned
+	events   bool           // the stream had events; may be read once the queue has its end
+	resumed  ending.Resumed // the reader changes it, so it may be read once done is closed
 }
 
 var _ Subscription = (*private)(nil)
@@ -43,6 +44,7 @@ func (s *Streams) open(
 		renderer: renderer{rt: rt, format: req.Format}, streams: s, source: rt.Plan.Source,
 		once: o.once, reopens: o.reopens, first: first,
 	}
+	p.resumed = resumedAtFirst(o.resumes && in.HasLastEventID, lost)
 	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
 		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config)), in
@@ -56,6 +58,18 @@ func (s *Streams) open(
 		p.queue.End(end)
 	})
 	return p
+}
+
+// resumedAtFirst returns how a stream goes on after the caller's id, as long as the upstream does not refuse the id. sent says
+// that the upstream is opened with the id.
+func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
+	switch {
+	case lost.id != "":
+		return ending.ByReset(lost.reason)
+	case sent:
+		return ending.Resumed{From: ending.ResumedFromUpstream}
+	}
+	return ending.Resumed{}
 }
 
 // newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
@@ -118,6 +132,9 @@ func (p *private) Header() metadata.MD {
 
 // Detach implements [Subscription].
 func (p *private) Detach() { p.detach() }
+
+// Resumed implements [Subscription].
+func (p *private) Resumed() ending.Resumed { return p.resumed }
 
 // Close implements [Subscription]. It ends the stream, and waits until the reader has returned.
 func (p *private) Close() {
