@@ -13,7 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
-func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
+func TestAStreamKeepsNoHeaderAndNoClaimThatItsRouteDoesNotRead(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/watch/x", nil)
 	r.Header.Set("X-Tenant", "acme")
 	r.Header.Set("Traceparent", "00")
@@ -21,6 +21,12 @@ func TestAStreamKeepsNoHeaderThatItsRouteDoesNotRead(t *testing.T) {
 	r.Header.Set("X-Other", strings.Repeat("x", 60_000))
 	cfg := config.NewRoute("/watch/{topic}")
 	cfg.Metadata.Forward = []string{"x-tenant"}
-	kept := request.New(r).Head.Keep(route.HeadersRead(cfg))
+	cfg.Metadata.Set = []config.MetadataSetting{{Name: "x-user", Value: config.Reference("claim.sub")}}
+	cfg.Request.Set = []config.Setting{{Field: "a", List: []config.Setting{{Value: config.Reference("claim.org.id")}}}}
+	assert.Equal(t, []string{"org.id", "sub"}, route.ClaimsRead(cfg))
+	req := request.New(r)
+	req.Head.Claims = request.ClaimTexts{"sub": "u-1", "org.id": "7", "address": strings.Repeat("x", 60_000)}
+	kept := req.Head.Keep(route.HeadersRead(cfg), route.ClaimsRead(cfg))
+	assert.Equal(t, request.ClaimTexts{"sub": "u-1", "org.id": "7"}, kept.Claims)
 	assert.Equal(t, http.Header{"X-Tenant": {"acme"}, "Traceparent": {"00"}}, kept.Header)
 }

@@ -24,6 +24,13 @@ const (
 	ReasonMessage Reason = "message"
 	// ReasonSlow means that the client took nothing for `write_timeout`, or fell too far behind on a shared stream.
 	ReasonSlow Reason = "slow"
+	// ReasonAuth means that the `auth` of the route, or an authorizer of the program, has refused the client, or could not
+	// decide.
+	ReasonAuth Reason = "auth"
+	// ReasonTokenExpired means that the credentials of the client were about to expire.
+	ReasonTokenExpired Reason = "token_expired"
+	// ReasonRevoked means that the client was let in, and may not read the stream any more.
+	ReasonRevoked Reason = "revoked"
 	// ReasonGone means that the client has left. Only an [Observer] receives this reason.
 	ReasonGone Reason = "gone"
 )

@@ -13,7 +13,8 @@ func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
 	for reason, want := range map[Reason]ending.Reason{
 		ReasonUpstream: ending.ByUpstream, ReasonRequest: ending.ByRequest, ReasonRoute: ending.ByRoute, ReasonDrain: ending.ByDrain,
 		ReasonMaxAge: ending.ByMaxAge, ReasonLimit: ending.ByLimit, ReasonMessage: ending.ByMessage, ReasonSlow: ending.BySlow,
-		ReasonGone: ending.ByGone, ReasonShed: ending.ByShed,
+		ReasonGone: ending.ByGone, ReasonAuth: ending.ByAuth, ReasonTokenExpired: ending.ByTokenExpired, ReasonRevoked: ending.ByRevoked,
+		ReasonShed: ending.ByShed,
 	} {
 		assert.Equal(t, string(want), string(reason))
 	}

@@ -15,4 +15,8 @@ const (
 	ByMessage  Reason = "message"  // the upstream sent a message that the bridge cannot pass on
 	BySlow     Reason = "slow"     // the client is too far behind, or took nothing for `write_timeout`
 	ByGone     Reason = "gone"     // the client has left; no client is told this
+
+	ByAuth         Reason = "auth"          // the caller may not read the stream, or that cannot be found out now
+	ByTokenExpired Reason = "token_expired" // the credentials of the caller are about to expire
+	ByRevoked      Reason = "revoked"       // the caller may not read the stream any more
 )

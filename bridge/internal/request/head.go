@@ -10,28 +10,62 @@ import (
 type Head struct {
 	Host   string
 	Header http.Header
+	// Claims are what is known of the caller, nil where the caller is not authenticated.
+	Claims Claims
 }
 
-// Keep returns a copy that has only the headers with the given names. A stream that is opened again keeps such a copy, so
-// that it does not hold the whole request in memory.
-func (h Head) Keep(names []string) Head {
+// Claims are what is known of an authenticated caller. Claims may be read concurrently.
+type Claims interface {
+	// Claim returns the text of a claim. It reports false where the caller does not have the claim, and where the claim has no
+	// text because it is a list or an object.
+	Claim(name string) (text string, ok bool)
+}
+
+// ClaimTexts are claims by their names.
+type ClaimTexts map[string]string
+
+// Claim implements [Claims].
+func (c ClaimTexts) Claim(name string) (string, bool) {
+	text, ok := c[name]
+	return text, ok
+}
+
+// Keep returns a copy that has only the headers and the claims with the given names. A stream that is opened again keeps such a
+// copy, so that it does not hold the whole request in memory.
+func (h Head) Keep(headers, claims []string) Head {
 	header := make(http.Header)
-	for _, name := range names {
+	for _, name := range headers {
 		name = http.CanonicalHeaderKey(name)
 		if values := h.Header[name]; len(values) > 0 {
 			header[name] = slices.Clone(values)
 		}
 	}
-	return Head{Host: h.Host, Header: header}
+	kept := Head{Host: h.Host, Header: header}
+	if h.Claims == nil || len(claims) == 0 {
+		return kept
+	}
+	texts := make(ClaimTexts, len(claims))
+	for _, name := range claims {
+		if text, ok := h.Claims.Claim(name); ok {
+			texts[name] = text
+		}
+	}
+	kept.Claims = texts
+	return kept
 }
 
-// Reference returns the value of a header or of a cookie to which a configuration refers as "header.name" or "cookie.name",
-// with the name of a header in lower case. One that was sent more than once has no value: the bridge and a proxy in front of
-// it could take different ones of the values.
+// Reference returns the value of a header, a cookie or a claim to which a configuration refers as "header.name", "cookie.name" or
+// "claim.name", with the name of a header in lower case. A header or a cookie that was sent more than once has no value: the
+// bridge and a proxy in front of it could take different ones of the values.
 func (h Head) Reference(ref string) (value string, ok bool) {
 	kind, name, _ := strings.Cut(ref, ".")
 	var values []string
 	switch kind {
+	case "claim":
+		if h.Claims == nil {
+			return "", false
+		}
+		return h.Claims.Claim(name)
 	case "header":
 		values = h.Header.Values(name)
 		if name == "host" {

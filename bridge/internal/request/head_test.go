@@ -10,6 +10,9 @@ import (
 func TestReferencesToARequest(t *testing.T) {
 	head := newRequest(http.MethodGet, "http://bridge:8080/", "X-Tenant", "acme", "X-Empty", "", "X-Twice", "a", "X-Twice", "b",
 		"Cookie", "session=s1; theme=dark; twice=a", "Cookie", `twice=b; quoted="q"`).Head
+	_, ok := head.Reference("claim.sub")
+	assert.False(t, ok, "a caller that is not authenticated has no claims")
+	head.Claims = ClaimTexts{"sub": "u-1", "a.b": ""}
 	for ref, want := range map[string]struct {
 		value string
 		ok    bool
@@ -25,11 +28,14 @@ func TestReferencesToARequest(t *testing.T) {
 		"cookie.twice":    {"", false},
 		"cookie.Session":  {"", false},
 		"cookie.x-tenant": {"", false},
-		"claim.sub":       {"", false},
+		"claim.sub":       {"u-1", true},
+		"claim.a.b":       {"", true},
+		"claim.missing":   {"", false},
+		"claim.not-kept":  {"", false},
 		"header":          {"", false},
 		"":                {"", false},
 	} {
-		kept := head.Keep([]string{"x-tenant", "x-empty", "x-twice", "cookie"})
+		kept := head.Keep([]string{"x-tenant", "x-empty", "x-twice", "cookie"}, []string{"sub", "a.b", "missing"})
 		for of, h := range map[string]Head{"all of it": head, "a copy": kept} {
 			value, ok := h.Reference(ref)
 			assert.Equal(t, want.ok, ok, "%s of %s", ref, of)
@@ -40,7 +46,7 @@ func TestReferencesToARequest(t *testing.T) {
 
 func TestACopyHasTheNamedHeadersOnly(t *testing.T) {
 	head := newRequest(http.MethodGet, "http://bridge/", "X-Tenant", "a", "X-Tenant", "b", "X-Other", "c").Head
-	kept := head.Keep([]string{"x-tenant", "X-TENANT", "x-missing"})
+	kept := head.Keep([]string{"x-tenant", "X-TENANT", "x-missing"}, nil)
 	assert.Equal(t, Head{Host: "bridge", Header: http.Header{"X-Tenant": {"a", "b"}}}, kept)
 	head.Header["X-Tenant"][0] = "changed"
 	assert.Equal(t, "a", kept.Header.Get("X-Tenant"), "a change of the original does not change the copy")

@@ -7,7 +7,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Request is what one HTTP request says. Its fields do not change after [New]. One goroutine uses it.
+// Request is what one HTTP request says. Apart from Subject and Head.Claims, its fields do not change after [New].
+// One goroutine uses it.
 type Request struct {
 	HTTP *http.Request
 	Head Head
@@ -19,6 +20,9 @@ type Request struct {
 	Format Format
 	// Cursor is where the client wants the stream to go on.
 	Cursor Cursor
+	// Subject identifies the caller among the callers of all routes. It is "" for a caller that is not authenticated, and is set
+	// before the caller is counted.
+	Subject string
 	// AfterEnd is true where the client presents the id of a final end: an EventSource sends it when it reconnects after the end.
 	AfterEnd bool
 

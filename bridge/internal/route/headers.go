@@ -1,6 +1,7 @@
 package route
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -12,29 +13,48 @@ import (
 // these headers, and a stream that may be opened again keeps them.
 func HeadersRead(r *config.Route) []string {
 	names := slices.Concat(traceContext(), r.Metadata.Forward)
-	refer := func(values ...config.Template) {
-		for _, value := range values {
-			for _, part := range value {
-				if name, ok := strings.CutPrefix(part.Ref, "header."); ok {
-					names = append(names, name)
-				}
-				if strings.HasPrefix(part.Ref, "cookie.") {
-					names = append(names, "cookie")
-				}
-			}
+	for ref := range references(r) {
+		if name, ok := strings.CutPrefix(ref, "header."); ok {
+			names = append(names, name)
 		}
-	}
-	for _, s := range r.Request.Set {
-		refer(s.Templates()...)
-	}
-	for _, m := range r.Metadata.Set {
-		refer(m.Value)
+		if strings.HasPrefix(ref, "cookie.") {
+			names = append(names, "cookie")
+		}
 	}
 	for i, name := range names {
 		names[i] = strings.ToLower(name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// ClaimsRead returns the names of the claims to which the settings of a route refer, sorted and without duplicates.
+func ClaimsRead(r *config.Route) (names []string) {
+	for ref := range references(r) {
+		if name, ok := strings.CutPrefix(ref, "claim."); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// references yields each reference in the settings of a route, such as "header.x-tenant".
+func references(r *config.Route) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var values []config.Template
+		for _, s := range r.Request.Set {
+			values = append(values, s.Templates()...)
+		}
+		for _, m := range r.Metadata.Set {
+			values = append(values, m.Value)
+		}
+		for _, part := range slices.Concat(values...) {
+			if part.Ref != "" && !yield(part.Ref) {
+				return
+			}
+		}
+	}
 }
 
 // traceContext returns the names of the headers of W3C Trace Context. A private stream continues the trace of its caller.

@@ -47,7 +47,7 @@ func (s *Streams) open(
 	p.resumed = resumedAtFirst(o.resumes && in.HasLastEventID, lost)
 	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
-		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config)), in
+		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in
 		f.in.Reference = f.head.Reference
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}

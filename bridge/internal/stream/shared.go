@@ -120,7 +120,7 @@ func (s *Streams) sharedFeed(rt *route.Route, opener request.Head, in bind.Input
 	f := &feed{
 		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,
 		reopens: func(end *ending.Ending) bool { return hides(rt, end) || end.Retry && end.Reason == ending.ByLimit },
-		first:   first, head: opener.Keep(route.HeadersRead(rt.Config)), in: in,
+		first:   first, head: opener.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in: in,
 	}
 	f.in.Reference = f.head.Reference
 	return f
