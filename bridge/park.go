@@ -16,6 +16,8 @@ import (
 // Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The error
 // comes from the operating system, for example because no file descriptor is left.
 //
+// The connections must be those of a TCP listener, or a [Parkable] around one.
+//
 // For a parked connection, ServeHTTP returns while the stream goes on. Middleware that measures a request, or holds something
 // for it, therefore sees only its beginning. A ResponseWriter that middleware wraps must have a method Unwrap; its connection
 // is then not parked. Parked connections belong to the bridge: [Bridge.Shutdown] and [Bridge.Close] end them, and the methods
@@ -32,4 +34,14 @@ func (b *Bridge) Park(server *http.Server) error {
 		return serve.ConnContext(ctx, c)
 	}
 	return nil
+}
+
+// Parkable is a connection of a listener that wraps its TCP connections, for example to count them. What is written to the
+// Parkable must go to the TCP connection unchanged. [Bridge.Park] parks such connections too. For the limits that it sets on
+// other connections, it finds the TCP connection by a method `NetConn() net.Conn`, as [crypto/tls.Conn] has one.
+type Parkable interface {
+	net.Conn
+	// HandOver gives the TCP connection away. The bridge calls HandOver at most once, uses only conn afterwards, and closes it.
+	// Then the bridge calls ended once, not Close. ended may be called concurrently with anything else.
+	HandOver() (conn *net.TCPConn, ended func())
 }

@@ -41,6 +41,8 @@ type Limit string
 
 // The limits. Later versions may add more.
 const (
+	// LimitConnections bounds the connections of the program's listener. See [TurnAway].
+	LimitConnections Limit = "connections"
 	// LimitStreams bounds the open streams of the whole bridge.
 	LimitStreams Limit = "streams"
 	// LimitStreamsPerClient bounds the open streams of one client address.

@@ -22,7 +22,8 @@ func TestThePublicReasonsAreThoseThatPagesRead(t *testing.T) {
 
 func TestThePublicLimitsAreThoseOfTheEndings(t *testing.T) {
 	for limit, want := range map[Limit]ending.Limit{
-		LimitStreams: ending.Streams, LimitStreamsPerClient: ending.StreamsPerClient,
+		LimitConnections: ending.Connections, LimitStreams: ending.Streams,
+		LimitStreamsPerClient:  ending.StreamsPerClient,
 		LimitStreamsPerSubject: ending.StreamsPerSubject, LimitOpensPerClient: ending.OpensPerClient,
 		LimitRouteStreams: ending.RouteStreams, LimitRouteStreamsPerClient: ending.RouteStreamsPerClient,
 		LimitSharedStreams: ending.SharedStreams, LimitQueueBytes: ending.QueueBytes,

@@ -7,6 +7,7 @@ type Limit string
 // These are all limits. [Limit.Message] says what each of them bounds.
 const (
 	NoLimit               Limit = ""
+	Connections           Limit = "connections"
 	Streams               Limit = "streams"
 	StreamsPerClient      Limit = "streams_per_client"
 	StreamsPerSubject     Limit = "streams_per_subject"
@@ -23,6 +24,8 @@ const (
 // Message says for a client which limit was reached. It does not tell the value of the limit: that is for the operator alone.
 func (l Limit) Message() string {
 	switch l {
+	case Connections:
+		return "too many connections are open"
 	case Streams:
 		return "too many streams are open"
 	case StreamsPerClient:

@@ -1,7 +1,6 @@
 package pump
 
 import (
-	"crypto/tls"
 	"net"
 	"sync"
 	"syscall"
@@ -18,7 +17,8 @@ type kernel struct {
 	ask   func(fd uintptr) // made once, so that asking allocates nothing; mu is held while it is called
 }
 
-// kernelOf returns the kernel of a TCP connection, plain or under TLS. It returns nil for any other connection.
+// kernelOf returns the kernel of a TCP connection, also where it carries TLS or another connection wraps it. It returns nil for
+// any other connection.
 func kernelOf(conn net.Conn) *kernel {
 	tcp := tcpOf(conn)
 	if tcp == nil {
@@ -33,14 +33,24 @@ func kernelOf(conn net.Conn) *kernel {
 	return k
 }
 
-// tcpOf returns the TCP connection that carries conn, or nil where there is none.
+// tcpOf returns the TCP connection that carries conn, or nil where there is none. A connection that another one carries names
+// that one by a method NetConn, as [crypto/tls.Conn] does.
 func tcpOf(conn net.Conn) *net.TCPConn {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
+	for range deepest {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			return tcp
+		}
+		carried, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		conn = carried.NetConn()
 	}
-	tcp, _ := conn.(*net.TCPConn)
-	return tcp
+	return nil
 }
+
+// deepest bounds how many connections may carry each other. A connection that names itself must not hold up its caller.
+const deepest = 8
 
 // waiting returns how many bytes the client has not acknowledged, or 0 where this is not known.
 func (k *kernel) waiting() int {

@@ -96,8 +96,19 @@ func (d *drain) wait(ctx context.Context) error {
 	}
 }
 
-// enter admits a caller, unless the bridge is full or shutting down.
-func (h *Handler) enter() *ending.Ending { return h.drain.enter(h.server.Load().streams) }
+// noRoomKey is the key of the mark that TurnAway sets.
+type noRoomKey struct{}
+
+// TurnAway returns a context whose requests get no stream, because too many connections are open.
+func TurnAway(ctx context.Context) context.Context { return context.WithValue(ctx, noRoomKey{}, true) }
+
+// enter admits a caller, unless the bridge or the program is full, or the bridge is shutting down.
+func (h *Handler) enter(ctx context.Context) *ending.Ending {
+	if ctx.Value(noRoomKey{}) != nil {
+		return ending.AtLimit(ending.Connections)
+	}
+	return h.drain.enter(h.server.Load().streams)
+}
 
 // streamLimit returns how many streams may be open at once, 0 for no limit. Where configured is 0, the limit is four fifths of
 // the file descriptors that the process may have. The other descriptors are for connections to upstreams, and for the answer to

@@ -116,7 +116,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		end = h.checkWriter(w)
 	}
 	if end == nil {
-		end = h.enter()
+		end = h.enter(r.Context())
 	}
 	if end != nil {
 		h.answer(w, rt, req, end)

@@ -36,6 +36,21 @@ func connOfHTTP1(r *http.Request) net.Conn {
 	return connOf(r)
 }
 
+// parkable is a connection that wraps a TCP connection and can give it away. See bridge.Parkable.
+type parkable interface {
+	net.Conn
+	HandOver() (conn *net.TCPConn, ended func())
+}
+
+// canPark reports whether a connection can be parked.
+func canPark(conn net.Conn) bool {
+	switch conn.(type) {
+	case *net.TCPConn, parkable:
+		return true
+	}
+	return false
+}
+
 // loops is the number of loops that write to parked connections.
 const loops = 1
 
@@ -67,8 +82,7 @@ func (h *Handler) parks(w http.ResponseWriter, req *request.Request) bool {
 	}
 	_, hijacks := w.(http.Hijacker)
 	_, wrapped := w.(interface{ Unwrap() http.ResponseWriter })
-	_, tcp := connOf(r).(*net.TCPConn)
-	return hijacks && !wrapped && tcp
+	return hijacks && !wrapped && canPark(connOf(r))
 }
 
 // tune bounds how much the kernel buffers for a connection that is not parked. A connection that serves several streams has the
@@ -82,39 +96,53 @@ func tune(rt *route.Route, r *http.Request) {
 // park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
 // header of the response was written before.
 func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
-	conn, err := v.takeOver(w)
+	conn, ended, err := v.takeOver(w)
 	if err != nil {
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
 	v.sub.Detach()
 	err = v.handler.loops.Load().Park(conn, v.sub.Cursor(), settings, &v.control, func(out pump.Outcome) {
-		v.handler.visits.Go(func() { v.finish(out) }) // finish may wait for the stream's reader, and the loop must not
+		v.handler.visits.Go(func() { // these may wait for the stream's reader and for the listener, and the loop must not
+			ended()
+			v.finish(out)
+		})
 	})
 	if err != nil {
 		_ = conn.Close() // no one else will close the connection
+		ended()
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 	}
 }
 
-// takeOver flushes the header, and returns the connection. It drops what the client has sent ahead, since the connection
-// carries no further response.
-func (v *visit) takeOver(w http.ResponseWriter) (*net.TCPConn, error) {
+// takeOver flushes the header, and returns the connection, and what to call when it has ended. It drops what the client has
+// sent ahead, since the connection carries no further response.
+func (v *visit) takeOver(w http.ResponseWriter) (tcp *net.TCPConn, ended func(), err error) {
 	controller := http.NewResponseController(w)
 	if err := controller.SetWriteDeadline(time.Now().Add(v.rt.Config.WriteTimeout)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := controller.Flush(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conn, _, err := controller.Hijack()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
+	ended = func() {}
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		tcp = c
+	case parkable:
+		tcp, ended = c.HandOver()
+	default:
 		_ = conn.Close() // net/http wrote a header for a stream that cannot follow
-		return nil, http.ErrNotSupported
+		return nil, nil, http.ErrNotSupported
 	}
-	return tcp, tcp.SetDeadline(time.Time{})
+	if err := tcp.SetDeadline(time.Time{}); err != nil {
+		_ = tcp.Close()
+		ended()
+		return nil, nil, err
+	}
+	return tcp, ended, nil
 }

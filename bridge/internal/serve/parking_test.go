@@ -67,12 +67,55 @@ func TestOnlyAnEventStreamOverPlainHTTP1IsParked(t *testing.T) {
 		"TLS":                           {secured, &hijackable{}, false},
 		"HTTP/1.0":                      {old, &hijackable{}, false},
 		"HTTP/2":                        {over(&net.TCPConn{}, overHTTP2()), &hijackable{}, false},
+		"a wrapper that hands over":     {over(new(wrapper), eventSource()), &hijackable{}, true},
+		"a wrapper that does not":       {over(struct{ net.Conn }{&net.TCPConn{}}, eventSource()), &hijackable{}, false},
 		"no TCP":                        {over(&net.UnixConn{}, eventSource()), &hijackable{}, false},
 		"a connection unknown":          {eventSource(), &hijackable{}, false},
 		"a writer without Hijack":       {plain, &recorder{}, false},
 		"middleware":                    {plain, covered{&hijackable{}}, false},
 	} {
 		assert.Equal(t, tt.want, r.parks(tt.writer, request.New(tt.request)), name)
+	}
+}
+
+// wrapper is a connection that wraps one of TCP, and counts how often it has ended.
+type wrapper struct {
+	net.Conn
+
+	tcp   *net.TCPConn
+	ended int
+}
+
+func (w *wrapper) HandOver() (*net.TCPConn, func()) { return w.tcp, func() { w.ended++ } }
+
+// Where a connection was handed over and cannot be used, the listener that wraps it is told of its end all the same.
+func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
+	for name, closed := range map[string]bool{"it broke meanwhile": true, "the bridge is closed": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			require.NoError(t, r.StartLoops())
+			if r.loops.Load() == nil {
+				t.Skip("no connection is parked on this system")
+			}
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer func() { _ = listener.Close() }()
+			conn, err := net.Dial("tcp", listener.Addr().String())
+			require.NoError(t, err)
+			w := &wrapper{tcp: conn.(*net.TCPConn)}
+			if closed {
+				require.NoError(t, conn.Close())
+			}
+			require.Nil(t, r.enter(t.Context()))
+			r.drain.admitted.Done()
+			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, began: time.Now()}
+			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
+			r.close()
+			s.park(&hijackable{conn: w}, settings)
+			assert.Equal(t, 1, w.ended)
+			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
+			requireIdle(t, r)
+		})
 	}
 }
 
@@ -85,6 +128,8 @@ type place struct {
 
 func (p *place) Detach() { p.detached++ }
 func (p *place) Close()  { p.closed++ }
+
+func (*place) Cursor() pump.Cursor { return pump.NewQueue(0) }
 
 // Where a connection cannot be taken over, the visit ends, and the subscription is closed.
 func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
@@ -100,7 +145,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 			defer r.close()
 			near, far := net.Pipe()
 			writer.conn = near
-			require.Nil(t, r.enter())
+			require.Nil(t, r.enter(t.Context()))
 			r.drain.admitted.Done()
 			sub := &place{}
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, began: time.Now()}
@@ -123,7 +168,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 func TestACallerThatLeavesClosesItsSubscription(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
-	require.Nil(t, r.enter())
+	require.Nil(t, r.enter(t.Context()))
 	r.drain.admitted.Done()
 	sub := &place{}
 	(&visit{handler: r.Handler, sub: sub}).cancel()
@@ -148,7 +193,7 @@ func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 	defer r.close()
 	lasted := make(chan time.Duration, 1)
 	r.Handler.observer = durations(lasted)
-	require.Nil(t, r.enter())
+	require.Nil(t, r.enter(t.Context()))
 	r.drain.admitted.Done()
 	s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), began: time.Now()}
 	var closed time.Duration
