@@ -30,6 +30,16 @@ func words(read func(*node) (string, bool)) format[string] {
 	}}
 }
 
+// listenerOrOff is the format of addresses to listen on and `off`, which is "".
+func (d *decoder) listenerOrOff() format[string] {
+	return format[string]{read: d.addressOrOff, form: anyOf(addressForm, wordForm(off)), write: func(address string) *node {
+		if address == "" {
+			return textNode(off)
+		}
+		return textNode(address)
+	}}
+}
+
 // wordOf is the format of one of some words.
 func wordOf[T ~string](d *decoder, known []T) format[T] {
 	return format[T]{read: oneOf(d, known), form: wordForm(known...), write: func(word T) *node { return textNode(string(word)) }}

@@ -105,6 +105,8 @@ func TestEverySupportedKey(t *testing.T) {
 		AccessLog: config.AccessLog{
 			Format: config.AccessFormatJSON, SampleOver: config.Rate{Count: 30, Per: time.Minute}, Values: true,
 		},
+		Health: ":8081",
+		Admin:  &config.Admin{Listen: "127.0.0.1:9091", TokenFile: filepath.Join("problems", "secrets", "long")},
 	}, cfg.Server)
 
 	require.Len(t, cfg.Upstreams, 3)
@@ -265,7 +267,7 @@ func TestEveryDocumentedKeyIsKnown(t *testing.T) {
 		paths = append(paths, p.Path)
 	}
 	assert.ElementsMatch(t, []string{
-		"server.health", "server.admin", "server.trusted_proxies", "routes[0].request.set.user", "routes[0].metadata.set.x-user",
+		"server.trusted_proxies", "routes[0].request.set.user", "routes[0].metadata.set.x-user",
 		"routes[0].auth", "auth.jwt",
 	}, paths)
 }

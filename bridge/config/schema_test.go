@@ -172,7 +172,8 @@ func onlyTheLoader() (kinds []*kindOfProblem) {
 	for pattern, why := range map[string]string{
 		`can be read|in the file|can't stand in an included file`: files,
 		`no upstream:|unknown upstream|duplicate upstream`:        files,
-		`is missing`: merged,
+		`is missing`:           merged,
+		`takes the address of`: compares,
 		`only a POST has a body|expected only GET on a shared route`:                                                      merged,
 		`any origin with credentials`:                                                                                     merged,
 		`duplicate|twice|can't be both|can't bind`:                                                                        compares,

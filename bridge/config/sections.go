@@ -100,6 +100,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkPaths()
 	s.checkPurposes()
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
+	s.checkListeners(s.root, &cfg.Server)
 	s.checkFixedMetadata()
 	if s.annotated() {
 		derived := &mappedRoute{Route: cfg.Defaults} // routes that come from annotations have these settings

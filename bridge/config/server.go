@@ -26,8 +26,8 @@ func (d *decoder) serverKeys(s *Server) []field {
 		optional(d, "server.tls", "The certificate of the public address, read again when the files change. Left out, there is no TLS.",
 			"{cert_file: tls.crt, key_file: tls.key}", &s.TLS, func() *ServerTLS { return &ServerTLS{} }, d.serverTLSKeys).
 			reading(func(n *node) { s.TLS = d.serverTLS(n) }),
-		unserved("health", "The address for probes. Not served yet.", words(d.addressOrOff)),
-		unserved("admin", "The address for administrators. Not served yet.", words(d.addressOrOff)),
+		key("health", "The address for /livez, /readyz, /startupz and /metrics.", &s.Health, d.listenerOrOff()),
+		d.admin(s),
 		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration, durationForm)),
 		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
 			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),

@@ -16,8 +16,6 @@ type harmless struct {
 // serves a key removes its entry, and decodes the value into types.go.
 func notYet(key string) (harmless, bool) {
 	switch key {
-	case "server.health", "server.admin":
-		return onlyWord(off)
 	case "server.trusted_proxies":
 		return onlyEmpty(emptyList)
 	case "server.limits.streams_per_client":

@@ -60,7 +60,8 @@ func texts() []string {
 		`1µs`, `64KiB`, `4MB`, `0KiB`,
 		`1GiB`, `5000000000000GiB`, `text`, `5/s`, `"5/s"`, `005/m`, `0/s`, `5/sec`, `-5/s`, `5 / s`, `5000000000/s`,
 		`"${env.A:-5/h}"`, `":8080"`, `localhost:8080`, `"[::1]:80"`, `"a:b"`, `12:30:45`, `dns:///a:1`,
-		`http://a:1`, `http://`, `grpcs://a`, `unix:/a`,
+		`http://a:1`, `http://`, `grpcs://a`, `unix:/a`, `"127.0.0.1:9091"`, `":8081"`,
+		`../testdata/problems/secrets/key`, `../testdata/problems/secrets/long`,
 		`app.example.com`, `"*.example.com"`, `"*.*.com"`, `10.0.0.0/8`, `"::1"`, `"[::1]"`, `10.1.2.3`, `10.1`,
 		`https://app.example.com`, `HTTPS://a`,
 		`2026-01-01`, `2026-01-01T00:00:00Z`, `!!str a`, `&a b`, `"${env.A:-5}"`, `"${env.A:-5s}"`, `"${env.A:-off}"`,
@@ -111,7 +112,8 @@ func mappings() []string {
 		`{forward: [x-a], set: {x-a: b}}`, `{expose: [x-a]}`, `{events: 5, bytes: 5KiB, age: 5s}`,
 		`{max_attempts: 3, backoff: }`, `{base: 5s, max: 10s}`, `{base: 5s, max: 1s}`,
 		`{time: off, timeout: 5s}`, `{heartbeat: 5s}`, `{path: /a}`, `{rpc: a.B/C}`, `{name: a}`, `{jwt: }`, `{jwt: {}}`,
-		`{streams: unlimited}`, `{market: {target: a}}`, `{market: }`, `{market: {}}`,
+		`{streams: unlimited}`, `{listen: "127.0.0.1:9091"}`, `{listen: ":9091"}`, `{listen: "127.0.0.1:8080"}`,
+		`{market: {target: a}}`, `{market: }`, `{market: {}}`,
 		`{market: {target: a, authority: b}}`, `{market: {target: a, authority: b, tls: {}}}`,
 		`{market: {target: a, authority: b, tls: }}`, `{x-a_file: absent}`, `{grpc-a: b}`,
 	}
@@ -147,6 +149,8 @@ func besides(name string) map[string]string {
 		return map[string]string{"files": "[a.proto]"}
 	case "upstream.tls.cert_file", "upstream.tls.key_file", "server.tls.cert_file", "server.tls.key_file":
 		return map[string]string{"cert_file": "a", "key_file": "b"}
+	case "server.admin.token_file":
+		return map[string]string{"listen": `"127.0.0.1:9091"`}
 	}
 	return nil
 }

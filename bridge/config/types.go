@@ -48,6 +48,10 @@ type Server struct {
 	Hosts []string
 	// AccessLog says which lines the access log has.
 	AccessLog AccessLog
+	// Health is the address for probes and metrics; "", the default, is none. The program listens there, and not the bridge.
+	Health string
+	// Admin is the listener for administrators; nil, the default, is none. The program listens there, and not the bridge.
+	Admin *Admin
 }
 
 // ServerTLS names the certificate of the public listener. Both files are read again when they change.

@@ -14,8 +14,8 @@ import (
 func wordKeys() map[string]struct{ file, word, value string } {
 	const upstream = "upstreams: {a: {target: b, annotations: true}}\n"
 	return map[string]struct{ file, word, value string }{
-		"server.health":             {upstream + "server: {health: %s}\n", "off", ""},
-		"server.admin":              {upstream + "server: {admin: %s}\n", "off", ""},
+		"server.health":             {upstream + "server: {health: %s}\n", "off", `":8081"`},
+		"server.admin":              {upstream + "server: {admin: %s}\n", "off", `{listen: "[::1]:9091"}`},
 		"limits.streams":            {upstream + "server: {limits: {streams: %s}}\n", "auto", "1"},
 		"limits.streams_per_client": {upstream + "server: {limits: {streams_per_client: %s}}\n", "unlimited", ""},
 		"keepalive.time":            {"upstreams: {a: {target: b, annotations: true, keepalive: {time: %s}}}\n", "off", "1m"},
