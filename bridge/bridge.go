@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -18,6 +19,9 @@ type Bridge struct {
 	catalog *catalog.Catalog
 	streams *stream.Streams
 	handler *serve.Handler
+	// observers are told when the bridge starts and when it is closed.
+	observers *observers
+	closed    sync.Once
 
 	ctx    context.Context // ends with the bridge, and so does everything that the bridge has opened
 	cancel context.CancelFunc
@@ -44,11 +48,12 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
-	streams := stream.New(ctx, limits, o.log, streamObserver{o.observer})
+	streams := stream.New(ctx, limits, o.log, streamObserver{&o.observers})
 	b := &Bridge{
-		catalog: c, streams: streams, ctx: ctx, cancel: cancel,
-		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{o.observer}),
+		catalog: c, streams: streams, observers: &o.observers, ctx: ctx, cancel: cancel,
+		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{&o.observers}),
 	}
+	b.observers.started(b)
 	c.Watch(ctx)
 	return b, nil
 }
@@ -100,5 +105,7 @@ func (b *Bridge) Close() error {
 	b.streams.Wait()
 	b.handler.Close()
 	b.streams.Close()
-	return b.catalog.Close()
+	err := b.catalog.Close()
+	b.closed.Do(func() { b.observers.closed(b) })
+	return err
 }

@@ -37,24 +37,24 @@ type catchUps struct {
 	unnamed        int
 }
 
-func (c *catchUps) CatchUpStarted(route string) {
+func (c *catchUps) CatchUpStarted(s bridge.CatchUpStart) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.running++
 	c.most = max(c.most, c.running)
-	c.name(route)
+	c.name(s.Route)
 }
 
-func (c *catchUps) CatchUpEnded(route string, outcome bridge.CatchUpOutcome, lasted time.Duration) {
+func (c *catchUps) CatchUpEnded(e bridge.CatchUpEnd) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.running--
 	if c.outcomes == nil {
 		c.outcomes = map[bridge.CatchUpOutcome]int{}
 	}
-	c.outcomes[outcome]++
-	c.longest = max(c.longest, lasted)
-	c.name(route)
+	c.outcomes[e.Outcome]++
+	c.longest = max(c.longest, e.Lasted)
+	c.name(e.Route)
 }
 
 func (c *catchUps) name(route string) {
@@ -63,13 +63,13 @@ func (c *catchUps) name(route string) {
 	}
 }
 
-func (c *catchUps) IDLeftOut(string) {
+func (c *catchUps) IDLeftOut(bridge.LeftOutID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leftOut++
 }
 
-func (c *catchUps) StreamWaits(string, int) {
+func (c *catchUps) StreamWaits(bridge.SlotWait) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waits++

@@ -11,24 +11,25 @@ import (
 type Option interface{ apply(*options) }
 
 type options struct {
-	log      *slog.Logger
-	observer Observer
-	services []source.Service
-	routes   []catalog.SourcedRoute
+	log       *slog.Logger
+	observers observers
+	services  []source.Service
+	routes    []catalog.SourcedRoute
 }
 
 // newOptions applies options to the defaults.
 func newOptions(opts []Option) *options {
-	o := &options{log: slog.New(slog.DiscardHandler), observer: NopObserver{}}
+	o := &options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt.apply(o)
 	}
+	o.observers.log = o.log
 	return o
 }
 
 // catalog returns the options of the catalog.
 func (o *options) catalog() catalog.Options {
-	return catalog.Options{Log: o.log, Observer: o.observer, Services: o.services, Routes: o.routes}
+	return catalog.Options{Log: o.log, Observer: catalogObserver{&o.observers}, Services: o.services, Routes: o.routes}
 }
 
 type optionFunc func(*options)
@@ -48,11 +49,12 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithObserver makes the bridge call the methods of o. By default, and with nil, there is no observer.
+// WithObserver makes the bridge call the methods of o. The option may be given several times: the bridge calls each of the
+// observers, in the order of the options. By default there is none. nil adds none.
 func WithObserver(o Observer) Option {
 	return optionFunc(func(set *options) {
 		if o != nil {
-			set.observer = o
+			set.observers.all = append(set.observers.all, o)
 		}
 	})
 }

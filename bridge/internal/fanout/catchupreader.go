@@ -49,7 +49,7 @@ func (r *catchUpReader) Abandoned() bool {
 }
 
 // Reopened implements [reading.Owner].
-func (r *catchUpReader) Reopened() {}
+func (r *catchUpReader) Reopened(ending.Code) {}
 
 // Stale implements [reading.Owner]. The subscribers are told when the stream is stale, not a catch-up.
 func (r *catchUpReader) Stale(ending.Code) {}

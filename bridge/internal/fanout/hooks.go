@@ -1,16 +1,21 @@
 package fanout
 
-import "time"
+import (
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+)
 
 // Hooks are called when something happens to a stream, with the label of the stream. Any may be nil. They are called
 // concurrently, some with locks held. A hook must neither wait nor call the registry.
 type Hooks struct {
 	Opened    func(label string) // a stream began
 	Ended     func(label string) // a stream is over, and its upstream is no longer read
-	Reopened  func(label string) // the upstream of a stream is opened again
 	Evicted   func(label string) // a stream without subscribers ends before its time, to make room
 	Skipped   func(label string) // a slow subscriber goes on as a newcomer
 	IDLeftOut func(label string) // an event has an id that cannot be sent
+
+	Reopened func(label string, by ending.Code) // the upstream of a stream, which ended with a code, is opened again
 
 	CatchUpBegan func(label string)                                        // the upstream of a catch-up is opened
 	CatchUpEnded func(label string, outcome Outcome, lasted time.Duration) // called once after each CatchUpBegan
@@ -32,10 +37,15 @@ const (
 
 func (h *Hooks) opened(st *stream)    { call(h.Opened, st) }
 func (h *Hooks) ended(st *stream)     { call(h.Ended, st) }
-func (h *Hooks) reopened(st *stream)  { call(h.Reopened, st) }
 func (h *Hooks) evicted(st *stream)   { call(h.Evicted, st) }
 func (h *Hooks) skipped(st *stream)   { call(h.Skipped, st) }
 func (h *Hooks) idLeftOut(st *stream) { call(h.IDLeftOut, st) }
+
+func (h *Hooks) reopened(st *stream, by ending.Code) {
+	if h.Reopened != nil {
+		h.Reopened(st.settings.Label, by)
+	}
+}
 
 func (h *Hooks) catchUpBegan(st *stream) { call(h.CatchUpBegan, st) }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 )
@@ -142,7 +143,8 @@ func TestHooksSeeStreamsComeAndGo(t *testing.T) {
 		note := func(what string) func(string) {
 			return func(label string) { seen = append(seen, what+" "+label) }
 		}
-		r.Hooks = fanout.Hooks{Opened: note("opened"), Ended: note("ended"), Reopened: note("reopened")}
+		r.Hooks = fanout.Hooks{Opened: note("opened"), Ended: note("ended")}
+		r.Hooks.Reopened = func(label string, by ending.Code) { seen = append(seen, "reopened "+label+" "+by.String()) }
 		w := newWorld(t, r, fanout.Settings{Label: "quotes"})
 		c, up := w.live()
 		w.join(fanout.Newcomer{}).Close()
@@ -150,6 +152,6 @@ func TestHooksSeeStreamsComeAndGo(t *testing.T) {
 		after(time.Second)
 		c.Close()
 		r.Close(closed())
-		assert.Equal(t, []string{"opened quotes", "reopened quotes", "ended quotes"}, seen)
+		assert.Equal(t, []string{"opened quotes", "reopened quotes UNAVAILABLE", "ended quotes"}, seen)
 	})
 }

@@ -93,7 +93,7 @@ func (r *recorder) Abandoned() bool {
 }
 
 // Reopened implements [reading.Owner].
-func (r *recorder) Reopened() { r.stream.registry.Hooks.reopened(r.stream) }
+func (r *recorder) Reopened(by ending.Code) { r.stream.registry.Hooks.reopened(r.stream, by) }
 
 // Stale implements [reading.Owner].
 func (r *recorder) Stale(by ending.Code) { r.stream.stale(by) }

@@ -19,8 +19,9 @@ type Owner interface {
 	CursorRefused(ctx context.Context)
 	// Abandoned reports whether the stream has no clients left, so that the upstream must not be opened again.
 	Abandoned() bool
-	// Reopened is called before the upstream is opened again.
-	Reopened()
+	// Reopened is called before the upstream is opened again. by is the code with which the newest attempt ended, OK where the
+	// attempt ended because of its age.
+	Reopened(by ending.Code)
 	// Stale says that the upstream has been gone for [StaleAfter], since it ended with the code by. Stale is called on a goroutine
 	// of its own, and never concurrently with Live.
 	Stale(by ending.Code)
@@ -78,7 +79,7 @@ func (r *Reader) Run(ctx context.Context) pump.End {
 			return result.End
 		}
 		if next != beginAnew {
-			r.Owner.Reopened()
+			r.Owner.Reopened(endedBy(result, aged))
 		}
 	}
 }
@@ -106,6 +107,14 @@ func (r *Reader) decide(ctx context.Context, a Attempt, result Result, aged bool
 		return reopenLater
 	}
 	return conclude
+}
+
+// endedBy returns the code with which an attempt ended. The bridge itself cancels an attempt that is old.
+func endedBy(result Result, aged bool) ending.Code {
+	if aged {
+		return ending.OK
+	}
+	return result.End.Ending.Code
 }
 
 // errAged is the cause with which an upstream stream is cancelled at its ReopenAfter.

@@ -84,7 +84,7 @@ func (d *diary) Opened() {
 func (d *diary) Accepted(reading.Header)                           { d.note("accepted") }
 func (d *diary) Event(ctx context.Context, _ *reading.Event) error { d.note("event"); return ctx.Err() }
 func (d *diary) Abandoned() bool                                   { return d.abandoned }
-func (d *diary) Reopened()                                         { d.note("reopened") }
+func (d *diary) Reopened(by ending.Code)                           { d.note("reopened after %v", by) }
 func (d *diary) Stale(by ending.Code)                              { d.note("stale %v", by) }
 func (d *diary) Live()                                             { d.note("live") }
 func (d *diary) read(ctx context.Context, r *reading.Reader) []string {
@@ -126,13 +126,13 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 		"the stream breaks": {
 			streams: script{broken(minute, ending.Unavailable), over(ending.OK)},
 			want: []string{
-				`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK",
+				`0s open "" false`, "0s accepted", "1m0s reopened after UNAVAILABLE", `1m0s open "" true`, "1m0s accepted", "1m0s end OK",
 			},
 		},
 		"the attempts are used up": {
 			attempts: 1,
 			streams:  script{broken(0, ending.Unavailable), broken(0, ending.Internal)},
-			want:     []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`, "0s accepted", "0s end INTERNAL"},
+			want:     []string{`0s open "" false`, "0s accepted", "0s reopened after UNAVAILABLE", `0s open "" true`, "0s accepted", "0s end INTERNAL"},
 		},
 		"the stream breaks, and has no clients left": {
 			abandoned: true,
@@ -168,20 +168,20 @@ func TestWhatFollowsTheEndOfAnUpstreamStream(t *testing.T) {
 		},
 		"the context ends during the wait for the next attempt": {
 			streams: script{broken(0, ending.Unavailable), down, down, down, down, down, down, down, down}, lasts: minute,
-			want: []string{`0s open "" false`, "0s accepted", "0s reopened", `0s open "" true`},
+			want: []string{`0s open "" false`, "0s accepted", "0s reopened after UNAVAILABLE", `0s open "" true`},
 		},
 		"a stream that reaches its age does not count as broken": {
 			streams: script{{stands: 1000 * time.Hour, fate: reading.Broken, code: ending.Canceled}, over(ending.OK)}, maxAge: minute,
-			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
+			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened after OK", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
 		},
 		"a stream that reaches its age is replaced after every kind of end": {
 			streams: script{{stands: 1000 * time.Hour, fate: reading.Over, code: ending.NotFound}, over(ending.OK)}, maxAge: minute,
-			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
+			want: []string{`0s open "" false`, "0s accepted", "1m0s reopened after OK", `1m0s open "" true`, "1m0s accepted", "1m0s end OK"},
 		},
 		"an event counts as acceptance": {
 			streams: script{{silent: true, events: 2, fate: reading.Broken, code: ending.Unavailable}, over(ending.OK)},
 			want: []string{
-				`0s open "" false`, "0s accepted", "0s event", "0s event", "0s reopened", `0s open "" true`, "0s accepted", "0s end OK",
+				`0s open "" false`, "0s accepted", "0s event", "0s event", "0s reopened after UNAVAILABLE", `0s open "" true`, "0s accepted", "0s end OK",
 			},
 		},
 	} {

@@ -48,10 +48,9 @@ func (h *Handler) reportRefused(rt *route.Route, end *ending.Ending) {
 		name = rt.Config.Name
 		h.streams.ReportFailure(rt, end.Reason, end.Code)
 	}
-	h.observer.Refused(name, end.Reason, end.Code)
+	h.observer.Refused(name, end)
 	about := []any{"route", name, "code", end.Code.String(), "reason", end.Reason}
 	if end.Limit != ending.NoLimit {
-		h.observer.LimitReached(name, end.Limit)
 		about = append(about, "limit", end.Limit)
 	}
 	h.log.Debug("request refused", about...)

@@ -44,13 +44,20 @@ type Handler struct {
 // Observer receives notice of the callers' streams. Its methods are called concurrently and must not block.
 type Observer interface {
 	// StreamOpened is called when the stream of a caller begins.
-	StreamOpened(route string)
-	// StreamEnded is called once for each StreamOpened. lasted is the time since the request arrived.
-	StreamEnded(route string, code ending.Code, lasted time.Duration, out pump.Outcome)
+	StreamOpened(s Opening)
+	// StreamEnded is called once for each StreamOpened.
+	StreamEnded(s Opening, code ending.Code, out pump.Outcome)
+	// ClientLeft is called for a caller that leaves before it has an answer.
+	ClientLeft(s Opening)
 	// Refused is called for a request that got no stream. route is "" where no route matched.
-	Refused(route string, by ending.Reason, code ending.Code)
-	// LimitReached is called for each request that a limit has turned away, and for each stream that a limit has ended.
-	LimitReached(route string, limit ending.Limit)
+	Refused(route string, end *ending.Ending)
+}
+
+// Opening is a caller's request for a stream.
+type Opening struct {
+	Route  string
+	Shared bool          // the route shares its upstream streams
+	After  time.Duration // the time since the request arrived
 }
 
 // Routes finds the routes of requests. Its methods are called concurrently.
@@ -150,6 +157,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
 	if !stayed || end != nil && end.Reason == ending.ByGone {
 		v.cancel()
+		h.observer.ClientLeft(v.opening())
 		h.log.Debug("client left before the stream opened", "route", rt.Config.Name)
 		answerHTTP(w, rt, req, clientLeft())
 		return
@@ -164,7 +172,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	if failed { // the client receives the ending as an event, after the reset that the stream may hold
 		h.reportRefused(rt, end)
 	} else {
-		h.observer.StreamOpened(rt.Config.Name)
+		h.observer.StreamOpened(v.opening())
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)

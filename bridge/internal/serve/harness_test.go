@@ -86,38 +86,42 @@ type counts struct {
 	ended   []ending.Code
 	refused []ending.Code
 	limits  []ending.Limit
+	left    int
 }
 
-func (c *counts) StreamOpened(string) {
+func (c *counts) StreamOpened(Opening) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.opened++
 }
 
-func (c *counts) StreamEnded(_ string, code ending.Code, _ time.Duration, _ pump.Outcome) {
+func (c *counts) StreamEnded(_ Opening, code ending.Code, _ pump.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = append(c.ended, code)
 }
 
-func (c *counts) Refused(_ string, _ ending.Reason, code ending.Code) {
+func (c *counts) Refused(_ string, end *ending.Ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused = append(c.refused, code)
+	c.refused = append(c.refused, end.Code)
+	if end.Limit != ending.NoLimit {
+		c.limits = append(c.limits, end.Limit)
+	}
 }
 
-func (c *counts) LimitReached(_ string, limit ending.Limit) {
+func (c *counts) ClientLeft(Opening) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limits = append(c.limits, limit)
+	c.left++
 }
 
 type deaf struct{}
 
-func (deaf) Reopened(string)            {}
-func (deaf) IDLeftOut(string)           {}
-func (deaf) TypeUnknown(string, string) {}
-func (deaf) CatchUpStarted(string)      {}
+func (deaf) Reopened(string, bool, ending.Code) {}
+func (deaf) IDLeftOut(string)                   {}
+func (deaf) TypeUnknown(string, string)         {}
+func (deaf) CatchUpStarted(string)              {}
 
 func (deaf) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 

@@ -206,12 +206,12 @@ func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 // durations is an observer that records how long streams lasted.
 type durations chan time.Duration
 
-func (durations) StreamOpened(string) {}
-func (d durations) StreamEnded(_ string, _ ending.Code, lasted time.Duration, _ pump.Outcome) {
-	d <- lasted
+func (durations) StreamOpened(Opening) {}
+func (d durations) StreamEnded(s Opening, _ ending.Code, _ pump.Outcome) {
+	d <- s.After
 }
-func (durations) Refused(string, ending.Reason, ending.Code) {}
-func (durations) LimitReached(string, ending.Limit)          {}
+func (durations) ClientLeft(Opening)             {}
+func (durations) Refused(string, *ending.Ending) {}
 
 // slowly is a subscription with a slow Close.
 type slowly struct {

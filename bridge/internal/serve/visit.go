@@ -42,7 +42,7 @@ func (v *visit) cancel() {
 // finish ends the visit, and reports how it went. It is called once. A drain is complete when the last visit was reported.
 func (v *visit) finish(out pump.Outcome) {
 	v.left = true
-	duration := time.Since(v.began) // measured now, since closing may wait
+	ended := v.opening() // measured now, since closing may wait
 	v.sub.Close()
 	defer v.handler.drain.leave()
 	v.handler.open.remove(v)
@@ -56,16 +56,18 @@ func (v *visit) finish(out pump.Outcome) {
 	}
 	code := codeOf(out)
 	h.streams.ReportFailure(v.rt, out.Reason, code)
-	h.observer.StreamEnded(name, code, duration, out)
-	if out.End != nil && out.End.Ending.Limit != ending.NoLimit {
-		h.observer.LimitReached(name, out.End.Ending.Limit)
-	}
+	h.observer.StreamEnded(ended, code, out)
 	about := []any{"route", name, "reason", out.Reason, "code", code.String(), "events", out.Events, "bytes", out.Bytes,
-		"duration", duration}
+		"duration", ended.After}
 	if out.Err != nil {
 		about = append(about, "error", out.Err)
 	}
 	h.log.Debug("stream ended", about...)
+}
+
+// opening describes the visit to the observer.
+func (v *visit) opening() Opening {
+	return Opening{Route: v.rt.Config.Name, Shared: v.rt.Config.Share != nil, After: time.Since(v.began)}
 }
 
 // codeOf returns the status code that a stream ended with. Where the client left or was too slow, the stream ended without a

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
@@ -160,10 +161,10 @@ func newRunning(t *testing.T, log *slog.Logger) running {
 // nobody is an observer that ignores every call.
 type nobody struct{}
 
-func (nobody) Reopened(string)            {}
-func (nobody) IDLeftOut(string)           {}
-func (nobody) TypeUnknown(string, string) {}
-func (nobody) CatchUpStarted(string)      {}
+func (nobody) Reopened(string, bool, ending.Code) {}
+func (nobody) IDLeftOut(string)                   {}
+func (nobody) TypeUnknown(string, string)         {}
+func (nobody) CatchUpStarted(string)              {}
 
 func (nobody) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 

@@ -107,7 +107,7 @@ func (o *owner) reopens(end *ending.Ending) bool {
 func (o *owner) Abandoned() bool { return false }
 
 // Reopened implements [reading.Owner].
-func (o *owner) Reopened() { o.streams.observer.Reopened(o.rt.Config.Name) }
+func (o *owner) Reopened(by ending.Code) { o.streams.observer.Reopened(o.rt.Config.Name, false, by) }
 
 // Stale implements [reading.Owner].
 func (o *owner) Stale(by ending.Code) { o.notice(ending.StaleBlock(by)) }

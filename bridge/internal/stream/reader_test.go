@@ -46,7 +46,7 @@ func taken(sub Subscription) (text string, end *ending.Ending) {
 // panicking is an observer that panics when a stream is opened again.
 type panicking struct{ nobody }
 
-func (panicking) Reopened(string) { panic("an observer") }
+func (panicking) Reopened(string, bool, ending.Code) { panic("an observer") }
 
 func TestAnObserverThatPanicsEndsItsStreamAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

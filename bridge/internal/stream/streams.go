@@ -26,8 +26,8 @@ type Streams struct {
 
 // Observer receives notice of what happens to streams. Its methods are called concurrently and must not block.
 type Observer interface {
-	// Reopened is called when an upstream stream that broke is opened again.
-	Reopened(route string)
+	// Reopened is called when an upstream stream is opened again. code is the one with which it ended.
+	Reopened(route string, shared bool, code ending.Code)
 	// IDLeftOut is called for an event that is sent without its id, because the id is too long.
 	IDLeftOut(route string)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has.
@@ -42,7 +42,9 @@ type Observer interface {
 func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer) *Streams {
 	s := &Streams{ctx: ctx, log: log, observer: o, faults: newFaults(log), shared: fanout.NewRegistry(ctx, limits)}
 	s.shared.Hooks = fanout.Hooks{
-		Reopened: o.Reopened, IDLeftOut: o.IDLeftOut, CatchUpBegan: o.CatchUpStarted, CatchUpEnded: o.CatchUpEnded,
+		Reopened:     func(route string, code ending.Code) { o.Reopened(route, true, code) },
+		IDLeftOut:    o.IDLeftOut,
+		CatchUpBegan: o.CatchUpStarted, CatchUpEnded: o.CatchUpEnded,
 	}
 	return s
 }

@@ -1,0 +1,119 @@
+package bridge
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// StreamOpening describes a client's request for a stream.
+type StreamOpening struct {
+	Route  string
+	Shared bool          // the route shares its upstream streams
+	After  time.Duration // the time since the request arrived
+}
+
+// StreamEnd describes a stream that has ended.
+type StreamEnd struct {
+	Route  string
+	Shared bool // the route shares its upstream streams
+	// Reason says what ended the stream. It is [ReasonGone] where the client left, and [ReasonSlow] where the client took nothing
+	// for `write_timeout`, fell too far behind, or where its connection failed.
+	Reason Reason
+	Limit  Limit // the limit that has ended the stream, "" where Reason is not [ReasonLimit]
+	// Code is the gRPC status code that the stream ended with: OK where the upstream ended it in good order, CANCELLED with
+	// [ReasonGone], and RESOURCE_EXHAUSTED with [ReasonSlow].
+	Code codes.Code
+	// Events is the number of events that were written. The event grpc-status and heartbeats do not count.
+	Events int
+	// Bytes is the size of the body as it was written, after compression. On a parked connection (see [Bridge.Park]) it includes
+	// the chunk framing of HTTP/1.1.
+	Bytes int64
+	// Duration is the time from the arrival of the request to the end of the last write.
+	Duration time.Duration
+}
+
+// Refusal describes a request that got no stream.
+type Refusal struct {
+	Route  string // "" where no route matched
+	Reason Reason
+	Limit  Limit // the limit that was reached, "" where Reason is not [ReasonLimit]
+	Code   codes.Code
+}
+
+// LeftOutID describes an event that is sent without its id.
+type LeftOutID struct {
+	Route string
+}
+
+// UnknownType is a type that no schema has.
+type UnknownType struct {
+	Route string
+	// Name is the name of the type, as the upstream sent it. For each route and each version of its schema, it has at most 100
+	// different values. "other" stands for all further types, and "malformed" for text that is no type name.
+	Name string
+}
+
+// Reopening describes an upstream stream that is opened again.
+type Reopening struct {
+	Route  string
+	Shared bool // several clients may read the stream
+	// Code is the code with which the upstream stream ended. It is OK where the upstream ended it in good order (`on_end: reopen`),
+	// and where the bridge replaces a stream of the age `share.reopen_after`.
+	Code codes.Code
+}
+
+// CatchUpStart describes a catch-up that begins.
+type CatchUpStart struct {
+	Route string
+}
+
+// CatchUpEnd describes a catch-up that has ended.
+type CatchUpEnd struct {
+	Route   string
+	Outcome CatchUpOutcome
+	Lasted  time.Duration // since CatchUpStarted
+}
+
+// SlotWait describes the streams that wait for an upstream.
+type SlotWait struct {
+	Upstream string
+	Waiting  int // how many streams wait now
+}
+
+// ConnectionCount is the number of connections to an upstream.
+type ConnectionCount struct {
+	Upstream string
+	Count    int
+}
+
+// CatchUpOutcome says how a catch-up ended: the short upstream stream for clients of a shared stream whose id its log does not
+// have. Only an [Observer] receives it. What the clients receive depends on it.
+type CatchUpOutcome string
+
+// The outcomes. Later versions may add more.
+const (
+	// CatchUpMet means that the events of the catch-up have met those of the log. Its clients miss nothing. They read the log from
+	// there on, and are told nothing.
+	CatchUpMet CatchUpOutcome = "met"
+	// CatchUpQuiet means that the clients have all that the log has: nothing followed their id, and nothing has come on the shared
+	// stream either, or the newest event of both is the same. They read the log from there on, and are told nothing.
+	CatchUpQuiet CatchUpOutcome = "quiet"
+	// CatchUpInvalid means that the upstream refused the id. The clients receive grpc-reset with the reason "invalid", and then
+	// what `late_join` says.
+	CatchUpInvalid CatchUpOutcome = "invalid"
+	// CatchUpExpired means that the catch-up has not met the log in time, or that the upstream had no room for its stream. The
+	// clients receive grpc-reset with the reason "expired", and then what `late_join` says.
+	CatchUpExpired CatchUpOutcome = "expired"
+	// CatchUpOver means that the upstream ended the stream of the catch-up, and that the shared stream is over too, as with a
+	// finite stream. The clients receive all events of the catch-up, and its end.
+	CatchUpOver CatchUpOutcome = "ended"
+	// CatchUpTooLarge means that more has followed the id than the log may hold (`replay.events`, `replay.bytes`). The clients
+	// receive grpc-reset with the reason "expired", and then what `late_join` says.
+	CatchUpTooLarge CatchUpOutcome = "too_large"
+	// CatchUpNoRoom means that the limit of the bytes of all logs is reached (`server.limits.replay_bytes`). The clients receive
+	// grpc-reset with the reason "expired", and then what `late_join` says.
+	CatchUpNoRoom CatchUpOutcome = "no_room"
+	// CatchUpLeft means that the last client of the catch-up has left, or that the bridge shuts down.
+	CatchUpLeft CatchUpOutcome = "left"
+)

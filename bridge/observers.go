@@ -1,0 +1,142 @@
+package bridge
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/serve"
+)
+
+// observers calls the observers of a bridge, one after the other. A panic of an observer stops neither the other observers nor
+// the bridge. It is safe for concurrent use.
+type observers struct {
+	all []Observer
+	log *slog.Logger
+
+	mu       sync.Mutex
+	panicked map[observerMethod]bool // the methods whose panic was logged
+}
+
+// observerMethod is a method of one observer.
+type observerMethod struct {
+	observer int // the index
+	name     string
+}
+
+// tell calls a method of each observer. method is its name.
+func (o *observers) tell(method string, call func(Observer)) {
+	for i := range o.all {
+		o.guard(observerMethod{i, method}, call)
+	}
+}
+
+// guard calls a method of one observer, and recovers from its panic.
+func (o *observers) guard(method observerMethod, call func(Observer)) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.report(method, p)
+		}
+	}()
+	call(o.all[method.observer])
+}
+
+// report logs the panic of a method, unless one was logged before.
+func (o *observers) report(method observerMethod, p any) {
+	o.mu.Lock()
+	known := o.panicked[method]
+	if o.panicked == nil {
+		o.panicked = map[observerMethod]bool{}
+	}
+	o.panicked[method] = true
+	o.mu.Unlock()
+	if !known {
+		o.log.Error("an observer panicked: further panics of the method are not logged", "method", method.name, "panic", p,
+			"stack", string(debug.Stack()))
+	}
+}
+
+func (o *observers) started(b *Bridge) { o.tell("Started", func(to Observer) { to.Started(b) }) }
+func (o *observers) closed(b *Bridge)  { o.tell("Closed", func(to Observer) { to.Closed(b) }) }
+
+// handlerObserver passes the calls of the handler on.
+type handlerObserver struct{ *observers }
+
+var _ serve.Observer = handlerObserver{}
+
+// StreamOpened implements [serve.Observer].
+func (h handlerObserver) StreamOpened(s serve.Opening) {
+	h.tell("StreamOpened", func(to Observer) { to.StreamOpened(StreamOpening(s)) })
+}
+
+// StreamEnded implements [serve.Observer].
+func (h handlerObserver) StreamEnded(s serve.Opening, code ending.Code, out pump.Outcome) {
+	end := StreamEnd{
+		Route: s.Route, Shared: s.Shared, Reason: Reason(out.Reason), Code: codes.Code(code),
+		Events: out.Events, Bytes: out.Bytes, Duration: s.After,
+	}
+	if out.End != nil {
+		end.Limit = Limit(out.End.Ending.Limit)
+	}
+	h.tell("StreamEnded", func(to Observer) { to.StreamEnded(end) })
+}
+
+// ClientLeft implements [serve.Observer].
+func (h handlerObserver) ClientLeft(s serve.Opening) {
+	h.tell("ClientLeft", func(to Observer) { to.ClientLeft(StreamOpening(s)) })
+}
+
+// Refused implements [serve.Observer].
+func (h handlerObserver) Refused(route string, end *ending.Ending) {
+	r := Refusal{Route: route, Reason: Reason(end.Reason), Limit: Limit(end.Limit), Code: codes.Code(end.Code)}
+	h.tell("Refused", func(to Observer) { to.Refused(r) })
+}
+
+// streamObserver passes the calls of the streams on.
+type streamObserver struct{ *observers }
+
+// IDLeftOut implements [stream.Observer].
+func (s streamObserver) IDLeftOut(route string) {
+	s.tell("IDLeftOut", func(to Observer) { to.IDLeftOut(LeftOutID{Route: route}) })
+}
+
+// TypeUnknown implements [stream.Observer].
+func (s streamObserver) TypeUnknown(route, name string) {
+	s.tell("TypeUnknown", func(to Observer) { to.TypeUnknown(UnknownType{Route: route, Name: name}) })
+}
+
+// Reopened implements [stream.Observer].
+func (s streamObserver) Reopened(route string, shared bool, code ending.Code) {
+	r := Reopening{Route: route, Shared: shared, Code: codes.Code(code)}
+	s.tell("Reopened", func(to Observer) { to.Reopened(r) })
+}
+
+// CatchUpStarted implements [stream.Observer].
+func (s streamObserver) CatchUpStarted(route string) {
+	s.tell("CatchUpStarted", func(to Observer) { to.CatchUpStarted(CatchUpStart{Route: route}) })
+}
+
+// CatchUpEnded implements [stream.Observer].
+func (s streamObserver) CatchUpEnded(route string, outcome fanout.Outcome, lasted time.Duration) {
+	end := CatchUpEnd{Route: route, Outcome: CatchUpOutcome(outcome), Lasted: lasted}
+	s.tell("CatchUpEnded", func(to Observer) { to.CatchUpEnded(end) })
+}
+
+// catalogObserver passes the calls of the catalog on.
+type catalogObserver struct{ *observers }
+
+// StreamWaits implements [catalog.Observer].
+func (c catalogObserver) StreamWaits(upstream string, waiting int) {
+	c.tell("StreamWaits", func(to Observer) { to.StreamWaits(SlotWait{Upstream: upstream, Waiting: waiting}) })
+}
+
+// Connections implements [catalog.Observer].
+func (c catalogObserver) Connections(upstream string, n int) {
+	c.tell("ConnectionsChanged", func(to Observer) { to.ConnectionsChanged(ConnectionCount{Upstream: upstream, Count: n}) })
+}
