@@ -45,7 +45,8 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 	cfg := load(t, "smallest.yaml")
 
 	assert.Equal(t, config.Server{
-		Listen: ":8080", DrainTimeout: 20 * time.Second, RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30,
+		Listen: ":8080", DrainTimeout: 20 * time.Second, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30,
 		AccessLog: config.AccessLog{Format: config.AccessFormatText, SampleOver: config.PerSecond(100)},
 	}, cfg.Server)
 	require.Len(t, cfg.Upstreams, 1)
@@ -97,6 +98,10 @@ func TestEverySupportedKey(t *testing.T) {
 		Listen:        "127.0.0.1:9000",
 		TLS:           &config.ServerTLS{CertFile: "tls.crt", KeyFile: "/etc/tls.key"},
 		DrainTimeout:  90 * time.Second,
+		HeaderTimeout: 3 * time.Second,
+		IdleTimeout:   45 * time.Second,
+		ProxyProtocol: true,
+		Connections:   700,
 		RequestBytes:  1000,
 		Streams:       500,
 		SharedStreams: 20,

@@ -12,6 +12,8 @@ func defaultServer() Server {
 	return Server{
 		Listen:        ":8080",
 		DrainTimeout:  20 * time.Second,
+		HeaderTimeout: 10 * time.Second,
+		IdleTimeout:   2 * time.Minute,
 		RequestBytes:  64 * KiB,
 		SharedStreams: 10_000,
 		ReplayBytes:   GiB,
@@ -29,6 +31,9 @@ func (d *decoder) serverKeys(s *Server) []field {
 		key("health", "The address for /livez, /readyz, /startupz and /metrics.", &s.Health, d.listenerOrOff()),
 		d.admin(s),
 		key("drain_timeout", "The time over which streams end at shutdown.", &s.DrainTimeout, durations(d.duration, durationForm)),
+		key("header_timeout", "The time in which the header of a request must arrive.", &s.HeaderTimeout, durations(d.positive, positiveForm)),
+		key("idle_timeout", "The time after which a connection without a request is closed.", &s.IdleTimeout, durations(d.positive, positiveForm)),
+		key("proxy_protocol", "Whether each connection begins with a PROXY protocol header, which names the client.", &s.ProxyProtocol, d.flag()),
 		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
 			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),
 		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
@@ -40,6 +45,7 @@ func (d *decoder) serverKeys(s *Server) []field {
 func (d *decoder) limitKeys(s *Server) []field {
 	return []field{
 		key("streams", "Open streams in all. auto is 80 % of the file descriptors.", &s.Streams, d.countOrWord(auto)),
+		key("connections", "Open connections of clients. auto is what the file descriptors allow.", &s.Connections, d.countOrWord(auto)),
 		unserved("streams_per_client", "Open streams per client. Not served yet.", d.countOrWord(unlimited)),
 		key("shared_streams", "Shared streams at once.", &s.SharedStreams, d.count()),
 		key("replay_bytes", "What the logs of all shared streams hold together.", &s.ReplayBytes, sizes(d.size)),

@@ -31,6 +31,17 @@ type Server struct {
 	TLS *ServerTLS
 	// DrainTimeout is the time over which a shutdown spreads the ends of the streams; 20 s by default.
 	DrainTimeout time.Duration
+	// HeaderTimeout is the time in which the header of a request, and a TLS handshake or a PROXY protocol header before it, must
+	// arrive; 10 s by default, and over 0. Like IdleTimeout, ProxyProtocol and Connections it is for the program's listener: a Go
+	// program that serves a bridge has a listener of its own.
+	HeaderTimeout time.Duration
+	// IdleTimeout is the time after which a connection without a request is closed; 2 min by default, and over 0.
+	IdleTimeout time.Duration
+	// ProxyProtocol is true where each connection begins with a PROXY protocol header, version 1 or 2, which names the client.
+	ProxyProtocol bool
+	// Connections bounds the open connections of clients; 0, the default, is what the file descriptors that the process may
+	// have allow, less a reserve for upstreams.
+	Connections int
 	// RequestBytes bounds the header and the body of a request; 64 KiB by default.
 	RequestBytes Size
 	// Streams bounds how many streams are open at once; 0, the default, is 80 % of the file descriptors that the process
