@@ -85,6 +85,13 @@ func hostForm() map[string]any {
 		stringMatching(`^[0-9A-Fa-f:.]+/[0-9]+$`))()
 }
 
+// networkForm describes an address, or a range of addresses.
+func networkForm() map[string]any {
+	return anyOf(
+		stringMatching(`^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$`),
+		stringMatching(`^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?$`))()
+}
+
 // originForm describes an origin as browsers send it.
 func originForm() map[string]any { return stringMatching(`^[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+$`)() }
 

@@ -182,6 +182,7 @@ func onlyTheLoader() (kinds []*kindOfProblem) {
 		`at least 500ms|from 4KiB to 1GiB|found "[0-9]{13,}[KMG]iB"`:                                                      units,
 		`found "([-+]?[0-9_.xoe]+)"`:                                                                                      spelling,
 		`anchor|alias|tag|merge key|second YAML document`:                                                                 spelling,
+		`such as .*10\.0\.0\.0/8, found "[0-9A-Fa-f.:/]*"`:                                                                unreadable,
 		`invalid path template|is reserved: gRPC|found "https?://.*:443|a gRPC target.*:[^/]*:`:                           unreadable,
 		`unknown reference|after (header|path|env)\.|a (reference|default) (is|can't)|\$\{[a-z_.]+\} (can't|could) stand`: unreadable,
 	} {

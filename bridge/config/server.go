@@ -34,8 +34,8 @@ func (d *decoder) serverKeys(s *Server) []field {
 		key("header_timeout", "The time in which the header of a request must arrive.", &s.HeaderTimeout, durations(d.positive, positiveForm)),
 		key("idle_timeout", "The time after which a connection without a request is closed.", &s.IdleTimeout, durations(d.positive, positiveForm)),
 		key("proxy_protocol", "Whether each connection begins with a PROXY protocol header, which names the client.", &s.ProxyProtocol, d.flag()),
-		unserved("trusted_proxies", "The proxies whose X-Forwarded-For is believed. Not served yet.",
-			format[[]string]{read: listOf(d, `["10.0.0.0/8"]`, d.network), form: listForm(lineForm), example: `["10.0.0.0/8"]`}),
+		key("trusted_proxies", "The proxies whose X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto are believed. None by default.",
+			&s.TrustedProxies, texts(`["10.0.0.0/8"]`, setForm(networkForm), d.networks)),
 		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
 		d.accessLog(&s.AccessLog),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
@@ -66,15 +66,6 @@ func (d *decoder) serverTLS(n *node) *ServerTLS {
 	d.missing(n, "cert_file", "the path of the certificate chain in PEM")
 	d.missing(n, "key_file", "the path of the certificate's private key in PEM")
 	return tls
-}
-
-// network reads a range of addresses, or one address.
-func (d *decoder) network(n *node) (string, bool) {
-	return d.textThat("a range of addresses such as 10.0.0.0/8", func(text string) bool {
-		_, prefixErr := netip.ParsePrefix(text)
-		_, addrErr := netip.ParseAddr(text)
-		return prefixErr == nil || addrErr == nil
-	})(n)
 }
 
 // hosts reads the hosts of `server.hosts`, and puts them into lower case. An empty list is nil.

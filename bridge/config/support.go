@@ -16,8 +16,6 @@ type harmless struct {
 // serves a key removes its entry, and decodes the value into types.go.
 func notYet(key string) (harmless, bool) {
 	switch key {
-	case "server.trusted_proxies":
-		return onlyEmpty(emptyList)
 	case "server.limits.streams_per_client":
 		return onlyWord(unlimited)
 	case "auth.jwt":
@@ -45,8 +43,6 @@ func onlyWord(word string) (harmless, bool) {
 func onlyEmpty(empty form) (harmless, bool) {
 	return harmless{func(n *node) bool { return len(n.children) == 0 }, "remove it for now", empty}, true
 }
-
-func emptyList() map[string]any { return map[string]any{"type": "array", "maxItems": 0} }
 
 // emptyMapping describes a mapping whose entries, if it has any, count as left out.
 func emptyMapping() map[string]any {

@@ -63,6 +63,9 @@ type Server struct {
 	Health string
 	// Admin is the listener for administrators; nil, the default, is none. The program listens there, and not the bridge.
 	Admin *Admin
+	// TrustedProxies are the proxies in front of the bridge: addresses ("10.1.2.3") and ranges of addresses ("10.0.0.0/8"). None,
+	// the default, trusts no proxy. What a trusted proxy says in X-Forwarded-For, -Host and -Proto is believed.
+	TrustedProxies []string
 }
 
 // ServerTLS names the certificate of the public listener. Both files are read again when they change.

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -42,12 +43,13 @@ func (r *Request) Foreign() string {
 		return ""
 	case len(origins) > 1:
 		return "expected one header Origin, found several"
-	case sameOrigin(origins[0], r.HTTP.Host, r.HTTP.TLS != nil):
+	case sameOrigin(origins[0], r.origin.host, r.origin.scheme):
 		return ""
 	}
-	return r.OriginInWords() + ", the header Host is " + Quote(r.HTTP.Host) +
+	return r.OriginInWords() + ", the header " + r.origin.byHost + " is " + Quote(r.origin.host) +
 		", and `cors.origins` of the route does not list the origin; where a proxy in front of the bridge rewrites Host, make it " +
-		"send the browser's own one, or list the origin"
+		"send the browser's own one, or send it as X-Forwarded-Host and list the proxy in `server.trusted_proxies`, or list the " +
+		"origin"
 }
 
 // OriginInWords says for a message what the header Origin is.
@@ -62,27 +64,24 @@ func (r *Request) OriginInWords() string {
 }
 
 // sameOrigin reports whether origin, as a browser sends it (RFC 6454, 6.2), is the origin of the host that the request names.
-// A proxy may have taken TLS away, so a request without TLS may be that of a page with https. Hosts and ports are compared;
-// where no port is named, it is that of the scheme.
-func sameOrigin(origin, host string, overTLS bool) bool {
+// ownScheme is the scheme of the request, "" where it is not known: a proxy may have taken TLS away, so a request without TLS
+// may be that of a page with https. Hosts and ports are compared; where no port is named, it is that of the scheme.
+func sameOrigin(origin, host, ownScheme string) bool {
 	scheme, address, found := strings.Cut(origin, "://")
 	scheme = strings.ToLower(scheme)
-	if !found || scheme != "http" && scheme != "https" {
+	if !found || scheme != schemeHTTP && scheme != schemeHTTPS {
 		return false
 	}
 	page, ok := splitAuthority(address, portOf(scheme))
 	if !ok {
 		return false
 	}
-	if overTLS {
-		scheme = "https"
-	}
-	own, ok := splitAuthority(host, portOf(scheme))
+	own, ok := splitAuthority(host, portOf(cmp.Or(ownScheme, scheme)))
 	return ok && page == own
 }
 
 func portOf(scheme string) string {
-	if scheme == "https" {
+	if scheme == schemeHTTPS {
 		return "443"
 	}
 	return "80"

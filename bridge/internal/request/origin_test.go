@@ -57,7 +57,11 @@ func TestSameOrigin(t *testing.T) {
 		{"http://evil@bridge", "evil@bridge", false, false},
 		{"http:// ", " ", false, false},
 	} {
-		assert.Equal(t, tt.want, sameOrigin(tt.origin, tt.host, tt.tls), "%q on %q, TLS %t", tt.origin, tt.host, tt.tls)
+		scheme := ""
+		if tt.tls {
+			scheme = schemeHTTPS
+		}
+		assert.Equal(t, tt.want, sameOrigin(tt.origin, tt.host, scheme), "%q on %q, TLS %t", tt.origin, tt.host, tt.tls)
 	}
 }
 
@@ -91,6 +95,7 @@ func TestWhichRequestsComeFromPagesOfOtherOrigins(t *testing.T) {
 		r.HTTP.Header["Sec-Fetch-Site"], r.HTTP.Header["Origin"] = tt.sites, tt.origins
 		if tt.tls {
 			r.HTTP.TLS = &tls.ConnectionState{}
+			r = New(r.HTTP)
 		}
 		if tt.why == "" {
 			assert.Empty(t, r.Foreign(), name)
@@ -116,7 +121,11 @@ func FuzzSameOrigin(f *testing.F) {
 		f.Add(seed[0], seed[1], true)
 	}
 	f.Fuzz(func(t *testing.T, origin, host string, overTLS bool) {
-		if !sameOrigin(origin, host, overTLS) {
+		scheme := ""
+		if overTLS {
+			scheme = schemeHTTPS
+		}
+		if !sameOrigin(origin, host, scheme) {
 			return
 		}
 		page, err := url.Parse(origin)

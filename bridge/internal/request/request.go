@@ -12,7 +12,8 @@ import (
 type Request struct {
 	HTTP *http.Request
 	Head Head
-	// Client is the address of the caller. It is invalid where the address is unknown.
+	// Client is the address of the client, as a trusted proxy tells it or else that of the connection. An IPv4 address is never
+	// written as IPv6, and there is no zone. Client is the zero Addr where the connection has no IP address.
 	Client netip.Addr
 	// EventSource is true for a GET whose Accept names text/event-stream. Every EventSource sends such a request.
 	EventSource bool
@@ -26,12 +27,17 @@ type Request struct {
 	// AfterEnd is true where the client presents the id of a final end: an EventSource sends it when it reconnects after the end.
 	AfterEnd bool
 
+	origin   forwarded
 	bodyRead bool // whether reading the body has begun
 }
 
-// New reads a request, apart from its body.
-func New(r *http.Request) *Request {
-	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}, Client: clientOf(r)}
+// New reads a request, apart from its body. It believes no proxy.
+func New(r *http.Request) *Request { return NewBehind(Proxies{}, r) }
+
+// NewBehind does the same as New, and believes what trusted proxies say about the client.
+func NewBehind(trusted Proxies, r *http.Request) *Request {
+	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}, origin: trusted.origin(r)}
+	req.Client = req.origin.client
 	req.EventSource = r.Method == http.MethodGet && accepts(r.Header, sse.ContentType)
 	if !req.EventSource && accepts(r.Header, ndjsonType) {
 		req.Format = Lines
@@ -39,6 +45,9 @@ func New(r *http.Request) *Request {
 	req.Cursor, req.AfterEnd = readCursor(r.Header.Get("Last-Event-ID"), r.URL.RawQuery)
 	return req
 }
+
+// Host returns the host that the client asked for, with its port: that of the header Host, or the one that a trusted proxy names.
+func (r *Request) Host() string { return r.origin.host }
 
 // Once reports whether the client must not repeat the request by itself, because the request may have had an effect.
 func (r *Request) Once() bool { return r.HTTP.Method == http.MethodPost }

@@ -12,7 +12,7 @@ import (
 
 // misdirected answers a request for a host that is not in `server.hosts`.
 func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
-	host := req.HTTP.Host
+	host := req.Host()
 	why := h.server.Load().hosts.Refusal(host)
 	h.warn.once("host", host, "a request for a host that is not served was refused", "because", why, "host", request.Shorten(host))
 	h.answer(w, nil, req, ending.NotAStream(http.StatusMisdirectedRequest, ending.PermissionDenied, why))
@@ -76,7 +76,7 @@ func (h *Handler) checkOrigin(w http.ResponseWriter, rt *route.Route, req *reque
 	}
 	origin := r.Header.Get("Origin")
 	h.warn.once("origin "+rt.Config.Name, origin, "a page of another origin was refused",
-		"route", rt.Config.Name, "origin", request.Shorten(origin), "host", request.Shorten(r.Host), "because", foreign)
+		"route", rt.Config.Name, "origin", request.Shorten(origin), "host", request.Shorten(req.Host()), "because", foreign)
 	return ending.NotAStream(http.StatusForbidden, ending.PermissionDenied,
 		"the route does not serve pages of this origin: "+foreign)
 }

@@ -99,9 +99,10 @@ func (h *Handler) Close() {
 // ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
 // the caller to a stream, and writes the events until the stream ends. It closes the caller's subscription on every path.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := request.New(r)
+	server := h.server.Load()
+	req := request.NewBehind(server.proxies, r)
 	switch {
-	case !h.server.Load().hosts.Serves(r.Host):
+	case !server.hosts.Serves(req.Host()):
 		h.misdirected(w, req)
 		return
 	case req.AfterEnd:

@@ -8,6 +8,7 @@ import (
 // serverSettings are the settings under `server` as requests need them. They do not change: [Handler.Apply] replaces them whole.
 type serverSettings struct {
 	hosts        request.Hosts
+	proxies      request.Proxies
 	streams      int   // how many streams may be open, 0 for no limit
 	requestBytes int64 // the largest body of a request
 }
@@ -15,6 +16,7 @@ type serverSettings struct {
 func newServerSettings(server config.Server) *serverSettings {
 	return &serverSettings{
 		hosts:        request.NewHosts(server.Hosts),
+		proxies:      request.NewProxies(server.TrustedProxies),
 		streams:      streamLimit(server.Streams),
 		requestBytes: int64(server.RequestBytes),
 	}
