@@ -1,0 +1,101 @@
+package proxies_test
+
+import (
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/deploy/internal/local"
+)
+
+// A rolling update of two bridges, and a moment without any bridge, close no EventSource. Each page gets each event once.
+func TestAnUpdateClosesNoPage(t *testing.T) {
+	const pages = 20
+	eachProxy(t, func(t *testing.T, p proxy) {
+		market := local.StartMarket(t)
+		pair := bridges(t, market, "15s")
+		address := p.front(t, documentedIdle, pair[0].Address, pair[1].Address)
+		local.AwaitServer(t, address)
+		trade(t, market)
+
+		var open []*local.Page
+		for range pages {
+			open = append(open, local.Open(t, "http://"+address+"/tape", nil))
+		}
+		all := func(wanted func(local.Seen) bool) {
+			t.Helper()
+			for _, page := range open {
+				until(t, page, wanted)
+			}
+		}
+		// steady waits until each page has the events that are published from now on.
+		steady := func() {
+			t.Helper()
+			now := market.Publish()
+			all(func(s local.Seen) bool { return number(s.LastID) >= now })
+		}
+		steady()
+		for _, b := range pair {
+			b.End(syscall.SIGTERM)
+			assert.Zero(t, b.ExitCode())
+			steady()
+			b.Start(t)
+		}
+		steady()
+
+		pair[0].End(syscall.SIGKILL)
+		pair[1].End(syscall.SIGKILL)
+		var before []int
+		for _, page := range open {
+			before = append(before, page.Seen().Connects)
+		}
+		for i, page := range open { // each is told twice that there is no bridge
+			until(t, page, func(s local.Seen) bool { return s.Connects >= before[i]+2 })
+		}
+		pair[1].Start(t)
+		steady()
+
+		for _, page := range open {
+			seen := page.Seen()
+			assert.Zero(t, seen.Resets)
+			first := number(seen.IDs[0])
+			for i, id := range seen.IDs {
+				require.Equal(t, first+int64(i), number(id), "the events of a page, after its first one")
+			}
+		}
+	})
+}
+
+// number returns the sequence number that an id is, or -1.
+func number(id string) int64 {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// trade publishes fifty quotes a second until the test ends.
+func trade(t *testing.T, market *local.Market) {
+	t.Helper()
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				market.Publish()
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop); running.Wait() })
+}
