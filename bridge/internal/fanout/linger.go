@@ -21,7 +21,7 @@ func (r *Registry) leave(st *stream) {
 	case st.subscribers > 0:
 	case st.forgotten:
 		st.release()
-	case st.settings.Linger <= 0:
+	case !st.settings.lingers():
 		r.forget(st)
 	default:
 		l := &lingering{place: r.idle.PushBack(st)}
@@ -36,6 +36,19 @@ func (r *Registry) expire(st *stream, l *lingering) {
 	defer r.mu.Unlock()
 	if st.lingering == l {
 		r.forget(st)
+	}
+}
+
+// EndRetired ends the streams that linger although no further subscriber will come. See [Settings].
+func (r *Registry) EndRetired() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for e := r.idle.Front(); e != nil; {
+		st := e.Value.(*stream)
+		e = e.Next() // before forget removes the element
+		if !st.settings.lingers() {
+			r.forget(st)
+		}
 	}
 }
 

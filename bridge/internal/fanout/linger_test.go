@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +113,41 @@ func TestTheLimitOfStreams(t *testing.T) {
 		assert.EqualValues(t, 3, w.upstream.open.Load())
 		w.close()
 	})
+}
+
+// A stream that no further subscriber can find does not linger, whether it is retired before or after the last one leaves.
+func TestARetiredStreamDoesNotLinger(t *testing.T) {
+	for name, retiredFirst := range map[string]bool{"before the last one leaves": true, "while it lingers": false} {
+		t.Run(name, func(t *testing.T) {
+			var retired atomic.Bool
+			kept := 0
+			settings := fanout.Settings{
+				Linger: time.Hour, Retired: retired.Load,
+				Keep: func() (release func()) { kept++; return func() { kept-- } },
+			}
+			inWorld(t, settings, func(w *world) {
+				c, _ := w.live()
+				other, _ := w.liveAt("other")
+				synctest.Wait()
+				assert.Equal(t, 2, kept)
+				retired.Store(retiredFirst)
+				w.registry.EndRetired()
+				assert.Equal(t, 2, w.registry.Streams(), "a stream with subscribers goes on")
+				c.Close()
+				if !retiredFirst {
+					synctest.Wait()
+					assert.Equal(t, 2, w.registry.Streams())
+					retired.Store(true)
+					w.registry.EndRetired()
+				}
+				synctest.Wait()
+				assert.Equal(t, 1, w.registry.Streams())
+				assert.Equal(t, 1, kept, "what the stream kept is released when its upstream is no longer read")
+				other.Close()
+			})
+			assert.Zero(t, kept)
+		})
+	}
 }
 
 func TestTheLimitOfStreamsCanBeReplaced(t *testing.T) {

@@ -114,7 +114,9 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	owner := &recorder{stream: st, into: r.appender(log)}
 	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, ReopenAfter: settings.ReopenAfter}
 	r.streams[key] = st
+	release := settings.keep()
 	r.running.Go(func() {
+		defer release()
 		defer cancel()
 		<-joined
 		owner.start(ctx)

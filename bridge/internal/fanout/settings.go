@@ -38,7 +38,22 @@ type Settings struct {
 	// CatchUps is how many catch-ups of the stream are read at once. 0 is none: a subscriber whose id the log does not have is
 	// told a reset. Catching up needs HasID and Resumes.
 	CatchUps int
+	// Keep is called when the stream begins, and release when its upstream is no longer read. nil does nothing.
+	Keep func() (release func())
+	// Retired reports that no further subscriber will come, so that the stream does not linger. It is called with locks held. nil
+	// is false.
+	Retired func() bool
 }
+
+func (s *Settings) keep() (release func()) {
+	if s.Keep == nil {
+		return func() {}
+	}
+	return s.Keep()
+}
+
+// lingers reports whether the stream stays when its last subscriber leaves.
+func (s *Settings) lingers() bool { return s.Linger > 0 && (s.Retired == nil || !s.Retired()) }
 
 // Newcomer describes a subscriber that joins a stream.
 type Newcomer struct {

@@ -32,6 +32,18 @@ func newDigest(r *config.Route, schemaHash string, from Provider) Digest {
 	return sha256.Sum256(content)
 }
 
+// ContentOf returns the digest of what the configuration says about a route, without its schema where that comes by reflection.
+// schemaHash is the hash of a schema that comes from files, and "" otherwise.
+func ContentOf(r *config.Route, schemaHash string, from Provider) Digest {
+	return newDigest(r, schemaHash, from)
+}
+
+// UpstreamContent returns the digest of everything that the configuration says about an upstream. Positions in a file are not
+// part of it.
+func UpstreamContent(u *config.Upstream) Digest {
+	return sha256.Sum256(appendValue(nil, reflect.ValueOf(*u)))
+}
+
 // Provider identifies what sends the messages of a route. Exactly one field is set.
 type Provider struct {
 	Upstream *config.Upstream

@@ -6,6 +6,7 @@ package route
 import (
 	"cmp"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/cors"
@@ -21,8 +22,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// Route is one compiled route. Once it is built, it does not change, except for its Health. A route that is built again after a
-// change of its schema keeps the Health of the route of the same name.
+// Route is one compiled route. Once it is built, it does not change, except for its Health and its Edition. A route that is built
+// again after a change of its schema keeps the Health of the route of the same name, and its Edition.
 type Route struct {
 	Config   *config.Route
 	Origin   string // where the route is defined: a file and line, a schema, an annotation, or bridge.WithRoute
@@ -37,11 +38,14 @@ type Route struct {
 	Warnings     config.Problems
 	CORS         *cors.Cors // nil where only pages of the same origin are served
 	Health       *Health
+	Edition      *Edition
+	// Content identifies what the configuration says about the route. See [ContentOf].
+	Content Digest
 }
 
 // New returns a route without a plan. The arguments become the fields of the same names.
 func New(r *config.Route, origin, upstream string, health *Health) *Route {
-	return &Route{Config: r, Origin: origin, Upstream: upstream, Health: health, CORS: newCORS(r)}
+	return &Route{Config: r, Origin: origin, Upstream: upstream, Health: health, Edition: &Edition{}, CORS: newCORS(r)}
 }
 
 // Compile makes the plan of the route for a schema, or adds the problems. It may be called only while the route is being built.
@@ -170,4 +174,22 @@ type Match struct {
 	// Pending is not nil where the routes of a schema are missing because the schema is not loaded yet. A path that no route
 	// matches may belong to a missing route, so its request is answered by Pending, which is out of order.
 	Pending *Route
+}
+
+// Edition is one route as one configuration describes it. The routes that are compiled for later schemas have the same Edition,
+// and so have those of a later configuration that describes the route in the same way. A reload that changes or removes the
+// route retires its Edition. All methods may be called concurrently.
+type Edition struct {
+	drainBy atomic.Pointer[time.Time] // nil while the edition is not retired
+}
+
+// Retire says that the streams of the edition end, the last one before the time by. Further calls change nothing.
+func (e *Edition) Retire(by time.Time) { e.drainBy.CompareAndSwap(nil, &by) }
+
+// Retired reports whether the edition is retired, and the time by which its last stream must have ended.
+func (e *Edition) Retired() (by time.Time, retired bool) {
+	if at := e.drainBy.Load(); at != nil {
+		return *at, true
+	}
+	return time.Time{}, false
 }

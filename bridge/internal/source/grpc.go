@@ -14,6 +14,8 @@ func GRPC(client *upstream.Client) Source { return grpcSource{client} }
 
 type grpcSource struct{ client *upstream.Client }
 
+var _ Held = grpcSource{}
+
 func (s grpcSource) Open(ctx context.Context, method string, request []byte, md metadata.MD) (Stream, error) {
 	stream, err := s.client.Open(metadata.NewOutgoingContext(ctx, md), method, request)
 	if err != nil {
@@ -24,6 +26,12 @@ func (s grpcSource) Open(ctx context.Context, method string, request []byte, md 
 
 // UsesContextValues implements [Source]. The server runs elsewhere, and the bridge's own client reads no values.
 func (grpcSource) UsesContextValues() bool { return false }
+
+// Hold implements [Held].
+func (s grpcSource) Hold() bool { return s.client.Hold() }
+
+// Release implements [Held].
+func (s grpcSource) Release() { s.client.Release() }
 
 // grpcStream releases each message when the next one is asked for.
 type grpcStream struct {

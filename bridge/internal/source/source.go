@@ -35,6 +35,28 @@ type Source interface {
 	UsesContextValues() bool
 }
 
+// Held is a [Source] whose connections are closed when nobody holds them any more. Its methods are called concurrently.
+type Held interface {
+	Source
+	// Hold keeps the connections open until Release. It reports false where they are closed already.
+	Hold() bool
+	// Release ends a Hold.
+	Release()
+}
+
+// Hold keeps the connections of a source open, if it has any, until [Release]. It reports false where they are closed already.
+func Hold(s Source) bool {
+	held, ok := s.(Held)
+	return !ok || held.Hold()
+}
+
+// Release ends a [Hold].
+func Release(s Source) {
+	if held, ok := s.(Held); ok {
+		held.Release()
+	}
+}
+
 // Stream is one stream of messages. One goroutine uses it.
 type Stream interface {
 	// Header waits until the stream has begun, and returns the metadata that the source answered with. It reports false

@@ -13,6 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
 // Subscription is one caller's access to a private or a shared stream. One goroutine at a time uses it.
@@ -37,6 +38,19 @@ type Subscription interface {
 // caller's connection. Attach returns an ending where the input cannot be bound or a limit is reached. It does not wait for the
 // upstream.
 func (s *Streams) Attach(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
+	if !source.Hold(rt.Plan.Source) { // a reload has removed the upstream since the route was found
+		return nil, ending.Refuse(ending.Unavailable, ending.ByRoute, "the route was changed just now")
+	}
+	sub, end := s.attach(rt, req, form, in)
+	if end != nil {
+		source.Release(rt.Plan.Source)
+		return nil, end
+	}
+	return sub, nil
+}
+
+// attach is Attach for a route whose source is held. Closing the subscription releases the source.
+func (s *Streams) attach(rt *route.Route, req *request.Request, form frame.Form, in bind.Input) (Subscription, *ending.Ending) {
 	if rt.Config.Share != nil {
 		return s.join(rt, req, form, in)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
 // queueBytes bounds the events that wait for the client of a private stream. A single event may be larger.
@@ -20,6 +21,7 @@ const queueBytes = 64 << 10
 
 // private is a caller's subscription to a stream of its own. The reader of the stream ends with the subscription.
 type private struct {
+	source   source.Source // held until Close
 	queue    *pump.Queue
 	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
@@ -77,6 +79,7 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
 	p := &private{
+		source: rt.Plan.Source,
 		queue:  pump.NewQueue(queueBytes),
 		detach: context.AfterFunc(client, cancel),
 		done:   make(chan struct{}),
@@ -140,4 +143,5 @@ func (p *private) Resumed() ending.Resumed { return p.resumed }
 func (p *private) Close() {
 	p.cancel()
 	<-p.done
+	source.Release(p.source)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
 // join attaches the caller to the shared stream for its request. It opens the stream for the first caller, and a catch-up for a
@@ -36,7 +37,7 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 	case err != nil:
 		return nil, ending.ShuttingDown()
 	}
-	return shared{sub}, nil
+	return shared{sub, rt.Plan.Source}, nil
 }
 
 // cursorFits reports whether the cursor in the input has the type of the field to which the route binds it. A cursor of another
@@ -76,8 +77,16 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 		HasID:       rt.Plan.ID != nil,
 		Resumes:     rt.Plan.Binder.UsesCursor(),
 		CatchUps:    share.CatchUp,
+		Keep:        func() (release func()) { return keep(rt.Plan.Source) },
+		Retired:     func() bool { _, retired := rt.Edition.Retired(); return retired },
 		Slow:        rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
 	}
+}
+
+// keep holds a source that is held already, and returns what releases it.
+func keep(s source.Source) (release func()) {
+	source.Hold(s)
+	return func() { source.Release(s) }
 }
 
 func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
@@ -88,7 +97,11 @@ func lateJoins() map[config.LateJoinMode]fanout.LateJoinMode {
 }
 
 // shared is a caller's subscription to a shared stream.
-type shared struct{ *fanout.Subscriber }
+type shared struct {
+	*fanout.Subscriber
+
+	source source.Source // held until Close
+}
 
 var _ Subscription = shared{}
 
@@ -112,7 +125,10 @@ func (s shared) Header() metadata.MD { return metadata.MD(s.Subscriber.Header())
 func (s shared) Detach() {}
 
 // Close implements [Subscription].
-func (s shared) Close() { s.Subscriber.Close() }
+func (s shared) Close() {
+	s.Subscriber.Close()
+	source.Release(s.source)
+}
 
 // sharedFeed returns the feed of a shared stream, or of a catch-up beside it. opener and in come from the request of the client
 // that opened the stream or that catches up. That client may leave before the others.

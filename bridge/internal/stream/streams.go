@@ -52,6 +52,9 @@ func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer
 // Limit replaces the limits of all shared streams together.
 func (s *Streams) Limit(limits fanout.Limits) { s.shared.SetLimits(limits) }
 
+// EndRetired ends the shared streams without callers whose route was changed or removed.
+func (s *Streams) EndRetired() { s.shared.EndRetired() }
+
 // CloseShared ends every shared stream, and waits until their readers have returned.
 func (s *Streams) CloseShared() { s.shared.Close(pump.NewEnd(ending.ShuttingDown(), 0)) }
 

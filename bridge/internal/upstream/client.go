@@ -103,10 +103,11 @@ type Client struct {
 	limit   messageLimit
 	// lacksPort is true where the target has no port, so that gRPC takes its default port.
 	lacksPort bool
+	holders   holders
 }
 
 // Dial starts to connect, and returns at once. The error says what is wrong with cfg; for a server that is down, [Client.Open]
-// returns the error. The caller must call [Client.Close].
+// returns the error. The caller must call [Client.Close], or [Client.Release] where others may hold the client.
 func Dial(cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -138,6 +139,7 @@ func Dial(cfg Config) (*Client, error) {
 		},
 		limit:     limit,
 		lacksPort: target.LacksPort(cfg.Target),
+		holders:   holders{count: 1},
 	}, nil
 }
 
@@ -241,8 +243,14 @@ func (c *Client) Conn() *grpc.ClientConn { return c.first }
 // Load returns the current numbers of connections and streams.
 func (c *Client) Load() Load { return c.pool.load() }
 
-// Close closes every connection. Streams that are open or wait for a slot end with CANCELED. Further calls do nothing.
-func (c *Client) Close() error { return c.pool.close() }
+// Close closes every connection, also where somebody holds them. Streams that are open or wait for a slot end with CANCELED.
+// Further calls do nothing.
+func (c *Client) Close() error {
+	c.holders.mu.Lock()
+	c.holders.closed = true
+	c.holders.mu.Unlock()
+	return c.pool.close()
+}
 
 // Open calls a server-streaming method, for example "/pkg.Service/Method". request is the request message in the protobuf wire
 // format; the caller must not change it afterwards, since gRPC may send it later. The caller must call [Stream.Close].
