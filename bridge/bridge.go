@@ -8,7 +8,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
-	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
@@ -19,6 +18,7 @@ type Bridge struct {
 	catalog *catalog.Catalog
 	streams *stream.Streams
 	handler *serve.Handler
+	reloads *reloads
 	// observers are told when the bridge starts and when it is closed.
 	observers *observers
 	closed    sync.Once
@@ -47,10 +47,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	limits := fanout.Limits{Streams: cfg.Server.SharedStreams, Bytes: int64(cfg.Server.ReplayBytes)}
-	streams := stream.New(ctx, limits, o.log, streamObserver{&o.observers})
+	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
 	b := &Bridge{
-		catalog: c, streams: streams, observers: &o.observers, ctx: ctx, cancel: cancel,
+		catalog: c, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log), observers: &o.observers, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{&o.observers}),
 	}
 	b.observers.started(b)
@@ -76,7 +75,7 @@ func (b *Bridge) Ready(ctx context.Context) error {
 // ctx, with an event that tells the browser to come back, so that the browsers do not all arrive elsewhere together. Where ctx
 // has no deadline, the streams end at once. Shutdown returns nil when the last stream has ended, and the error of ctx if ctx
 // ends before that. The http.Server should go on listening meanwhile: a browser whose connection is refused may give up for
-// good. Call [Bridge.Close] afterwards.
+// good. Call [Bridge.Close] afterwards. Shutdown ends a [Bridge.Reload] that is under way.
 func (b *Bridge) Shutdown(ctx context.Context) error {
 	now := time.Now()
 	by := now
@@ -84,6 +83,7 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 		// A tenth of the time remains for writing the last frames.
 		by = now.Add(deadline.Sub(now) * 9 / 10)
 	}
+	b.reloads.end()
 	return b.handler.Shutdown(ctx, by)
 }
 
@@ -98,6 +98,7 @@ func (b *Bridge) Shed(share float64, within time.Duration) int { return b.handle
 //
 // The order matters: docs/architecture.md, "Closing", has the reasons.
 func (b *Bridge) Close() error {
+	b.reloads.close()
 	b.streams.CloseShared()
 	b.cancel()
 	b.catalog.Wait()

@@ -54,3 +54,18 @@ func Defaults() map[string]string {
 	})
 	return defaults
 }
+
+// ServerSetting is an entry of serverSettings.
+type ServerSetting struct {
+	Field, Key string
+	OnReload   effect
+}
+
+const NeedsRestart = needsRestart
+
+func ServerSettings() (all []ServerSetting) {
+	for _, s := range serverSettings() {
+		all = append(all, ServerSetting{s.field, s.key, s.onReload})
+	}
+	return all
+}

@@ -12,17 +12,27 @@ func (c *Catalog) schemaChanged(u *backend) {
 	if _, err := u.schema(); err != nil {
 		c.log.Warn("schema cannot be read; trying again", "upstream", u.cfg.Name, "target", u.cfg.Target, "error", explained(u, err))
 	}
-	if err := c.rebuild(); err != nil {
+	if err := c.rebuild(u.server); err != nil {
 		c.log.Error("routes keep their old schema", "error", err)
 	}
 }
 
-// rebuild replaces the table with one for the current schemas, and logs what changed.
-func (c *Catalog) rebuild() error {
+// rebuild replaces the table with one for the current schemas after that of changed has changed, and logs what is different. It
+// does nothing where the table does not use changed: a reload that is not complete yet reads the schema later.
+func (c *Catalog) rebuild(changed *server) error {
 	c.rebuilding.Lock()
 	defer c.rebuilding.Unlock()
+	now := c.table.Load().setup
+	if !now.uses(changed) {
+		return nil
+	}
+	return c.replace(now)
+}
+
+// replace replaces the table with one for a setup. The caller holds c.rebuilding.
+func (c *Catalog) replace(s *setup) error {
 	old := c.table.Load()
-	t, err := newTable(c.cfg, c.backends, c.program, old)
+	t, err := newTable(s, c.program, old)
 	if err != nil {
 		return config.Problems{err}
 	}
@@ -65,7 +75,7 @@ func stateOf(rt *route.Route) string {
 func (c *Catalog) logProblems(t *table) {
 	problems := slices.Clone(t.problems)
 	for _, rt := range t.routes {
-		problems = append(problems, without(rt.Warnings, c.cfg.Warnings)...)
+		problems = append(problems, without(rt.Warnings, t.setup.cfg.Warnings)...)
 	}
 	problems.Sort()
 	logged := make(map[string]bool, len(problems))

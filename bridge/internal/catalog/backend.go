@@ -15,17 +15,26 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
-// backend is one upstream at run time: the connection to a server, or a service of this process, and the schema as far as it is
-// known.
+// backend is one upstream of one configuration. Several configurations may have the same server.
 type backend struct {
-	cfg    *config.Upstream
+	*server
+
+	cfg *config.Upstream
+}
+
+// server is one upstream at run time: the connection to a server, or a service of this process, and the schema as far as it is
+// known.
+type server struct {
 	client *upstream.Client // nil for a service of this process
 	source source.Source
+	// content is what the configuration said when the connection was made.
+	content route.Digest
 	// registration is a random text that identifies a service of this process. It is "" for a server.
 	registration string
 
-	tried     chan struct{} // closed when the first attempt to load the schema has ended
-	triedOnce sync.Once
+	stopWatching context.CancelFunc // nil while the schema is not watched
+	tried        chan struct{}      // closed when the first attempt to load the schema has ended
+	triedOnce    sync.Once
 
 	mu       sync.Mutex
 	snapshot *schema.Snapshot // nil until a schema was loaded
@@ -53,17 +62,30 @@ func dial(
 	if err != nil {
 		return nil, cfg.Problem("", err.Error(), "")
 	}
-	u := &backend{cfg: cfg, client: client, source: source.GRPC(client), tried: make(chan struct{})}
+	u := newBackend(cfg, client)
 	if u.reflects() {
 		return u, nil
 	}
-	u.snapshot, err = localSchema(ctx, cfg)
-	u.markTried()
+	snap, err := localSchema(ctx, cfg)
 	if err != nil {
 		_ = client.Close() // the client was never used, so its error does not matter
 		return nil, schemaProblem(cfg, err)
 	}
+	u.setSchema(snap)
 	return u, nil
+}
+
+// newBackend returns a backend without a schema.
+func newBackend(cfg *config.Upstream, client *upstream.Client) *backend {
+	return &backend{cfg: cfg, server: &server{
+		client: client, source: source.GRPC(client), content: route.UpstreamContent(cfg), tried: make(chan struct{}),
+	}}
+}
+
+// setSchema sets the schema that was read from files.
+func (s *server) setSchema(snap *schema.Snapshot) {
+	s.snapshot = snap
+	s.markTried()
 }
 
 // localSchema reads a schema from files. It returns nil for an upstream whose schema comes by reflection.
@@ -132,7 +154,7 @@ func (u *backend) watch(ctx context.Context, changed func()) {
 	}).Run(ctx)
 }
 
-func (u *backend) markTried() { u.triedOnce.Do(func() { close(u.tried) }) }
+func (s *server) markTried() { s.triedOnce.Do(func() { close(s.tried) }) }
 
 // provider returns what identifies the backend in the digests of its routes.
 func (u *backend) provider() route.Provider {
@@ -143,10 +165,18 @@ func (u *backend) provider() route.Provider {
 }
 
 // schema returns the newest snapshot, and the error of the newest attempt to read one.
-func (u *backend) schema() (*schema.Snapshot, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.snapshot, u.err
+func (s *server) schema() (*schema.Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot, s.err
+}
+
+// release gives up the connection: it is closed when the last stream on it has ended. The schema is no longer watched.
+func (s *server) release() {
+	if s.stopWatching != nil {
+		s.stopWatching()
+	}
+	s.client.Release()
 }
 
 // unavailable returns a sentence that says why an upstream has no schema yet. err is the error of the newest attempt to read

@@ -52,6 +52,7 @@ func (b *tableBuilder) addOutOfOrder(
 	r := *cfg.Defaults
 	r.Name, r.Path, r.Upstream, r.Service, r.Method = path, path, u.cfg.Name, service.Service, "*"
 	rt := route.New(&r, "schema of "+u.cfg.Name, u.cfg.Name, b.healthOf(r.Name))
+	b.identify(rt, u)
 	rt.Problems, rt.PublicCause = config.Problems{problem}, service.PublicMessage()
 	_ = b.addOf(u, rt)
 }

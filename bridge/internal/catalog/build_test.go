@@ -51,11 +51,24 @@ func newCatalog(t *testing.T, file string) (*Catalog, *strings.Builder) {
 		return a
 	}}))
 	cfg.ServeAll = strings.HasPrefix(file, serveAll)
-	c := &Catalog{cfg: cfg, log: log, program: &program{}}
+	c := &Catalog{log: log, program: &program{}}
+	of := &setup{cfg: cfg}
 	for _, u := range cfg.Upstreams {
-		c.backends = append(c.backends, &backend{cfg: u, tried: make(chan struct{})})
+		of.backends = append(of.backends, &backend{cfg: u, server: &server{tried: make(chan struct{})}})
 	}
+	require.NoError(t, c.replace(of))
 	return c, &text
+}
+
+// setup returns the setup of the current table.
+func (c *Catalog) setup() *setup { return c.table.Load().setup }
+
+// show changes the schema of the first upstream, and has the table built again.
+func (c *Catalog) show(t *testing.T, snap *schema.Snapshot, err error) {
+	t.Helper()
+	first := c.setup().backends[0]
+	first.show(snap, err)
+	require.NoError(t, c.rebuild(first.server))
 }
 
 // stateIn returns the state of a route in a table, as far as the state depends on the schema of the upstream.
@@ -83,7 +96,7 @@ func TestATableIsBuiltOfOneStateOfTheSchemas(t *testing.T) {
 			with, without := snapshots(t)
 			stop := make(chan struct{})
 			var flipping sync.WaitGroup
-			for _, u := range c.backends {
+			for _, u := range c.setup().backends {
 				flipping.Go(func() {
 					for {
 						for _, snap := range []*schema.Snapshot{nil, with, without} {
@@ -101,7 +114,7 @@ func TestATableIsBuiltOfOneStateOfTheSchemas(t *testing.T) {
 			seen := map[string]bool{}
 			late := time.Now().Add(10 * time.Second)
 			for builds := 0; builds < 40 || len(seen) < 2 && time.Now().Before(late); builds++ {
-				built, problem := newTable(c.cfg, c.backends, c.program, nil)
+				built, problem := newTable(c.setup(), c.program, nil)
 				require.Nil(t, problem)
 				first := stateIn(built.routes[0])
 				seen[first] = true
@@ -129,7 +142,7 @@ func TestEachTableHasANumberOfItsOwn(t *testing.T) {
 	c, _ := newCatalog(t, serveAll+"upstreams: {a: {target: 'localhost:1', annotations: true}}\n")
 	seen := map[uint64]bool{}
 	for range 4 {
-		require.NoError(t, c.rebuild())
+		c.show(t, nil, nil)
 		seen[c.Generation()] = true
 	}
 	assert.Len(t, seen, 4)
@@ -143,11 +156,9 @@ func TestPathsArePendingWhileASchemaIsMissing(t *testing.T) {
 		"upstreams: {a: {target: 'localhost:1'}}\nroutes: [{path: /a, rpc: test.stream.v1.StreamService/Watch}]": false,
 	} {
 		c, _ := newCatalog(t, file)
-		require.NoError(t, c.rebuild())
 		assert.Equal(t, pends, c.Match("GET", "/nowhere").Pending != nil, file)
 		with, _ := snapshots(t)
-		c.backends[0].show(with, nil)
-		require.NoError(t, c.rebuild())
+		c.show(t, with, nil)
 		assert.Nil(t, c.Match("GET", "/nowhere").Pending, file)
 	}
 }
@@ -160,15 +171,14 @@ func TestEachWarningOfATableIsLoggedOnce(t *testing.T) {
 		snap *schema.Snapshot
 		said int
 	}{{nil, 0}, {with, 1}, {with, 1}, {nil, 1}, {nil, 1}, {with, 2}, {with, 2}} {
-		c.backends[0].show(step.snap, nil)
-		require.NoError(t, c.rebuild())
+		c.show(t, step.snap, nil)
 		assert.Equal(t, step.said, strings.Count(text.String(), remark), "step %d", i)
 	}
 
 	text.Reset()
 	one, other := &config.Problem{File: "f", Line: 1, Message: "one", Hint: "do this"}, &config.Problem{File: "f", Line: 2, Message: "other"}
 	alike := *one
-	c.logProblems(&table{problems: config.Problems{other, one, &alike}})
+	c.logProblems(&table{setup: c.setup(), problems: config.Problems{other, one, &alike}})
 	assert.Equal(t, "level=WARN msg=\"f:1:0: one\" hint=\"do this\"\nlevel=WARN msg=\"f:2:0: other\" hint=\"\"\n", text.String())
 }
 
@@ -183,8 +193,7 @@ func TestAChangeOfTheStateOfARouteIsLogged(t *testing.T) {
 		{with, "route is served"},
 	} {
 		text.Reset()
-		c.backends[0].show(step.snap, nil)
-		require.NoError(t, c.rebuild())
+		c.show(t, step.snap, nil)
 		assert.Equal(t, step.said != "", text.Len() > 0, "step %d: %s", i, text)
 		assert.Contains(t, text.String(), step.said, "step %d", i)
 	}
@@ -197,22 +206,20 @@ routes:
   - {path: /a, rpc: test.stream.v1.StreamService/Watch}
   - {path: /b, rpc: test.stream.v1.StreamService/Watch}
 `)
-	require.NoError(t, c.rebuild())
 	require.Len(t, c.Problems(), 1, "routes that wait for a schema have no problem of their own")
 	assert.Contains(t, c.Problems()[0].Error(), "is not loaded yet")
-	c.backends[0].show(nil, fmt.Errorf("no such host"))
-	require.NoError(t, c.rebuild())
+	c.show(t, nil, fmt.Errorf("no such host"))
 	require.Len(t, c.Problems(), 1)
 	assert.Contains(t, c.Problems()[0].Error(), "no such host")
 	_, without := snapshots(t)
-	c.backends[0].show(without, nil)
-	require.NoError(t, c.rebuild())
+	c.show(t, without, nil)
 	assert.Len(t, c.Problems(), 2, "each route has its own line")
 
 	shared := &config.Problem{Message: "shared"}
 	rt := &route.Route{Config: config.NewRoute("/x"), Problems: config.Problems{shared}}
 	for _, t2 := range []*table{
-		{routes: []*route.Route{rt, rt}}, {problems: config.Problems{shared}, routes: []*route.Route{rt}},
+		{setup: c.setup(), routes: []*route.Route{rt, rt}},
+		{setup: c.setup(), problems: config.Problems{shared}, routes: []*route.Route{rt}},
 	} {
 		c.table.Store(t2)
 		assert.Len(t, c.Problems(), 1)
@@ -228,7 +235,7 @@ func (c *connections) Connections(_ string, n int) { c.open = append(c.open, n) 
 func TestManyStreamsThatWaitAreOneLine(t *testing.T) {
 	c, text := newCatalog(t, serveAll+"upstreams: {a: {target: 'localhost:1', annotations: true}}\n")
 	seen := &connections{}
-	o := hooks(c.log, seen, c.cfg.Upstreams[0])
+	o := hooks(c.log, seen, c.setup().cfg.Upstreams[0])
 	for n := range 5 {
 		o.OnWaiting(n + 1)
 	}

@@ -16,13 +16,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// Catalog holds all routes and their upstreams. All methods may be called concurrently.
+// Catalog holds all routes and their upstreams. All methods may be called concurrently, except that Watch must return first.
 type Catalog struct {
-	cfg      *config.Config
 	log      *slog.Logger
-	backends []*backend
+	options  Options
 	program  *program
 	table    atomic.Pointer[table]
+	watching context.Context // of the watchers; nil before Watch
 	watchers sync.WaitGroup
 	closed   func() error // closes the connections once, and returns the error of that
 
@@ -51,14 +51,14 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 	if problems != nil {
 		return nil, problems
 	}
-	c := &Catalog{cfg: cfg, log: o.Log, program: p}
+	c := &Catalog{log: o.Log, options: o, program: p}
 	c.closed = sync.OnceValue(c.disconnect)
-	err := c.dialAll(ctx, o.Observer)
-	if err == nil {
-		err = c.rebuild()
-	}
+	next, err := c.connect(ctx, cfg, nil)
 	if err != nil {
-		_ = c.closed() // nothing was served, so only err matters
+		return nil, err
+	}
+	if err := c.replace(next); err != nil {
+		next.release(nil)
 		return nil, err
 	}
 	return c, nil
@@ -66,18 +66,35 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 
 // Watch starts to keep the schemas that come by reflection up to date, until ctx ends.
 func (c *Catalog) Watch(ctx context.Context) {
-	for _, u := range c.backends {
-		if u.reflects() {
-			c.log.Info("reading the schema by reflection", "upstream", u.cfg.Name, "target", u.cfg.Target)
-			c.watchers.Go(func() { u.watch(ctx, func() { c.schemaChanged(u) }) })
-		}
+	c.watching = ctx
+	for _, u := range c.table.Load().setup.backends {
+		c.watch(u)
 	}
+}
+
+// watch starts to keep the schema of an upstream up to date, if it comes by reflection.
+func (c *Catalog) watch(u *backend) {
+	if !u.reflects() {
+		return
+	}
+	c.log.Info("reading the schema by reflection", "upstream", u.cfg.Name, "target", u.cfg.Target)
+	ctx, stop := context.WithCancel(c.watching)
+	u.stopWatching = stop
+	c.watchers.Go(func() {
+		defer stop()
+		u.watch(ctx, func() { c.schemaChanged(u) })
+	})
 }
 
 // Ready waits until the first attempt to load the schema of each upstream has ended. It returns an error if ctx ends before
 // that, or closed is closed.
 func (c *Catalog) Ready(ctx context.Context, closed <-chan struct{}) error {
-	for _, u := range c.backends {
+	return awaitTried(ctx, c.table.Load().setup.backends, closed)
+}
+
+// awaitTried waits until the first attempt to load the schema of each upstream has ended.
+func awaitTried(ctx context.Context, backends []*backend, closed <-chan struct{}) error {
+	for _, u := range backends {
 		select {
 		case <-u.tried:
 		case <-ctx.Done():
@@ -99,26 +116,9 @@ func (c *Catalog) Close() error {
 	return c.closed()
 }
 
-// dialAll starts to connect to every upstream, and returns the problems of all of them.
-func (c *Catalog) dialAll(ctx context.Context, o Observer) error {
-	var problems config.Problems
-	for _, u := range c.cfg.Upstreams {
-		backend, problem := dial(ctx, u, reconnectOf(c.cfg, u), hooks(c.log, o, u))
-		if problem != nil {
-			problems = append(problems, problem)
-			continue
-		}
-		c.backends = append(c.backends, backend)
-	}
-	if len(problems) > 0 {
-		return problems
-	}
-	return nil
-}
-
 func (c *Catalog) disconnect() error {
 	var errs []error
-	for _, u := range c.backends {
+	for _, u := range c.table.Load().setup.backends {
 		if err := u.client.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("upstream %q: %w", u.cfg.Name, err))
 		}

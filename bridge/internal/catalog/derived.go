@@ -47,8 +47,9 @@ func (b *tableBuilder) addMethod(
 		r.Event.Data = at.Data
 	}
 	snap := b.views[u].snap
-	marked := annotated(&r, u, snap)
-	rt := route.New(marked, origin, u.cfg.Name, b.healthOf(r.Name))
+	rt := route.New(&r, origin, u.cfg.Name, b.healthOf(r.Name))
+	b.identify(rt, u)
+	rt.Config = annotated(&r, u, snap)
 	rt.Compile(snap, u.source, u.provider())
 	if !strings.HasPrefix(origin, "schema") {
 		place(rt.Problems, m)

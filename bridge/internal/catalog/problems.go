@@ -23,9 +23,9 @@ func CheckFiles(ctx context.Context, cfg *config.Config, o Options) config.Probl
 			out = append(out, schemaProblem(u, err))
 		}
 		unknown = unknown || snap == nil
-		backends = append(backends, &backend{cfg: u, snapshot: snap})
+		backends = append(backends, &backend{cfg: u, server: &server{snapshot: snap}})
 	}
-	t, problem := newTable(cfg, backends, p, nil)
+	t, problem := newTable(&setup{cfg, backends}, p, nil)
 	if problem != nil {
 		return SortProblems(append(out, problem))
 	}
@@ -80,7 +80,7 @@ func (c *Catalog) Problems() config.Problems {
 				}
 			}
 		}
-		out = append(out, without(rt.Warnings, c.cfg.Warnings)...)
+		out = append(out, without(rt.Warnings, t.setup.cfg.Warnings)...)
 	}
 	out.Sort()
 	return out

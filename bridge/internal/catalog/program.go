@@ -1,11 +1,13 @@
 package catalog
 
 import (
+	"crypto/rand"
 	"fmt"
 	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
@@ -102,4 +104,27 @@ func (p *program) checkNames(cfg *config.Config) (problems config.Problems) {
 		seen[rt.Config.Name] = true
 	}
 	return problems
+}
+
+// serviceBackend returns the backend for a service of this process.
+func serviceBackend(s source.Service, runner *source.Runner) (*backend, *config.Problem) {
+	sd, err := s.Descriptor()
+	if err != nil {
+		return nil, serviceProblem(s, err.Error())
+	}
+	snap, err := schema.FromProgram(sd)
+	if err != nil {
+		return nil, serviceProblem(s, err.Error())
+	}
+	u := &backend{
+		cfg:    &config.Upstream{Name: source.InProcess},
+		server: &server{source: s.Source(runner), registration: rand.Text(), tried: make(chan struct{})},
+	}
+	u.setSchema(snap)
+	return u, nil
+}
+
+// serviceProblem returns a problem of a service that was passed to bridge.WithService.
+func serviceProblem(s source.Service, message string) *config.Problem {
+	return &config.Problem{Path: "bridge.WithService(" + s.Name() + ")", Message: message}
 }

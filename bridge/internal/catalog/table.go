@@ -12,10 +12,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/schema"
 )
 
+// setup is what one configuration brings: the file, and its upstreams at run time. It does not change.
+type setup struct {
+	cfg      *config.Config
+	backends []*backend
+}
+
+// uses reports whether one of the upstreams is the server.
+func (s *setup) uses(this *server) bool {
+	return slices.ContainsFunc(s.backends, func(u *backend) bool { return u.server == this })
+}
+
 // table holds all routes at one moment. It follows from the configuration, the program's own routes and the schemas, takes the
 // health of routes over from the table before, and does not change. When a
 // schema changes, a new table replaces it; open streams keep the route with which they began.
 type table struct {
+	setup  *setup
 	router *pathtmpl.Router[*route.Route]
 	routes []*route.Route
 	// problems are the problems of upstreams and their annotations. The problems of routes are in the routes. A route that the
@@ -29,13 +41,16 @@ type table struct {
 	generation uint64 // the number of tables that were built before
 }
 
-// newTable compiles every route against the schemas that are loaded. The new routes take over the health of those in old.
-func newTable(cfg *config.Config, backends []*backend, p *program, old *table) (*table, *config.Problem) {
+// newTable compiles every route against the schemas that are loaded. The new routes take over the health of those in old, and
+// those that are the same the edition.
+func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
+	cfg, backends := s.cfg, s.backends
 	b := &tableBuilder{
-		table:    &table{router: pathtmpl.NewRouter[*route.Route]()},
+		table:    &table{setup: s, router: pathtmpl.NewRouter[*route.Route]()},
 		backends: backends,
 		program:  p,
 		health:   healthOf(old),
+		editions: editionsOf(old, s),
 		serves:   map[*backend]bool{},
 		views:    map[*backend]view{},
 	}
@@ -87,6 +102,7 @@ type tableBuilder struct {
 	backends []*backend
 	program  *program
 	health   map[string]*route.Health
+	editions editions
 	serves   map[*backend]bool // backends that have a route in the table
 	views    map[*backend]view
 }
@@ -102,6 +118,7 @@ type view struct {
 func (b *tableBuilder) addListed(r *config.Route) *config.Problem {
 	rt := route.New(r, originOf(r), "", b.healthOf(r.Name))
 	u, waiting, problem := b.backendOf(r)
+	b.identify(rt, u)
 	rt.AwaitsSchema = waiting
 	if problem == nil {
 		rt.Upstream = u.cfg.Name

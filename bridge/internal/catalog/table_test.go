@@ -19,10 +19,10 @@ routes:
 `))
 	require.NoError(t, err)
 	program := &program{}
-	backends := []*backend{{cfg: cfg.Upstreams[0]}}
-	before, problem := newTable(cfg, backends, program, nil)
+	s := &setup{cfg, []*backend{{cfg: cfg.Upstreams[0], server: &server{}}}}
+	before, problem := newTable(s, program, nil)
 	require.Nil(t, problem)
-	after, problem := newTable(cfg, backends, program, before)
+	after, problem := newTable(s, program, before)
 	require.Nil(t, problem)
 	require.Len(t, after.routes, 2)
 	for i, rt := range after.routes {

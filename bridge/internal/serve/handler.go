@@ -134,7 +134,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
 	v := &visit{handler: h, rt: rt, client: req.Client, once: req.Once(), began: time.Now()}
-	h.open.add(v)
+	h.addVisit(v)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that
 		if panicked && !v.left {

@@ -75,9 +75,24 @@ func (h *Handler) Shed(share float64, within time.Duration) int {
 	return len(open)
 }
 
-// EndRoutes ends the streams of each route for which over reports true, because the route was removed or changed. Each ends at a
-// random moment within the given time, and its client is told to come back. EndRoutes does not wait for them.
-func (h *Handler) EndRoutes(over func(*route.Route) bool, within time.Duration) {
-	gone := slices.DeleteFunc(h.open.list(), func(v *visit) bool { return !over(v.rt) })
-	endEach(ending.Refuse(ending.Unavailable, ending.ByDrain, "the configuration of the route has changed"), within, gone)
+// EndRetired ends the streams of the routes whose edition was retired with the time by. Each ends at a random moment before that,
+// and its client is told to come back. EndRetired does not wait for them.
+func (h *Handler) EndRetired(by time.Time) {
+	endRetired(by, slices.DeleteFunc(h.open.list(), func(v *visit) bool {
+		at, retired := v.rt.Edition.Retired()
+		return !retired || !at.Equal(by)
+	}))
+}
+
+// addVisit adds a visit. If a reload has retired the route since the route was found, the stream of the visit ends too.
+func (h *Handler) addVisit(v *visit) {
+	h.open.add(v)
+	if by, retired := v.rt.Edition.Retired(); retired {
+		endRetired(by, []*visit{v})
+	}
+}
+
+func endRetired(by time.Time, visits []*visit) {
+	endEach(ending.Refuse(ending.Unavailable, ending.ByDrain, "the configuration of the route has changed"),
+		max(0, time.Until(by)), visits)
 }

@@ -1,0 +1,151 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
+)
+
+// schemaPatience is how long a reload waits for the schemas of new servers. Without the wait, routes would be out of order for a
+// moment although their server is there.
+const schemaPatience = 10 * time.Second
+
+// errPatience is the cause of the end of that wait.
+var errPatience = errors.New("no schema was read in time")
+
+// Reload replaces the configuration. It builds and checks everything first: after an error, nothing has changed. The error is a
+// [config.Problems], or the cause of the end of ctx. Upstreams with the same content keep their connections. Those that are gone
+// or have changed are closed when the last stream on them has ended. The editions of routes that are gone or have changed are
+// retired: their streams must end before the time by, which is `drain_timeout` from now. Reload must not be called concurrently.
+func (c *Catalog) Reload(ctx context.Context, cfg *config.Config) (by time.Time, err error) {
+	before := c.table.Load().setup
+	problems := checkGoConfig(cfg)
+	problems = append(problems, c.program.checkNames(cfg)...)
+	if len(problems) > 0 {
+		return by, problems
+	}
+	next, err := c.connect(ctx, cfg, before)
+	if err != nil {
+		return by, err
+	}
+	if err = c.awaitSchemas(ctx, next, before); err == nil {
+		by, err = c.install(next)
+	}
+	if err != nil {
+		next.release(before)
+		return by, err
+	}
+	before.release(next)
+	return by, nil
+}
+
+// awaitSchemas starts to read the schemas of the servers that are new, and waits for the first attempt. It waits a bounded time:
+// a server that cannot be reached makes its routes be out of order, as at the start of a bridge. The error is the cause of ctx.
+func (c *Catalog) awaitSchemas(ctx context.Context, next, before *setup) error {
+	var fresh []*backend
+	for _, u := range next.backends {
+		if !before.uses(u.server) {
+			c.watch(u)
+			fresh = append(fresh, u)
+		}
+	}
+	within, cancel := context.WithTimeoutCause(ctx, schemaPatience, errPatience)
+	defer cancel()
+	if err := awaitTried(within, fresh, nil); err != nil && !errors.Is(err, errPatience) {
+		return fmt.Errorf("wait for the schemas of new upstreams: %w", err)
+	}
+	return nil
+}
+
+// install makes the table of a setup the current one, and retires the editions that are not part of it.
+func (c *Catalog) install(next *setup) (by time.Time, err error) {
+	c.rebuilding.Lock()
+	defer c.rebuilding.Unlock()
+	old := c.table.Load()
+	if err := c.replace(next); err != nil {
+		return by, err
+	}
+	by = time.Now().Add(next.cfg.Server.DrainTimeout)
+	c.retire(old, c.table.Load(), by)
+	return by, nil
+}
+
+// retire retires the editions of old that now does not have, and logs what the reload has done with the routes.
+func (c *Catalog) retire(old, now *table, by time.Time) {
+	current, names := map[*route.Edition]bool{}, map[string]bool{}
+	for _, rt := range now.routes {
+		current[rt.Edition], names[rt.Config.Name] = true, true
+	}
+	kept, changed, removed := 0, 0, 0
+	for _, rt := range old.routes {
+		switch {
+		case current[rt.Edition]:
+			kept++
+			continue
+		case names[rt.Config.Name]:
+			changed++
+			c.log.Info("route has changed", "route", rt.Config.Name)
+		default:
+			removed++
+			c.log.Info("route is gone", "route", rt.Config.Name)
+		}
+		rt.Edition.Retire(by)
+	}
+	c.log.Info("the configuration was replaced", "routes", len(now.routes), "kept", kept, "changed", changed, "removed", removed,
+		"added", len(now.routes)-kept-changed)
+}
+
+// editions are the editions of the routes in a table, for the table after it.
+type editions struct {
+	of map[string]edition
+	// same says that both tables have the same configuration: only schemas differ, so that every route goes on.
+	same bool
+}
+
+// edition is an edition, with the content of its newest route.
+type edition struct {
+	*route.Edition
+
+	content route.Digest
+}
+
+// editionsOf returns the editions in old. next is the setup of the table after it.
+func editionsOf(old *table, next *setup) editions {
+	e := editions{of: map[string]edition{}}
+	if old == nil {
+		return e
+	}
+	e.same = old.setup == next
+	for _, rt := range old.routes {
+		e.of[editionKey(rt)] = edition{rt.Edition, rt.Content}
+	}
+	return e
+}
+
+// editionKey identifies a route in one table. A method of HTTP and a path lead to one route only.
+func editionKey(rt *route.Route) string {
+	return strings.Join(append([]string{rt.Config.Name, rt.Config.Path}, rt.Config.Methods...), " ")
+}
+
+// identify gives a route the content of its configuration, and the edition of the route before it, where that goes on. u is nil
+// while it is not known which upstream serves the route. The configuration of the route must not be annotated yet.
+func (b *tableBuilder) identify(rt *route.Route, u *backend) {
+	var from route.Provider
+	schemaHash := ""
+	if u != nil {
+		from = u.provider()
+		if snap := b.views[u].snap; snap != nil && !u.reflects() {
+			schemaHash = snap.Hash()
+		}
+	}
+	rt.Content = route.ContentOf(rt.Config, schemaHash, from)
+	before, had := b.editions.of[editionKey(rt)]
+	if had && (b.editions.same || before.content == rt.Content) {
+		rt.Edition = before.Edition
+	}
+}
