@@ -80,7 +80,7 @@ func library() []room {
 		{"bridge", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/catalog", "bridge/internal/ending",
 			"bridge/internal/fanout", "bridge/internal/pump", "bridge/internal/serve", "bridge/internal/source",
-			"bridge/internal/stream",
+			"bridge/internal/stream", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/catalog", []string{
 			"std", protobufTree, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route",

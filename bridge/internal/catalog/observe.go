@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
@@ -33,4 +34,27 @@ func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 		OnGrow:   connections,
 		OnShrink: connections,
 	}
+}
+
+// Upstream is what is known of the server of an upstream at one moment.
+type Upstream struct {
+	Config *config.Upstream
+	State  upstream.State
+	Since  time.Time // when State began, see [upstream.Client.State]
+	// SchemaRead says that the schema was read at least once.
+	SchemaRead bool
+}
+
+// Upstreams returns the upstreams of the configuration, in its order. Services of this process are not among them.
+func (c *Catalog) Upstreams() []Upstream {
+	backends := c.table.Load().setup.backends
+	all := make([]Upstream, 0, len(backends))
+	for _, u := range backends {
+		of := Upstream{Config: u.cfg}
+		of.State, of.Since = u.client.State()
+		snap, _ := u.schema()
+		of.SchemaRead = snap != nil
+		all = append(all, of)
+	}
+	return all
 }

@@ -93,6 +93,9 @@ func (s *Subscriber) Resumed() ending.Resumed {
 	return s.resumed
 }
 
+// Key returns the key of the stream. It may be called concurrently with all other methods.
+func (s *Subscriber) Key() string { return s.stream.key }
+
 // Opened reports whether an upstream has accepted what the subscriber reads, or the stream has ended.
 func (s *Subscriber) Opened() bool {
 	st := s.stream

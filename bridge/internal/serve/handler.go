@@ -39,6 +39,7 @@ type Handler struct {
 	visits   sync.WaitGroup             // visits on parked connections that are finishing
 	settings settings
 	warn     warnings
+	digest   digest
 }
 
 // Observer receives notice of the callers' streams. Its methods are called concurrently and must not block.
@@ -146,6 +147,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.cancel()
 		h.answer(w, rt, req, end)
 	} else {
+		v.attached.Store(true)
 		h.serve(w, req, form, v, attached)
 	}
 	panicked = false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -21,12 +22,16 @@ type visit struct {
 	// control ends the stream from outside, and says things between its events.
 	control pump.Control
 	client  netip.Addr // the caller's address, invalid where it is unknown
+	number  uint64     // the number of the visit among all of the handler; fixed once it was added
+	place   int        // the place among the open visits from 1 on, 0 for none; guarded by their lock
 	once    bool       // see [request.Request.Once]
 	began   time.Time
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
 	// left is true once the caller counts as gone. It is set before the drain is told.
 	left bool
+	// attached is set once sub is, which does not change afterwards.
+	attached atomic.Bool
 }
 
 // cancel ends a visit for which no event was written. It reports nothing.

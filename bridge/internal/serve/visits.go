@@ -1,8 +1,14 @@
 package serve
 
 import (
-	"maps"
+	"cmp"
+	"crypto/hmac"
+	cryptorand "crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"iter"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -15,30 +21,45 @@ import (
 // visits are the open visits of a handler, from the moment at which the caller is admitted. The zero visits is ready for use. It
 // is safe for concurrent use.
 type visits struct {
-	mu  sync.Mutex
-	all map[*visit]struct{}
+	mu    sync.Mutex
+	all   []*visit // in no order
+	begun uint64   // how many visits were added
 }
 
 func (o *visits) add(v *visit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.all == nil {
-		o.all = make(map[*visit]struct{})
-	}
-	o.all[v] = struct{}{}
+	o.begun++
+	o.all = append(o.all, v)
+	v.number, v.place = o.begun, len(o.all)
 }
 
+// remove removes a visit. It does nothing for one that is not listed.
 func (o *visits) remove(v *visit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.all, v)
+	if v.place == 0 {
+		return
+	}
+	last := len(o.all) - 1
+	moved := o.all[last]
+	o.all[v.place-1], moved.place = moved, v.place
+	o.all[last] = nil
+	o.all = o.all[:last]
+	v.place = 0
+	if cap(o.all) > leastVisits && len(o.all) < cap(o.all)/4 {
+		o.all = slices.Clip(slices.Clone(o.all)) // after many visits have ended, their places take no memory
+	}
 }
+
+// leastVisits is how many places are kept, however few visits are open.
+const leastVisits = 1024
 
 // list returns the visits that are open now, in no order.
 func (o *visits) list() []*visit {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Collect(maps.Keys(o.all))
+	return slices.Clone(o.all)
 }
 
 // endEach ends each of the visits with e, at a random moment within the given time. Visits of one route share the rendered
@@ -95,4 +116,52 @@ func (h *Handler) addVisit(v *visit) {
 func endRetired(by time.Time, visits []*visit) {
 	endEach(ending.Refuse(ending.Unavailable, ending.ByDrain, "the configuration of the route has changed"),
 		max(0, time.Until(by)), visits)
+}
+
+// OpenStream describes a stream of a caller that is open.
+type OpenStream struct {
+	Number uint64 // streams are numbered in the order in which their callers were admitted
+	Route  string
+	Client netip.Addr // invalid where it is unknown
+	Began  time.Time
+	// Key is a digest that the callers of one shared stream have in common, and "" for a private stream.
+	Key string
+}
+
+// Streams yields the open streams whose number is over after, in the order of their numbers. It takes a copy of the list at the
+// beginning, so a stream that ends meanwhile may still be yielded.
+func (h *Handler) Streams(after uint64) iter.Seq[OpenStream] {
+	return func(yield func(OpenStream) bool) {
+		open := slices.DeleteFunc(h.open.list(), func(v *visit) bool { return v.number <= after })
+		slices.SortFunc(open, func(a, b *visit) int { return cmp.Compare(a.number, b.number) })
+		for _, v := range open {
+			if !v.attached.Load() {
+				continue
+			}
+			s := OpenStream{Number: v.number, Route: v.rt.Config.Name, Client: v.client, Began: v.began}
+			if key := v.sub.Key(); key != "" {
+				s.Key = h.digest.of(key)
+			}
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// digest makes digests of keys that say nothing about the keys. Its secret is of this process, so a digest cannot be compared
+// with a guess of the key, which may hold credentials.
+type digest struct {
+	once   sync.Once
+	secret [sha256.BlockSize]byte
+}
+
+// digestBytes is the length of a digest, which distinguishes far more streams than a process can have.
+const digestBytes = 8
+
+func (d *digest) of(key string) string {
+	d.once.Do(func() { _, _ = cryptorand.Read(d.secret[:]) }) // never fails, see its documentation
+	mac := hmac.New(sha256.New, d.secret[:])
+	mac.Write([]byte(key))
+	return hex.EncodeToString(mac.Sum(nil)[:digestBytes])
 }

@@ -25,6 +25,9 @@ type Subscription interface {
 	FirstWord() (spoken bool, end *ending.Ending)
 	// Header returns the response metadata of the upstream, nil where none has arrived.
 	Header() metadata.MD
+	// Key returns what all subscriptions to one shared stream have in common, and no others. It is "" for a private stream. It may
+	// hold credentials of the caller. Key may be called concurrently with all other methods.
+	Key() string
 	// Detach separates the subscription from the context of the request, which ends when the handler returns. The subscription of
 	// a parked connection goes on after that.
 	Detach()

@@ -133,6 +133,9 @@ func (p *private) Header() metadata.MD {
 	return nil
 }
 
+// Key implements [Subscription].
+func (p *private) Key() string { return "" }
+
 // Detach implements [Subscription].
 func (p *private) Detach() { p.detach() }
 

@@ -104,6 +104,7 @@ type Client struct {
 	// lacksPort is true where the target has no port, so that gRPC takes its default port.
 	lacksPort bool
 	holders   holders
+	follower  follower
 }
 
 // Dial starts to connect, and returns at once. The error says what is wrong with cfg; for a server that is down, [Client.Open]
@@ -128,7 +129,7 @@ func Dial(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("upstream %q: expected a gRPC target such as \"localhost:50051\": %w", cfg.Target, err)
 	}
 	limit := newMessageLimit(cfg.MaxMessageBytes)
-	return &Client{
+	c := &Client{
 		first: pool.connections[0].conn,
 		pool:  pool,
 		desc:  grpc.StreamDesc{StreamName: "raw", ServerStreams: true},
@@ -140,7 +141,10 @@ func Dial(cfg Config) (*Client, error) {
 		limit:     limit,
 		lacksPort: target.LacksPort(cfg.Target),
 		holders:   holders{count: 1},
-	}, nil
+		follower:  follower{since: time.Now()},
+	}
+	pool.retiring.Go(c.follow)
+	return c, nil
 }
 
 // withDefaults checks the numbers of a Config, and returns it with the defaults filled in.

@@ -1,0 +1,128 @@
+package bridge
+
+import (
+	"iter"
+	"net/netip"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
+)
+
+// RouteInfo describes one route.
+type RouteInfo struct {
+	Name    string
+	Methods []string // the HTTP methods
+	Path    string   // the path template
+	// RPC is the method behind the route, in the form package.Service/Method. It is "" where the route has a source of its own.
+	RPC string
+	// Upstream is the name of the upstream. It is "" while it is not known which upstream has the service, and "in-process" for
+	// a service of [WithService].
+	Upstream string
+	// Source says where the route is defined: a file and line, a schema, an annotation of a method, or "bridge.WithRoute".
+	Source string
+	// Problem is the first reason why the route is out of order. It is nil while the route is in order.
+	Problem *config.Problem
+}
+
+// Routes returns the current routes, including those that are out of order.
+func (b *Bridge) Routes() []RouteInfo {
+	var out []RouteInfo
+	for _, rt := range b.catalog.Routes() {
+		info := RouteInfo{
+			Name:     rt.Config.Name,
+			Methods:  rt.Config.Methods,
+			Path:     rt.Config.Path,
+			RPC:      rt.RPC(),
+			Upstream: rt.UpstreamName(),
+			Source:   rt.Origin,
+			Problem:  rt.FirstProblem(),
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// UpstreamState says whether the server of an upstream can be reached.
+type UpstreamState string
+
+// The values of [UpstreamInfo.State].
+const (
+	// UpstreamUp is the state while there is a connection.
+	UpstreamUp UpstreamState = "up"
+	// UpstreamConnecting is the state while the first attempt to connect is made, and after a connection was lost.
+	UpstreamConnecting UpstreamState = "connecting"
+	// UpstreamDown is the state after an attempt to connect has failed, until one succeeds.
+	UpstreamDown UpstreamState = "down"
+	// UpstreamIdle is the state without a connection, while no stream needs one.
+	UpstreamIdle UpstreamState = "idle"
+)
+
+// UpstreamInfo describes the server of one upstream at one moment.
+type UpstreamInfo struct {
+	Name   string
+	Target string
+	State  UpstreamState
+	// Since is when State began. For [UpstreamDown] it is when the last connection was lost, or when the bridge began to connect.
+	Since time.Time
+	// SchemaRead says that the schema was read at least once, from the server or from files. Without it, the routes of the upstream
+	// are out of order.
+	SchemaRead bool
+}
+
+// Upstreams returns the upstreams of the configuration and their states, in the order of the configuration. It waits for no
+// server. A service of [WithService] is no upstream.
+func (b *Bridge) Upstreams() []UpstreamInfo {
+	var out []UpstreamInfo
+	for _, u := range b.catalog.Upstreams() {
+		out = append(out, UpstreamInfo{
+			Name: u.Config.Name, Target: u.Config.Target, State: upstreamState(u.State), Since: u.Since, SchemaRead: u.SchemaRead,
+		})
+	}
+	return out
+}
+
+func upstreamState(s upstream.State) UpstreamState {
+	switch s {
+	case upstream.Up:
+		return UpstreamUp
+	case upstream.Idle:
+		return UpstreamIdle
+	case upstream.Down:
+		return UpstreamDown
+	case upstream.Connecting:
+	}
+	return UpstreamConnecting
+}
+
+// StreamInfo describes the stream of one client that is open.
+type StreamInfo struct {
+	// ID is the number of the stream. A stream that begins later has a higher one.
+	ID    uint64
+	Route string
+	// Client is the address of the client. It is the zero Addr where the address is unknown.
+	Client netip.Addr
+	// Began is when the request arrived.
+	Began time.Time
+	// Shared says that the client reads a shared stream.
+	Shared bool
+	// Key is the same text for all clients of one shared stream, and differs from that of each other shared stream. It tells
+	// nothing of the requests, and each process has others. It is "" for a private stream.
+	Key string
+}
+
+// Streams yields the open streams whose ID is above after, in the order of their IDs. With the ID of the last stream that was
+// yielded, a caller continues later. The loop sees the streams of the moment at which it began: one that ends meanwhile may still
+// be yielded. The cost grows with the number of open streams, and no stream waits for it: the list of 100,000 is copied within
+// a millisecond, and sorted within some ten.
+func (b *Bridge) Streams(after uint64) iter.Seq[StreamInfo] {
+	return func(yield func(StreamInfo) bool) {
+		for s := range b.handler.Streams(after) {
+			if !yield(StreamInfo{
+				ID: s.Number, Route: s.Route, Client: s.Client, Began: s.Began, Shared: s.Key != "", Key: s.Key,
+			}) {
+				return
+			}
+		}
+	}
+}

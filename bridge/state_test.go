@@ -1,0 +1,102 @@
+package bridge_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge"
+)
+
+// Each open stream is listed from its beginning to its end: private and shared ones, on every transport.
+func TestStreamsListsTheOpenStreams(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	overEveryTransport(t, func(t *testing.T) *front {
+		return startFront(t, s, sharedAndPrivate())
+	}, func(t *testing.T, f *front, client *http.Client, url string) {
+		began := time.Now()
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		for _, path := range []string{"/shared/a", "/shared/a", "/shared/b", "/private/a"} {
+			r := eventSource(ctx, t, url+path)
+			r.Header.Set("X-Token", "hunter2")
+			resp := do(t, client, r)
+			defer func() { _ = resp.Body.Close() }()
+		}
+		var all []bridge.StreamInfo
+		require.Eventually(t, func() bool {
+			all = slices.Collect(f.bridge.Streams(0))
+			return len(all) == 4
+		}, 5*time.Second, time.Millisecond)
+		for i, want := range []string{"shared", "shared", "shared", "private"} {
+			got := all[i]
+			assert.Equal(t, want, got.Route)
+			assert.Equal(t, want == "shared", got.Shared)
+			assert.Equal(t, got.Shared, got.Key != "")
+			assert.True(t, got.Client.IsLoopback(), got.Client)
+			assert.WithinRange(t, got.Began, began, time.Now())
+			assert.NotContains(t, got.Key, "hunter2")
+		}
+		assert.Equal(t, all[0].Key, all[1].Key, "one request")
+		assert.NotEqual(t, all[0].Key, all[2].Key, "another request")
+		assert.Equal(t, all[2:], slices.Collect(f.bridge.Streams(all[1].ID)), "the streams after one")
+		assert.Empty(t, slices.Collect(f.bridge.Streams(all[3].ID)))
+		for range f.bridge.Streams(0) {
+			break // a caller may stop early
+		}
+		leave()
+		require.Eventually(t, func() bool { return len(slices.Collect(f.bridge.Streams(0))) == 0 }, 5*time.Second, time.Millisecond)
+	})
+}
+
+func sharedAndPrivate() string {
+	return strings.TrimSpace(`
+upstreams: {test: {target: "ADDR"}}
+defaults: {open_wait: 1ms, upstream: test, metadata: {forward: [x-token]}}
+routes:
+  - {name: shared, path: "/shared/{topic}", rpc: test.stream.v1.StreamService/Watch, share: {late_join: all, linger: 0s}}
+  - {name: private, path: "/private/{topic}", rpc: test.stream.v1.StreamService/Watch}
+`)
+}
+
+// An upstream that goes down is shown as down since then, and one that comes back as up. A schema that was read stays known.
+func TestUpstreamsShowsWhichServersAreThere(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, `
+upstreams:
+  test: {target: "ADDR"}
+  never: {target: "127.0.0.1:1"}
+routes:
+  - {path: "/watch/{topic}", rpc: test.stream.v1.StreamService/Watch, upstream: test}
+`)
+	requireUpstream := func(i int, want bridge.UpstreamState) bridge.UpstreamInfo {
+		t.Helper()
+		var got bridge.UpstreamInfo
+		require.Eventually(t, func() bool {
+			got = f.bridge.Upstreams()[i]
+			return got.State == want
+		}, patience, time.Millisecond, "the state %s", want)
+		return got
+	}
+	require.NoError(t, f.bridge.Ready(t.Context()))
+	up := requireUpstream(0, bridge.UpstreamUp)
+	assert.Equal(t, bridge.UpstreamInfo{
+		Name: "test", Target: s.addr, State: bridge.UpstreamUp, Since: up.Since, SchemaRead: true,
+	}, up)
+	never := requireUpstream(1, bridge.UpstreamDown)
+	assert.False(t, never.SchemaRead)
+	assert.Equal(t, "never", never.Name)
+
+	s.grpc.Stop()
+	down := requireUpstream(0, bridge.UpstreamDown)
+	assert.True(t, down.Since.After(up.Since))
+	assert.True(t, down.SchemaRead)
+	startServer(t, s.addr, untilCancelled)
+	assert.True(t, requireUpstream(0, bridge.UpstreamUp).Since.After(down.Since))
+}
