@@ -110,7 +110,7 @@ func library() []room {
 		{"bridge/internal/schema", []string{
 			"std", grpcTree, protobufTree, genproto, "gen/grpcsse/v1", "github.com/bufbuild/protocompile/...",
 		}},
-		{"bridge/internal/upstream", []string{"std", grpcTree, "bridge/internal/target"}},
+		{"bridge/internal/upstream", []string{"std", grpcTree, "bridge/internal/secret", "bridge/internal/target"}},
 		{"bridge/internal/fanout", []string{
 			"std", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
 			"bridge/internal/pump", "bridge/internal/reading", "bridge/internal/replay",
@@ -129,7 +129,7 @@ func library() []room {
 func foundations() []room {
 	return []room{
 		{"bridge/config", []string{
-			"std", "bridge/internal/pathtmpl", "bridge/internal/spelling", "bridge/internal/target",
+			"std", "bridge/internal/pathtmpl", "bridge/internal/secret", "bridge/internal/spelling", "bridge/internal/target",
 			"go.yaml.in/yaml/v4/...",
 		}},
 		{"bridge/internal/ending", []string{"std", "bridge/sse"}},
@@ -148,6 +148,7 @@ func foundations() []room {
 		{"bridge/internal/backoff", []string{"std"}},
 		{"bridge/internal/limit", []string{"std"}},
 		{"bridge/internal/pathtmpl", []string{"std"}},
+		{"bridge/internal/secret", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
 		{"bridge/internal/target", []string{"std"}},
 		{"bridge/sse", []string{"std"}},

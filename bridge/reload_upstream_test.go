@@ -228,3 +228,39 @@ func TestAReloadReadsDescriptorSetsAgain(t *testing.T) {
 	s.requireStreams(t, 1)
 	assert.EqualValues(t, 1, connections.made.Load())
 }
+
+// Credentials in a file are renewed without a reload, and a reload after that is none for the routes: no stream ends.
+func TestRenewedCredentialsEndNoStream(t *testing.T) {
+	t.Parallel() // the test waits
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		require.NoError(t, os.Chtimes(file, time.Now().Add(-time.Minute), time.Now().Add(-time.Minute)))
+	}
+	write("one")
+	sent := make(chan string, 100)
+	s, connections := startConnected(t, func(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
+		sent <- strings.Join(incoming(stream.Context()).Get("authorization"), ",")
+		return untilCancelled(r, stream)
+	})
+	config := strings.Replace(fileOf("path: /a, open_wait: 1ms", "path: /b, open_wait: 1ms, share: {late_join: none}"),
+		"target: ADDR", "target: ADDR, metadata: {authorization_file: "+file+"}", 1)
+	f := startFront(t, s, config)
+	client := clients(t)["HTTP1"]
+	for _, path := range []string{"/a", "/b"} {
+		do(t, client, eventSource(t.Context(), t, f.url+path))
+		assert.Equal(t, "one", receive(t, sent))
+	}
+	write("two")
+	require.Eventually(t, func() bool {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		do(t, client, eventSource(ctx, t, f.url+"/a"))
+		return receive(t, sent) == "two"
+	}, patience, 50*time.Millisecond)
+	s.requireStreams(t, 2)
+	f.reload(t, s, config)
+	do(t, client, eventSource(t.Context(), t, f.url+"/b"))
+	s.requireStreams(t, 2)
+	assert.EqualValues(t, 1, connections.made.Load())
+}

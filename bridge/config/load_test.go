@@ -125,9 +125,10 @@ func TestEverySupportedKey(t *testing.T) {
 		MaxConnections:  4,
 		MaxMessageBytes: 16 << 20,
 		Metadata: map[string]string{
-			"x-tenant": "acme", "x-api-key": secret, "x-env": "key " + secret, "x-price": "5$", "x-empty": "",
+			"x-tenant": "acme", "x-env": "key " + secret, "x-price": "5$", "x-empty": "",
 		},
-		Keepalive: config.Keepalive{Time: 6 * time.Minute, Timeout: 5 * time.Second},
+		MetadataFiles: map[string]string{"x-api-key": "problems/secrets/key"},
+		Keepalive:     config.Keepalive{Time: 6 * time.Minute, Timeout: 5 * time.Second},
 	}, cfg.Upstreams[0].WithoutSource())
 	assert.Equal(t, &config.UpstreamTLS{}, cfg.Upstreams[1].TLS)
 	assert.True(t, cfg.Upstreams[1].Annotations)

@@ -1,29 +1,36 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/secret"
 )
 
-// maxSecretBytes bounds the file that a `*_file` key names.
-const maxSecretBytes = 64 << 10
-
-// metadata reads names and values that are sent with every call. A key that ends in _file names a file with the value.
-func (d *decoder) metadata(n *node) map[string]string {
+// metadata reads names and values that are sent with every call. A key that ends in _file names a file with the value. The file
+// must be there.
+func (d *decoder) metadata(n *node) (values, files map[string]string) {
 	if !d.isMapping(n, "upstream.metadata") {
-		return nil
+		return nil, nil
 	}
-	values := make(map[string]string, len(n.children))
+	values = make(map[string]string, len(n.children))
 	d.metadataEntries(n, func(c *node, name string, fromFile bool) {
-		read := d.metadataValue
-		if fromFile {
-			read = d.secretFile
+		if !fromFile {
+			if value, ok := d.metadataValue(c); ok {
+				values[name] = value
+			}
+			return
 		}
-		if value, ok := read(c); ok {
-			values[name] = value
+		if _, ok := d.secretFile(c); !ok {
+			return
 		}
+		if files == nil {
+			files = map[string]string{}
+		}
+		files[name], _ = d.path(c)
 	})
-	return values
+	return values, files
 }
 
 // metadataEntries yields the entries of a mapping whose names are right, each name once and in lower case. A key that ends
@@ -92,30 +99,20 @@ func (d *decoder) secretFile(n *node) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	data, err := readBounded(path, maxSecretBytes)
-	if err != nil {
-		d.problem(n, "", "expected a file that can be read, found %s: %v", n.shown(), withoutPath(err))
-		return "", false
-	}
-	text := strings.TrimSpace(string(data))
+	text, err := secret.Read(path)
 	switch {
-	case len(data) > maxSecretBytes:
-		d.problem(n, "", "expected a file of at most %v, and %s is longer", Size(maxSecretBytes), n.shown())
-	case text == "":
+	case err == nil:
+		return text, true
+	case errors.Is(err, secret.ErrTooLong):
+		d.problem(n, "", "expected a file of at most %v, and %s is longer", Size(secret.MaxBytes), n.shown())
+	case errors.Is(err, secret.ErrEmpty):
 		d.problem(n, "", "expected a value in the file %s, found nothing", n.shown())
-	case !isPrintableASCII(text):
+	case errors.Is(err, secret.ErrUnprintable):
 		d.problem(n, "", "expected %s on one line in the file %s, found something else", metadataText, n.shown())
 	default:
-		return text, true
+		d.problem(n, "", "expected a file that can be read, found %s: %v", n.shown(), withoutPath(err))
 	}
 	return "", false
 }
 
-func isPrintableASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
+func isPrintableASCII(text string) bool { return secret.IsPrintable(text) }

@@ -32,6 +32,7 @@ func serverSettings() []serverSetting {
 
 		{"DrainTimeout", "server.drain_timeout", applies},
 		{"Hosts", "server.hosts", applies},
+		{"TrustedProxies", "server.trusted_proxies", applies},
 		{"RequestBytes", "server.limits.request_bytes", applies},
 		{"Streams", "server.limits.streams", applies},
 		{"SharedStreams", "server.limits.shared_streams", applies},

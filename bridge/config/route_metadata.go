@@ -198,11 +198,12 @@ func (s *sections) checkFixedMetadata() {
 			u = s.allUpstreams[0]
 		}
 		metadata := r.node.child("metadata")
-		if u == nil || len(u.Metadata) == 0 || metadata == nil {
+		if u == nil || len(u.Metadata)+len(u.MetadataFiles) == 0 || metadata == nil {
 			continue
 		}
 		warn := func(n *node, at position, name, shown string) {
-			if _, fixed := u.Metadata[name]; fixed {
+			_, fixed := u.Metadata[name]
+			if _, inFile := u.MetadataFiles[name]; fixed || inFile {
 				p := at.problem(n.path, fmt.Sprintf("the metadata %s never reaches the upstream %s, which has a value of its own for it",
 					shown, printableKey(u.Name)), "remove it from one of the two")
 				p.Warning = true

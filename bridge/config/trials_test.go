@@ -116,7 +116,7 @@ func mappings() []string {
 		`{streams: unlimited}`, `{listen: "127.0.0.1:9091"}`, `{listen: ":9091"}`, `{listen: "127.0.0.1:8080"}`,
 		`{market: {target: a}}`, `{market: }`, `{market: {}}`,
 		`{market: {target: a, authority: b}}`, `{market: {target: a, authority: b, tls: {}}}`,
-		`{market: {target: a, authority: b, tls: }}`, `{x-a_file: absent}`, `{grpc-a: b}`,
+		`{market: {target: a, authority: b, tls: }}`, `{x-a_file: absent}`, `{x-a_file: ../testdata/problems/secrets/key}`, `{grpc-a: b}`,
 	}
 }
 

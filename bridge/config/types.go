@@ -96,6 +96,9 @@ type Upstream struct {
 	MaxMessageBytes Size
 	// Metadata is sent with every call. The names are in lower case.
 	Metadata map[string]string
+	// MetadataFiles are the paths of files whose text is sent with every call, without the space around it, by the name of the
+	// metadata. A file is read again when it has changed. No name is in Metadata too.
+	MetadataFiles map[string]string
 	// Keepalive is off where Time is 0, which is the default.
 	Keepalive Keepalive
 

@@ -41,8 +41,8 @@ func (d *decoder) upstream(n *node) *Upstream {
 
 // upstreamKeys are the keys of an upstream.
 func (d *decoder) upstreamKeys(u *Upstream) []field {
-	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value.", metadataForm,
-		func(n *node) { u.Metadata = d.metadata(n) }, unwritten)
+	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value, which is read again when it changes.", metadataForm,
+		func(n *node) { u.Metadata, u.MetadataFiles = d.metadata(n) }, unwritten)
 	metadata.example = "{x-tenant: acme}"
 	return []field{
 		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target).as(targetForm)).needed(),

@@ -4,7 +4,7 @@ import "cmp"
 
 // Validate returns the problems and warnings of an upstream that was made or changed in Go: the same that the upstream would have in
 // a file, as far as they can be found without the server and without the files that the upstream names. A setting that is 0 or ""
-// counts as left out. The bridge checks Metadata when it connects.
+// counts as left out. The bridge checks Metadata and MetadataFiles when it connects.
 func (u *Upstream) Validate() Problems {
 	var c collector
 	d := &decoder{collector: &c}

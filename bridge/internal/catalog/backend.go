@@ -57,6 +57,7 @@ func dial(
 		Hooks:           hooks,
 		MaxMessageBytes: int(cfg.MaxMessageBytes),
 		Metadata:        cfg.Metadata,
+		MetadataFiles:   cfg.MetadataFiles,
 		Keepalive:       upstream.Keepalive{Time: cfg.Keepalive.Time, Timeout: cfg.Keepalive.Timeout},
 	})
 	if err != nil {

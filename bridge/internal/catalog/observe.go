@@ -33,6 +33,9 @@ func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 		},
 		OnGrow:   connections,
 		OnShrink: connections,
+		OnStale: func(err error) {
+			log.Warn("credentials cannot be read again; the old ones stay in use", "upstream", u.Name, "error", err)
+		},
 	}
 }
 

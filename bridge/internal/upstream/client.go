@@ -69,6 +69,9 @@ type Config struct {
 	MaxMessageBytes int
 	// Metadata is sent with every call. It replaces metadata of the same name in the context of a call.
 	Metadata map[string]string
+	// MetadataFiles are the names of files whose text is sent with every call, by the name of the metadata. A file is read again
+	// when it has changed. Calls that are made afterwards, a second later at most, send the new text.
+	MetadataFiles map[string]string
 	// Keepalive is off while its Time is 0, which is the default. A grpc-go server with default settings closes the connection of
 	// a client that pings more often than every five minutes without traffic.
 	Keepalive Keepalive
@@ -202,11 +205,11 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 	if k := cfg.Keepalive; k.Time > 0 {
 		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: k.Time, Timeout: k.Timeout}))
 	}
-	if len(cfg.Metadata) > 0 {
-		fixed, err := newFixedMetadata(cfg.Metadata)
-		if err != nil {
-			return nil, err
-		}
+	fixed, err := newFixedMetadata(cfg.Metadata, cfg.MetadataFiles, cfg.Hooks.stale)
+	if err != nil {
+		return nil, err
+	}
+	if !fixed.empty() {
 		options = append(options, grpc.WithChainStreamInterceptor(fixed.stream), grpc.WithChainUnaryInterceptor(fixed.unary))
 	}
 	return options, nil
@@ -233,11 +236,7 @@ func (cfg Config) credentials() (credentials.TransportCredentials, error) {
 	if cfg.TLS == nil {
 		return insecure.NewCredentials(), nil
 	}
-	config, err := cfg.TLS.config()
-	if err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(config), nil
+	return cfg.TLS.credentials(cfg.Hooks.stale)
 }
 
 // Conn returns the first connection, for calls with decoded messages such as server reflection. The calls carry

@@ -80,10 +80,10 @@ func TestRecvAllocatesNothing(t *testing.T) {
 }
 
 func TestFixedMetadataIsNotChangedByACall(t *testing.T) {
-	fixed, err := newFixedMetadata(map[string]string{"x-b": "2", "x-a": "1"})
+	fixed, err := newFixedMetadata(map[string]string{"x-b": "2", "x-a": "1"}, nil, nil)
 	require.NoError(t, err)
 	fixed.attach(fixed.attach(t.Context()))
-	require.Len(t, fixed, 2)
+	require.Len(t, fixed.values, 2)
 }
 
 func TestMessageLimitStaysInRange(t *testing.T) {

@@ -3,35 +3,72 @@ package upstream
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/secret"
 )
 
-// fixedMetadata is sent with every call of a connection. It is immutable.
-type fixedMetadata metadata.MD
+// fixedMetadata is sent with every call of a connection. Its own values do not change, and those of files are the newest ones.
+type fixedMetadata struct {
+	values metadata.MD
+	files  map[string]*secret.Fresh[string]
+}
 
-// newFixedMetadata checks metadata, and refuses what gRPC would refuse or ignore in every call.
-func newFixedMetadata(values map[string]string) (fixedMetadata, error) {
-	fixed := fixedMetadata{}
+// metadataEvery is how often files with metadata are looked at while calls are made.
+const metadataEvery = time.Second
+
+// newFixedMetadata checks metadata, and refuses what gRPC would refuse or ignore in every call. It reads the files.
+func newFixedMetadata(values, files map[string]string, stale func(error)) (fixedMetadata, error) {
+	fixed := fixedMetadata{metadata.MD{}, map[string]*secret.Fresh[string]{}}
 	for name, value := range values {
-		lower := strings.ToLower(name)
+		lower, err := fixed.nameOf(name)
 		switch {
-		case !isMetadataName(lower):
-			return nil, fmt.Errorf("metadata %q: expected a name of letters, digits, '-', '_' and '.'", name)
-		case strings.HasPrefix(lower, "grpc-"), lower == "content-type", lower == "te", lower == "user-agent":
-			return nil, fmt.Errorf("metadata %q: this name is gRPC's own", name)
-		case !strings.HasSuffix(lower, "-bin") && !isPrintable(value):
-			return nil, fmt.Errorf("metadata %q: expected a value of printable ASCII; other bytes need a name that ends in -bin", name)
+		case err != nil:
+			return fixed, err
+		case !strings.HasSuffix(lower, "-bin") && !secret.IsPrintable(value):
+			return fixed, fmt.Errorf("metadata %q: expected a value of printable ASCII; other bytes need a name that ends in -bin", name)
 		}
-		if _, twice := fixed[lower]; twice {
-			return nil, fmt.Errorf("metadata %q: found twice, names are not case-sensitive", name)
+		fixed.values[lower] = []string{value}
+	}
+	for name, file := range files {
+		lower, err := fixed.nameOf(name)
+		if err != nil {
+			return fixed, err
 		}
-		fixed[lower] = []string{value}
+		read := func() (string, error) {
+			text, err := secret.Read(file)
+			if err != nil {
+				err = fmt.Errorf("metadata %q, file %s: %w", name, file, err)
+			}
+			return text, err
+		}
+		if fixed.files[lower], err = secret.New([]string{file}, metadataEvery, read, stale); err != nil {
+			return fixed, err
+		}
 	}
 	return fixed, nil
 }
+
+// nameOf checks the name of metadata, and returns it in lower case.
+func (f fixedMetadata) nameOf(name string) (string, error) {
+	lower := strings.ToLower(name)
+	switch {
+	case !isMetadataName(lower):
+		return "", fmt.Errorf("metadata %q: expected a name of letters, digits, '-', '_' and '.'", name)
+	case strings.HasPrefix(lower, "grpc-"), lower == "content-type", lower == "te", lower == "user-agent":
+		return "", fmt.Errorf("metadata %q: this name is gRPC's own", name)
+	case f.values[lower] != nil, f.files[lower] != nil:
+		return "", fmt.Errorf("metadata %q: found twice, names are not case-sensitive", name)
+	}
+	return lower, nil
+}
+
+func (f fixedMetadata) empty() bool { return len(f.values)+len(f.files) == 0 }
 
 func isMetadataName(name string) bool {
 	for _, c := range []byte(name) {
@@ -42,22 +79,17 @@ func isMetadataName(name string) bool {
 	return name != ""
 }
 
-func isPrintable(value string) bool {
-	for _, c := range []byte(value) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 func (f fixedMetadata) attach(ctx context.Context) context.Context {
 	md, ok := metadata.FromOutgoingContext(ctx) // a copy
-	if !ok {
-		return metadata.NewOutgoingContext(ctx, metadata.MD(f))
+	switch {
+	case !ok && len(f.files) == 0:
+		return metadata.NewOutgoingContext(ctx, f.values)
+	case !ok:
+		md = metadata.MD{}
 	}
-	for name, values := range f {
-		md[name] = values
+	maps.Copy(md, f.values)
+	for name, file := range f.files {
+		md[name] = []string{file.Get()}
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }

@@ -22,6 +22,16 @@ type Hooks struct {
 	OnGrow func(connections int)
 	// OnShrink is called when connections without streams were closed. connections is the number of connections now.
 	OnShrink func(connections int)
+	// OnStale is called when a file with credentials has changed and cannot be used, so that the old credentials stay in use. It is
+	// not called again until the file could be used.
+	OnStale func(error)
+}
+
+// stale calls OnStale.
+func (h Hooks) stale(err error) {
+	if h.OnStale != nil {
+		h.OnStale(err)
+	}
 }
 
 // Load holds the numbers of connections and streams of a [Client] at one moment.

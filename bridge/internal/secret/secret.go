@@ -1,0 +1,52 @@
+// Package secret reads credentials from files, and reads them again when the files change.
+package secret
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+)
+
+// MaxBytes is the greatest size of a file with a secret.
+const MaxBytes = 64 << 10
+
+// The errors of [Read] about the content of a file. None of them has any of it.
+var (
+	ErrTooLong     = errors.New("the file is longer than 64 KiB")
+	ErrEmpty       = errors.New("the file has no value")
+	ErrUnprintable = errors.New("the file has more than printable ASCII text on one line")
+)
+
+// Read returns the text in a file, without the space around it. The error is one of the errors above, or that of the operating
+// system.
+func Read(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	text := strings.TrimSpace(string(data))
+	switch {
+	case err != nil:
+		return "", err
+	case len(data) > MaxBytes:
+		return "", ErrTooLong
+	case text == "":
+		return "", ErrEmpty
+	case !IsPrintable(text):
+		return "", ErrUnprintable
+	}
+	return text, nil
+}
+
+// IsPrintable reports whether a text is printable ASCII.
+func IsPrintable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
