@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/access"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
@@ -50,7 +51,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
 	b := &Bridge{
 		catalog: c, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log), observers: &o.observers, ctx: ctx, cancel: cancel,
-		handler: serve.New(cfg.Server, c, streams, o.log, handlerObserver{&o.observers}),
+		handler: serve.New(cfg.Server, c, streams, serve.Reports{
+			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access),
+		}),
 	}
 	b.observers.started(b)
 	c.Watch(ctx)

@@ -78,18 +78,19 @@ func program() []room {
 func library() []room {
 	return []room{
 		{"bridge", []string{
-			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/catalog", "bridge/internal/ending",
-			"bridge/internal/fanout", "bridge/internal/pump", "bridge/internal/serve", "bridge/internal/source",
-			"bridge/internal/stream", "bridge/internal/upstream",
+			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/catalog",
+			"bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump", "bridge/internal/serve",
+			"bridge/internal/source", "bridge/internal/stream", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/catalog", []string{
 			"std", protobufTree, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route",
 			"bridge/internal/schema", "bridge/internal/source", "bridge/internal/target", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/serve", []string{
-			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending",
-			"bridge/internal/frame", "bridge/internal/limit", "bridge/internal/pathtmpl", "bridge/internal/pump",
-			"bridge/internal/request", "bridge/internal/route", "bridge/internal/stream",
+			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/backoff",
+			"bridge/internal/bind", "bridge/internal/ending", "bridge/internal/frame", "bridge/internal/limit",
+			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
+			"bridge/internal/stream",
 		}},
 		{"bridge/internal/stream", []string{
 			"std", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind",
@@ -132,6 +133,7 @@ func foundations() []room {
 			"std", "bridge/internal/pathtmpl", "bridge/internal/secret", "bridge/internal/spelling", "bridge/internal/target",
 			"go.yaml.in/yaml/v4/...",
 		}},
+		{"bridge/internal/access", []string{"std", "bridge/internal/ending"}},
 		{"bridge/internal/ending", []string{"std", "bridge/sse"}},
 		{"bridge/internal/replay/replaytest", []string{
 			"std", "bridge/sse", "bridge/internal/replay", testify, "pgregory.net/rapid",

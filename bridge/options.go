@@ -13,6 +13,7 @@ type Option interface{ apply(*options) }
 type options struct {
 	log       *slog.Logger
 	observers observers
+	access    *slog.Logger // nil where there is no access log
 	services  []source.Service
 	routes    []catalog.SourcedRoute
 }
@@ -47,6 +48,17 @@ func WithLogger(l *slog.Logger) Option {
 			o.log = l
 		}
 	})
+}
+
+// WithAccessLog makes the bridge write an access log to l, at the level Info: one line when a stream ends, and one for each
+// request that gets none. The message is "stream", "refused" or "answered". docs/operations.md, "Log lines", has the
+// attributes.
+//
+// The section `server.access_log` of the configuration says which lines are written, and whether they have the path and the
+// query of the request. The format of the lines is that of l. What a client sends is in the lines as printable ASCII without
+// blanks and quotes. No header of the request is written, and no cursor. By default, and with nil, there is no access log.
+func WithAccessLog(l *slog.Logger) Option {
+	return optionFunc(func(o *options) { o.access = l })
 }
 
 // WithObserver makes the bridge call the methods of o. The option may be given several times: the bridge calls each of the

@@ -3,6 +3,7 @@ package request
 import (
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -12,6 +13,8 @@ import (
 type Request struct {
 	HTTP *http.Request
 	Head Head
+	// Arrived is when the request was read.
+	Arrived time.Time
 	// Client is the address of the client, as a trusted proxy tells it or else that of the connection. An IPv4 address is never
 	// written as IPv6, and there is no zone. Client is the zero Addr where the connection has no IP address.
 	Client netip.Addr
@@ -36,7 +39,7 @@ func New(r *http.Request) *Request { return NewBehind(Proxies{}, r) }
 
 // NewBehind does the same as New, and believes what trusted proxies say about the client.
 func NewBehind(trusted Proxies, r *http.Request) *Request {
-	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}, origin: trusted.origin(r)}
+	req := &Request{HTTP: r, Head: Head{Host: r.Host, Header: r.Header}, origin: trusted.origin(r), Arrived: time.Now()}
 	req.Client = req.origin.client
 	req.EventSource = r.Method == http.MethodGet && accepts(r.Header, sse.ContentType)
 	if !req.EventSource && accepts(r.Header, ndjsonType) {

@@ -93,6 +93,7 @@ func (h *Handler) preflight(w http.ResponseWriter, req *request.Request) {
 	default:
 		req.LeaveBody(w)
 		rt.CORS.HandlerFunc(w, req.HTTP)
+		h.logAnswer(rt, req, http.StatusNoContent)
 		return
 	}
 	h.answer(w, nil, req, end)

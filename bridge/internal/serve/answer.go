@@ -22,14 +22,15 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 		w.Header().Set("Connection", "close") // on HTTP/2 the header would also end the other streams of the connection
 	}
 	if end.NoStream || rt == nil || rt.WantsHTTPStatus(req) {
-		answerHTTP(w, rt, req, end)
+		h.logRefusal(rt, req, end.HTTPStatus, end, answerHTTP(w, rt, req, end))
 		return
 	}
 	writeStreamHeader(w, req.Format, frame.Form{}, end)
 	q := pump.NewQueue(0)
 	q.End(rt.End(req.Once(), end))
 	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Once())
-	pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings, nil)
+	out := pump.Run(req.HTTP.Context(), pump.NewHTTPConn(w, rt.Config.WriteTimeout), q, settings, nil)
+	h.logRefusal(rt, req, http.StatusOK, end, out.Bytes)
 }
 
 // clientLeft returns the answer for a client whose side of the connection ended before its stream opened. A client that closed
@@ -56,7 +57,8 @@ func (h *Handler) reportRefused(rt *route.Route, end *ending.Ending) {
 	h.log.Debug("request refused", about...)
 }
 
-func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) {
+// answerHTTP answers a request with the HTTP status of an ending. It returns the size of the body.
+func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, end *ending.Ending) int64 {
 	req.LeaveBody(w)
 	end = end.ForClient(req.Once())
 	h := w.Header()
@@ -72,9 +74,11 @@ func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, en
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
 	w.WriteHeader(end.HTTPStatus)
-	if req.HTTP.Method != http.MethodHead {
-		_, _ = w.Write(body) // an error means that the client has left
+	if req.HTTP.Method == http.MethodHead {
+		return 0
 	}
+	n, _ := w.Write(body) // an error means that the client has left
+	return int64(n)
 }
 
 // answerEnded answers a client that presents the id of a final end. The status 204 closes an EventSource for good. The answer

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/access"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -26,6 +27,7 @@ import (
 type Handler struct {
 	log      *slog.Logger
 	observer Observer
+	access   *access.Log
 	routes   Routes
 	streams  *stream.Streams
 
@@ -69,9 +71,19 @@ type Routes interface {
 	Generation() uint64
 }
 
+// Reports are where a handler tells what happens.
+type Reports struct {
+	Log      *slog.Logger
+	Observer Observer
+	Access   *access.Log // nil where there is no access log
+}
+
 // New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration.
-func New(server config.Server, routes Routes, streams *stream.Streams, log *slog.Logger, o Observer) *Handler {
-	h := &Handler{log: log, observer: o, routes: routes, streams: streams, drain: newDrain(), warn: warnings{log: log}}
+func New(server config.Server, routes Routes, streams *stream.Streams, to Reports) *Handler {
+	h := &Handler{
+		log: to.Log, observer: to.Observer, access: to.Access, routes: routes, streams: streams, drain: newDrain(),
+		warn: warnings{log: to.Log},
+	}
 	h.Apply(server)
 	return h
 }
@@ -95,6 +107,7 @@ func (h *Handler) Close() {
 		loops.Close()
 	}
 	h.visits.Wait()
+	h.access.Close()
 }
 
 // ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
@@ -108,6 +121,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case req.AfterEnd:
 		answerEnded(w, req)
+		h.logAnswer(nil, req, http.StatusNoContent)
 		return
 	case req.PreflightMethod() != "":
 		h.preflight(w, req)
@@ -119,6 +133,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if end == nil && r.Method == http.MethodHead {
 		writeStreamHeader(w, req.Format, frame.Form{}, nil)
+		h.logAnswer(rt, req, http.StatusOK)
 		return
 	}
 	if end == nil {
@@ -134,7 +149,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// attached says that the caller has its stream, or that it gets none. StopAdmitting waits for that.
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
-	v := &visit{handler: h, rt: rt, client: req.Client, once: req.Once(), began: time.Now()}
+	v := &visit{
+		handler: h, rt: rt, client: req.Client, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
+	}
 	h.addVisit(v)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that
@@ -162,7 +179,10 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		v.cancel()
 		h.observer.ClientLeft(v.opening())
 		h.log.Debug("client left before the stream opened", "route", rt.Config.Name)
-		answerHTTP(w, rt, req, clientLeft())
+		left := clientLeft()
+		bytes := answerHTTP(w, rt, req, left)
+		left.Reason = ending.ByGone // what the client may be told is another thing
+		h.logRefusal(rt, req, left.HTTPStatus, left, bytes)
 		return
 	}
 	failed := end != nil && end.Code != ending.OK

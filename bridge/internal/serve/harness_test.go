@@ -140,7 +140,7 @@ func newRig(t *testing.T, server config.Server) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rig{routes: &fakeRoutes{}, counts: &counts{}, text: &strings.Builder{}, cancel: cancel}
 	log := slog.New(slog.NewTextHandler(r.text, nil))
-	r.Handler = New(server, r.routes, stream.New(ctx, fanout.Limits{}, log, deaf{}), log, r.counts)
+	r.Handler = New(server, r.routes, stream.New(ctx, fanout.Limits{}, log, deaf{}), Reports{Log: log, Observer: r.counts})
 	return r
 }
 

@@ -24,4 +24,7 @@ func newServerSettings(server config.Server) *serverSettings {
 
 // Apply replaces the settings under `server`. They apply to requests that arrive afterwards. Streams that are open stay open,
 // also where a limit is now lower than their number.
-func (h *Handler) Apply(server config.Server) { h.server.Store(newServerSettings(server)) }
+func (h *Handler) Apply(server config.Server) {
+	h.server.Store(newServerSettings(server))
+	h.access.Set(accessSettings(server.AccessLog))
+}

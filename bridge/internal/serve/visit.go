@@ -26,6 +26,7 @@ type visit struct {
 	place   int        // the place among the open visits from 1 on, 0 for none; guarded by their lock
 	once    bool       // see [request.Request.Once]
 	began   time.Time
+	entry   *entry // nil where there is no access log
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
 	// left is true once the caller counts as gone. It is set before the drain is told.
@@ -56,6 +57,7 @@ func (v *visit) finish(out pump.Outcome) {
 		h.log.Error("no stream can be served: what wraps the http.ResponseWriter supports no write deadlines or no flushing",
 			"route", name)
 	}
+	v.logEnd(ended.After, out)
 	if v.refused {
 		return
 	}

@@ -29,7 +29,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if s.Upstream != "" && isLoopback(cfg.Server.Listen) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log))
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(newAccessLog(t.stdout, cfg.Server.AccessLog)))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,92 @@
+package access
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The greatest number of bytes of what a client sends. A longer text is cut.
+const (
+	maxMethod = 32
+	maxPath   = 512
+	maxQuery  = 512
+)
+
+// Path returns a path as a line has it. escaped is the path as [url.URL.EscapedPath] returns it. The result shares no memory
+// with it.
+func Path(escaped string) string { return strings.Clone(clean(escaped, maxPath)) }
+
+// Query returns the parameters of a query that a line may have. A parameter is left out if hidden reports true for its name, if
+// its name is one that credentials usually have, or if it is malformed.
+func Query(raw string, hidden func(name string) bool) string {
+	var kept strings.Builder
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, hasValue := strings.Cut(pair, "=")
+		name, nameErr := url.QueryUnescape(name)
+		value, valueErr := url.QueryUnescape(value)
+		if name == "" || nameErr != nil || valueErr != nil || soundsSecret(name) || hidden(name) {
+			continue
+		}
+		if kept.Len() > 0 {
+			kept.WriteByte('&')
+		}
+		kept.WriteString(url.QueryEscape(name))
+		if hasValue {
+			kept.WriteString("=" + url.QueryEscape(value))
+		}
+		if kept.Len() > maxQuery {
+			break
+		}
+	}
+	return clean(kept.String(), maxQuery)
+}
+
+// soundsSecret reports whether a parameter with this name may be a credential.
+func soundsSecret(name string) bool {
+	lower := strings.ToLower(name)
+	for _, part := range []string{
+		"token", "secret", "passw", "credential", "apikey", "signature", "session", "jwt", "cookie", "bearer",
+	} {
+		if strings.Contains(lower, part) {
+			return true
+		}
+	}
+	words := strings.FieldsFunc(lower, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return slices.ContainsFunc(words, func(word string) bool {
+		switch word {
+		case "key", "auth", "authorization", "pwd", "pass", "sig", "sid", "hmac", "otp", "pin", "ticket":
+			return true
+		}
+		return false
+	})
+}
+
+// clean returns text in printable ASCII without blanks, quotes and backslashes, cut to most bytes. All other bytes are
+// percent-encoded. So the text is one word in every format.
+func clean(text string, most int) string {
+	cut := len(text) > most
+	if cut {
+		text = text[:most]
+	}
+	if strings.IndexFunc(text, escapes) < 0 && !cut {
+		return text
+	}
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		if escapes(rune(c)) {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	if cut {
+		b.WriteString("...")
+	}
+	return b.String()
+}
+
+func escapes(r rune) bool {
+	return r <= ' ' || r > '~' || r == '"' || r == '\'' || r == '\\' || r == '`'
+}

@@ -1,0 +1,129 @@
+package serve
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/access"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
+)
+
+// entry is what the line of the access log says of a request. A visit on a parked connection keeps its entry, so an entry is
+// small and shares no memory with the request.
+type entry struct {
+	method, protocol string
+	path, query      string // "" unless `access_log.values` is true
+}
+
+func accessSettings(a config.AccessLog) access.Settings {
+	return access.Settings{
+		Off: a.Format == config.AccessFormatOff, Count: a.SampleOver.Count, Per: a.SampleOver.Per, Values: a.Values,
+	}
+}
+
+// entryOf returns the entry of a request. It returns nil where there is no access log. rt is nil where no route matched.
+func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
+	if !h.access.On() {
+		return nil
+	}
+	e := &entry{method: methodOf(req.HTTP), protocol: protocolOf(req.HTTP)}
+	if h.access.Values() {
+		e.path = access.Path(req.HTTP.URL.EscapedPath())
+		if rt != nil { // otherwise it is unknown which parameters hold credentials
+			e.query = access.Query(req.HTTP.URL.RawQuery, func(name string) bool { return hidden(rt.Config, name) })
+		}
+	}
+	return e
+}
+
+// methodOf returns the method of a request. The text of a usual method shares no memory with the request.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet:
+		return http.MethodGet
+	case http.MethodPost:
+		return http.MethodPost
+	}
+	return r.Method
+}
+
+func protocolOf(r *http.Request) string {
+	switch {
+	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
+		return "HTTP/1.1"
+	case r.ProtoMajor == 2 && r.ProtoMinor == 0:
+		return "HTTP/2.0"
+	}
+	return "HTTP/" + strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
+}
+
+// hidden reports whether the value of a query parameter must not be logged: a cursor, or what the route sends as metadata,
+// where credentials are.
+func hidden(r *config.Route, name string) bool {
+	if name == bind.CursorParameter || name == bind.CursorParameterJS {
+		return true
+	}
+	for _, m := range r.Metadata.Set {
+		for _, part := range m.Value {
+			if part.Ref == "query."+name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// logRefusal writes the line of a request that got no stream. rt is nil where no route matched. bytes is the size of the body.
+func (h *Handler) logRefusal(rt *route.Route, req *request.Request, status int, end *ending.Ending, bytes int64) {
+	h.logRequest(rt, req, access.Record{
+		Kind: access.Refused, Status: status, Code: end.Code, Reason: end.Reason, Limit: end.Limit, Bytes: bytes,
+	})
+}
+
+// logAnswer writes the line of a request that asked for no stream. rt is nil where the route was not looked for.
+func (h *Handler) logAnswer(rt *route.Route, req *request.Request, status int) {
+	h.logRequest(rt, req, access.Record{Kind: access.Answered, Status: status})
+}
+
+// logRequest completes the line of a request without a stream, and writes it.
+func (h *Handler) logRequest(rt *route.Route, req *request.Request, line access.Record) {
+	e := h.entryOf(rt, req)
+	if e == nil {
+		return
+	}
+	if rt != nil {
+		line.Route = rt.Config.Name
+	}
+	line.Client, line.Duration = req.Client, time.Since(req.Arrived)
+	e.write(h.access, &line)
+}
+
+// logEnd writes the line of a visit that has ended.
+func (v *visit) logEnd(lasted time.Duration, out pump.Outcome) {
+	if v.entry == nil {
+		return
+	}
+	line := access.Record{
+		Kind: access.Stream, Route: v.rt.Config.Name, Client: v.client, Status: http.StatusOK, Code: codeOf(out),
+		Reason: out.Reason, Duration: lasted, Events: out.Events, Bytes: out.Bytes, Resumed: v.sub.Resumed(),
+	}
+	if v.refused {
+		line.Kind = access.Refused
+	}
+	if out.End != nil {
+		line.Limit = out.End.Ending.Limit
+	}
+	v.entry.write(v.handler.access, &line)
+}
+
+// write writes a line with what the entry has.
+func (e *entry) write(to *access.Log, line *access.Record) {
+	line.Method, line.Protocol, line.Path, line.Query = e.method, e.protocol, e.path, e.query
+	to.Write(line)
+}
