@@ -120,14 +120,22 @@ func (c *HTTPConn) end() {
 	c.writing = false
 }
 
-// failure returns ErrAborted where Abort made a write fail, and err otherwise. The field aborted cannot tell this: a write that
-// fails for another reason may end the request's context, and that calls Abort too. So failure looks at the deadline, which
-// Abort brings forward.
+// failure returns ErrAborted where Abort made a write fail, or where the client has reset the stream, and err otherwise. The
+// field aborted cannot tell this: a write that fails for another reason may end the request's context, and that calls Abort
+// too. So failure looks at the deadline, which Abort brings forward. On HTTP/2, net/http resets the stream at its deadline, and
+// returns the same error as for a client that has reset it.
 func (c *HTTPConn) failure(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.deadline) {
+	if (errors.Is(err, os.ErrDeadlineExceeded) || isReset(err)) && time.Now().Before(c.deadline) {
 		return ErrAborted
 	}
 	return err
+}
+
+// isReset reports whether a write failed because an HTTP/2 stream or its connection is closed. net/http has no values for these
+// errors.
+func isReset(err error) bool {
+	text := err.Error()
+	return text == "http2: stream closed" || text == "client disconnected"
 }
 
 // Taken implements [Conn].
