@@ -24,12 +24,12 @@ func serverSettings() []serverSetting {
 		{"TLS", "server.tls", needsRestart}, // the files behind it are read again by themselves
 		{"Health", "server.health", needsRestart},
 		{"Admin", "server.admin", needsRestart},
-		{"AccessLog", "server.access_log", needsRestart},
 		{"HeaderTimeout", "server.header_timeout", needsRestart},
 		{"IdleTimeout", "server.idle_timeout", needsRestart},
 		{"ProxyProtocol", "server.proxy_protocol", needsRestart},
 		{"Connections", "server.limits.connections", needsRestart},
 
+		{"AccessLog", "server.access_log", applies},
 		{"DrainTimeout", "server.drain_timeout", applies},
 		{"Hosts", "server.hosts", applies},
 		{"TrustedProxies", "server.trusted_proxies", applies},

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,13 +17,15 @@ import (
 )
 
 func TestTheFormatsOfTheAccessLog(t *testing.T) {
+	var out bytes.Buffer
+	log := newAccessLog(&out, config.AccessLog{})
 	for format, want := range map[config.AccessFormat]string{
 		config.AccessFormatText: `^time=\S+ msg=stream route=quotes duration=1\.5s note="a b"\n$`,
 		config.AccessFormatJSON: `^\{"time":"[^"]+","msg":"stream","route":"quotes","duration":1\.5,"note":"a b"\}\n$`,
 	} {
-		var out bytes.Buffer
-		newAccessLog(&out, config.AccessLog{Format: format}).
-			Info("stream", "route", "quotes", "duration", 1500*time.Millisecond, "note", "a b")
+		out.Reset()
+		log.set(config.AccessLog{Format: format})
+		slog.New(log).With("route", "quotes").Info("stream", "duration", 1500*time.Millisecond, "note", "a b")
 		assert.Regexp(t, want, out.String())
 	}
 }

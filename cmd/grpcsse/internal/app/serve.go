@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
@@ -29,7 +30,8 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if s.Upstream != "" && isLoopback(cfg.Server.Listen) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(newAccessLog(t.stdout, cfg.Server.AccessLog)))
+	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)))
 	if err != nil {
 		return err
 	}

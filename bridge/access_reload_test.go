@@ -1,0 +1,27 @@
+package bridge_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
+)
+
+func TestAReloadChangesTheAccessLog(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(1, nil))
+	f, log := accessed(t, s, "server: {access_log: off}\n"+routeFile())
+	client := clients(t)["HTTP1"]
+	for _, tt := range []struct {
+		setting string
+		path    any
+	}{{"{values: true}", "/watch/x"}, {"{}", nil}} {
+		cfg, err := config.Parse("grpcsse.yaml", []byte("server: {access_log: "+tt.setting+"}\n"+strings.ReplaceAll(routeFile(), "ADDR", s.addr)))
+		require.NoError(t, err)
+		require.NoError(t, f.bridge.Reload(t.Context(), cfg))
+		newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
+		assert.Equal(t, tt.path, log.await(t, 1)[0]["path"])
+	}
+}
