@@ -178,7 +178,7 @@ func TestEachReasonHasALine(t *testing.T) {
 				got := log.await(t, 1)[0]
 				return []any{got["msg"], got["code"], got["reason"], got["status"]}
 			}
-			resp, leave := open("/watch/x")
+			_, leave := open("/watch/x")
 			leave()
 			assert.Equal(t, []any{"stream", "CANCELLED", "gone", 200.0}, line())
 
@@ -188,7 +188,7 @@ func TestEachReasonHasALine(t *testing.T) {
 			require.Error(t, err)
 			assert.Equal(t, []any{"refused", "CANCELLED", "gone", 499.0}, line())
 
-			resp, _ = open("/aged")
+			resp, _ := open("/aged")
 			newReader(resp).all(t)
 			assert.Equal(t, []any{"stream", "UNAVAILABLE", "max_age", 200.0}, line())
 
