@@ -58,13 +58,14 @@ func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
-			"std", "net/http", "bridge", "bridge/config", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/demo", "github.com/alecthomas/kong",
+			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/console",
+			"cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front", "github.com/alecthomas/kong",
 		}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
 			"gen/demo/market/v1",
 		}},
+		{"cmd/grpcsse/internal/front", []string{"std", "net/http", "bridge", "bridge/config", "github.com/pires/go-proxyproto"}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/crowd", []string{"std", "net/http", "github.com/tmaxmax/go-sse"}},
 		{"cmd/grpcsse/internal/demo", []string{
@@ -166,7 +167,7 @@ func knowers() map[string][]string {
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/upstream",
 		},
 		"net/http": {
-			"cmd/grpcsse/internal/app", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/console",
+			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front", "cmd/grpcsse/internal/console",
 			"cmd/grpcsse/internal/crowd", "bridge", "bridge/internal/serve", "bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/backstage"
 	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
 	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 )
 
 // The demo listens here, unless an option says otherwise or another program listens here already.
@@ -57,7 +58,7 @@ func (d *demo) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return f.run(ctx)
+	return f.Run(ctx)
 }
 
 // startUpstream starts the gRPC server.
@@ -73,7 +74,7 @@ func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (
 	if address == "" {
 		address = usual
 	}
-	listener, err := listen(ctx, address)
+	listener, err := front.Listen(ctx, address)
 	switch {
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return listener, err
@@ -82,7 +83,7 @@ func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (
 			err: err, hint: "another program listens there: choose another address with " + option + ", port 0 for a free one",
 		}
 	}
-	free, err := listen(ctx, "127.0.0.1:0")
+	free, err := front.Listen(ctx, "127.0.0.1:0")
 	if err == nil {
 		t.say("%s is taken, so %s is used; %s chooses another", usual, free.Addr(), option)
 	}
@@ -93,7 +94,7 @@ func demoListen(ctx context.Context, t *terminal, option, asked, usual string) (
 // buttons are in front of both, so that they work while there is no bridge.
 func demoFront(
 	ctx context.Context, t *terminal, listener net.Listener, show *backstage.Show, upstream string,
-) (*front, *backstage.Bridge, error) {
+) (*front.Front, *backstage.Bridge, error) {
 	file := demoFile(reachable(listener.Addr()), upstream)
 	cfg, err := config.Parse("demo.yaml", file)
 	if err != nil {
@@ -120,8 +121,8 @@ func demoFront(
 	if err != nil {
 		return nil, nil, errors.Join(err, b.Close())
 	}
-	return &front{
-		listener: listener, bridge: b, handler: show.Buttons(b, handler), settings: cfg.Server, log: t.log,
+	return &front.Front{
+		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: show.Buttons(b, handler), Log: t.log,
 	}, b, nil
 }
 
@@ -140,7 +141,7 @@ func demoBridge(ctx context.Context, t *terminal, cfg *config.Config, show *back
 // secondAddress returns an address at which a second bridge on this machine could listen. It was free a moment ago.
 func secondAddress(ctx context.Context) string {
 	for _, address := range []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:0"} {
-		listener, err := listen(ctx, address)
+		listener, err := front.Listen(ctx, address)
 		if err != nil {
 			continue
 		}

@@ -36,6 +36,13 @@ type hintedError struct {
 
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
+func (e *hintedError) Hint() string  { return e.hint }
+
+// hinter is an error with advice, of any package.
+type hinter interface {
+	error
+	Hint() string
+}
 
 // errUnfit says that a configuration is wrong and that its problems were shown already.
 var errUnfit = errors.New("the configuration has problems")
@@ -44,7 +51,7 @@ var errUnfit = errors.New("the configuration has problems")
 func complain(w io.Writer, err error) int {
 	var problems config.Problems
 	var wrongUsage *usageError
-	var hinted *hintedError
+	var hinted hinter
 	switch {
 	case err == nil:
 		return codeOK
@@ -58,7 +65,7 @@ func complain(w io.Writer, err error) int {
 		complainWithHint(w, err, wrongUsage.hint)
 		return codeUsage
 	case errors.As(err, &hinted):
-		complainWithHint(w, err, hinted.hint)
+		complainWithHint(w, err, hinted.Hint())
 		return codeRuntime
 	}
 	complainWithHint(w, err, "")

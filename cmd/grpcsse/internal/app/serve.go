@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 )
 
 // serve is `grpcsse serve`.
@@ -41,13 +42,14 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 			return err
 		}
 	}
-	listener, err := listen(ctx, cfg.Server.Listen)
+	listener, err := front.Listen(ctx, cfg.Server.Listen)
 	if err != nil {
 		return err
 	}
-	f := front{listener: listener, bridge: b, handler: b, settings: cfg.Server, log: t.log}
+	f := front.Front{Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log}
+	sayRoom(t.log, f.Settings)
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
-	return f.run(ctx)
+	return f.Run(ctx)
 }
 
 // demandOrder returns an error unless every route is ready.

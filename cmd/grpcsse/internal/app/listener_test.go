@@ -3,9 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -14,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,9 +19,6 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
-
-	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // startHealth serves the health service of gRPC, whose Watch streams, until the test ends.
@@ -112,34 +106,4 @@ routes:
 		transport.CloseIdleConnections()
 		assert.Equal(t, want, resp.StatusCode)
 	}
-}
-
-// TestTheServerIsBounded names what no test can wait for.
-func TestTheServerIsBounded(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	b, err := bridge.New(t.Context(), nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, b.Close()) }()
-	f := &front{bridge: b, settings: config.Server{RequestBytes: config.KiB}, log: slog.New(slog.DiscardHandler)}
-	server, err := f.server(ctx)
-	require.NoError(t, err)
-	assert.Equal(t, 10*time.Second, server.ReadHeaderTimeout, "a client that never ends its header")
-	assert.Equal(t, 2*time.Minute, server.IdleTimeout)
-	assert.Zero(t, server.WriteTimeout, "a stream has no end")
-	assert.Zero(t, server.ReadTimeout)
-	assert.Equal(t, 1024, server.MaxHeaderBytes)
-	require.NotNil(t, server.HTTP2)
-	assert.Equal(t, 15*time.Second, server.HTTP2.SendPingTimeout, "a machine that vanished, on HTTP/2")
-	assert.Equal(t, 10*time.Second, server.HTTP2.PingTimeout)
-	assert.NotNil(t, server.ConnContext)
-	stop()
-	assert.NoError(t, server.BaseContext(nil).Err(), "requests outlive the signal")
-
-	f.settings.TLS = &config.ServerTLS{CertFile: filepath.Join(t.TempDir(), "a.crt"), KeyFile: filepath.Join(t.TempDir(), "a.key")}
-	writePair(t, f.settings.TLS, "bridge.example")
-	server, err = f.server(t.Context())
-	require.NoError(t, err)
-	assert.EqualValues(t, tls.VersionTLS12, server.TLSConfig.MinVersion)
-	assert.True(t, server.Protocols.HTTP2())
-	assert.False(t, server.Protocols.UnencryptedHTTP2())
 }

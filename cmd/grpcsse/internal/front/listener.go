@@ -1,0 +1,124 @@
+package front
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// listener is a TCP listener whose connections have places.
+type listener struct {
+	net.Listener
+
+	places  *places
+	proxied bool          // each connection begins with a PROXY protocol header
+	timeout time.Duration // for that header
+	log     *slog.Logger
+	bounded *serverLog
+
+	closing sync.Once
+	closed  chan struct{}
+}
+
+func newListener(tcp net.Listener, s *Settings, log *slog.Logger) *listener {
+	return &listener{
+		Listener: tcp, places: newPlaces(s.Room), proxied: s.Server.ProxyProtocol, timeout: s.Server.HeaderTimeout,
+		log: log, bounded: &serverLog{log: log, now: time.Now}, closed: make(chan struct{}),
+	}
+}
+
+// errStopped is the error of Accept after stop.
+var errStopped = errors.New("the listener has stopped")
+
+// Accept implements [net.Listener]. It goes on where the system has no descriptor or memory left: an idle connection is closed,
+// or Accept tries again when a connection has ended, and soon in any case.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return l.seat(conn)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, errStopped
+		case !exhausted(err):
+			return nil, err
+		}
+		l.bounded.warn("no connection can be accepted for now: " + err.Error())
+		if !l.places.evictIdle() && !l.wait(acceptAgain) {
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// acceptAgain is how soon Accept tries again where nothing is left.
+const acceptAgain = 100 * time.Millisecond
+
+// exhausted reports whether accept(2) failed because the system or the process has nothing left.
+func exhausted(err error) bool {
+	for _, known := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// seat waits until there is a place for a connection, which takes a moment at most. See lobbyIdle and its neighbours.
+func (l *listener) seat(conn net.Conn) (net.Conn, error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok { // Passed accepts no other listener
+		_ = conn.Close()
+		return nil, errors.ErrUnsupported
+	}
+	s, wait := l.places.take(tcp)
+	for s == nil {
+		if !l.wait(wait) {
+			_ = tcp.Close()
+			return nil, net.ErrClosed
+		}
+		s, wait = l.places.take(tcp)
+	}
+	c := &connection{Conn: tcp, tcp: tcp, place: s}
+	if l.proxied {
+		c.Conn = newBehindProxy(tcp, l.timeout, l.wrongHeader)
+	}
+	return c, nil
+}
+
+// wait waits until a place becomes free, d at most. It returns false once the listener is closed.
+func (l *listener) wait(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-l.places.freed:
+	case <-timer.C:
+	case <-l.closed:
+		return false
+	}
+	return true
+}
+
+func (l *listener) wrongHeader(err error) {
+	l.bounded.warn("a connection has no valid PROXY protocol header, which server.proxy_protocol requires: " + err.Error())
+}
+
+// Close implements [net.Listener].
+func (l *listener) Close() error {
+	l.closing.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// stop has Accept return an error once no connection waits for being accepted.
+func (l *listener) stop() {
+	if tcp, ok := l.Listener.(*net.TCPListener); ok && tcp.SetDeadline(time.Now().Add(lastAccept)) == nil {
+		return
+	}
+	_ = l.Close()
+}
+
+// lastAccept is how long connections are still accepted after stop.
+const lastAccept = 20 * time.Millisecond
