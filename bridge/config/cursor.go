@@ -27,7 +27,7 @@ func (r *Route) MixedCursor() Problems {
 	var c collector
 	s := sections{decoder: &decoder{collector: &c}}
 	written := *r
-	written.source = source{node: treeWriter{&collector{}}.route(r)}
+	written.source = source{node: treeWriter{collector: &collector{}}.route(r)}
 	s.checkMixedCursor(&mappedRoute{Route: &written})
 	out := make(Problems, len(c.problems))
 	for i, p := range c.problems {

@@ -29,14 +29,14 @@ func KeyNames() (names []string) {
 func (r *Route) Rewritten() *Route {
 	var c collector
 	d := &decoder{collector: &c}
-	return d.route(treeWriter{&c}.route(r)).Route
+	return d.route(treeWriter{collector: &c}.route(r)).Route
 }
 
 // Rewritten returns the upstream as it is after it was turned into the tree of a file and read again.
 func (u *Upstream) Rewritten() *Upstream {
 	var c collector
 	d := &decoder{collector: &c}
-	tree := treeWriter{&c}.upstream(u)
+	tree := treeWriter{collector: &c}.upstream(u)
 	tree.name = u.Name
 	return d.upstream(tree)
 }

@@ -132,7 +132,7 @@ func (f field) defaultValue() (value any, ok bool) {
 	if f.write == nil || f.inside != nil || f.required || f.key == "rpc" { // a route made in Go may have no rpc, but a route of a file must have one
 		return nil, false
 	}
-	f.write(treeWriter{&collector{}}, around)
+	f.write(treeWriter{collector: &collector{}}, around)
 	n := around.child(f.key)
 	switch {
 	case n == nil || n.kind == mapping || n.kind == list && len(n.children) == 0:

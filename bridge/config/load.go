@@ -92,7 +92,7 @@ type loader struct {
 // assemble builds the configuration out of the tree of the main file and the trees of included files.
 func (l *loader) assemble(root *node) (*Config, *sections) {
 	d := &decoder{collector: &l.collector}
-	cfg := &Config{Server: defaultServer()}
+	cfg := &Config{Server: defaultServer(), source: source{node: root}}
 	if !d.isMapping(root, "") {
 		return cfg, nil
 	}

@@ -29,7 +29,7 @@ func (d *decoder) routeMetadata(n *node, m *MetadataMapping) {
 func (d *decoder) metadataKeys(m *MetadataMapping) []field {
 	set := custom("set", "Metadata that is sent to the upstream: fixed values and references, by name. NAME_file names a file with the value.", metadataForm,
 		func(n *node) { m.Set = d.metadataSettings(n) },
-		func(w treeWriter, around *node) { w.metadataSettings(around.section("set"), m.Set) })
+		func(w treeWriter, around *node) { w.metadataSettings(around, m.Set) })
 	set.example = "{x-tenant: acme}"
 	return []field{
 		key("forward", "The request headers that reach the upstream.", &m.Forward, d.headers("[authorization]", d.forwardable)),

@@ -21,6 +21,8 @@ type Config struct {
 	ServeAll bool
 	// Defaults is the route that `defaults:` describes: no name, path or rpc, every other setting filled in.
 	Defaults *Route
+
+	source source // the main file
 }
 
 // Server is the `server:` section.

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +44,8 @@ func (d *decoder) upstream(n *node) *Upstream {
 // upstreamKeys are the keys of an upstream.
 func (d *decoder) upstreamKeys(u *Upstream) []field {
 	metadata := custom("metadata", "Metadata that is sent with every call, by name. NAME_file names a file with the value, which is read again when it changes.", metadataForm,
-		func(n *node) { u.Metadata, u.MetadataFiles = d.metadata(n) }, unwritten)
+		func(n *node) { u.Metadata, u.MetadataFiles = d.metadata(n) },
+		func(w treeWriter, around *node) { w.masked(around, "metadata", u.metadataKeys()) })
 	metadata.example = "{x-tenant: acme}"
 	return []field{
 		key("target", "The address of the gRPC server: anything that gRPC dials.", &u.Target, words(d.target).as(targetForm)).needed(),
@@ -65,6 +68,15 @@ func (d *decoder) upstreamKeys(u *Upstream) []field {
 			func() []field { return d.keepaliveKeys(&u.Keepalive) }).
 			reading(func(n *node) { d.keepalive(n, &u.Keepalive) }),
 	}
+}
+
+// metadataKeys returns the keys of `metadata` without their values.
+func (u *Upstream) metadataKeys() []string {
+	keys := slices.Collect(maps.Keys(u.Metadata))
+	for name := range u.MetadataFiles {
+		keys = append(keys, name+"_file")
+	}
+	return keys
 }
 
 // checkConnections refuses more connections than `max_connections`.

@@ -14,7 +14,7 @@ import (
 func (r *Route) Validate() Problems {
 	var c collector
 	s := sections{decoder: &decoder{collector: &c}, byName: map[string]*Upstream{}}
-	w := treeWriter{&c}
+	w := treeWriter{collector: &c}
 	s.allRoutes = []*mappedRoute{s.mapRoute(w.route(r))}
 	s.checkPurposes()
 	return c.placed(r.source)
@@ -31,7 +31,12 @@ func (c *collector) placed(at source) Problems {
 }
 
 // treeWriter turns Go structs back into the tree of a file, so that both are held to the same rules.
-type treeWriter struct{ *collector }
+type treeWriter struct {
+	*collector
+
+	// shows is true for a tree that is shown to an operator, with all defaults and with masks.
+	shows bool
+}
 
 func (w treeWriter) route(r *Route) *node {
 	root := &node{kind: mapping, pos: nowhere()}
@@ -58,7 +63,7 @@ func (w treeWriter) rpc(around *node, r *Route) {
 // reopen leaves out the defaults. Written out, they would count as a wish for reopening, and a route that can't have it would get a
 // warning.
 func (w treeWriter) reopen(around *node, r Reopen) {
-	if r != defaultRoute().Reopen {
+	if w.shows || r != defaultRoute().Reopen {
 		d := &decoder{collector: w.collector}
 		w.fields(around.section("reopen"), d.reopenKeys(&r))
 	}
@@ -72,7 +77,7 @@ func (w treeWriter) share(around *node, s *Share) {
 	}
 	d := &decoder{collector: w.collector}
 	w.fields(around.section("share"), slices.DeleteFunc(d.shareKeys(s), func(f field) bool {
-		return f.key == "catch_up" && s.CatchUp == defaultCatchUp
+		return f.key == "catch_up" && s.CatchUp == defaultCatchUp && !w.shows
 	}))
 }
 
@@ -82,7 +87,16 @@ func (w treeWriter) settings(set *node, settings []Setting) {
 	}
 }
 
-func (w treeWriter) metadataSettings(set *node, settings []MetadataSetting) {
+func (w treeWriter) metadataSettings(metadata *node, settings []MetadataSetting) {
+	if w.shows {
+		names := make([]string, 0, len(settings))
+		for _, s := range settings {
+			names = append(names, s.Name)
+		}
+		w.masked(metadata, "set", names)
+		return
+	}
+	set := metadata.section("set")
 	for _, s := range settings {
 		if _, isFile := metadataKey(&node{name: s.Name}); isFile {
 			continue // in a file, such a key names a file with the value

@@ -8,7 +8,7 @@ import "cmp"
 func (u *Upstream) Validate() Problems {
 	var c collector
 	d := &decoder{collector: &c}
-	d.upstream(treeWriter{&c}.upstream(u))
+	d.upstream(treeWriter{collector: &c}.upstream(u))
 	return c.placed(u.source)
 }
 
