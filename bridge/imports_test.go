@@ -149,7 +149,7 @@ func foundations() []room {
 		{"bridge/transcode/internal/pow10gen", []string{"std"}},
 		{"bridge/internal/fieldname", []string{protobufTree}},
 		{"bridge/internal/backoff", []string{"std"}},
-		{"bridge/internal/limit", []string{"std"}},
+		{"bridge/internal/limit", []string{"std", "golang.org/x/time/rate"}},
 		{"bridge/internal/pathtmpl", []string{"std"}},
 		{"bridge/internal/secret", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},

@@ -46,7 +46,7 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 
 	assert.Equal(t, config.Server{
 		Listen: ":8080", DrainTimeout: 20 * time.Second, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30,
+		RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30, QueueBytes: 1 << 30,
 		AccessLog: config.AccessLog{Format: config.AccessFormatText, SampleOver: config.PerSecond(100)},
 	}, cfg.Server)
 	require.Len(t, cfg.Upstreams, 1)
@@ -59,6 +59,7 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 		MaxConnections:  16,
 		MaxMessageBytes: 4 << 20,
 		Keepalive:       config.Keepalive{Timeout: 20 * time.Second},
+		Limits:          config.UpstreamLimits{Waiting: 1000},
 	}, cfg.Upstreams[0].WithoutSource())
 
 	require.Len(t, cfg.Routes, 1)
@@ -106,7 +107,11 @@ func TestEverySupportedKey(t *testing.T) {
 		Streams:       500,
 		SharedStreams: 20,
 		ReplayBytes:   64 << 20,
-		Hosts:         []string{"app.example.com", "*.example.com", "::1", "10.0.0.0/8"},
+		QueueBytes:    32 << 20,
+
+		StreamsPerClient: 6, StreamsPerSubject: 8, OpensPerClient: config.Rate{Count: 5, Per: time.Minute},
+		TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1", "fd00::1"},
+		Hosts:          []string{"app.example.com", "*.example.com", "::1", "10.0.0.0/8"},
 		AccessLog: config.AccessLog{
 			Format: config.AccessFormatJSON, SampleOver: config.Rate{Count: 30, Per: time.Minute}, Values: true,
 		},
@@ -129,6 +134,7 @@ func TestEverySupportedKey(t *testing.T) {
 		},
 		MetadataFiles: map[string]string{"x-api-key": "problems/secrets/key"},
 		Keepalive:     config.Keepalive{Time: 6 * time.Minute, Timeout: 5 * time.Second},
+		Limits:        config.UpstreamLimits{Streams: 300, Waiting: 20},
 	}, cfg.Upstreams[0].WithoutSource())
 	assert.Equal(t, &config.UpstreamTLS{}, cfg.Upstreams[1].TLS)
 	assert.True(t, cfg.Upstreams[1].Annotations)
@@ -203,6 +209,7 @@ func TestEverySupportedKeyOfARoute(t *testing.T) {
 		WriteTimeout:  time.Second,
 		SendBuffer:    4 << 10,
 		MaxAge:        12 * time.Hour,
+		Limits:        config.RouteLimits{Streams: 40, StreamsPerClient: 3},
 		MaxEventBytes: 64 << 10,
 		CORS: &config.CORS{
 			Origins:     []string{"https://app.example.com", "http://localhost:3000", "http://[::1]:8000", "chrome-extension://abc"},
@@ -222,6 +229,7 @@ func TestDefaultsHoldForEveryRoute(t *testing.T) {
 	defaults.Request.RejectUnknownQuery = true
 	defaults.Request.Set = []config.Setting{{Field: "tenant", Value: config.Template{{Text: "acme"}}}}
 	defaults.Event.NameConst = "item"
+	defaults.Limits = config.RouteLimits{Streams: 40, StreamsPerClient: 3}
 	assert.Equal(t, defaults, cfg.Defaults.WithoutSource())
 
 	news := defaults

@@ -103,15 +103,7 @@ func (d *decoder) deliveryKeys(r *Route) []field {
 			reading(func(n *node) { r.CORS = d.cors(n) }),
 		d.section("route.auth", "Who may read the streams. Not served yet: only off is accepted.", "{jwt: corp}", d.routeAuthKeys).
 			or(wordForm(off)).reading(d.routeAuth).writing(unwritten),
-		d.section("route.limits", "Limits of the route. Not served yet: only unlimited is accepted.", "{streams: unlimited}", d.routeLimitKeys).
-			writing(unwritten),
-	}
-}
-
-func (d *decoder) routeLimitKeys() []field {
-	return []field{
-		unserved("streams", "Open streams in all.", d.countOrWord(unlimited)),
-		unserved("streams_per_client", "Open streams per client.", d.countOrWord(unlimited)),
+		d.section("route.limits", "Limits of the route's streams.", "{streams: 5000, streams_per_client: 20}", func() []field { return d.routeLimitKeys(&r.Limits) }),
 	}
 }
 

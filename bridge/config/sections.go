@@ -100,6 +100,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkPaths()
 	s.checkPurposes()
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
+	s.checkLimits(&cfg.Server)
 	s.checkListeners(s.root, &cfg.Server)
 	s.checkFixedMetadata()
 	if s.annotated() {

@@ -17,6 +17,7 @@ func defaultServer() Server {
 		RequestBytes:  64 * KiB,
 		SharedStreams: 10_000,
 		ReplayBytes:   GiB,
+		QueueBytes:    GiB,
 		AccessLog:     defaultAccessLog(),
 	}
 }
@@ -39,17 +40,6 @@ func (d *decoder) serverKeys(s *Server) []field {
 		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
 		d.accessLog(&s.AccessLog),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
-	}
-}
-
-func (d *decoder) limitKeys(s *Server) []field {
-	return []field{
-		key("streams", "Open streams in all. auto is 80 % of the file descriptors.", &s.Streams, d.countOrWord(auto)),
-		key("connections", "Open connections of clients. auto is what the file descriptors allow.", &s.Connections, d.countOrWord(auto)),
-		unserved("streams_per_client", "Open streams per client. Not served yet.", d.countOrWord(unlimited)),
-		key("shared_streams", "Shared streams at once.", &s.SharedStreams, d.count()),
-		key("replay_bytes", "What the logs of all shared streams hold together.", &s.ReplayBytes, sizes(d.size)),
-		key("request_bytes", "The largest header and body of a request.", &s.RequestBytes, sizes(d.size)),
 	}
 }
 

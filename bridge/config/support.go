@@ -16,17 +16,13 @@ type harmless struct {
 // serves a key removes its entry, and decodes the value into types.go.
 func notYet(key string) (harmless, bool) {
 	switch key {
-	case "server.limits.streams_per_client":
-		return onlyWord(unlimited)
 	case "auth.jwt":
 		return onlyEmpty(emptyMapping)
-	case "auth", "route.limits":
+	case "auth":
 		return harmless{accepts: func(*node) bool { return true }}, true // their own keys have entries
 
 	case "route.auth":
 		return onlyWord(off)
-	case "route.limits.streams", "route.limits.streams_per_client":
-		return onlyWord(unlimited)
 	}
 	return harmless{}, false
 }

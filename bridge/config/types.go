@@ -49,12 +49,22 @@ type Server struct {
 	// Streams bounds how many streams are open at once; 0, the default, is 80 % of the file descriptors that the process
 	// may have.
 	Streams int
+	// StreamsPerClient bounds how many streams one client address has open; 0, the default, is any number. An IPv6 address counts
+	// by its first 64 bits.
+	StreamsPerClient int
+	// StreamsPerSubject bounds how many streams one subject of tokens has open, from all addresses; 0, the default, is any number.
+	StreamsPerSubject int
+	// OpensPerClient bounds how often one client address may ask for a stream. The zero Rate, the default, is no bound.
+	OpensPerClient Rate
 	// SharedStreams bounds how many shared streams there are at once; 10,000 by default, and at least 1. A stream that only
 	// lingers counts too, and makes room for a new one.
 	SharedStreams int
 	// ReplayBytes bounds the memory of the logs of all shared streams together; 1 GiB by default, and never 0. Above it, streams
 	// that only linger are ended first.
 	ReplayBytes Size
+	// QueueBytes bounds the memory of what waits for the clients of streams that are not shared; 1 GiB by default, and never 0.
+	// Above it, the streams whose clients have taken nothing for the longest time are ended.
+	QueueBytes Size
 	// Hosts are the hosts that a request may name, in lower case and without a port; none, the default, means any name.
 	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
 	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
@@ -103,6 +113,8 @@ type Upstream struct {
 	MetadataFiles map[string]string
 	// Keepalive is off where Time is 0, which is the default.
 	Keepalive Keepalive
+	// Limits bound the streams of all routes of the upstream.
+	Limits UpstreamLimits
 
 	source
 }
@@ -195,6 +207,8 @@ type Route struct {
 	Compression bool
 	// CORS is nil where only pages of the same origin may read the stream, which is the default.
 	CORS *CORS
+	// Limits bound the streams of the route.
+	Limits RouteLimits
 
 	source
 }

@@ -22,6 +22,7 @@ func defaultUpstream(name string) *Upstream {
 		MaxConnections:  16,
 		MaxMessageBytes: 4 * MiB,
 		Keepalive:       Keepalive{Timeout: 20 * time.Second},
+		Limits:          UpstreamLimits{Waiting: 1000},
 	}
 }
 
@@ -67,6 +68,8 @@ func (d *decoder) upstreamKeys(u *Upstream) []field {
 		d.section("upstream.keepalive", "Pings on quiet connections.", "{time: 6m, timeout: 20s}",
 			func() []field { return d.keepaliveKeys(&u.Keepalive) }).
 			reading(func(n *node) { d.keepalive(n, &u.Keepalive) }),
+		d.section("upstream.limits", "Limits of the upstream's streams. Over one of them, a stream is turned away at once.", "{streams: 5000, waiting: 1000}",
+			func() []field { return d.upstreamLimitKeys(&u.Limits) }),
 	}
 }
 

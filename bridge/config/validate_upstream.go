@@ -20,6 +20,7 @@ func (w treeWriter) upstream(u *Upstream) *node {
 	given.MaxConnections = cmp.Or(u.MaxConnections, max(defaults.MaxConnections, given.Connections))
 	given.MaxMessageBytes = cmp.Or(u.MaxMessageBytes, defaults.MaxMessageBytes)
 	given.Keepalive.Timeout = cmp.Or(u.Keepalive.Timeout, defaults.Keepalive.Timeout)
+	given.Limits.Waiting = cmp.Or(u.Limits.Waiting, defaults.Limits.Waiting)
 	given.Schema = w.oneSchema(u.Schema)
 	root := &node{kind: mapping, pos: nowhere()}
 	d := &decoder{collector: w.collector}

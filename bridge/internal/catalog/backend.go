@@ -55,6 +55,7 @@ func dial(
 		Connections:     cfg.Connections,
 		MaxConnections:  cfg.MaxConnections,
 		Hooks:           hooks,
+		Limits:          upstream.Limits{Streams: cfg.Limits.Streams, Waiting: cfg.Limits.Waiting},
 		MaxMessageBytes: int(cfg.MaxMessageBytes),
 		Metadata:        cfg.Metadata,
 		MetadataFiles:   cfg.MetadataFiles,

@@ -16,13 +16,13 @@ func appendText(dst, text []byte) []byte {
 
 // Digest identifies a compiled route by its content: by everything that can change the bytes that callers receive, or how
 // callers are served. It is the same in every process of the same version. The name of the route is not part of the digest,
-// since two routes may have the same name.
+// since two routes may have the same name. Its limits are not either: streams that are open stay open when a limit changes.
 type Digest [sha256.Size]byte
 
 // newDigest returns the digest of a route that is compiled for the schema with the given hash. from provides its messages.
 func newDigest(r *config.Route, schemaHash string, from Provider) Digest {
 	nameless := *r
-	nameless.Name = ""
+	nameless.Name, nameless.Limits = "", config.RouteLimits{}
 	content := appendValue(nil, reflect.ValueOf(nameless))
 	content = appendText(content, []byte(schemaHash))
 	content = appendText(content, []byte(from.Registration))

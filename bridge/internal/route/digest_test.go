@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,7 +171,7 @@ func changes(path string, v reflect.Value, changed func(path string)) {
 }
 
 // The test finds new fields of the configuration by itself.
-func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
+func TestTheDigestOfARouteHoldsEveryFieldButTheNameAndTheLimits(t *testing.T) {
 	r := wholeRoute()
 	upstream := config.Upstream{Name: "a", Target: "b"}
 	fill(reflect.ValueOf(&upstream).Elem(), deep)
@@ -182,6 +183,10 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheName(t *testing.T) {
 			got := digest()
 			if path == "Route.Name" {
 				assert.Equal(t, whole, got, "two routes may have the same name")
+				return
+			}
+			if strings.HasPrefix(path, "Route.Limits.") {
+				assert.Equal(t, whole, got, "%s: open streams stay open when a limit changes", path)
 				return
 			}
 			assert.NotEqual(t, whole, got, path)

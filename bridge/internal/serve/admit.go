@@ -60,7 +60,7 @@ func (h *Handler) admit(w http.ResponseWriter, rt *route.Route, req *request.Req
 	case rt.Plan == nil:
 		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Refusal())
 	}
-	return nil
+	return h.server.Load().limits.arrive(req)
 }
 
 // checkOrigin returns an answer where the request comes from a page of an origin that the route does not serve. The route

@@ -7,6 +7,8 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/limit"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
 
 // drain counts the streams that are open, and ends them in good order.
@@ -102,12 +104,27 @@ type noRoomKey struct{}
 // TurnAway returns a context whose requests get no stream, because too many connections are open.
 func TurnAway(ctx context.Context) context.Context { return context.WithValue(ctx, noRoomKey{}, true) }
 
-// enter admits a caller, unless the bridge or the program is full, or the bridge is shutting down.
-func (h *Handler) enter(ctx context.Context) *ending.Ending {
-	if ctx.Value(noRoomKey{}) != nil {
-		return ending.AtLimit(ending.Connections)
+// enter admits a caller, unless a limit is reached, the program is full, or the bridge is shutting down. For each admitted
+// caller, drain.admitted.Done and leave must be called once.
+func (h *Handler) enter(rt *route.Route, req *request.Request) (claims, *ending.Ending) {
+	if req.HTTP.Context().Value(noRoomKey{}) != nil {
+		return nil, ending.AtLimit(ending.Connections)
 	}
-	return h.drain.enter(h.server.Load().streams)
+	server := h.server.Load()
+	taken, end := h.gate.enter(server.limits, rt, req)
+	if end != nil {
+		return nil, end
+	}
+	if end = h.drain.enter(server.streams); end != nil {
+		h.gate.leave(taken)
+	}
+	return taken, end
+}
+
+// leave counts the stream of an admitted caller as closed.
+func (h *Handler) leave(taken claims) {
+	h.gate.leave(taken)
+	h.drain.leave()
 }
 
 // streamLimit returns how many streams may be open at once, 0 for no limit. Where configured is 0, the limit is four fifths of

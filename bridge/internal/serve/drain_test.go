@@ -97,7 +97,7 @@ func TestADrainWithoutCallersEndsAtOnce(t *testing.T) {
 func TestShutdownReturnsTheCauseOfItsContext(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
-	require.Nil(t, r.enter(t.Context()))
+	require.Nil(t, r.drain.enter(0))
 	r.drain.admitted.Done()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("the operator's patience is over")
@@ -163,7 +163,7 @@ func TestTheObserverIsToldWhichLimitTurnsAClientAway(t *testing.T) {
 	r := newRig(t, config.Server{Streams: 1})
 	defer r.close()
 	r.routes.leadTo(routeTo(t, events(1, nil), nil))
-	require.Nil(t, r.enter(t.Context()))
+	require.Nil(t, r.drain.enter(0))
 	for _, request := range []*http.Request{get(), eventSource(), post()} {
 		answer := r.ask(request)
 		assert.Contains(t, answer.Body.String(), `"reason":"limit"`)

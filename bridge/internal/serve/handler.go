@@ -34,6 +34,7 @@ type Handler struct {
 	server atomic.Pointer[serverSettings]
 
 	drain    *drain
+	gate     gate
 	open     visits
 	starting sync.Mutex                 // guards closed and the start of loops
 	closed   bool                       // Close was called: StartLoops starts no loops
@@ -139,8 +140,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if end == nil {
 		end = h.checkWriter(w)
 	}
+	var taken claims
 	if end == nil {
-		end = h.enter(r.Context())
+		taken, end = h.enter(rt, req)
 	}
 	if end != nil {
 		h.answer(w, rt, req, end)
@@ -150,7 +152,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
 	v := &visit{
-		handler: h, rt: rt, client: req.Client, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
+		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
 	}
 	h.addVisit(v)
 	panicked := true

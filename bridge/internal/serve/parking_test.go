@@ -106,7 +106,7 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 			if closed {
 				require.NoError(t, conn.Close())
 			}
-			require.Nil(t, r.enter(t.Context()))
+			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, began: time.Now()}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
@@ -145,7 +145,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 			defer r.close()
 			near, far := net.Pipe()
 			writer.conn = near
-			require.Nil(t, r.enter(t.Context()))
+			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
 			sub := &place{}
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, began: time.Now()}
@@ -168,7 +168,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 func TestACallerThatLeavesClosesItsSubscription(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
-	require.Nil(t, r.enter(t.Context()))
+	require.Nil(t, r.drain.enter(0))
 	r.drain.admitted.Done()
 	sub := &place{}
 	(&visit{handler: r.Handler, sub: sub}).cancel()
@@ -193,7 +193,7 @@ func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 	defer r.close()
 	lasted := make(chan time.Duration, 1)
 	r.Handler.observer = durations(lasted)
-	require.Nil(t, r.enter(t.Context()))
+	require.Nil(t, r.drain.enter(0))
 	r.drain.admitted.Done()
 	s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), began: time.Now()}
 	var closed time.Duration

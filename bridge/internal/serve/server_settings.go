@@ -11,6 +11,7 @@ type serverSettings struct {
 	proxies      request.Proxies
 	streams      int   // how many streams may be open, 0 for no limit
 	requestBytes int64 // the largest body of a request
+	limits       limits
 }
 
 func newServerSettings(server config.Server) *serverSettings {
@@ -19,6 +20,7 @@ func newServerSettings(server config.Server) *serverSettings {
 		proxies:      request.NewProxies(server.TrustedProxies),
 		streams:      streamLimit(server.Streams),
 		requestBytes: int64(server.RequestBytes),
+		limits:       newLimits(server),
 	}
 }
 

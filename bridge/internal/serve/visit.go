@@ -25,6 +25,7 @@ type visit struct {
 	number  uint64     // the number of the visit among all of the handler; fixed once it was added
 	place   int        // the place among the open visits from 1 on, 0 for none; guarded by their lock
 	once    bool       // see [request.Request.Once]
+	claims  claims     // what the caller counts for
 	began   time.Time
 	entry   *entry // nil where there is no access log
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
@@ -42,7 +43,7 @@ func (v *visit) cancel() {
 		v.sub.Close()
 	}
 	v.handler.open.remove(v)
-	v.handler.drain.leave()
+	v.handler.leave(v.claims)
 }
 
 // finish ends the visit, and reports how it went. It is called once. A drain is complete when the last visit was reported.
@@ -50,7 +51,7 @@ func (v *visit) finish(out pump.Outcome) {
 	v.left = true
 	ended := v.opening() // measured now, since closing may wait
 	v.sub.Close()
-	defer v.handler.drain.leave()
+	defer v.handler.leave(v.claims)
 	v.handler.open.remove(v)
 	h, name := v.handler, v.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {

@@ -128,8 +128,24 @@ func detailJSON(t *transcode.Transcoder, detail *anypb.Any) ([]byte, error) {
 	return json.Marshal(map[string]any{"@type": detail.GetTypeUrl(), "value": detail.GetValue()})
 }
 
+// limitOf returns the limit of an upstream that an error says was reached.
+func limitOf(err error) ending.Limit {
+	switch {
+	case errors.Is(err, upstream.ErrTooManyStreams):
+		return ending.UpstreamStreams
+	case errors.Is(err, upstream.ErrTooManyWait):
+		return ending.UpstreamWaiting
+	}
+	return ending.NoLimit
+}
+
 // notOpened returns the ending for a stream that could not be opened.
 func notOpened(rt *route.Route, err error) *ending.Ending {
+	if at := limitOf(err); at != ending.NoLimit {
+		end := ending.AtLimit(at)
+		end.Cause = err
+		return end
+	}
 	if errors.Is(err, upstream.ErrNoSlot) {
 		end := ending.Refuse(ending.Unavailable, ending.ByLimit, ending.UpstreamSlots.Message())
 		end.Limit, end.Cause = ending.UpstreamSlots, err

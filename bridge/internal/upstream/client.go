@@ -86,6 +86,8 @@ type Config struct {
 	StartTimeout time.Duration
 	// IdleTimeout is how long a connection that was added is kept without streams. The default is one minute.
 	IdleTimeout time.Duration
+	// Limits bound the streams.
+	Limits Limits
 	// Hooks are called when streams wait, and when connections are added or closed.
 	Hooks Hooks
 }
@@ -263,13 +265,20 @@ func (c *Client) Close() error {
 //
 // Open also waits while every connection has as many streams as the server allows (MAX_CONCURRENT_STREAMS) and no connection
 // may be added. Streams get free slots roughly in the order of their calls of Open. A stream that has no slot after the start
-// timeout fails with a [*NoSlotError]. With a context from [WithoutQueue], Open does not wait for a slot.
+// timeout fails with a [*NoSlotError]. With a context from [WithoutQueue], Open does not wait for a slot. A stream over a limit of
+// the client fails with a [*LimitError].
 func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stream, error) {
+	if err := c.pool.admit(); err != nil {
+		return nil, err
+	}
 	open := c.openAnywhere
 	if !queues(ctx) {
 		open = c.openUnqueued
 	}
 	stream, err := open(ctx, method, request)
+	if err != nil {
+		c.pool.dismiss()
+	}
 	if c.lacksPort && status.Code(err) == codes.Unavailable && !errors.Is(err, ErrNoSlot) {
 		s := status.Convert(err).Proto()
 		s.Message += " (" + target.NoPort + ")"
@@ -315,7 +324,7 @@ func (c *Client) open(ctx context.Context, at place, method string, request []by
 	// SendMsg also closes the sending side, since the method is not client-streaming. io.EOF means that the server has ended the
 	// stream already: Recv returns the status.
 	if err := calls.SendMsg(outgoing(request)); err != nil && !errors.Is(err, io.EOF) {
-		stream.Close()
+		stream.end()
 		return nil, err
 	}
 	return stream, nil

@@ -86,10 +86,12 @@ type pool struct {
 	mu          sync.Mutex
 	connections []*connection
 	queue       list.List // of *waiter
-	waiting     int       // the number of waiting streams for which OnWaiting was called
+	waiting     int       // the number of waiting streams, for which OnWaiting was called
 	probing     bool      // the first stream of the queue is trying a connection that counts as full
 	probe       int       // the index of the connection to be tried next, modulo their number
 	closed      bool
+	limits      Limits
+	admitted    int      // the number of streams that [pool.admit] has counted
 	calls       []func() // calls of hooks that are made when the lock is released
 }
 
@@ -106,7 +108,7 @@ type place struct {
 func newPool(cfg Config, dial func() (*grpc.ClientConn, error)) (*pool, error) {
 	p := &pool{
 		dial: dial, base: cfg.Connections, most: cfg.MaxConnections, idle: cfg.IdleTimeout, start: cfg.StartTimeout,
-		hooks: cfg.Hooks, lookEvery: lookEvery, done: make(chan struct{}),
+		hooks: cfg.Hooks, limits: cfg.Limits, lookEvery: lookEvery, done: make(chan struct{}),
 	}
 	for range p.base {
 		conn, err := dial()

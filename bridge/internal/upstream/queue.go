@@ -55,7 +55,10 @@ func (p *pool) newWaiter(began time.Time, tried bool) *waiter {
 
 // next waits for a place. The error is a [*NoSlotError], or the context's as a gRPC status.
 func (w *waiter) next(ctx context.Context) (place, error) {
-	w.join()
+	if err := w.join(); err != nil {
+		w.leave()
+		return place{}, err
+	}
 	left := time.Until(w.deadline)
 	if left <= 0 {
 		w.leave()
@@ -80,8 +83,9 @@ func (w *waiter) noSlot() error {
 	return &NoSlotError{Waited: time.Since(w.began), Load: w.pool.load()}
 }
 
-// join puts the stream into the queue, where finish has not done so already. It calls OnWaiting if the stream must wait.
-func (w *waiter) join() {
+// join puts the stream into the queue, where finish has not done so already. It calls OnWaiting if the stream must wait. The error
+// is a [*LimitError].
+func (w *waiter) join() error {
 	p := w.pool
 	p.mu.Lock()
 	defer p.unlock()
@@ -89,12 +93,12 @@ func (w *waiter) join() {
 		w.queue()
 		p.grant()
 	}
-	if (w.tried || w.element != nil) && !w.counted {
-		w.counted = true
-		p.waiting++
-		p.notify(p.hooks.OnWaiting, p.waiting)
-	}
+	waits := w.tried || w.element != nil
 	w.tried = true
+	if !waits {
+		return nil
+	}
+	return w.admitWaiting()
 }
 
 // queue puts the stream into the queue in the order of the calls of Open. It searches from the front for a stream that has

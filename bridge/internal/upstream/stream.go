@@ -55,10 +55,18 @@ func (s *Stream) Trailer() metadata.MD { return s.calls.Trailer() }
 // Close ends the call. The server sees a cancelled call, unless the call had ended. Messages that were received stay valid
 // until they are released. Further calls do nothing.
 func (s *Stream) Close() {
-	if s.closed.CompareAndSwap(false, true) {
+	if s.end() {
+		s.pool.dismiss()
+	}
+}
+
+// end ends the call and gives back the slot. It reports false where that was done before.
+func (s *Stream) end() (first bool) {
+	if first = s.closed.CompareAndSwap(false, true); first {
 		s.pool.release(s.on) // before cancel, so that the slot is counted as free when it can be used
 	}
 	s.cancel()
+	return first
 }
 
 // ErrTooLarge is what [errors.Is] finds in a [*TooLargeError].
