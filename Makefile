@@ -62,3 +62,12 @@ bench: ## Compare with peers, about 20 minutes (bench/README.md); SCENARIO=share
 	$(GO) -C bench build -o "$(CURDIR)/bin/bench" ./cmd/bench
 	bin/bench -grpcsse bin/grpcsse -scenario '$(or $(SCENARIO),all)' -only '$(ONLY)' -rounds '$(or $(ROUNDS),0)' \
 		-results bin/bench.json -plot bin/bench.svg
+
+.PHONY: deployment
+deployment: ## Test what is in deploy/ (proxies, promtool and dpkg-deb are used where they are installed)
+	$(GO) -C deploy vet ./...
+	$(GO) -C deploy test ./...
+
+.PHONY: release
+release: ## Build the files of a release from a commit with a tag, into dist/; RELEASE_FLAGS=-snapshot needs no tag
+	$(GO) -C deploy run ./cmd/release -out "$(CURDIR)/dist" $(RELEASE_FLAGS)

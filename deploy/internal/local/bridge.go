@@ -26,7 +26,7 @@ func Main(m *testing.M) {
 		panic(err)
 	}
 	program = filepath.Join(dir, "grpcsse")
-	if out, err := exec.Command("go", "build", "-C", repository(), "-o", program, "./cmd/grpcsse").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", Repository(), "-o", program, "./cmd/grpcsse").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%s\n%s", err, out))
 	}
 	code := m.Run()
@@ -34,8 +34,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// repository returns the root of the repository.
-func repository() string {
+// Repository returns the root of the repository.
+func Repository() string {
 	dir, err := os.Getwd()
 	for ; err == nil && dir != "/"; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "cmd/grpcsse/main.go")); err == nil {
