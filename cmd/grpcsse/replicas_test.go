@@ -124,14 +124,12 @@ func startNginx(t *testing.T, replicas ...string) (address string) {
 	return address
 }
 
-// documentedServer returns what the documentation says of nginx, for other addresses.
+// documentedServer returns the configuration of nginx that deploy/ has, for other addresses.
 func documentedServer(t *testing.T, address string, replicas []string) string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/configuration.md")
+	content, err := os.ReadFile("../../deploy/proxies/nginx.conf")
 	require.NoError(t, err)
-	_, text, found := strings.Cut(string(page), "```nginx\n")
-	require.True(t, found, "the page has an example for nginx")
-	text, _, _ = strings.Cut(text, "```")
+	text := string(content)
 	for documented, actual := range map[string]string{":8080": address, ":8081": replicas[0], ":8082": replicas[1]} {
 		require.Equal(t, 1, strings.Count(text, "127.0.0.1"+documented))
 		text = strings.ReplaceAll(text, "127.0.0.1"+documented, actual)
