@@ -92,7 +92,7 @@ func TestIdleConnectionsBecomeFewerWhenFewPlacesAreLeft(t *testing.T) {
 		time.Sleep(nearIdle - 1)
 		h.seat(t).enter(busy)
 		assert.Zero(t, closed(), "an idle connection may be used again at once")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		for range 3 {
 			h.seat(t).enter(busy)
 		}
