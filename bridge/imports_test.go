@@ -59,13 +59,17 @@ func program() []room {
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
 			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front", "github.com/alecthomas/kong",
+			"cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front", "github.com/KimMachineGun/automemlimit/memlimit",
+			"github.com/alecthomas/kong",
 		}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
 			"gen/demo/market/v1",
 		}},
-		{"cmd/grpcsse/internal/front", []string{"std", "net/http", "bridge", "bridge/config", "github.com/pires/go-proxyproto"}},
+		{"cmd/grpcsse/internal/front", []string{
+			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
+			"github.com/pires/go-proxyproto",
+		}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/crowd", []string{"std", "net/http", "github.com/tmaxmax/go-sse"}},
 		{"cmd/grpcsse/internal/demo", []string{

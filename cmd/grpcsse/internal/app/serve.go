@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 )
 
@@ -25,10 +28,20 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	limitMemory(t.log, memlimit.FromCgroup)
+	listener, err := front.Passed(s.wanted(cfg))
+	if err != nil {
+		return err
+	}
 	if s.Listen != "" {
 		cfg.Server.Listen = s.Listen
 	}
-	if s.Upstream != "" && isLoopback(cfg.Server.Listen) {
+	address := cfg.Server.Listen
+	if listener != nil {
+		defer func() { _ = listener.Close() }() // it is closed already, unless the program could not start
+		address = listener.Addr().String()
+	}
+	if s.Upstream != "" && isLoopback(address) {
 		cfg.Server.Hosts = loopbackNames()
 	}
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
@@ -42,15 +55,30 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 			return err
 		}
 	}
-	listener, err := front.Listen(ctx, cfg.Server.Listen)
-	if err != nil {
-		return err
+	if listener == nil {
+		if listener, err = front.Listen(ctx, address); err != nil {
+			return err
+		}
 	}
 	f := front.Front{Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log}
 	sayRoom(t.log, f.Settings)
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	return f.Run(ctx)
 }
+
+// wanted returns the address that was asked for, "" where it is only the default.
+func (s *serve) wanted(cfg *config.Config) string {
+	switch {
+	case s.Listen != "":
+		return s.Listen
+	case s.Config != "" && cfg.Server.Listen != defaultListen:
+		return cfg.Server.Listen
+	}
+	return ""
+}
+
+// defaultListen is the default of server.listen.
+const defaultListen = ":8080"
 
 // demandOrder returns an error unless every route is ready.
 func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
