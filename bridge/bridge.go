@@ -49,6 +49,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
+	streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b := &Bridge{
 		catalog: c, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log), observers: &o.observers, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, streams, serve.Reports{

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -81,8 +82,8 @@ func (h handlerObserver) StreamEnded(s serve.Opening, code ending.Code, out pump
 		Route: s.Route, Shared: s.Shared, Reason: Reason(out.Reason), Code: codes.Code(code),
 		Events: out.Events, Bytes: out.Bytes, Duration: s.After,
 	}
-	if out.End != nil {
-		end.Limit = Limit(out.End.Ending.Limit)
+	if told := cmp.Or(out.End, out.Cut); told != nil {
+		end.Limit = Limit(told.Ending.Limit)
 	}
 	h.tell("StreamEnded", func(to Observer) { to.StreamEnded(end) })
 }

@@ -44,6 +44,7 @@ func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {
 	}
 	b.handler.Apply(cfg.Server)
 	b.streams.Limit(sharedLimits(cfg))
+	b.streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b.handler.EndRetired(by)
 	b.streams.EndRetired()
 	b.reloads.warn(cfg.Server)

@@ -380,6 +380,7 @@ func (l *loop) finish(p *parked, out Outcome, how closing) {
 	l.slots[p.key.slot] = nil
 	l.free = append(l.free, p.key.slot)
 	done := p.done
+	out.explain(p.cur)
 	p.control.detach()
 	*p = parked{queued: p.queued} // p may still be in a queue
 	done(out)

@@ -20,6 +20,19 @@ type Outcome struct {
 	Events int   // how many events were written
 	Bytes  int64 // bytes of the body as written
 	Err    error // the error of the write that failed; nil where none did
+	// Cut is the end that the subscriber could not be told, because it took nothing. Reason is that of Cut then.
+	Cut *End
+}
+
+// explain notes the end of a cursor that was cut, where the subscriber was not told of the end.
+func (o *Outcome) explain(cur Cursor) {
+	cut, ok := cur.(interface{ Cut() *End })
+	if !ok || o.End != nil {
+		return
+	}
+	if end := cut.Cut(); end != nil {
+		o.Cut, o.Reason = end, end.Ending.Reason
+	}
 }
 
 // Run writes to conn what cur has. It returns at cur's end, when ctx ends because the client has left, in a drain, at the
@@ -75,6 +88,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings, control *Contr
 			}
 		}
 	}
+	p.out.explain(cur)
 	return p.out
 }
 

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,7 +28,18 @@ type Queue struct {
 	held    int    // how many events are in taken
 	scratch []byte // memory of the producer
 	passed  bool   // the consumer has passed taken
+	idle    bool   // the consumer has asked for more, and nothing waited
 	end     *End
+
+	bound   Bound
+	counted int64     // the queue's part of the budget
+	spare   int       // bytes of scratch
+	blocked int       // bytes of the event for which Push waits, and of what waits behind it
+	begun   bool      // the consumer has asked for the first time
+	since   time.Time // when the consumer was given what it has; zero where it was given nothing
+	cut     *End      // the end of a queue that was cut; nil for any other
+	cutAt   time.Time
+	remind  *time.Timer // reminds the consumer of a queue that was cut
 }
 
 var _ Cursor = (*Queue)(nil)
@@ -37,11 +49,29 @@ func NewQueue(limit int) *Queue {
 	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true}
 }
 
+// NewBoundQueue does the same as NewQueue, for a queue that takes part in a budget until Close.
+func NewBoundQueue(limit int, bound Bound) *Queue {
+	q := NewQueue(limit)
+	q.bound = bound
+	bound.Budget.add(q)
+	return q
+}
+
+// Close ends the part of the queue in its budget. Neither the producer nor the consumer uses the queue any more.
+func (q *Queue) Close() {
+	if q.bound.Budget != nil {
+		q.bound.Budget.remove(q)
+	}
+}
+
 // Open tells the consumer that the upstream has accepted the stream, before there is an event.
 func (q *Queue) Open() { q.tell() }
 
+// errCut is the error of Push on a queue that was cut.
+var errCut = errors.New("pump: the queue was cut, because all queues together hold too much")
+
 // Push appends a copy of one event, in the form of the consumer's stream. It waits while the queue is full. Where ctx ends
-// first, it returns the cause.
+// first, it returns the cause. Where the queue was cut, Push returns an error.
 func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 	if form.Encoding != frame.Identity { // not with the lock held
 		q.scratch = frame.Form{Encoding: form.Encoding}.Append(q.scratch[:0], event)
@@ -51,24 +81,134 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 		}
 	}
 	for {
-		q.mu.Lock()
-		if used := len(q.pending) + len(q.taken); used == 0 || used+len(event) <= q.limit {
-			q.pending = form.Append(q.pending, event)
-			q.events++
-			notify := q.notify
-			q.mu.Unlock()
-			if notify != nil {
-				notify()
-			}
-			return nil
+		placed, err := q.place(form, event)
+		if placed || err != nil {
+			return err
 		}
-		q.mu.Unlock()
 		select {
 		case <-q.room:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// place appends an event if the queue has room for it.
+func (q *Queue) place(form frame.Form, event []byte) (placed bool, err error) {
+	q.mu.Lock()
+	if q.cut != nil {
+		q.mu.Unlock()
+		return false, errCut
+	}
+	used := len(q.pending) + len(q.taken)
+	q.spare, q.blocked = cap(q.scratch), 0
+	if placed = used == 0 || used+len(event) <= q.limit; placed {
+		q.pending = form.Append(q.pending, event)
+		q.events++
+	} else {
+		q.blocked = 2*len(event) + q.bound.Behind // the event, and the message that it was made from
+	}
+	exceeded := q.count()
+	notify := q.notify
+	q.mu.Unlock()
+	if placed && notify != nil {
+		notify()
+	}
+	if exceeded {
+		q.bound.Budget.relieve()
+	}
+	return placed, nil
+}
+
+// count brings the queue's part of the budget up to date. It reports whether the budget is exceeded. The lock is held.
+func (q *Queue) count() (exceeded bool) {
+	b := q.bound.Budget
+	if b == nil || q.cut != nil {
+		return false
+	}
+	held := int64(cap(q.pending) + cap(q.taken) + q.spare + q.blocked)
+	if held == q.counted {
+		return false // no queue has grown, or another one has noticed it
+	}
+	grown := held > q.counted
+	b.held.Add(held - q.counted)
+	q.counted = held
+	return grown && b.exceeded()
+}
+
+// release ends the queue's part of the budget.
+func (q *Queue) release() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.bound.Budget.held.Add(-q.counted)
+	q.counted = 0
+	if q.remind != nil {
+		q.remind.Stop()
+		q.remind = nil
+	}
+	q.bound.Budget = nil
+}
+
+// waitsSince returns since when something waits that the consumer does not ask for. Where the consumer was given nothing, that
+// time is not known, and counts from the first call on: such a consumer is about to ask, unless it cannot write even a heartbeat.
+// A queue whose consumer has not begun does not wait. Where nothing waits, the queue gives back its memory.
+func (q *Queue) waitsSince() (since time.Time, waits bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.pending) == 0 && q.idle && q.blocked == 0 {
+		q.giveBack()
+		return time.Time{}, false
+	}
+	if q.since.IsZero() {
+		q.since = time.Now()
+	}
+	return q.since, q.begun && q.cut == nil && q.end == nil
+}
+
+// giveBack drops the memory of a queue in which nothing waits. The consumer has written all that it had. The lock is held.
+func (q *Queue) giveBack() {
+	q.pending, q.taken = nil, nil
+	q.count()
+}
+
+// cutPatience is how long the consumer of a queue that was cut may go on with the pieces that it has.
+const cutPatience = time.Second
+
+// cutOff drops what waits, and ends the queue. What the consumer has stays until the consumer has passed it, or was cut off: see
+// Overdue.
+func (q *Queue) cutOff() {
+	q.mu.Lock()
+	if q.cut != nil || q.bound.Budget == nil {
+		q.mu.Unlock()
+		return
+	}
+	end := q.bound.Cut()
+	if q.end == nil {
+		q.end = &end
+	}
+	q.cut, q.cutAt = &end, time.Now()
+	q.bound.Budget.held.Add(-q.counted)
+	q.counted, q.pending, q.events = 0, nil, 0
+	q.remind = time.AfterFunc(0, q.again)
+	q.mu.Unlock()
+	wake(q.room)
+}
+
+// again tells the consumer of a queue that was cut to look whether it must be cut off.
+func (q *Queue) again() {
+	q.tell()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.remind != nil {
+		q.remind.Reset(OverduePatience)
+	}
+}
+
+// Cut returns the end of a queue that was cut, nil for any other.
+func (q *Queue) Cut() *End {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.cut
 }
 
 // Notice appends a piece that is not an event. It ignores the limit: notices are short and few. It may be called from any
@@ -122,11 +262,21 @@ func (q *Queue) tell() {
 // Topic implements [Cursor].
 func (q *Queue) Topic() Topic { return q }
 
-// Interjected implements [Cursor]. It does nothing: a queue's pieces do not refer to each other.
-func (q *Queue) Interjected() {}
+// Interjected implements [Cursor]. A queue in which nothing waits gives back its memory: heartbeats come when a stream is idle.
+func (q *Queue) Interjected() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.pending) == 0 && q.idle {
+		q.giveBack()
+	}
+}
 
-// Overdue implements [Cursor]. It is always false: the producer waits for a slow consumer.
-func (q *Queue) Overdue(int, bool) bool { return false }
+// Overdue implements [Cursor]. It is false unless the queue was cut: the producer waits for a slow consumer.
+func (q *Queue) Overdue(_ int, stalled bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.cut != nil && (stalled || time.Since(q.cutAt) >= cutPatience)
+}
 
 // Retry implements [Cursor]. It returns given: what a client misses between two private streams does not depend on how soon it
 // comes back.
@@ -143,6 +293,11 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 			q.pending = nil
 		}
 		q.held, q.events, q.passed = q.events, 0, len(q.taken) == 0
+		q.begun, q.idle, q.since = true, q.passed, time.Time{}
+		if !q.idle {
+			q.since = time.Now()
+		}
+		q.count()
 	}
 	if len(q.taken) > 0 {
 		dst = append(dst, q.taken)

@@ -84,6 +84,8 @@ func codeOf(out pump.Outcome) ending.Code {
 	switch {
 	case out.End != nil:
 		return out.End.Ending.Code
+	case out.Cut != nil:
+		return out.Cut.Ending.Code
 	case out.Reason == ending.ByGone:
 		return ending.Canceled
 	}

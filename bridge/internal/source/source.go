@@ -22,6 +22,8 @@ import (
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
 // Source opens streams of messages. Its methods are called concurrently.
@@ -55,6 +57,15 @@ func Release(s Source) {
 	if held, ok := s.(Held); ok {
 		held.Release()
 	}
+}
+
+// Window returns how many bytes a source may hold for a stream whose reader does not read. Code of this process waits until the
+// reader takes a message, and holds none.
+func Window(s Source) int {
+	if _, grpc := s.(grpcSource); grpc {
+		return upstream.Window
+	}
+	return 0
 }
 
 // Stream is one stream of messages. One goroutine uses it.

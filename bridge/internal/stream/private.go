@@ -37,7 +37,7 @@ var _ Subscription = (*private)(nil)
 func (s *Streams) open(
 	rt *route.Route, req *request.Request, form frame.Form, in bind.Input, first *route.Call, lost lostCursor,
 ) *private {
-	ctx, p := s.newPrivate(req.HTTP.Context(), rt)
+	ctx, p := s.newPrivate(req.HTTP.Context(), rt, req.Once())
 	o := &owner{
 		private: p, streams: s, rt: rt, form: form, format: req.Format, once: req.Once(), lost: lost,
 		resumes: rt.Plan.Binder.UsesCursor(),
@@ -75,16 +75,22 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 }
 
 // newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
-// ends with client, with the bridge, and at the deadline of the route.
-func (s *Streams) newPrivate(client context.Context, rt *route.Route) (context.Context, *private) {
+// ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much.
+func (s *Streams) newPrivate(client context.Context, rt *route.Route, once bool) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
 	p := &private{
 		source: rt.Plan.Source,
-		queue:  pump.NewQueue(queueBytes),
 		detach: context.AfterFunc(client, cancel),
 		done:   make(chan struct{}),
 	}
 	p.cancel = func() { p.detach(); cancel() }
+	p.queue = pump.NewBoundQueue(queueBytes, pump.Bound{
+		Budget: &s.queues, Behind: source.Window(rt.Plan.Source),
+		Cut: func() pump.End {
+			p.cancel()
+			return rt.End(once, ending.AtLimit(ending.QueueBytes))
+		},
+	})
 	return ctx, p
 }
 
@@ -146,5 +152,6 @@ func (p *private) Resumed() ending.Resumed { return p.resumed }
 func (p *private) Close() {
 	p.cancel()
 	<-p.done
+	p.queue.Close()
 	source.Release(p.source)
 }

@@ -21,6 +21,7 @@ type Streams struct {
 	observer Observer
 	faults   *faults
 	shared   *fanout.Registry
+	queues   pump.Budget    // what waits for the clients of private streams
 	readers  sync.WaitGroup // the readers of private streams
 }
 
@@ -51,6 +52,9 @@ func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer
 
 // Limit replaces the limits of all shared streams together.
 func (s *Streams) Limit(limits fanout.Limits) { s.shared.SetLimits(limits) }
+
+// LimitQueues bounds the bytes that wait for the clients of private streams; 0 is no bound. Above it, streams are ended.
+func (s *Streams) LimitQueues(bytes int64) { s.queues.SetLimit(bytes) }
 
 // EndRetired ends the shared streams without callers whose route was changed or removed.
 func (s *Streams) EndRetired() { s.shared.EndRetired() }

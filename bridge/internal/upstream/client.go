@@ -48,6 +48,9 @@ const (
 	connectionWindow = 4 << 20
 )
 
+// Window is how many bytes gRPC may hold for a stream whose reader does not read.
+const Window = streamWindow
+
 // readBuffer is how many bytes one system call reads from a connection. gRPC's default of 32 KiB slows a fast stream down.
 const readBuffer = 128 << 10
 
