@@ -58,10 +58,12 @@ func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
-			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front", "github.com/KimMachineGun/automemlimit/memlimit",
-			"github.com/alecthomas/kong",
+			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage",
+			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor",
+			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
+		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
 			"gen/demo/market/v1",
@@ -70,6 +72,8 @@ func program() []room {
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
 			"github.com/pires/go-proxyproto",
 		}},
+		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
+		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/crowd", []string{"std", "net/http", "github.com/tmaxmax/go-sse"}},
 		{"cmd/grpcsse/internal/demo", []string{
@@ -171,7 +175,8 @@ func knowers() map[string][]string {
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/upstream",
 		},
 		"net/http": {
-			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front", "cmd/grpcsse/internal/console",
+			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
 			"cmd/grpcsse/internal/crowd", "bridge", "bridge/internal/serve", "bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},

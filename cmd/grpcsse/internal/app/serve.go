@@ -35,6 +35,9 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	if s.Listen != "" {
 		cfg.Server.Listen = s.Listen
+		for _, p := range cfg.Server.Validate() {
+			return &usageError{err: errors.New("--listen: " + p.Error()), hint: p.Hint}
+		}
 	}
 	address := cfg.Server.Listen
 	if listener != nil {
@@ -50,6 +53,11 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	aside, err := openSides(ctx, cfg, b, t.log)
+	if err != nil {
+		return err
+	}
+	defer aside.close(ctx)
 	if s.Strict {
 		if err := s.demandOrder(ctx, b); err != nil {
 			return err
@@ -63,6 +71,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	f := front.Front{Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log}
 	sayRoom(t.log, f.Settings)
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
+	aside.health.Listening()
 	return f.Run(ctx)
 }
 

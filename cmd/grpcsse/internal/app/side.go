@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/health"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/sidedoor"
+)
+
+// sides are the listeners beside the public one: for probes and for administrators. They serve until the last stream has ended.
+type sides struct {
+	health *health.Health
+	doors  []*sidedoor.Door
+}
+
+// openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
+func openSides(ctx context.Context, cfg *config.Config, b *bridge.Bridge, log *slog.Logger) (*sides, error) {
+	s := &sides{health: health.New(b.Upstreams)}
+	context.AfterFunc(ctx, s.health.Drain)
+	if address := cfg.Server.Health; address != "" {
+		listener, err := listenAside(ctx, "server.health", address)
+		if err != nil {
+			return nil, err
+		}
+		s.doors = append(s.doors, sidedoor.Open(ctx, "health", listener, s.health.Handler(nil), log))
+	}
+	if cfg.Server.Admin == nil {
+		return s, nil
+	}
+	pages, err := admin.New(admin.Settings{
+		Admin: *cfg.Server.Admin, Bridge: b, Config: func() *config.Config { return cfg }, Log: log,
+	})
+	var listener net.Listener
+	if err == nil {
+		listener, err = listenAside(ctx, "server.admin.listen", cfg.Server.Admin.Listen)
+	}
+	if err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	s.doors = append(s.doors, sidedoor.Open(ctx, "admin", listener, pages, log))
+	return s, nil
+}
+
+func (s *sides) close(ctx context.Context) {
+	for _, door := range s.doors {
+		door.Close(ctx)
+	}
+}
+
+// listenAside opens the listener that a key names.
+func listenAside(ctx context.Context, key, address string) (net.Listener, error) {
+	var settings net.ListenConfig
+	listener, err := settings.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, &hintedError{err: fmt.Errorf("%s: %w", key, err), hint: "choose another address for `" + key + "`"}
+	}
+	return listener, nil
+}
