@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
@@ -53,7 +54,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	b := &Bridge{
 		catalog: c, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log), observers: &o.observers, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, streams, serve.Reports{
-			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access),
+			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: tracing.New(ctx, o.tracing),
 		}),
 	}
 	b.observers.started(b)

@@ -35,6 +35,7 @@ const (
 	grpcTree     = "google.golang.org/grpc/..."
 	protobufTree = "google.golang.org/protobuf/..."
 	genproto     = "google.golang.org/genproto/..."
+	otelTree     = "go.opentelemetry.io/otel/..."
 	testify      = "github.com/stretchr/testify/..."
 )
 
@@ -87,9 +88,10 @@ func program() []room {
 func library() []room {
 	return []room{
 		{"bridge", []string{
-			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/catalog",
-			"bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump", "bridge/internal/serve",
-			"bridge/internal/source", "bridge/internal/stream", "bridge/internal/upstream",
+			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access",
+			"bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump",
+			"bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
+			"bridge/internal/upstream", otelTree,
 		}},
 		{"bridge/internal/catalog", []string{
 			"std", protobufTree, "bridge/config", "bridge/internal/pathtmpl", "bridge/internal/route",
@@ -99,13 +101,13 @@ func library() []room {
 			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/backoff",
 			"bridge/internal/bind", "bridge/internal/ending", "bridge/internal/frame", "bridge/internal/limit",
 			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
-			"bridge/internal/stream",
+			"bridge/internal/stream", "bridge/internal/tracing",
 		}},
 		{"bridge/internal/stream", []string{
 			"std", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind",
 			"bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",
 			"bridge/internal/reading", "bridge/internal/replay", "bridge/internal/request", "bridge/internal/route",
-			"bridge/internal/source", "bridge/internal/upstream",
+			"bridge/internal/source", "bridge/internal/tracing", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/route", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode",
@@ -114,7 +116,7 @@ func library() []room {
 			"bridge/internal/spelling", "github.com/rs/cors",
 		}},
 		{"bridge/internal/request", []string{
-			"std", "net/http", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending",
+			"std", "net/http", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending", "bridge/internal/tracing",
 		}},
 		{"bridge/internal/source", []string{"std", grpcTree, protobufTree, "bridge/internal/upstream"}},
 		{"bridge/internal/schema", []string{
@@ -143,6 +145,7 @@ func foundations() []room {
 			"go.yaml.in/yaml/v4/...",
 		}},
 		{"bridge/internal/access", []string{"std", "bridge/internal/ending"}},
+		{"bridge/internal/tracing", []string{"std", "bridge/internal/ending", otelTree}},
 		{"bridge/internal/ending", []string{"std", "bridge/sse"}},
 		{"bridge/internal/replay/replaytest", []string{
 			"std", "bridge/sse", "bridge/internal/replay", testify, "pgregory.net/rapid",
@@ -185,6 +188,7 @@ func knowers() map[string][]string {
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/internal/fieldname",
 		},
+		otelTree: {"bridge", "bridge/internal/tracing"},
 		"gen/...": {
 			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/demo", "bridge/internal/schema",
 		},

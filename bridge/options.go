@@ -3,6 +3,8 @@ package bridge
 import (
 	"log/slog"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
@@ -13,7 +15,8 @@ type Option interface{ apply(*options) }
 type options struct {
 	log       *slog.Logger
 	observers observers
-	access    *slog.Logger // nil where there is no access log
+	access    *slog.Logger         // nil where there is no access log
+	tracing   trace.TracerProvider // nil where there is no tracing
 	services  []source.Service
 	routes    []catalog.SourcedRoute
 }
@@ -59,6 +62,15 @@ func WithLogger(l *slog.Logger) Option {
 // blanks and quotes. No header of the request is written, and no cursor. By default, and with nil, there is no access log.
 func WithAccessLog(l *slog.Logger) Option {
 	return optionFunc(func(o *options) { o.access = l })
+}
+
+// WithTracerProvider makes the bridge create spans. A request has a server span from its arrival until the answer begins, and
+// the end of a stream has a short span with a link to that. The parent of a server span is the span in the header traceparent
+// of the request, and no other. What the upstream of a private stream does becomes a child of the server span. Without the
+// option, and with nil, there are no spans, and the upstream of a private stream gets the trace context of its client.
+// docs/operations.md, "Tracing", has the spans and their attributes.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return optionFunc(func(o *options) { o.tracing = p })
 }
 
 // WithObserver makes the bridge call the methods of o. The option may be given several times: the bridge calls each of the

@@ -5,16 +5,19 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Request is what one HTTP request says. Apart from Subject and Head.Claims, its fields do not change after [New].
+// Request is what one HTTP request says. Apart from Subject, Span and Head.Claims, its fields do not change after [New].
 // One goroutine uses it.
 type Request struct {
 	HTTP *http.Request
 	Head Head
 	// Arrived is when the request was read.
 	Arrived time.Time
+	// Span is the server span of the request. It is nil where there is no tracing.
+	Span *tracing.Span
 	// Client is the address of the client, as a trusted proxy tells it or else that of the connection. An IPv4 address is never
 	// written as IPv6, and there is no zone. Client is the zero Addr where the connection has no IP address.
 	Client netip.Addr

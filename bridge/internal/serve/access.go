@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -12,12 +13,14 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // entry is what the line of the access log says of a request. A visit on a parked connection keeps its entry, so an entry is
 // small and shares no memory with the request.
 type entry struct {
 	method, protocol string
+	traceID          string
 	path, query      string // "" unless `access_log.values` is true
 }
 
@@ -32,7 +35,10 @@ func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
 	if !h.access.On() {
 		return nil
 	}
-	e := &entry{method: methodOf(req.HTTP), protocol: protocolOf(req.HTTP)}
+	e := &entry{method: methodOf(req.HTTP), protocol: protocolOf(req.HTTP), traceID: req.Span.TraceID()}
+	if e.traceID == "" {
+		e.traceID = tracing.IDOf(req.HTTP.Header["Traceparent"])
+	}
 	if h.access.Values() {
 		e.path = access.Path(req.HTTP.URL.EscapedPath())
 		if rt != nil { // otherwise it is unknown which parameters hold credentials
@@ -91,21 +97,49 @@ func (h *Handler) logAnswer(rt *route.Route, req *request.Request, status int) {
 	h.logRequest(rt, req, access.Record{Kind: access.Answered, Status: status})
 }
 
-// logRequest completes the line of a request without a stream, and writes it.
+// logRequest completes the line of a request without a stream, and writes it. It also ends the span of the request.
 func (h *Handler) logRequest(rt *route.Route, req *request.Request, line access.Record) {
+	if rt != nil {
+		line.Route = rt.Config.Name
+	}
+	req.Span.End(line.Status, line.Code, line.Reason)
 	e := h.entryOf(rt, req)
 	if e == nil {
 		return
-	}
-	if rt != nil {
-		line.Route = rt.Config.Name
 	}
 	line.Client, line.Duration = req.Client, time.Since(req.Arrived)
 	e.write(h.access, &line)
 }
 
-// logEnd writes the line of a visit that has ended.
+// begin begins the server span of a request.
+func (h *Handler) begin(req *request.Request) {
+	if h.tracer == nil {
+		return
+	}
+	r := req.HTTP
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	req.Span = h.tracer.Begin(tracing.Request{
+		Method: r.Method, Scheme: scheme, Protocol: strings.TrimSuffix(strings.TrimPrefix(protocolOf(r), "HTTP/"), ".0"),
+		Arrived: req.Arrived, Traceparent: r.Header["Traceparent"], Tracestate: r.Header["Tracestate"],
+	})
+}
+
+// routeOf describes a route to the span of a request.
+func routeOf(rt *route.Route) tracing.Route {
+	return tracing.Route{Name: rt.Config.Name, Path: rt.Config.Path, RPC: rt.RPC()}
+}
+
+// logEnd makes the span of the end of a visit, and writes the line.
 func (v *visit) logEnd(lasted time.Duration, out pump.Outcome) {
+	if !v.refused {
+		v.span.StreamEnded(tracing.StreamEnd{
+			At: v.began.Add(lasted), Code: codeOf(out), Reason: out.Reason, Retry: out.End != nil && out.End.Ending.Retry,
+			Events: out.Events, Bytes: out.Bytes, Lasted: lasted,
+		})
+	}
 	if v.entry == nil {
 		return
 	}
@@ -124,6 +158,6 @@ func (v *visit) logEnd(lasted time.Duration, out pump.Outcome) {
 
 // write writes a line with what the entry has.
 func (e *entry) write(to *access.Log, line *access.Record) {
-	line.Method, line.Protocol, line.Path, line.Query = e.method, e.protocol, e.path, e.query
+	line.Method, line.Protocol, line.TraceID, line.Path, line.Query = e.method, e.protocol, e.traceID, e.path, e.query
 	to.Write(line)
 }

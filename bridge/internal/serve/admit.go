@@ -22,7 +22,11 @@ func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
 
 // match returns the route of a request and the values of its path variables. Where no route matches, it returns the answer.
 func (h *Handler) match(w http.ResponseWriter, req *request.Request) (*route.Route, []string, *ending.Ending) {
-	return h.find(w, req, req.HTTP.Method)
+	rt, variables, end := h.find(w, req, req.HTTP.Method)
+	if rt != nil && req.Span != nil {
+		req.Span.SetRoute(routeOf(rt))
+	}
+	return rt, variables, end
 }
 
 // find does the same as match, for a method that may differ from that of the request.

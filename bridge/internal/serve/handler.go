@@ -21,6 +21,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // Handler is the HTTP side of a bridge. All methods may be called concurrently.
@@ -28,6 +29,7 @@ type Handler struct {
 	log      *slog.Logger
 	observer Observer
 	access   *access.Log
+	tracer   *tracing.Tracer // nil where there is no tracing
 	routes   Routes
 	streams  *stream.Streams
 
@@ -76,13 +78,14 @@ type Routes interface {
 type Reports struct {
 	Log      *slog.Logger
 	Observer Observer
-	Access   *access.Log // nil where there is no access log
+	Access   *access.Log     // nil where there is no access log
+	Tracer   *tracing.Tracer // nil where there is no tracing
 }
 
 // New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration.
 func New(server config.Server, routes Routes, streams *stream.Streams, to Reports) *Handler {
 	h := &Handler{
-		log: to.Log, observer: to.Observer, access: to.Access, routes: routes, streams: streams, drain: newDrain(),
+		log: to.Log, observer: to.Observer, access: to.Access, tracer: to.Tracer, routes: routes, streams: streams, drain: newDrain(),
 		warn: warnings{log: to.Log},
 	}
 	h.Apply(server)
@@ -116,6 +119,7 @@ func (h *Handler) Close() {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := h.server.Load()
 	req := request.NewBehind(server.proxies, r)
+	h.begin(req)
 	switch {
 	case !server.hosts.Serves(req.Host()):
 		h.misdirected(w, req)
@@ -153,6 +157,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer attached()
 	v := &visit{
 		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
+		span: req.Span,
 	}
 	h.addVisit(v)
 	panicked := true
@@ -201,6 +206,11 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
 	writeStreamHeader(w, req.Format, form, end)
+	if failed {
+		req.Span.End(http.StatusOK, end.Code, end.Reason)
+	} else {
+		req.Span.End(http.StatusOK, ending.OK, "")
+	}
 	settings := h.settingsFor(rt, form, req.Format, req.Once())
 	if form.Chunked {
 		v.park(w, settings)

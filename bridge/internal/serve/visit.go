@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // visit is the time of one caller on a stream, from attaching to the end. On a parked connection the visit outlives the
@@ -27,7 +28,8 @@ type visit struct {
 	once    bool       // see [request.Request.Once]
 	claims  claims     // what the caller counts for
 	began   time.Time
-	entry   *entry // nil where there is no access log
+	entry   *entry        // nil where there is no access log
+	span    *tracing.Span // nil where there is no tracing
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
 	// left is true once the caller counts as gone. It is set before the drain is told.

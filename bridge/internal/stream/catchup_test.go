@@ -73,7 +73,7 @@ func TestWhatTheEndOfACatchUpMeans(t *testing.T) {
 					if failing {
 						rt.Health.Failed()
 					}
-					f := b.sharedFeed(rt, request.Head{}, bind.Input{}, &route.Call{Request: []byte("the call of the shared stream")})
+					f := b.sharedFeed(rt, &request.Request{}, bind.Input{}, &route.Call{Request: []byte("the call of the shared stream")})
 					got := f.Run(t.Context(), tt.attempt, &accepting{})
 					assert.Equal(t, tt.fate, got.Fate)
 					assert.Equal(t, tt.code, got.End.Ending.Code)
@@ -102,7 +102,7 @@ func TestASharedStreamResumesWithItsCursor(t *testing.T) {
 			b, rt := resumableRoute(t, src)
 			first, err := rt.Bind(request.Head{}, bind.Input{})
 			require.NoError(t, err)
-			f := b.sharedFeed(rt, request.Head{}, bind.Input{}, first)
+			f := b.sharedFeed(rt, &request.Request{}, bind.Input{}, first)
 			f.Run(t.Context(), a, &accepting{})
 			a.Cursor = "8"
 			f.Run(t.Context(), a, &accepting{})
@@ -127,7 +127,7 @@ func TestACatchUpDoesNotWaitForASlot(t *testing.T) {
 	for _, a := range []reading.Attempt{{}, {Reopening: true}, catchingUp(), afterTheBreak()} {
 		l := &logged{}
 		b, rt := loggedRoute(t, slotless{}, l.logger())
-		got := b.sharedFeed(rt, request.Head{}, bind.Input{}, nil).Run(t.Context(), a, &accepting{})
+		got := b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil).Run(t.Context(), a, &accepting{})
 		want := reading.Broken
 		if a.CatchingUp {
 			want = reading.Over
@@ -156,7 +156,7 @@ func TestOnlyACatchUpIsOpenedWithoutTheQueue(t *testing.T) {
 	type name struct{}
 	ctx := context.WithValue(t.Context(), name{}, "value")
 	for _, a := range []reading.Attempt{{}, {Cursor: "7", HasCursor: true}, catchingUp()} {
-		b.sharedFeed(rt, request.Head{}, bind.Input{}, nil).Run(ctx, a, &accepting{})
+		b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil).Run(ctx, a, &accepting{})
 	}
 	require.Len(t, src.contexts, 3)
 	assert.Equal(t, ctx, src.contexts[0])

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -19,6 +20,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
@@ -29,6 +31,9 @@ type feed struct {
 	renderer
 	streams *Streams
 	source  source.Source
+
+	span    *tracing.Span    // of the caller who opened the stream
+	opening *tracing.Opening // of the newest attempt of a shared stream
 
 	shared bool // the stream is shared: the request is that of the caller who opened it
 	once   bool // the request may have had an effect, so no client may repeat it by itself
@@ -67,7 +72,8 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 	callCtx, stop := f.withDeadline(ctx)
 	defer stop()
 	end := f.stream(callCtx, a, c)
-	if !a.CatchingUp { // the end of a catch-up says nothing about the route
+	f.opening.End(end.Code) // unless the upstream has accepted the stream before
+	if !a.CatchingUp {      // the end of a catch-up says nothing about the route
 		f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
 		if f.concernsHealth(callCtx, a, end) {
 			f.updateHealth(end)
@@ -110,6 +116,7 @@ func (f *feed) stream(ctx context.Context, a reading.Attempt, c *route.Call) *en
 	}
 	defer stream.Close()
 	f.sink.Opened()
+	f.opening.Sent(max(f.rt.Config.OpenWait, openingPatience))
 	if header, ok := stream.Header(); ok {
 		if !a.CatchingUp {
 			f.rt.Health.Opened()
@@ -149,12 +156,39 @@ func (f *feed) open(ctx context.Context, a reading.Attempt, c *route.Call) (sour
 	if a.CatchingUp {
 		ctx = upstream.WithoutQueue(ctx)
 	}
-	return f.source.Open(ctx, f.rt.Plan.Method, c.Request, c.Metadata)
+	ctx, md := f.trace(ctx, a, c.Metadata)
+	return f.source.Open(ctx, f.rt.Plan.Method, c.Request, md)
 }
+
+// trace returns the context and the metadata of a call with the trace to which it belongs. A private stream belongs to the
+// trace of its caller. The opening of a shared stream begins a trace of its own.
+func (f *feed) trace(ctx context.Context, a reading.Attempt, md metadata.MD) (context.Context, metadata.MD) {
+	if f.span == nil {
+		return ctx, md
+	}
+	if !f.shared {
+		return f.within(ctx, f.span.Within), f.span.Inject(md)
+	}
+	f.opening = f.span.Open(a.Reopening)
+	return f.within(ctx, f.opening.Within), f.opening.Inject(md)
+}
+
+// within puts the trace of a call into its context, where code of this process reads it.
+func (f *feed) within(ctx context.Context, put func(context.Context) context.Context) context.Context {
+	if !f.source.UsesContextValues() {
+		return ctx
+	}
+	return put(ctx)
+}
+
+// openingPatience is how long the span of the opening of a shared stream waits for the upstream's first word, unless open_wait
+// is longer.
+const openingPatience = time.Second
 
 // accept tells the sink that the upstream has accepted the stream.
 func (f *feed) accept(header metadata.MD) {
 	f.accepted = true
+	f.opening.End(ending.OK)
 	f.sink.Accepted(reading.Header(header))
 }
 

@@ -142,7 +142,7 @@ func TestWhatOneUpstreamStreamMeans(t *testing.T) {
 					f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: rt.Plan.Source, reopens: o.reopens}
 					fate, back, i := tt.private, tt.retry, 0
 					if shared {
-						f = b.sharedFeed(rt, request.Head{}, f.in, nil)
+						f = b.sharedFeed(rt, &request.Request{}, f.in, nil)
 						fate, back, i = tt.shared, tt.back, 1
 					}
 					sink := &accepting{}
@@ -217,7 +217,7 @@ func TestAttemptsAreJudgedEachForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &scripted{plays: []play{{events: 1, end: status.Error(codes.Unavailable, "")}, {silent: true, end: status.Error(codes.OutOfRange, "")}}}
 		b, rt := resumableRoute(t, src)
-		f := b.sharedFeed(rt, request.Head{}, (&feed{}).in, nil)
+		f := b.sharedFeed(rt, &request.Request{}, (&feed{}).in, nil)
 		assert.Equal(t, reading.Broken, f.Run(t.Context(), reading.Attempt{}, &accepting{}).Fate)
 		assert.Equal(t, reading.Refused, f.Run(t.Context(), reading.Attempt{Cursor: "1", HasCursor: true, Reopening: true}, &accepting{}).Fate)
 		require.NoError(t, b.Close())

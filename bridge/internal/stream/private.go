@@ -44,7 +44,7 @@ func (s *Streams) open(
 	}
 	f := &feed{
 		renderer: renderer{rt: rt, format: req.Format}, streams: s, source: rt.Plan.Source,
-		once: o.once, reopens: o.reopens, first: first,
+		once: o.once, reopens: o.reopens, first: first, span: req.Span,
 	}
 	p.resumed = resumedAtFirst(o.resumes && in.HasLastEventID, lost)
 	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request

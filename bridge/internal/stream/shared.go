@@ -29,7 +29,7 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 	}
 	key := rt.ShareKey(first)
 	sub, err := s.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
-		return fanoutSettings(rt), s.sharedFeed(rt, req.Head, in, first)
+		return fanoutSettings(rt), s.sharedFeed(rt, req, in, first)
 	})
 	switch {
 	case errors.Is(err, fanout.ErrLimit):
@@ -132,11 +132,12 @@ func (s shared) Close() {
 
 // sharedFeed returns the feed of a shared stream, or of a catch-up beside it. opener and in come from the request of the client
 // that opened the stream or that catches up. That client may leave before the others.
-func (s *Streams) sharedFeed(rt *route.Route, opener request.Head, in bind.Input, first *route.Call) *feed {
+func (s *Streams) sharedFeed(rt *route.Route, opener *request.Request, in bind.Input, first *route.Call) *feed {
 	f := &feed{
 		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,
 		reopens: func(end *ending.Ending) bool { return hides(rt, end) || end.Retry && end.Reason == ending.ByLimit },
-		first:   first, head: opener.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in: in,
+		span:    opener.Span,
+		first:   first, head: opener.Head.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in: in,
 	}
 	f.in.Reference = f.head.Reference
 	return f

@@ -29,7 +29,7 @@ func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
 		"no slot, when reopening":    {reading.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
 		"a message that fits nobody": {reading.Attempt{Reopening: true}, unreadable(nil), reading.Over},
 	} {
-		f := b.sharedFeed(rt, request.Head{}, bind.Input{}, nil)
+		f := b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil)
 		assert.Equal(t, tt.want, f.verdict(t.Context(), tt.attempt, tt.end).Fate, name)
 	}
 }
