@@ -15,21 +15,38 @@ import (
 const lookAgain = time.Second
 
 // certificate is the server's certificate. It is read again when its files have changed. Where a new pair cannot be read, the
-// old one stays in use and the log says so. It may be used concurrently.
+// old one stays in use. Where the pair still cannot be read at the next look, the log says so once. The certificate may be used
+// concurrently.
 type certificate struct {
 	files *config.ServerTLS
 	log   *slog.Logger
 
 	mu     sync.Mutex
-	pair   *tls.Certificate // guarded by mu
-	state  [2]fileState     // guarded by mu; the state of the files when pair was read or could not be read
-	looked time.Time        // guarded by mu; when the files were looked at
+	pair   *tls.Certificate // guarded by mu, as all below
+	state  version          // of the files when pair was read, or when the log said that they cannot be read
+	doubt  version          // of files that could not be read once: they may be half written
+	looked time.Time        // when the files were looked at
 }
 
-// fileState tells one version of a file from another.
-type fileState struct {
-	modified time.Time
-	size     int64
+// version tells one state of both files from another. A file that does not exist has none.
+type version [2]os.FileInfo
+
+// same reports whether both files are those of another version and have not been written since. Kubernetes replaces a folder:
+// other files may have the size and the time of the old ones.
+func (v version) same(other version) bool {
+	for i, a := range v {
+		b := other[i]
+		if a == nil || b == nil {
+			if a != b {
+				return false
+			}
+			continue
+		}
+		if !os.SameFile(a, b) || a.Size() != b.Size() || !a.ModTime().Equal(b.ModTime()) {
+			return false
+		}
+	}
+	return true
 }
 
 func loadCertificate(files *config.ServerTLS, log *slog.Logger) (*certificate, error) {
@@ -52,18 +69,21 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	c.looked = time.Now()
 	state := c.look()
-	if state == c.state {
+	if state.same(c.state) {
 		return c.pair, nil
 	}
-	c.state = state
 	pair, err := c.read()
-	if err != nil {
+	switch {
+	case err == nil:
+		c.log.Info("certificate renewed", "file", c.files.CertFile)
+		c.pair, c.state = pair, state
+	case state.same(c.doubt):
 		c.log.Error("the old certificate stays in use", "error", err)
-		return c.pair, nil
+		c.state = state
+	default: // the files may be in the middle of being written
+		c.doubt = state
 	}
-	c.log.Info("certificate renewed", "file", c.files.CertFile)
-	c.pair = pair
-	return pair, nil
+	return c.pair, nil
 }
 
 func (c *certificate) read() (*tls.Certificate, error) {
@@ -74,11 +94,11 @@ func (c *certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// look returns the state of both files. A file that does not exist has the zero state.
-func (c *certificate) look() (state [2]fileState) {
+// look returns the present version of both files.
+func (c *certificate) look() (state version) {
 	for i, name := range []string{c.files.CertFile, c.files.KeyFile} {
 		if info, err := os.Stat(name); err == nil {
-			state[i] = fileState{modified: info.ModTime(), size: info.Size()}
+			state[i] = info
 		}
 	}
 	return state

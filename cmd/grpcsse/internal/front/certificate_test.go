@@ -53,6 +53,13 @@ func nameOf(t *testing.T, c *certificate) string {
 	return pair.Leaf.Subject.CommonName
 }
 
+// look returns the name in the certificate that is in use, as a client sees it that comes when the files may be looked at again.
+func look(t *testing.T, c *certificate) string {
+	t.Helper()
+	time.Sleep(lookAgain)
+	return nameOf(t, c)
+}
+
 func TestCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 	files := &config.ServerTLS{CertFile: filepath.Join(t.TempDir(), "tls.crt"), KeyFile: filepath.Join(t.TempDir(), "tls.key")}
 	synctest.Test(t, func(t *testing.T) {
@@ -64,17 +71,78 @@ func TestCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 
 		writePair(t, files, "a-longer-new.example")
 		assert.Equal(t, "old.example", nameOf(t, c), "the files are looked at once a second")
-		time.Sleep(lookAgain)
-		assert.Equal(t, "a-longer-new.example", nameOf(t, c))
+		assert.Equal(t, "a-longer-new.example", look(t, c))
+		assert.Equal(t, 1, strings.Count(logged.String(), "certificate renewed"))
+	})
+}
 
-		require.NoError(t, os.WriteFile(files.CertFile, []byte("half a file"), 0o600))
-		time.Sleep(lookAgain)
-		assert.Equal(t, "a-longer-new.example", nameOf(t, c), "a pair that cannot be read changes nothing")
-		assert.Contains(t, logged.String(), "the old certificate stays in use")
+// A pair that cannot be used changes nothing. The log says so once, unless the files were only being written.
+func TestACertificateThatCannotBeReadIsToldOnce(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, files *config.ServerTLS){
+		"half a file": func(t *testing.T, files *config.ServerTLS) {
+			text, err := os.ReadFile(files.CertFile)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(files.CertFile, text[:len(text)/2], 0o600))
+		},
+		"an empty file": func(t *testing.T, files *config.ServerTLS) { require.NoError(t, os.Truncate(files.KeyFile, 0)) },
+		"no file":       func(t *testing.T, files *config.ServerTLS) { require.NoError(t, os.Remove(files.CertFile)) },
+		"the key of another certificate": func(t *testing.T, files *config.ServerTLS) {
+			other := &config.ServerTLS{CertFile: filepath.Join(t.TempDir(), "other.crt"), KeyFile: files.KeyFile}
+			writePair(t, other, "other.example")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := &config.ServerTLS{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
+			synctest.Test(t, func(t *testing.T) {
+				var logged strings.Builder
+				writePair(t, files, "old.example")
+				c, err := loadCertificate(files, slog.New(slog.NewTextHandler(&logged, nil)))
+				require.NoError(t, err)
+				spoil(t, files)
+				assert.Equal(t, "old.example", look(t, c))
+				assert.Empty(t, logged.String(), "the rest may follow at once")
+				for range 5 {
+					assert.Equal(t, "old.example", look(t, c))
+				}
+				assert.Equal(t, 1, strings.Count(logged.String(), "the old certificate stays in use"))
+				writePair(t, files, "new.example")
+				assert.Equal(t, "new.example", look(t, c))
+				assert.Equal(t, 2, strings.Count(logged.String(), "\n"))
+			})
+		})
+	}
+}
 
-		require.NoError(t, os.Remove(files.CertFile))
-		time.Sleep(lookAgain)
-		assert.Equal(t, "a-longer-new.example", nameOf(t, c), "neither does one that is gone")
+// Kubernetes puts new files into a folder of their own, and renames a symbolic link to that folder.
+func TestCertificateIsReadAgainWhenALinkChanges(t *testing.T) {
+	dir := t.TempDir()
+	files := &config.ServerTLS{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
+	moment := time.Now()
+	publish := func(folder, name string) {
+		t.Helper()
+		require.NoError(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
+		inside := &config.ServerTLS{
+			CertFile: filepath.Join(dir, folder, "tls.crt"), KeyFile: filepath.Join(dir, folder, "tls.key"),
+		}
+		writePair(t, inside, name)
+		for _, file := range []string{inside.CertFile, inside.KeyFile} {
+			require.NoError(t, os.Chtimes(file, moment, moment))
+		}
+		require.NoError(t, os.Symlink(folder, filepath.Join(dir, "..data_tmp")))
+		require.NoError(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	}
+	publish("..one", "one.example")
+	for _, name := range []string{"tls.crt", "tls.key"} {
+		require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, err := loadCertificate(files, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		for _, name := range []string{"two.example", "six.example", "ten.example"} {
+			publish(".."+name, name)
+			assert.Equal(t, name, look(t, c))
+		}
 	})
 }
 
