@@ -2,12 +2,14 @@ package bridge
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/access"
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
@@ -18,6 +20,7 @@ import (
 // concurrently.
 type Bridge struct {
 	catalog *catalog.Catalog
+	auth    *auth.Room
 	streams *stream.Streams
 	handler *serve.Handler
 	reloads *reloads
@@ -49,11 +52,18 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	who, problems := auth.New(ctx, &cfg.Auth, newAuthorizer(o.authorizer, o.log), o.log)
+	if problems != nil {
+		cancel()
+		_ = c.Close() // nothing was served, so only the problems matter
+		return nil, problems
+	}
 	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
 	streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b := &Bridge{
-		catalog: c, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log), observers: &o.observers, ctx: ctx, cancel: cancel,
-		handler: serve.New(cfg.Server, c, streams, serve.Reports{
+		catalog: c, auth: who, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log),
+		observers: &o.observers, ctx: ctx, cancel: cancel,
+		handler: serve.New(cfg.Server, c, who, streams, serve.Reports{
 			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: tracing.New(ctx, o.tracing),
 		}),
 	}
@@ -70,10 +80,13 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 // method Unwrap, see [http.ResponseController]. Otherwise the answer has the status 500, and says what is missing.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 
-// Ready waits until the first attempt to load the schema of each upstream has ended, whether it succeeded or not. It returns an
-// error if ctx ends or the bridge is closed before that.
+// Ready waits until the first attempt to load the schema of each upstream, and the keys of each issuer of tokens, has ended,
+// whether it succeeded or not. It returns an error if ctx ends or the bridge is closed before that.
 func (b *Bridge) Ready(ctx context.Context) error {
-	return b.catalog.Ready(ctx, b.ctx.Done())
+	if err := b.catalog.Ready(ctx, b.ctx.Done()); err != nil {
+		return err
+	}
+	return b.auth.Ready(ctx, b.ctx.Done())
 }
 
 // Shutdown ends all streams in good order, and refuses new requests. Each stream ends at a random moment before the deadline of
@@ -110,8 +123,53 @@ func (b *Bridge) Close() error {
 	b.handler.StopAdmitting()
 	b.streams.Wait()
 	b.handler.Close()
+	b.auth.Wait()
 	b.streams.Close()
 	err := b.catalog.Close()
 	b.closed.Do(func() { b.observers.closed(b) })
 	return err
 }
+
+// Park makes connections with event streams over plain HTTP/1.1 cost no goroutine. Once the response to such a request has begun, the bridge
+// takes the connection over from net/http, and one loop serves many connections. An idle client of a shared stream then needs a
+// twentieth of the memory. A private stream still needs two goroutines that read its upstream. On all connections of the server, the bridge also bounds how much the kernel buffers for a client
+// (`send_buffer`), and notices clients whose machine vanished. On systems other than Linux, Park changes nothing.
+//
+// Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The error
+// comes from the operating system, for example because no file descriptor is left.
+//
+// The connections must be those of a TCP listener, or a [Parkable] around one.
+//
+// For a parked connection, ServeHTTP returns while the stream goes on. Middleware that measures a request, or holds something
+// for it, therefore sees only its beginning. A ResponseWriter that middleware wraps must have a method Unwrap; its connection
+// is then not parked. Parked connections belong to the bridge: [Bridge.Shutdown] and [Bridge.Close] end them, and the methods
+// of the http.Server do not.
+func (b *Bridge) Park(server *http.Server) error {
+	if err := b.handler.StartLoops(); err != nil {
+		return err
+	}
+	before := server.ConnContext
+	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if before != nil {
+			ctx = before(ctx, c)
+		}
+		return serve.ConnContext(ctx, c)
+	}
+	return nil
+}
+
+// Parkable is a connection of a listener that wraps its TCP connections, for example to count them. What is written to the
+// Parkable must go to the TCP connection unchanged. [Bridge.Park] parks such connections too. For the limits that it sets on
+// other connections, it finds the TCP connection by a method `NetConn() net.Conn`, as [crypto/tls.Conn] has one.
+type Parkable interface {
+	net.Conn
+	// HandOver gives the TCP connection away. The bridge calls HandOver at most once, uses only conn afterwards, and closes it.
+	// Then the bridge calls ended once, not Close. ended may be called concurrently with anything else.
+	HandOver() (conn *net.TCPConn, ended func())
+}
+
+// TurnAway returns a context for requests for which the program has no room, for example because too many connections are open.
+// A bridge gives such a request no stream. It answers as it does over a limit of its own: an EventSource is told to come back,
+// and all other clients receive the status 429. Use TurnAway in the ConnContext of an [http.Server], or in a handler in front of
+// the bridge.
+func TurnAway(ctx context.Context) context.Context { return serve.TurnAway(ctx) }

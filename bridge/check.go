@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 )
 
@@ -36,10 +37,14 @@ func CheckOffline(ctx context.Context, cfg *config.Config, opts ...Option) confi
 		cfg = config.New()
 	}
 	o := newOptions(opts)
-	return catalog.CheckFiles(ctx, cfg, o.catalog())
+	return catalog.SortProblems(append(catalog.CheckFiles(ctx, cfg, o.catalog()), auth.CheckFiles(&cfg.Auth)...))
 }
 
-// Problems returns what is wrong now, sorted by position: upstreams whose schema cannot be read, routes that are out of order
-// for another reason, and warnings. It leaves out the Warnings of the configuration. A schema that cannot be read is one
+// Problems returns what is wrong now, sorted by position: upstreams whose schema cannot be read, issuers of tokens whose keys
+// cannot be loaded, routes that are out of order for another reason, and warnings. It leaves out the Warnings of the configuration. A schema that cannot be read is one
 // problem, however many routes wait for it. The bridge also logs each problem once, when it appears.
-func (b *Bridge) Problems() config.Problems { return b.catalog.Problems() }
+func (b *Bridge) Problems() config.Problems {
+	problems := append(b.catalog.Problems(), b.auth.Problems()...)
+	problems.Sort()
+	return problems
+}

@@ -88,7 +88,7 @@ func program() []room {
 func library() []room {
 	return []room{
 		{"bridge", []string{
-			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access",
+			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/auth",
 			"bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump",
 			"bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
 			"bridge/internal/upstream", otelTree,
@@ -98,10 +98,14 @@ func library() []room {
 			"bridge/internal/schema", "bridge/internal/source", "bridge/internal/target", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/serve", []string{
-			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/backoff",
+			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/auth", "bridge/internal/backoff",
 			"bridge/internal/bind", "bridge/internal/ending", "bridge/internal/frame", "bridge/internal/limit",
 			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
 			"bridge/internal/stream", "bridge/internal/tracing",
+		}},
+		{"bridge/internal/auth", []string{
+			"std", "net/http", "bridge/config", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/request",
+			"github.com/go-jose/go-jose/v4/...",
 		}},
 		{"bridge/internal/stream", []string{
 			"std", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind",
@@ -180,7 +184,7 @@ func knowers() map[string][]string {
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/crowd", "bridge", "bridge/internal/serve", "bridge/internal/route",
+			"cmd/grpcsse/internal/crowd", "bridge", "bridge/internal/serve", "bridge/internal/auth", "bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {

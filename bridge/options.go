@@ -19,6 +19,8 @@ type options struct {
 	tracing   trace.TracerProvider // nil where there is no tracing
 	services  []source.Service
 	routes    []catalog.SourcedRoute
+
+	authorizer Authorizer // nil where the program has none
 }
 
 // newOptions applies options to the defaults.
@@ -33,7 +35,10 @@ func newOptions(opts []Option) *options {
 
 // catalog returns the options of the catalog.
 func (o *options) catalog() catalog.Options {
-	return catalog.Options{Log: o.log, Observer: catalogObserver{&o.observers}, Services: o.services, Routes: o.routes}
+	return catalog.Options{
+		Log: o.log, Observer: catalogObserver{&o.observers}, Services: o.services, Routes: o.routes,
+		Authorized: o.authorizer != nil,
+	}
 }
 
 type optionFunc func(*options)

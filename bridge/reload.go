@@ -38,10 +38,16 @@ func (b *Bridge) Reload(ctx context.Context, cfg *config.Config) error {
 }
 
 func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {
-	by, err := b.catalog.Reload(ctx, cfg)
+	who, err := b.auth.Prepare(ctx, &cfg.Auth)
 	if err != nil {
 		return err
 	}
+	by, err := b.catalog.Reload(ctx, cfg)
+	if err != nil {
+		who.Discard()
+		return err
+	}
+	who.Apply()
 	b.handler.Apply(cfg.Server)
 	b.streams.Limit(sharedLimits(cfg))
 	b.streams.LimitQueues(int64(cfg.Server.QueueBytes))

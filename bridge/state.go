@@ -38,6 +38,9 @@ func (b *Bridge) Routes() []RouteInfo {
 			Source:   rt.Origin,
 			Problem:  rt.FirstProblem(),
 		}
+		if info.Problem == nil {
+			info.Problem = b.auth.RouteProblem(rt.Config)
+		}
 		out = append(out, info)
 	}
 	return out

@@ -25,13 +25,8 @@ func into[T any](target *T, read func(*node) (T, bool)) func(*node) {
 	}
 }
 
-// shape returns a decode function that checks a value and forgets it.
-func shape[T any](read func(*node) (T, bool)) func(*node) {
-	return func(n *node) { read(n) }
-}
-
-// fields decodes a section with a fixed set of keys. The section has a name such as "server.limits", with which [notYet] is asked.
-// Every route has the name "route", every upstream "upstream", and the whole file "".
+// fields decodes a section with a fixed set of keys. The section has a name such as "server.limits". Every route has the
+// name "route", every upstream "upstream", and the whole file "".
 func (d *decoder) fields(n *node, section string, known []field) {
 	if !d.isMapping(n, section) {
 		return
@@ -42,21 +37,17 @@ func (d *decoder) fields(n *node, section string, known []field) {
 			d.unknownKey(n, c, section, known)
 			continue
 		}
-		before := d.reports
 		if c.kind != broken {
 			known[i].decode(c)
-		}
-		if c.kind != broken && d.reports == before {
-			d.requireSupport(joinPath(section, c.name), c)
 		}
 	}
 }
 
-// unknownKey reports a key that a section does not have. The hint names only keys that are served there.
+// unknownKey reports a key that a section does not have. The hint names only keys that can stand there.
 func (d *decoder) unknownKey(around, n *node, section string, known []field) {
 	var keys []string
 	for _, f := range known {
-		if isServed(around, joinPath(section, f.key)) {
+		if isAllowed(around, joinPath(section, f.key)) {
 			keys = append(keys, f.key)
 		}
 	}
@@ -99,13 +90,9 @@ func longForm(around *node, word string, keys []string) string {
 	return meant
 }
 
-// isServed reports whether a key has a function in a section, so that a hint may name it.
-func isServed(around *node, key string) bool {
-	if around.path == "defaults" && (key == "route.name" || key == "route.path") {
-		return false
-	}
-	_, listed := notYet(key)
-	return !listed
+// isAllowed reports whether a key can stand in a section, so that a hint may name it.
+func isAllowed(around *node, key string) bool {
+	return around.path != "defaults" || key != "route.name" && key != "route.path"
 }
 
 // renamed returns the present name of a key that once had another name, or "".

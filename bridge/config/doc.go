@@ -18,7 +18,7 @@
 // files, and merge.go lays routes over `defaults`. The keys of the file are one tree, described in keys.go and filled in by the
 // files that are named after sections. The loader, the way back from Go structs to a file (validate.go) and the JSON Schema (form.go,
 // rules.go) all follow from that tree. format.go, scalar.go and word.go read single values into the types of types.go.
-// sections.go, bindings.go and resuming.go check what concerns several values. support.go lists the keys that are not served yet.
+// sections.go, bindings.go and resuming.go check what concerns several values.
 //
 // # Rules of the format
 //

@@ -21,8 +21,8 @@ func (l *loader) leaveOutEmpty(n *node, section string) {
 			key = "upstream"
 		case "defaults":
 			key = "route." + c.name
-		case "auth.jwt":
-			key = "auth.jwt.*"
+		case "auth.jwt", "auth.ask":
+			key = section + ".*"
 		}
 		if c.kind == null && sectionExample(key) != "" && key != "upstream" {
 			l.warnOfEmptyTLS(c, key)

@@ -127,3 +127,39 @@ func statusCodes() []StatusCode {
 		StatusUnimplemented, StatusInternal, StatusUnavailable, StatusDataLoss, StatusUnauthenticated,
 	}
 }
+
+// Algorithm is an algorithm with which a token is signed (RFC 7518, 3.1). All of them have a public key, so that the key that
+// verifies a token cannot make one.
+type Algorithm string
+
+// The values of `algorithms`.
+const (
+	RS256 Algorithm = "RS256"
+	RS384 Algorithm = "RS384"
+	RS512 Algorithm = "RS512"
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	ES512 Algorithm = "ES512"
+	PS256 Algorithm = "PS256"
+	PS384 Algorithm = "PS384"
+	PS512 Algorithm = "PS512"
+	EdDSA Algorithm = "EdDSA"
+)
+
+func algorithms() []Algorithm {
+	return []Algorithm{RS256, RS384, RS512, ES256, ES384, ES512, PS256, PS384, PS512, EdDSA}
+}
+
+// TokenPlace is a part of a request in which a token may stand.
+type TokenPlace string
+
+// The values before the colon in `from`.
+const (
+	// InHeader is the header Authorization, with the scheme Bearer.
+	InHeader TokenPlace = "header"
+	// InCookie is a cookie.
+	InCookie TokenPlace = "cookie"
+	// InQuery is a parameter of the query. The token ends up in the history of the browser and in the logs of proxies, so its
+	// lifetime should be short. The bridge removes it from everything that it passes on or logs.
+	InQuery TokenPlace = "query"
+)

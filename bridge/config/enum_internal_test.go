@@ -21,6 +21,8 @@ func TestTheWordsOfAFileAreTheConstants(t *testing.T) {
 		"LateJoinMode": append(texted(lateJoinWords()), lateJoinKeyNames()...),
 		"Verdict":      texted(verdicts()),
 		"StatusCode":   texted(statusCodes()),
+		"Algorithm":    texted(algorithms()),
+		"TokenPlace":   texted([]TokenPlace{InHeader, InCookie, InQuery}),
 	}
 	assert.Equal(t, constants(t, "enum.go"), words)
 }

@@ -92,6 +92,11 @@ func networkForm() map[string]any {
 		stringMatching(`^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?$`))()
 }
 
+// webURLForm describes a URL of the web.
+func webURLForm() map[string]any {
+	return stringMatching(`^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?([/?][^\s#]*)?$`)()
+}
+
 // originForm describes an origin as browsers send it.
 func originForm() map[string]any { return stringMatching(`^[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+$`)() }
 

@@ -84,7 +84,7 @@ func (l *loader) include(d *decoder, at *node, name string) *node {
 	if tree == nil {
 		return nil
 	}
-	mainOnly, known := onlyMain(d.fileKeys(new(Server), new(*node), new(*node)))
+	mainOnly, known := onlyMain(d.fileKeys(new(Server), new(Auth), new(*node), new(*node)))
 	rest := *tree
 	rest.children = nil
 	for _, c := range tree.children {

@@ -101,9 +101,6 @@ func orNull(schema map[string]any) map[string]any {
 
 // value describes a value of a key other than null.
 func (f field) value(name string) map[string]any {
-	if rule, listed := notYet(name); listed && rule.form != nil {
-		return rule.form()
-	}
 	var schema map[string]any
 	switch {
 	case f.each != nil && f.each.name == "route":

@@ -49,11 +49,6 @@ func key[T any](name, about string, target *T, f format[T]) field {
 	}
 }
 
-// unserved returns the field of a value that is checked and not stored, since the key is not served yet.
-func unserved[T any](name, about string, f format[T]) field {
-	return field{key: name, about: about, example: f.example, form: f.form, decode: shape(f.read), write: unwritten}
-}
-
 // custom returns a field with its own functions to read and to write the value.
 func custom(name, about string, form form, decode func(*node), write func(w treeWriter, around *node)) field {
 	return field{key: name, about: about, form: form, decode: decode, write: write}
@@ -149,7 +144,7 @@ func eachField(section string, fields []field, visit func(name string, f field))
 func everyKey() []field {
 	d := &decoder{collector: &collector{}}
 	server := defaultServer()
-	return d.fileKeys(&server, new(*node), new(*node))
+	return d.fileKeys(&server, &Auth{}, new(*node), new(*node))
 }
 
 // sectionExamples has the examples of all mappings and lists, and is filled when the first one is asked for.

@@ -98,7 +98,7 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 	}
 	var defaults, include *node
 	files := []*node{root}
-	d.fields(root, "", d.fileKeys(&cfg.Server, &include, &defaults))
+	d.fields(root, "", d.fileKeys(&cfg.Server, &cfg.Auth, &include, &defaults))
 	unread := false
 	if include != nil {
 		var included []*node
@@ -126,7 +126,7 @@ func (l *loader) assemble(root *node) (*Config, *sections) {
 
 // fileKeys are the keys of a whole file. Decoding stores the values of `include` and `defaults` in the pointers, and leaves
 // `upstreams` and `routes` in the tree, since they are decoded with those of the other files.
-func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
+func (d *decoder) fileKeys(server *Server, auth *Auth, include, defaults **node) []field {
 	return []field{
 		custom("include", "Files with more upstreams and routes, as names or patterns.", listForm(lineForm), func(n *node) { *include = n }, unwritten).
 			shownAs(`["routes.d/*.yaml"]`).inMain(),
@@ -147,7 +147,8 @@ func (d *decoder) fileKeys(server *Server, include, defaults **node) []field {
 				inside: func() []field { return d.routeKeys(&mappedRoute{Route: defaultRoute()}) },
 			},
 		},
-		d.section("auth", "Authentication. Not served yet.", "{jwt: {}}", d.authKeys).writing(unwritten).inMain(),
+		d.section("auth", "Who callers are, for the routes that ask for it.", "{jwt: {corp: {issuer: https://id.example.com}}}",
+			func() []field { return d.authKeys(auth) }).writing(unwritten).inMain(),
 	}
 }
 

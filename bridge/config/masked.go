@@ -39,8 +39,9 @@ type shower struct{ treeWriter }
 func (s shower) config(c *Config) *node {
 	root := &node{kind: mapping, pos: nowhere()}
 	d := &decoder{collector: s.collector}
-	server := c.Server
-	s.fields(root, d.fileKeys(&server, new(*node), new(*node)))
+	server, auth := c.Server, c.Auth
+	s.fields(root, d.fileKeys(&server, &auth, new(*node), new(*node)))
+	s.auth(root, c.source.node.child("auth"), &auth)
 	for _, section := range root.children {
 		section.maskAs(c.source.node.child(section.name))
 	}
@@ -67,6 +68,27 @@ func (s shower) config(c *Config) *node {
 	}
 	root.set("routes", routes)
 	return root
+}
+
+// auth writes the section `auth`, whose entries have the names that the user chose. origin is the section in the file, and may be nil.
+func (s shower) auth(root, origin *node, a *Auth) {
+	if len(a.JWT)+len(a.Ask) == 0 && origin == nil {
+		return
+	}
+	section := root.section("auth")
+	section.set("warn", durationNode(a.Warn))
+	for i, j := range a.JWT {
+		if i == 0 {
+			section.section("jwt")
+		}
+		section.child("jwt").set(j.Name, s.jwt(j))
+	}
+	for i, e := range a.Ask {
+		if i == 0 {
+			section.section("ask")
+		}
+		section.child("ask").set(e.Name, s.ask(e))
+	}
 }
 
 // isSecret reports whether the environment had a part in the value, which may be nil, or in any below it.

@@ -33,8 +33,7 @@ func Literal(text string) Template {
 }
 
 // Reference returns the template of one reference, by the name that a file has in braces: [LastEventID],
-// "header.x-user", "path.symbol", "query.q" or "cookie.session". [Route.Validate] reports
-// any other name.
+// "header.x-user", "path.symbol", "query.q", "cookie.session" or "claim.sub". [Route.Validate] reports any other name.
 func Reference(name string) Template {
 	return Template{{Ref: name}}
 }

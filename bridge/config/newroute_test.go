@@ -96,7 +96,6 @@ func TestWhatIsWrongWithARouteMadeInGo(t *testing.T) {
 			".request.query[0]: `*` stands for every parameter"},
 		"field":       {set("a b", config.Literal("x")), "expected a field path"},
 		"reference":   {set("a", config.Reference("last_event")), ".request.set.a: unknown reference"},
-		"claim":       {set("a", config.Reference("claim.sub")), ".request.set.a: not supported yet"},
 		"environment": {set("a", config.Reference("env.HOME")), ".request.set.a: ${env.HOME} is filled in when a file is read"},
 		"variable":    {set("a", config.Reference("path.x")), ".request.set.a: ${path.x} names no variable"},
 		"bound twice": {set("symbol", config.Literal("x")), ".request.set.symbol: \"symbol\" is bound twice"},

@@ -91,7 +91,7 @@ func parseReference(inside string) (Part, *referenceError) {
 	switch {
 	case !known:
 		return part, &referenceError{
-			message: fmt.Sprintf("unknown reference %s: expected env.NAME, last_event_id, or header, path, query or cookie with a name after a dot", quote("${"+name+"}")),
+			message: fmt.Sprintf("unknown reference %s: expected env.NAME, last_event_id, or header, path, query, cookie or claim with a name after a dot", quote("${"+name+"}")),
 			hint:    referenceHint(name, kind, rest),
 		}
 	case kind == "env" && !isIdentifier(rest):
@@ -116,7 +116,7 @@ func referenceHint(name, kind, rest string) string {
 	if near := spelling.Nearest(name, []string{LastEventID}); near != "" {
 		return "did you mean `${" + near + "}`?"
 	}
-	if near := spelling.Nearest(kind, referenceKinds()); near != "" && rest != "" && !referenceNotYet(near+".") {
+	if near := spelling.Nearest(kind, referenceKinds()); near != "" && rest != "" {
 		return "did you mean `${" + near + "." + rest + "}`?"
 	}
 	return "a dollar that begins no reference is written $$"

@@ -87,14 +87,3 @@ func (d *decoder) query(n *node, m *RequestMapping) {
 func (d *decoder) fieldName(n *node) (string, bool) {
 	return d.textThat(fieldPathText, isFieldName)(n)
 }
-
-// canRefer reports whether all references in a scalar are served, and reports a problem where one is not.
-func (d *decoder) canRefer(n *node) bool {
-	for _, part := range n.value {
-		if referenceNotYet(part.Ref) {
-			d.problem(n, "", "not supported yet: there is no authentication, and so no claim that ${%s} could stand for", part.Ref)
-			return false
-		}
-	}
-	return true
-}

@@ -101,8 +101,9 @@ func (d *decoder) deliveryKeys(r *Route) []field {
 			`{origins: ["https://app.example.com"]}`, &r.CORS, func() *CORS { return &CORS{} }, d.corsKeys).
 			demanding(corsRule).
 			reading(func(n *node) { r.CORS = d.cors(n) }),
-		d.section("route.auth", "Who may read the streams. Not served yet: only off is accepted.", "{jwt: corp}", d.routeAuthKeys).
-			or(wordForm(off)).reading(d.routeAuth).writing(unwritten),
+		optional(d, "route.auth", "Who may read the streams: callers with a token, or those that an endpoint lets in. Left out or off, anybody.",
+			"{jwt: corp}", &r.Auth, func() *RouteAuth { return &RouteAuth{} }, d.routeAuthKeys).
+			or(wordForm(off)).demanding(routeAuthRule).reading(func(n *node) { r.Auth = d.routeAuth(n) }),
 		d.section("route.limits", "Limits of the route's streams.", "{streams: 5000, streams_per_client: 20}", func() []field { return d.routeLimitKeys(&r.Limits) }),
 	}
 }

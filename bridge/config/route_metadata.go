@@ -153,9 +153,6 @@ func (d *decoder) metadataTemplate(n *node, name string) (Template, bool) {
 		d.expected(n, "text, or a reference such as ${header.x-foo}", "")
 		return nil, false
 	}
-	if !d.canRefer(n) {
-		return nil, false
-	}
 	what, fits := metadataText, isPrintableASCII
 	if isBinary(name) {
 		what, fits = "base64 (the name ends in -bin)", isBase64

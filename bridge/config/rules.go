@@ -42,6 +42,23 @@ func lateJoinRule() map[string]any {
 	}}
 }
 
+// jwtRule says that the keys of an issuer have one source.
+func jwtRule() map[string]any {
+	return map[string]any{"anyOf": []map[string]any{
+		{"required": []string{"issuer"}, "properties": map[string]any{"issuer": webURLForm(), "jwks_url": false, "jwks_file": false}},
+		{"required": []string{"jwks_url"}, "properties": map[string]any{"jwks_file": false}},
+		{"required": []string{"jwks_file"}, "properties": map[string]any{"jwks_url": false}},
+	}}
+}
+
+// routeAuthRule says that one entry of `auth` decides about the callers of a route.
+func routeAuthRule() map[string]any {
+	return map[string]any{"anyOf": []map[string]any{
+		{"required": []string{"jwt"}, "properties": map[string]any{"ask": false}},
+		{"required": []string{"ask"}, "properties": map[string]any{"jwt": false}},
+	}}
+}
+
 // corsRule says that any origin goes without credentials.
 func corsRule() map[string]any {
 	anyOrigin := map[string]any{"type": "array", "contains": map[string]any{"const": "*"}}

@@ -177,13 +177,13 @@ func onlyTheLoader() (kinds []*kindOfProblem) {
 		`only a POST has a body|expected only GET on a shared route`:                                                      merged,
 		`any origin with credentials`:                                                                                     merged,
 		`duplicate|twice|can't be both|can't bind`:                                                                        compares,
-		`expected at (least|most) .(base|max)|names no variable of`:                                                       compares,
+		`expected at (least|most) .(base|max)|names no variable of|unknown name: expected`:                                compares,
 		`can't stand in one setting`:                                                                                      compares,
-		`at least 500ms|from 4KiB to 1GiB|found "[0-9]{13,}[KMG]iB"`:                                                      units,
+		`at least (500ms|1s)|at most 5m|from 4KiB to 1GiB|found "[0-9]{13,}[KMG]iB"`:                                      units,
 		`found "([-+]?[0-9_.xoe]+)"`:                                                                                      spelling,
 		`anchor|alias|tag|merge key|second YAML document`:                                                                 spelling,
 		`such as .*10\.0\.0\.0/8, found "[0-9A-Fa-f.:/]*"`:                                                                unreadable,
-		`invalid path template|is reserved: gRPC|found "https?://.*:443|a gRPC target.*:[^/]*:`:                           unreadable,
+		`invalid path template|is reserved: gRPC|is the cursor|found "https?://.*:443|a gRPC target.*:[^/]*:`:             unreadable,
 		`unknown reference|after (header|path|env)\.|a (reference|default) (is|can't)|\$\{[a-z_.]+\} (can't|could) stand`: unreadable,
 	} {
 		kinds = append(kinds, &kindOfProblem{regexp.MustCompile(pattern), why})
@@ -251,11 +251,6 @@ func (a agreement) values(t *testing.T) {
 		}
 	}
 	for _, key := range config.KeyNames() {
-		assert.Equal(t, isServed(key), taken[key] > 0, "%s: the loader accepted %d values", key, taken[key])
+		assert.Positive(t, taken[key], "the loader accepts no value of %s", key)
 	}
-}
-
-// isServed reports whether the loader accepts any value of a key.
-func isServed(key string) bool {
-	return key != "route.auth.jwt" && !strings.HasPrefix(key, "auth.jwt.*.")
 }

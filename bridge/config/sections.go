@@ -103,6 +103,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkLimits(&cfg.Server)
 	s.checkListeners(s.root, &cfg.Server)
 	s.checkFixedMetadata()
+	s.checkAuth(cfg)
 	if s.annotated() {
 		derived := &mappedRoute{Route: cfg.Defaults} // routes that come from annotations have these settings
 		s.checkShare(derived)

@@ -55,7 +55,7 @@ func (d *decoder) setting(n *node, depth int) (Setting, bool) {
 		s.Value = n.value
 		_, refers := n.firstReference()
 		s.Bare = !n.quoted && !refers && isJSONWord(n.text())
-		return s, d.canRefer(n)
+		return s, true
 	case null:
 		s.Value, s.Bare = Literal("null"), true
 		return s, true

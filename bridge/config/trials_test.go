@@ -28,7 +28,7 @@ var trials = sync.OnceValue(func() (all []trial) {
 			all = append(all, tried)
 			if inside, ok := strings.CutPrefix(key, "route."); ok && tried.err == nil {
 				below := nested(strings.Split(inside, "."), value, nil, nil)
-				file := "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [{path: /b, rpc: a.B/C}], defaults: " + below + "}"
+				file := "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [{path: /b, rpc: a.B/C}], defaults: " + below + ", auth: " + trialAuth + "}"
 				all = append(all, try("defaults."+inside, value, file))
 			}
 		}
@@ -82,6 +82,8 @@ func lists() []string {
 		`[10.0.0.0/99]`, `["fe80::1%eth0"]`,
 		`["${env.A:-a}"]`, `["${env.A:-*}"]`, `["${env.A:-POST}"]`, `[GET, "${env.A:-POST}"]`,
 		`["${env.A:-https://a.example}"]`, `["a/b"]`, `[set-cookie]`,
+		`[RS256]`, `[RS256, ES384]`, `[RS256, RS256]`, `[HS256]`, `[none]`, `[header]`, `[header, "cookie:a", "query:b"]`,
+		`["query:a", "query:a"]`, `["cookie:"]`, `[query]`, `["query:last_event_id"]`, `["${env.A:-header}"]`,
 		`[{path: /a, rpc: a.B/C}]`, `[{path: /a, rpc: a.B/C, methods: [POST], body: a}]`,
 		`[{path: /a, rpc: a.B/C, body: a}]`, `[{path: /a}]`, `[{rpc: a.B/C}]`,
 		`[{path: /a, rpc: a.B/C, share: off, methods: [POST]}]`,
@@ -117,6 +119,10 @@ func mappings() []string {
 		`{market: {target: a}}`, `{market: }`, `{market: {}}`,
 		`{market: {target: a, authority: b}}`, `{market: {target: a, authority: b, tls: {}}}`,
 		`{market: {target: a, authority: b, tls: }}`, `{x-a_file: absent}`, `{x-a_file: ../testdata/problems/secrets/key}`, `{grpc-a: b}`,
+		`{jwt: market}`, `{ask: market}`, `{jwt: market, ask: market}`, `{jwt: market, require: {a: b}}`, `{jwt: market, require: }`,
+		`{require: {a: b}}`, `{jwt: market, require: {"a b": c}}`, `{issuer: "https://a.example"}`, `{issuer: a}`,
+		`{issuer: a, jwks_url: "https://a.example"}`, `{jwks_url: "https://a.example", jwks_file: a}`, `{jwks_file: a}`,
+		`{url: "http://a.example", forward: [cookie]}`, `{url: "http://a.example"}`, `{forward: [cookie]}`,
 	}
 }
 
@@ -129,11 +135,15 @@ func fileWith(name, value string) string {
 		return "{upstreams: {market: " + market + "}, routes: [{path: /a, rpc: a.B/C}]}"
 	case "route":
 		route := nested(keys[1:], value, besides(name), map[string]string{"path": "/a", "rpc": "a.B/C"})
-		return "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [" + route + "]}"
+		return "{upstreams: {market: {target: a}, orders: {target: b}}, routes: [" + route + "], auth: " + trialAuth + "}"
 	}
 	outer := map[string]string{"upstreams": "{market: {target: a}}", "routes": "[{path: /a, rpc: a.B/C}]"}
 	return nested(keys, value, besides(name), outer)
 }
+
+// trialAuth has the names to which a route can refer.
+const trialAuth = `{jwt: {market: {jwks_file: c}, orders: {jwks_file: d}}, ` +
+	`ask: {market: {url: "http://a", forward: [b]}, orders: {url: "http://b", forward: [b]}}}`
 
 // besides returns the keys that another key of their section needs.
 func besides(name string) map[string]string {
@@ -148,6 +158,12 @@ func besides(name string) map[string]string {
 		return map[string]string{"descriptor_set": "a"}
 	case "upstream.schema.proto.import_paths":
 		return map[string]string{"files": "[a.proto]"}
+	case "route.auth.require":
+		return map[string]string{"jwt": "market"}
+	case "auth.jwt.*.audience", "auth.jwt.*.algorithms", "auth.jwt.*.leeway", "auth.jwt.*.from":
+		return map[string]string{"issuer": "https://a.example"}
+	case "auth.ask.*.url", "auth.ask.*.forward", "auth.ask.*.claims", "auth.ask.*.again":
+		return map[string]string{"url": "http://a", "forward": "[cookie]"}
 	case "upstream.tls.cert_file", "upstream.tls.key_file", "server.tls.cert_file", "server.tls.key_file":
 		return map[string]string{"cert_file": "a", "key_file": "b"}
 	case "server.admin.token_file":

@@ -9,6 +9,8 @@ import (
 // file alone shows is checked. Change a Config only before it is handed to the bridge, which reads it from then on.
 type Config struct {
 	Server Server
+	// Auth says who may read the streams of routes with [Route.Auth].
+	Auth Auth
 	// Upstreams are the gRPC servers, in the order of the file.
 	Upstreams []*Upstream
 	// Routes are the mappings of HTTP paths onto RPCs, in the order of the file.
@@ -209,6 +211,8 @@ type Route struct {
 	CORS *CORS
 	// Limits bound the streams of the route.
 	Limits RouteLimits
+	// Auth is nil where anybody may read the streams, which is the default.
+	Auth *RouteAuth
 
 	source
 }
@@ -359,8 +363,8 @@ type Template []Part
 type Part struct {
 	// Text is the literal text, where Ref is "".
 	Text string
-	// Ref is the name of a reference: [LastEventID], "header.NAME" with a name in lower case, "path.FIELD", "query.NAME" or
-	// "cookie.NAME". A request that has no value for a reference is refused, unless there is a default. A request without
+	// Ref is the name of a reference: [LastEventID], "header.NAME" with a name in lower case, "path.FIELD", "query.NAME",
+	// "cookie.NAME" or "claim.NAME". A request that has no value for a reference is refused, unless there is a default. A request without
 	// a cursor is not refused: the setting with [LastEventID] is left out.
 	Ref string
 	// Default is the value of a reference that has none, or an empty one. It counts where HasDefault is true.

@@ -37,6 +37,9 @@ func StaleName() Name { return Name{"grpc-stale"} }
 // LiveName returns "grpc-live", the name of the event that says that events flow again.
 func LiveName() Name { return Name{"grpc-live"} }
 
+// ExpiringName is the name of the event that tells a page that its credentials expire.
+func ExpiringName() Name { return Name{"grpc-expiring"} }
+
 // ParseName returns the name for text that a person wrote, in a configuration file for example. It refuses empty text, and text that
 // [SafeName] would change.
 func ParseName(text string) (Name, error) {

@@ -24,7 +24,7 @@ func (b *tableBuilder) addBroken(cfg *config.Config, u *backend) {
 		case u.cfg.Annotations:
 			// The annotations are unknown, so any path may belong to the service.
 			b.table.problems = append(b.table.problems, problem)
-			b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
+			b.table.pending = route.New(cfg.Defaults, &cfg.Auth, "", "", &route.Health{})
 			b.table.pending.PublicCause = service.PublicMessage()
 		default:
 			problem.Warning = true
@@ -51,7 +51,7 @@ func (b *tableBuilder) addOutOfOrder(
 ) {
 	r := *cfg.Defaults
 	r.Name, r.Path, r.Upstream, r.Service, r.Method = path, path, u.cfg.Name, service.Service, "*"
-	rt := route.New(&r, "schema of "+u.cfg.Name, u.cfg.Name, b.healthOf(r.Name))
+	rt := route.New(&r, &b.cfg.Auth, "schema of "+u.cfg.Name, u.cfg.Name, b.healthOf(r.Name))
 	b.identify(rt, u)
 	rt.Problems, rt.PublicCause = config.Problems{problem}, service.PublicMessage()
 	_ = b.addOf(u, rt)

@@ -36,6 +36,8 @@ type Options struct {
 	Observer Observer
 	Services []source.Service // services of this process, which are upstreams too
 	Routes   []SourcedRoute   // routes with a source of their own
+
+	Authorized bool // the program authorizes callers, and may give them claims
 }
 
 // SourcedRoute is a route with a source of its own.

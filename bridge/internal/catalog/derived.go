@@ -14,7 +14,7 @@ import (
 func (b *tableBuilder) addDerived(cfg *config.Config, u *backend) {
 	snap := b.views[u].snap
 	if snap == nil {
-		b.table.pending = route.New(cfg.Defaults, "", "", &route.Health{})
+		b.table.pending = route.New(cfg.Defaults, &cfg.Auth, "", "", &route.Health{})
 		return
 	}
 	for _, m := range snap.Streaming() {
@@ -47,7 +47,7 @@ func (b *tableBuilder) addMethod(
 		r.Event.Data = at.Data
 	}
 	snap := b.views[u].snap
-	rt := route.New(&r, origin, u.cfg.Name, b.healthOf(r.Name))
+	rt := route.New(&r, &b.cfg.Auth, origin, u.cfg.Name, b.healthOf(r.Name))
 	b.identify(rt, u)
 	rt.Config = annotated(&r, u, snap)
 	rt.Compile(snap, u.source, u.provider())

@@ -16,12 +16,14 @@ type program struct {
 	services []*backend
 	routes   []*route.Route
 	runner   *source.Runner // runs the code of both
+
+	authorized bool // see [Options.Authorized]
 }
 
 // newProgram compiles the services and the routes in the options, and returns all problems at once. The routes keep their
 // warnings.
 func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
-	p := &program{runner: source.NewRunner(o.Log)}
+	p := &program{runner: source.NewRunner(o.Log), authorized: o.Authorized}
 	problems := checkGoConfig(cfg)
 	seen := map[string]bool{}
 	for _, s := range o.Services {
@@ -37,7 +39,7 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 		p.services = append(p.services, u)
 	}
 	for _, r := range o.Routes {
-		rt, routeProblems := route.NewWithSource(r.Config, r.Source, p.runner)
+		rt, routeProblems := route.NewWithSource(r.Config, &cfg.Auth, r.Source, p.runner)
 		if rt == nil {
 			problems = append(problems, routeProblems...)
 			continue
@@ -45,24 +47,51 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 		p.routes = append(p.routes, rt)
 	}
 	problems = append(problems, p.checkNames(cfg)...)
+	problems = append(problems, p.checkAuth(cfg)...)
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	return p, nil
 }
 
+// checkAuth returns the problems of routes with `auth`, and of settings that refer to claims. Those of a file that need no program to
+// be found were found when the file was loaded.
+func (p *program) checkAuth(cfg *config.Config) (problems config.Problems) {
+	for _, j := range cfg.Auth.JWT {
+		if j.Problem("", "", "").File == "" {
+			problems = append(problems, errorsOf(j.Validate())...)
+		}
+	}
+	for _, a := range cfg.Auth.Ask {
+		if a.Problem("", "", "").File == "" {
+			problems = append(problems, errorsOf(a.Validate())...)
+		}
+	}
+	routes := slices.Clone(cfg.Routes)
+	if cfg.Defaults != nil && derives(cfg) {
+		routes = append(routes, cfg.Defaults)
+	}
+	for _, rt := range p.routes {
+		routes = append(routes, rt.Config)
+	}
+	return append(problems, cfg.AuthProblems(routes, p.authorized)...)
+}
+
+// derives reports whether routes follow from schemas, with the settings of the defaults.
+func derives(cfg *config.Config) bool {
+	return cfg.ServeAll || slices.ContainsFunc(cfg.Upstreams, func(u *config.Upstream) bool { return u.Annotations })
+}
+
 // checkGoConfig returns the problems of upstreams, routes and defaults that Go code made. Those of a file were checked when the
 // file was loaded.
 func checkGoConfig(cfg *config.Config) (problems config.Problems) {
-	derives := cfg.ServeAll
 	for _, u := range cfg.Upstreams {
-		derives = derives || u.Annotations
 		if u.Problem("", "", "").File == "" {
 			problems = append(problems, errorsOf(u.Validate())...)
 		}
 	}
 	switch {
-	case !derives || cfg.Defaults == nil:
+	case !derives(cfg) || cfg.Defaults == nil:
 	case cfg.Defaults.Problem("", "", "").File != "": // Go code may have changed them since
 		problems = append(problems, cfg.Defaults.MixedCursor()...)
 	default:

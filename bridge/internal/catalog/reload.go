@@ -26,6 +26,7 @@ func (c *Catalog) Reload(ctx context.Context, cfg *config.Config) (by time.Time,
 	before := c.table.Load().setup
 	problems := checkGoConfig(cfg)
 	problems = append(problems, c.program.checkNames(cfg)...)
+	problems = append(problems, c.program.checkAuth(cfg)...)
 	if len(problems) > 0 {
 		return by, problems
 	}
@@ -143,7 +144,7 @@ func (b *tableBuilder) identify(rt *route.Route, u *backend) {
 			schemaHash = snap.Hash()
 		}
 	}
-	rt.Content = route.ContentOf(rt.Config, schemaHash, from)
+	rt.Content = route.ContentOf(rt.Config, &b.cfg.Auth, schemaHash, from)
 	before, had := b.editions.of[editionKey(rt)]
 	if had && (b.editions.same || before.content == rt.Content) {
 		rt.Edition = before.Edition

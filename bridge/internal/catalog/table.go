@@ -47,6 +47,7 @@ func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
 	cfg, backends := s.cfg, s.backends
 	b := &tableBuilder{
 		table:    &table{setup: s, router: pathtmpl.NewRouter[*route.Route]()},
+		cfg:      cfg,
 		backends: backends,
 		program:  p,
 		health:   healthOf(old),
@@ -99,6 +100,7 @@ func healthOf(t *table) map[string]*route.Health {
 
 type tableBuilder struct {
 	table    *table
+	cfg      *config.Config
 	backends []*backend
 	program  *program
 	health   map[string]*route.Health
@@ -116,7 +118,7 @@ type view struct {
 
 // addListed adds a route of the configuration, even if it is out of order.
 func (b *tableBuilder) addListed(r *config.Route) *config.Problem {
-	rt := route.New(r, originOf(r), "", b.healthOf(r.Name))
+	rt := route.New(r, &b.cfg.Auth, originOf(r), "", b.healthOf(r.Name))
 	u, waiting, problem := b.backendOf(r)
 	b.identify(rt, u)
 	rt.AwaitsSchema = waiting

@@ -2,6 +2,7 @@ package ending
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
@@ -51,6 +52,11 @@ func StaleBlock(by Code) []byte {
 		return nil
 	}
 	return sse.AppendFrame(nil, sse.Event{Name: sse.StaleName(), Data: data})
+}
+
+// ExpiringBlock renders the event that tells a page that its credentials expire, and that its stream then ends, in the given time.
+func ExpiringBlock(in time.Duration) []byte {
+	return sse.AppendFrame(nil, sse.Event{Name: sse.ExpiringName(), Data: []byte(`{"in":"` + in.Round(time.Second).String() + `"}`)})
 }
 
 // LiveBlock renders the event that tells a page that events come again.

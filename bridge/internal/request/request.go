@@ -9,8 +9,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// Request is what one HTTP request says. Apart from Subject, Span and Head.Claims, its fields do not change after [New].
-// One goroutine uses it.
+// Request is what one HTTP request says. Apart from Subject, Span, Head.Claims and what [Request.HideParameters] does to HTTP, its
+// fields do not change after [New]. One goroutine uses it.
 type Request struct {
 	HTTP *http.Request
 	Head Head
@@ -34,7 +34,8 @@ type Request struct {
 	AfterEnd bool
 
 	origin   forwarded
-	bodyRead bool // whether reading the body has begun
+	whole    *http.Request // the request with the parameters that HTTP lacks; nil where none were ever hidden
+	bodyRead bool          // whether reading the body has begun
 }
 
 // New reads a request, apart from its body. It believes no proxy.

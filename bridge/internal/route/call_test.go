@@ -29,7 +29,7 @@ func compile(t *testing.T, change func(*config.Route)) *Route {
 	t.Helper()
 	cfg := config.NewRoute("/watch")
 	change(cfg)
-	rt, problems := NewWithSource(cfg, source.Func(watch), source.NewRunner(slog.New(slog.DiscardHandler)))
+	rt, problems := NewWithSource(cfg, nil, source.Func(watch), source.NewRunner(slog.New(slog.DiscardHandler)))
 	require.Empty(t, problems)
 	return rt
 }
@@ -117,14 +117,14 @@ func TestARouteWithASourceCallsNoUpstream(t *testing.T) {
 	} {
 		cfg := config.NewRoute("/watch")
 		change(cfg)
-		rt, problems := NewWithSource(cfg, source.Func(watch), nil)
+		rt, problems := NewWithSource(cfg, nil, source.Func(watch), nil)
 		assert.Nil(t, rt, name)
 		require.NotEmpty(t, problems, name)
 		assert.Contains(t, problems[len(problems)-1].Message, "calls no upstream", name)
 	}
 	cfg := config.NewRoute("/watch")
 	cfg.Name = ""
-	rt, problems := NewWithSource(cfg, source.Func(watch), source.NewRunner(slog.New(slog.DiscardHandler)))
+	rt, problems := NewWithSource(cfg, nil, source.Func(watch), source.NewRunner(slog.New(slog.DiscardHandler)))
 	require.Empty(t, problems)
 	assert.Equal(t, "/watch", rt.Config.Name)
 	assert.Empty(t, cfg.Name, "the caller's route is not changed")
@@ -139,8 +139,8 @@ func TestTheRetryDelayIsAtLeastThatOfTheRoute(t *testing.T) {
 
 func TestTheUpstreamNameIsThatOfTheServingUpstream(t *testing.T) {
 	r := config.NewRoute("/watch")
-	assert.Empty(t, New(r, "", "", nil).UpstreamName())
+	assert.Empty(t, New(r, nil, "", "", nil).UpstreamName())
 	r.Upstream = "asked"
-	assert.Equal(t, "asked", New(r, "", "", nil).UpstreamName())
-	assert.Equal(t, "serving", New(r, "", "serving", nil).UpstreamName())
+	assert.Equal(t, "asked", New(r, nil, "", "", nil).UpstreamName())
+	assert.Equal(t, "serving", New(r, nil, "", "serving", nil).UpstreamName())
 }

@@ -12,14 +12,14 @@ import (
 // newCORS returns the CORS rules of a route, nil where the route serves only pages of the bridge's own origin. An EventSource
 // never sends a preflight, since Last-Event-ID is a safelisted header (HTML standard, 9.2.2). A POST with JSON causes a
 // preflight.
-func newCORS(r *config.Route) *cors.Cors {
+func newCORS(r *config.Route, auth *config.Auth) *cors.Cors {
 	if r.CORS == nil {
 		return nil
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins:   r.CORS.Origins,
 		AllowedMethods:   WithHead(r.Methods),
-		AllowedHeaders:   slices.Concat(basicHeaders(), HeadersRead(r), r.CORS.Headers),
+		AllowedHeaders:   slices.Concat(basicHeaders(), HeadersRead(r), credentialHeaders(r, auth), r.CORS.Headers),
 		ExposedHeaders:   append([]string{"Grpc-Status"}, r.Metadata.Expose...),
 		AllowCredentials: r.CORS.Credentials,
 		MaxAge:           corsMaxAge,

@@ -19,8 +19,9 @@ func appendText(dst, text []byte) []byte {
 // since two routes may have the same name. Its limits are not either: streams that are open stay open when a limit changes.
 type Digest [sha256.Size]byte
 
-// newDigest returns the digest of a route that is compiled for the schema with the given hash. from provides its messages.
-func newDigest(r *config.Route, schemaHash string, from Provider) Digest {
+// newDigest returns the digest of a route that is compiled for the schema with the given hash. auth has what decides about its
+// callers, and from provides its messages.
+func newDigest(r *config.Route, auth *config.Auth, schemaHash string, from Provider) Digest {
 	nameless := *r
 	nameless.Name, nameless.Limits = "", config.RouteLimits{}
 	content := appendValue(nil, reflect.ValueOf(nameless))
@@ -29,13 +30,16 @@ func newDigest(r *config.Route, schemaHash string, from Provider) Digest {
 	if from.Upstream != nil {
 		content = appendValue(content, reflect.ValueOf(*from.Upstream))
 	}
+	jwt, ask := auth.Of(r)
+	content = appendValue(content, reflect.ValueOf(jwt))
+	content = appendValue(content, reflect.ValueOf(ask))
 	return sha256.Sum256(content)
 }
 
 // ContentOf returns the digest of what the configuration says about a route, without its schema where that comes by reflection.
 // schemaHash is the hash of a schema that comes from files, and "" otherwise.
-func ContentOf(r *config.Route, schemaHash string, from Provider) Digest {
-	return newDigest(r, schemaHash, from)
+func ContentOf(r *config.Route, auth *config.Auth, schemaHash string, from Provider) Digest {
+	return newDigest(r, auth, schemaHash, from)
 }
 
 // UpstreamContent returns the digest of everything that the configuration says about an upstream. Positions in a file are not

@@ -175,7 +175,7 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheNameAndTheLimits(t *testing.T) {
 	r := wholeRoute()
 	upstream := config.Upstream{Name: "a", Target: "b"}
 	fill(reflect.ValueOf(&upstream).Elem(), deep)
-	digest := func() Digest { return newDigest(&r, "schema", Provider{Upstream: &upstream}) }
+	digest := func() Digest { return newDigest(&r, nil, "schema", Provider{Upstream: &upstream}) }
 	whole := digest()
 	seen := map[Digest]string{}
 	for _, v := range []reflect.Value{reflect.ValueOf(&r).Elem(), reflect.ValueOf(&upstream).Elem()} {
@@ -198,9 +198,9 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheNameAndTheLimits(t *testing.T) {
 	}
 	assert.Greater(t, len(seen), 60)
 	assert.Equal(t, whole, digest(), "the digest of the unchanged route")
-	assert.NotEqual(t, whole, newDigest(&r, "another schema", Provider{Upstream: &upstream}))
-	assert.NotEqual(t, whole, newDigest(&r, "schema", Provider{Registration: "x"}))
-	assert.NotEqual(t, newDigest(&r, "schema", Provider{Registration: "y"}), newDigest(&r, "schema", Provider{Registration: "x"}))
+	assert.NotEqual(t, whole, newDigest(&r, nil, "another schema", Provider{Upstream: &upstream}))
+	assert.NotEqual(t, whole, newDigest(&r, nil, "schema", Provider{Registration: "x"}))
+	assert.NotEqual(t, newDigest(&r, nil, "schema", Provider{Registration: "y"}), newDigest(&r, nil, "schema", Provider{Registration: "x"}))
 }
 
 // The text of a size is rounded, so the digest must not depend on the text.
@@ -208,7 +208,7 @@ func TestTheDigestTellsSizesApart(t *testing.T) {
 	a, b := wholeRoute(), wholeRoute()
 	a.MaxEventBytes, b.MaxEventBytes = 4*config.MiB, 4*config.MiB+1
 	a.Heartbeat, b.Heartbeat = time.Second, time.Second
-	assert.NotEqual(t, newDigest(&a, "", Provider{}), newDigest(&b, "", Provider{}))
+	assert.NotEqual(t, newDigest(&a, nil, "", Provider{}), newDigest(&b, nil, "", Provider{}))
 }
 
 // Two replicas have the same key for the same route, even if their files have the routes in another order.
@@ -217,7 +217,7 @@ func TestTheDigestIsTheSameInAnotherProcess(t *testing.T) {
 	digest := func(file string) Digest {
 		cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {m: {target: \"a:1\", metadata: {b: c, d: e, f: g}}}\n"+file))
 		require.NoError(t, err)
-		return newDigest(cfg.Routes[0], "schema", Provider{Upstream: cfg.Upstreams[0]})
+		return newDigest(cfg.Routes[0], &cfg.Auth, "schema", Provider{Upstream: cfg.Upstreams[0]})
 	}
 	want := digest("routes: [" + route + "}]")
 	for range 20 { // the order of a map is random

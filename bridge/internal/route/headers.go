@@ -28,6 +28,18 @@ func HeadersRead(r *config.Route) []string {
 	return slices.Compact(names)
 }
 
+// credentialHeaders returns the names of the headers with the credentials of a route's callers.
+func credentialHeaders(r *config.Route, auth *config.Auth) (names []string) {
+	jwt, ask := auth.Of(r)
+	if jwt != nil && slices.Contains(jwt.From, config.TokenSource{In: config.InHeader}) {
+		names = append(names, "authorization")
+	}
+	if ask != nil {
+		names = append(names, ask.Forward...)
+	}
+	return names
+}
+
 // ClaimsRead returns the names of the claims to which the settings of a route refer, sorted and without duplicates.
 func ClaimsRead(r *config.Route) (names []string) {
 	for ref := range references(r) {

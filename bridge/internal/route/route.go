@@ -41,11 +41,15 @@ type Route struct {
 	Edition      *Edition
 	// Content identifies what the configuration says about the route. See [ContentOf].
 	Content Digest
+
+	auth *config.Auth // has what decides about the callers
 }
 
-// New returns a route without a plan. The arguments become the fields of the same names.
-func New(r *config.Route, origin, upstream string, health *Health) *Route {
-	return &Route{Config: r, Origin: origin, Upstream: upstream, Health: health, Edition: &Edition{}, CORS: newCORS(r)}
+// New returns a route without a plan. auth is that of the configuration. The other arguments become the fields of the same names.
+func New(r *config.Route, auth *config.Auth, origin, upstream string, health *Health) *Route {
+	return &Route{
+		Config: r, Origin: origin, Upstream: upstream, Health: health, Edition: &Edition{}, CORS: newCORS(r, auth), auth: auth,
+	}
 }
 
 // Compile makes the plan of the route for a schema, or adds the problems. It may be called only while the route is being built.
@@ -58,7 +62,7 @@ func (rt *Route) Compile(snap *schema.Snapshot, src source.Source, from Provider
 	}
 	if plan != nil {
 		plan.Source = src
-		plan.Digest = newDigest(rt.Config, snap.Hash(), from)
+		plan.Digest = newDigest(rt.Config, rt.auth, snap.Hash(), from)
 	}
 	rt.Plan = plan
 	rt.addProblems(problems)

@@ -11,9 +11,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
-// NewWithSource compiles a route with a source of its own. The code of the source runs on runner. The route is nil where one of
-// the problems is more than a warning.
-func NewWithSource(r *config.Route, definition source.Definition, runner *source.Runner) (*Route, config.Problems) {
+// NewWithSource compiles a route with a source of its own. auth is that of the configuration. The code of the source runs on
+// runner. The route is nil where one of the problems is more than a warning.
+func NewWithSource(
+	r *config.Route, auth *config.Auth, definition source.Definition, runner *source.Runner,
+) (*Route, config.Problems) {
 	if r == nil {
 		return nil, config.Problems{{Path: "bridge.WithRoute", Message: "expected a route, found nil"}}
 	}
@@ -32,11 +34,11 @@ func NewWithSource(r *config.Route, definition source.Definition, runner *source
 	case definition.Mistake != "":
 		problems = append(problems, cfg.Problem("", "the source of the route: "+definition.Mistake, ""))
 	}
-	rt := New(&cfg, "bridge.WithRoute", "", &Health{})
+	rt := New(&cfg, auth, "bridge.WithRoute", "", &Health{})
 	if rt.addProblems(problems); len(rt.Problems) > 0 {
 		return nil, problems
 	}
-	plan, planProblems := newSourcePlan(&cfg, definition, runner)
+	plan, planProblems := newSourcePlan(&cfg, auth, definition, runner)
 	rt.Plan = plan
 	rt.addProblems(planProblems)
 	if len(rt.Problems) > 0 {
@@ -46,7 +48,9 @@ func NewWithSource(r *config.Route, definition source.Definition, runner *source
 }
 
 // newSourcePlan compiles the plan of a route with a source of its own. See newPlan.
-func newSourcePlan(r *config.Route, definition source.Definition, runner *source.Runner) (*Plan, config.Problems) {
+func newSourcePlan(
+	r *config.Route, auth *config.Auth, definition source.Definition, runner *source.Runner,
+) (*Plan, config.Problems) {
 	snap, err := schema.FromProgram()
 	if err != nil {
 		return nil, config.Problems{r.Problem("", err.Error(), "")}
@@ -66,7 +70,7 @@ func newSourcePlan(r *config.Route, definition source.Definition, runner *source
 	}
 	c.cursor(definition.Input)
 	c.plan.Source = definition.Source(runner, values)
-	c.plan.Digest = newDigest(r, snap.Hash(), Provider{Registration: rand.Text()})
+	c.plan.Digest = newDigest(r, auth, snap.Hash(), Provider{Registration: rand.Text()})
 	return c.done()
 }
 

@@ -6,11 +6,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 )
+
+// read reads the head of a request. Until its route is known, no query parameter is visible in which any route expects a token.
+func (h *Handler) read(server *serverSettings, r *http.Request) *request.Request {
+	req := request.NewBehind(server.proxies, r)
+	req.HideParameters(h.auth.HiddenParameters(nil))
+	h.begin(req)
+	return req
+}
 
 // misdirected answers a request for a host that is not in `server.hosts`.
 func (h *Handler) misdirected(w http.ResponseWriter, req *request.Request) {
@@ -55,18 +64,33 @@ func (h *Handler) find(w http.ResponseWriter, req *request.Request, method strin
 		"no route matches the path "+request.Quote(req.HTTP.URL.EscapedPath()))
 }
 
-// admit decides whether the caller may have a stream of the route now.
-func (h *Handler) admit(w http.ResponseWriter, rt *route.Route, req *request.Request) *ending.Ending {
+// admit decides whether the caller may have a stream of the route now. The identity is nil for a route that anybody may read.
+func (h *Handler) admit(
+	w http.ResponseWriter, rt *route.Route, req *request.Request,
+) (*auth.Identity, *ending.Ending) {
 	if end := h.checkOrigin(w, rt, req); end != nil {
-		return end
+		return nil, end
 	}
 	switch {
 	case req.HTTP.Method != http.MethodPost && req.HasBody():
-		return ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
+		return nil, ending.NotAStream(http.StatusBadRequest, ending.InvalidArgument, "a GET request has no body")
 	case rt.Plan == nil:
-		return ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Refusal())
+		return nil, ending.Refuse(ending.Unavailable, ending.ByRoute, rt.Refusal())
 	}
-	return h.server.Load().limits.arrive(req)
+	if end := h.server.Load().limits.arrive(req); end != nil {
+		return nil, end
+	}
+	return h.authenticate(rt, req)
+}
+
+// authenticate finds out who the caller is. It returns an ending where the caller may not have a stream of the route.
+func (h *Handler) authenticate(rt *route.Route, req *request.Request) (*auth.Identity, *ending.Ending) {
+	req.HideParameters(h.auth.HiddenParameters(rt.Config))
+	caller, end := h.auth.Authenticate(req.HTTP.Context(), rt.Config, req)
+	if caller != nil {
+		req.Subject, req.Head.Claims = caller.Subject, caller.Claims
+	}
+	return caller, end
 }
 
 // checkOrigin returns an answer where the request comes from a page of an origin that the route does not serve. The route

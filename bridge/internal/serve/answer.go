@@ -66,6 +66,9 @@ func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, en
 		seconds := math.Ceil(backoff.Jitter(rt.RetryDelay()).Seconds())
 		h.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
+	if end.Code == ending.Unauthenticated && end.Reason == ending.ByAuth {
+		h.Set("WWW-Authenticate", "Bearer") // a response with the status 401 must have a challenge (RFC 9110, 15.5.2)
+	}
 	body := append(end.JSON(), '\n')
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -83,11 +86,12 @@ func answerHTTP(w http.ResponseWriter, rt *route.Route, req *request.Request, en
 
 // answerEnded answers a client that presents the id of a final end. The status 204 closes an EventSource for good. The answer
 // needs no state, so every replica of the bridge can give it.
-func answerEnded(w http.ResponseWriter, req *request.Request) {
+func (h *Handler) answerEnded(w http.ResponseWriter, req *request.Request) {
 	req.LeaveBody(w)
 	allowEnd(w.Header(), req.HTTP)
 	w.Header().Set("Cache-Control", "no-store") // a cached 204 would close the streams of other clients
 	w.WriteHeader(http.StatusNoContent)
+	h.logAnswer(nil, req, http.StatusNoContent)
 }
 
 // allowEnd lets a page of any origin see the 204 that closes its EventSource. The answer tells the page nothing about the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/access"
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
@@ -32,6 +33,7 @@ type Handler struct {
 	tracer   *tracing.Tracer // nil where there is no tracing
 	routes   Routes
 	streams  *stream.Streams
+	auth     *auth.Room
 
 	server atomic.Pointer[serverSettings]
 
@@ -82,11 +84,12 @@ type Reports struct {
 	Tracer   *tracing.Tracer // nil where there is no tracing
 }
 
-// New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration.
-func New(server config.Server, routes Routes, streams *stream.Streams, to Reports) *Handler {
+// New returns the HTTP side of a bridge. server holds the settings under `server` of the configuration. who decides
+// about callers.
+func New(server config.Server, routes Routes, who *auth.Room, streams *stream.Streams, to Reports) *Handler {
 	h := &Handler{
-		log: to.Log, observer: to.Observer, access: to.Access, tracer: to.Tracer, routes: routes, streams: streams, drain: newDrain(),
-		warn: warnings{log: to.Log},
+		log: to.Log, observer: to.Observer, access: to.Access, tracer: to.Tracer, routes: routes, streams: streams,
+		auth: who, drain: newDrain(), warn: warnings{log: to.Log},
 	}
 	h.Apply(server)
 	return h
@@ -118,23 +121,22 @@ func (h *Handler) Close() {
 // the caller to a stream, and writes the events until the stream ends. It closes the caller's subscription on every path.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := h.server.Load()
-	req := request.NewBehind(server.proxies, r)
-	h.begin(req)
+	req := h.read(server, r)
 	switch {
 	case !server.hosts.Serves(req.Host()):
 		h.misdirected(w, req)
 		return
 	case req.AfterEnd:
-		answerEnded(w, req)
-		h.logAnswer(nil, req, http.StatusNoContent)
+		h.answerEnded(w, req)
 		return
 	case req.PreflightMethod() != "":
 		h.preflight(w, req)
 		return
 	}
 	rt, variables, end := h.match(w, req)
+	var caller *auth.Identity
 	if end == nil {
-		end = h.admit(w, rt, req)
+		caller, end = h.admit(w, rt, req)
 	}
 	if end == nil && r.Method == http.MethodHead {
 		writeStreamHeader(w, req.Format, frame.Form{}, nil)
@@ -171,6 +173,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.cancel()
 		h.answer(w, rt, req, end)
 	} else {
+		v.vigil = h.auth.Watch(caller, v)
 		v.attached.Store(true)
 		h.serve(w, req, form, v, attached)
 	}

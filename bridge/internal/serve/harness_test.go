@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
@@ -140,7 +141,9 @@ func newRig(t *testing.T, server config.Server) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rig{routes: &fakeRoutes{}, counts: &counts{}, text: &strings.Builder{}, cancel: cancel}
 	log := slog.New(slog.NewTextHandler(r.text, nil))
-	r.Handler = New(server, r.routes, stream.New(ctx, fanout.Limits{}, log, deaf{}), Reports{Log: log, Observer: r.counts})
+	who, problems := auth.New(ctx, &config.Auth{}, nil, log)
+	require.Empty(t, problems)
+	r.Handler = New(server, r.routes, who, stream.New(ctx, fanout.Limits{}, log, deaf{}), Reports{Log: log, Observer: r.counts})
 	return r
 }
 
@@ -175,7 +178,7 @@ func routeTo(t *testing.T, to upstream, change func(*config.Route)) *route.Route
 	if change != nil {
 		change(cfg)
 	}
-	rt, problems := route.NewWithSource(cfg, source.Func(to), source.NewRunner(slog.New(slog.DiscardHandler)))
+	rt, problems := route.NewWithSource(cfg, nil, source.Func(to), source.NewRunner(slog.New(slog.DiscardHandler)))
 	require.Empty(t, problems)
 	return rt
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
@@ -22,11 +23,12 @@ type visit struct {
 	sub     stream.Subscription
 	// control ends the stream from outside, and says things between its events.
 	control pump.Control
-	client  netip.Addr // the caller's address, invalid where it is unknown
-	number  uint64     // the number of the visit among all of the handler; fixed once it was added
-	place   int        // the place among the open visits from 1 on, 0 for none; guarded by their lock
-	once    bool       // see [request.Request.Once]
-	claims  claims     // what the caller counts for
+	client  netip.Addr  // the caller's address, invalid where it is unknown
+	number  uint64      // the number of the visit among all of the handler; fixed once it was added
+	place   int         // the place among the open visits from 1 on, 0 for none; guarded by their lock
+	once    bool        // see [request.Request.Once]
+	vigil   *auth.Vigil // nil where nothing about the caller can change
+	claims  claims      // what the caller counts for
 	began   time.Time
 	entry   *entry        // nil where there is no access log
 	span    *tracing.Span // nil where there is no tracing
@@ -38,9 +40,21 @@ type visit struct {
 	attached atomic.Bool
 }
 
+var _ auth.Stream = (*visit)(nil)
+
+// Say implements [auth.Stream].
+func (v *visit) Say(block []byte) { v.control.Say(block) }
+
+// End implements [auth.Stream].
+func (v *visit) End(e *ending.Ending) {
+	last := v.rt.End(v.once, e)
+	v.control.EndAt(time.Now(), &last)
+}
+
 // cancel ends a visit for which no event was written. It reports nothing.
 func (v *visit) cancel() {
 	v.left = true
+	v.vigil.Stop()
 	if v.sub != nil {
 		v.sub.Close()
 	}
@@ -52,6 +66,7 @@ func (v *visit) cancel() {
 func (v *visit) finish(out pump.Outcome) {
 	v.left = true
 	ended := v.opening() // measured now, since closing may wait
+	v.vigil.Stop()
 	v.sub.Close()
 	defer v.handler.leave(v.claims)
 	v.handler.open.remove(v)

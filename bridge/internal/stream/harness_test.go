@@ -191,7 +191,7 @@ func routeOf(t *testing.T, cfg *config.Route) *route.Route {
 	events := source.Func(func(context.Context, *streamv1.WatchRequest) iter.Seq2[*streamv1.Event, error] {
 		return func(func(*streamv1.Event, error) bool) {}
 	})
-	rt, problems := route.NewWithSource(cfg, events, source.NewRunner(slog.New(slog.DiscardHandler)))
+	rt, problems := route.NewWithSource(cfg, nil, events, source.NewRunner(slog.New(slog.DiscardHandler)))
 	require.Empty(t, problems)
 	return rt
 }
