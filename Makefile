@@ -63,6 +63,12 @@ bench: ## Compare with peers, about 20 minutes (bench/README.md); SCENARIO=share
 	bin/bench -grpcsse bin/grpcsse -scenario '$(or $(SCENARIO),all)' -only '$(ONLY)' -rounds '$(or $(ROUNDS),0)' \
 		-results bin/bench.json -plot bin/bench.svg
 
+.PHONY: tidy
+tidy: ## go mod tidy, for the modules that build on this one too
+	$(GO) mod tidy
+	$(GO) -C bench mod tidy
+	$(GO) -C deploy mod tidy
+
 .PHONY: deployment
 deployment: ## Test what is in deploy/ (proxies, promtool and dpkg-deb are used where they are installed)
 	$(GO) -C deploy vet ./...

@@ -3,6 +3,7 @@ package proxies_test
 import (
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,7 +51,45 @@ func TestTheHostIsKept(t *testing.T) {
 		other := local.Open(t, "http://"+address+"/tape", http.Header{
 			"Host": {"app.example.com"}, "Origin": {"http://evil.example"}, "X-Forwarded-Host": {"evil.example"},
 		})
-		require.Eventually(t, func() bool { return other.Seen().Dead != "" }, local.Soon, 5*time.Millisecond, "the page of another origin lives")
-		assert.Contains(t, other.Seen().Dead, "403")
+		refused(t, other)
+		// The page of another scheme is of another origin, too.
+		secure := local.Open(t, "http://"+address+"/tape", http.Header{
+			"Host": {"app.example.com"}, "Origin": {"https://app.example.com"}, "X-Forwarded-Proto": {"https"},
+		})
+		refused(t, secure)
+	})
+}
+
+// refused waits until a page has given up because its origin is not allowed.
+func refused(t *testing.T, page *local.Page) {
+	t.Helper()
+	require.Eventually(t, func() bool { return page.Seen().Dead != "" }, local.Soon, 5*time.Millisecond, "the page lives")
+	assert.Contains(t, page.Seen().Dead, "403")
+}
+
+// The bridge counts clients by the addresses that the proxy saw, whatever the clients say. One bridge serves all: the other is down.
+func TestLimitsCountTheClientsOfTheProxy(t *testing.T) {
+	eachProxy(t, func(t *testing.T, p proxy) {
+		market := local.StartMarket(t)
+		pair := bridges(t, market, "15s")
+		pair[1].End(syscall.SIGKILL)
+		address := p.front(t, documentedIdle, pair[0].Address, pair[1].Address)
+		local.AwaitServer(t, address)
+		open := func(from, claimed string) *local.Page {
+			return local.OpenFrom(t, from, "http://"+address+"/one", http.Header{"X-Forwarded-For": {claimed}})
+		}
+		first := open("127.0.0.2", "192.0.2.1")
+		until(t, first, func(s local.Seen) bool { return s.Connects == 1 })
+		second := open("127.0.0.2", "192.0.2.2")
+		until(t, second, func(s local.Seen) bool {
+			return len(s.Ends) > 0 && strings.Contains(s.Ends[0], "RESOURCE_EXHAUSTED")
+		})
+		other := open("127.0.0.3", "192.0.2.1")
+		until(t, other, func(s local.Seen) bool { return s.Connects == 1 })
+		market.Publish()
+		for _, page := range []*local.Page{first, other} {
+			until(t, page, func(s local.Seen) bool { return len(s.IDs) == 1 })
+			assert.Empty(t, page.Seen().Ends)
+		}
 	})
 }

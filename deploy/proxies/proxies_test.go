@@ -104,7 +104,7 @@ func startCaddy(t *testing.T, program, dir, text string) {
 func bridges(t *testing.T, market *local.Market, heartbeat string) [2]*local.Bridge {
 	t.Helper()
 	file := local.File(t, "grpcsse.yaml", `
-server: {drain_timeout: 1s}
+server: {drain_timeout: 1s, trusted_proxies: [127.0.0.1]}
 upstreams: {market: {target: "`+market.Address+`"}}
 routes:
   - path: /tape
@@ -116,6 +116,10 @@ routes:
   - path: /mine
     rpc: demo.market.v1.MarketService/WatchTape
     metadata: {forward: [x-forwarded-for, x-forwarded-host, x-forwarded-proto]}
+  - path: /one
+    rpc: demo.market.v1.MarketService/WatchTape
+    event: {id: sequence, retry: 500ms}
+    limits: {streams_per_client: 1}
 `)
 	pair := [2]*local.Bridge{{File: file, Address: local.FreeAddress(t)}, {File: file, Address: local.FreeAddress(t)}}
 	for _, b := range pair {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ type Seen struct {
 	Connects   int      // answers with an event stream
 	Heartbeats int      // comments
 	Resets     int      // events with the name grpc-reset
+	Ends       []string // the data of the events with the name grpc-status
 	Dead       string   // why the page gave up for good; "" while it lives
 }
 
@@ -39,9 +42,17 @@ type Page struct {
 // Open opens a page, which leaves when the test ends. Each page has connections of its own.
 func Open(t *testing.T, url string, header http.Header) *Page {
 	t.Helper()
+	return OpenFrom(t, "127.0.0.1", url, header)
+}
+
+// OpenFrom is Open for a page on a machine with another address, which must be one of 127.0.0.0/8.
+func OpenFrom(t *testing.T, address, url string, header http.Header) *Page {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DisableCompression: true, DialContext: dialer.DialContext}
 	p := &Page{
-		url: url, header: header, client: http.Client{Transport: &http.Transport{DisableCompression: true}},
+		url: url, header: header, client: http.Client{Transport: transport},
 		leave: cancel, done: make(chan struct{}), retry: time.Second,
 	}
 	go p.run(ctx)
@@ -60,7 +71,7 @@ func (p *Page) Seen() Seen {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	seen := p.seen
-	seen.IDs = append([]string(nil), seen.IDs...)
+	seen.IDs, seen.Ends = slices.Clone(seen.IDs), slices.Clone(seen.Ends)
 	return seen
 }
 
@@ -123,17 +134,16 @@ func (p *Page) connect(ctx context.Context) (dead string) {
 
 // read reads a stream to its end, which may be a broken connection.
 func (p *Page) read(body io.Reader) {
-	var id, name string
-	var data bool
+	var id, name, data string
 	for lines := bufio.NewScanner(body); lines.Scan(); {
 		field, value, _ := strings.Cut(lines.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
 		case lines.Text() == "":
-			if data {
-				p.note(func(s *Seen) { s.take(id, name) })
+			if data != "" {
+				p.note(func(s *Seen) { s.take(id, name, data) })
 			}
-			id, name, data = "", "", false
+			id, name, data = "", "", ""
 		case field == "":
 			p.note(func(s *Seen) { s.Heartbeats++ })
 		case field == "id":
@@ -141,7 +151,7 @@ func (p *Page) read(body io.Reader) {
 		case field == "event":
 			name = value
 		case field == "data":
-			data = true
+			data += value
 		case field == "retry":
 			if ms, err := strconv.Atoi(value); err == nil {
 				p.retry = time.Duration(ms) * time.Millisecond
@@ -151,7 +161,7 @@ func (p *Page) read(body io.Reader) {
 }
 
 // take counts an event.
-func (s *Seen) take(id, name string) {
+func (s *Seen) take(id, name, data string) {
 	if id != "" {
 		s.LastID = id
 	}
@@ -160,5 +170,7 @@ func (s *Seen) take(id, name string) {
 		s.IDs = append(s.IDs, id)
 	case "grpc-reset":
 		s.Resets++
+	case "grpc-status":
+		s.Ends = append(s.Ends, data)
 	}
 }
