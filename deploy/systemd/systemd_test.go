@@ -36,9 +36,9 @@ func TestTheUnitsFitTheDefaults(t *testing.T) {
 	assert.GreaterOrEqual(t, stop, defaults.DrainTimeout+afterDrain)
 	assert.Equal(t, []string{"2", "3"}, strings.Fields(u.one(t, "Service", "RestartPreventExitStatus")))
 
-	cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {m: {target: 'localhost:50051'}}\n"))
+	cfg, err := config.Load("../packages/grpcsse.yaml")
 	require.NoError(t, err)
-	assert.Equal(t, cfg.Server.Listen, ":"+load(t, socket).one(t, "Socket", "ListenStream"))
+	assert.Equal(t, cfg.Server.Listen, load(t, socket).one(t, "Socket", "ListenStream"), "another address is an error")
 }
 
 // The unit's command serves with the unit's flags, ends with 0 at SIGTERM, and with 3 for a mistake in the file.
