@@ -2,6 +2,7 @@
 package systemd_test
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,6 +93,25 @@ func TestSystemdVerifiesTheUnits(t *testing.T) {
 	// The threshold is ten times systemd's measure, which goes from 0 (no exposure) to 10.
 	out, err = exec.Command(analyze, "security", "--offline=yes", "--threshold=15", filepath.Join(dir, service)).CombinedOutput()
 	assert.NoError(t, err, "%s", out)
+}
+
+// The bridge takes the socket that systemd passes for a socket unit. So a restart refuses no connection: systemd keeps the socket.
+func TestTheBridgeTakesTheSocketOfSystemd(t *testing.T) {
+	activate := local.Find(t, "systemd-socket-activate", "systemd")
+	address := local.FreeAddress(t)
+	file := bridgeFile(t, address)
+	run := func() *local.Process {
+		return local.Start(t, activate, "--listen="+address, local.Program(), "serve", "--config", file)
+	}
+	p := run()
+	local.AwaitServer(t, address)
+	answer, err := http.Head("http://" + address + "/tape")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.NotContains(t, p.Output(), "address already in use")
+	p.End(syscall.SIGTERM)
+	assert.Zero(t, p.ExitCode())
 }
 
 // The numbers of the service file are numbers that a kernel takes.

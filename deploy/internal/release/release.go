@@ -46,9 +46,8 @@ func (r Release) Make(ctx context.Context) (built string, err error) {
 		if built, err = BuiltVersion(ctx, binary); err != nil {
 			return "", err
 		}
-		if !r.Snapshot && !IsRelease(built) {
-			return "", fmt.Errorf("the commit gives the version %s: a release is built from a commit with a tag such as v1.2.3, "+
-				"without changes (--snapshot builds what is there)", built)
+		if err := r.checkVersion(built); err != nil {
+			return "", err
 		}
 		if err := r.writeFiles(binary, built, p, at); err != nil {
 			return "", err
@@ -61,6 +60,19 @@ func (r Release) Make(ctx context.Context) (built string, err error) {
 		return "", err
 	}
 	return built, writeChecksums(r.Out)
+}
+
+// checkVersion returns an error unless a release may have the version.
+func (r Release) checkVersion(built string) error {
+	switch {
+	case !semver.IsValid(built):
+		return fmt.Errorf("the binary has the version %q: Go reads the version from a clone whose .git is a folder, and from no "+
+			"git worktree", built)
+	case !r.Snapshot && !IsRelease(built):
+		return fmt.Errorf("the commit gives the version %s: a release is built from a commit with a tag such as v1.2.3, without "+
+			"changes (-snapshot builds what is there)", built)
+	}
+	return nil
 }
 
 // IsRelease reports whether a binary was built from a commit with a tag. Go gives other commits a version with their time, and adds

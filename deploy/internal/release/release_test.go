@@ -148,6 +148,18 @@ func TestACommitWithoutATagIsNoRelease(t *testing.T) {
 	require.ErrorContains(t, err, "a tag such as v1.2.3")
 }
 
+// Go gives a binary from a worktree no version, so there is none for the names of the files.
+func TestAWorktreeGivesNoVersion(t *testing.T) {
+	root, worktree := tagged(t, "v1.2.3"), filepath.Join(t.TempDir(), "worktree")
+	run(t, root, "git", "worktree", "add", "--quiet", worktree)
+	for _, snapshot := range []bool{false, true} {
+		out := filepath.Join(t.TempDir(), "dist")
+		r := release.Release{Root: worktree, Out: out, Platforms: []release.Platform{here}, Snapshot: snapshot}
+		_, err := r.Make(t.Context())
+		require.ErrorContains(t, err, "worktree")
+	}
+}
+
 func TestIsRelease(t *testing.T) {
 	for version, want := range map[string]bool{
 		"v1.2.3": true, "v1.2.3-rc.1": true, "v1.2.3+dirty": false, "1.2.3": false, "(devel)": false, "": false,
