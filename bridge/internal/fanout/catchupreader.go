@@ -13,7 +13,6 @@ import (
 // catchUpReader reads the upstream of a catch-up. One goroutine uses it.
 type catchUpReader struct {
 	catchUp *catchUp
-	builder builder
 	newest  string // the id of the newest event
 	events  int
 	refused bool
@@ -78,7 +77,7 @@ func (r *catchUpReader) Event(ctx context.Context, e *reading.Event) error {
 		return context.Cause(ctx)
 	}
 	c := r.catchUp
-	event, err := r.builder.build(c.stream, replay.Position{Offset: uint64(r.events)}, e)
+	event, err := build(c.stream, replay.Position{Offset: uint64(r.events)}, e)
 	if err != nil {
 		return err
 	}

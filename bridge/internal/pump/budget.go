@@ -1,15 +1,14 @@
 package pump
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Budget bounds the memory of many queues together. Above the bound, the queues whose consumers have taken nothing for the
-// longest time are cut: they drop what waits, and end. Its methods may be called concurrently. The zero Budget has no bound.
+// Budget bounds the memory of many queues together. Above the bound, queues are cut: they drop what waits, and end. First are those
+// whose consumers have taken nothing yet, then those whose consumers have taken nothing for the longest time. Its methods may be called concurrently. The zero Budget has no bound.
 type Budget struct {
 	limit atomic.Int64 // 0 is no bound
 	held  atomic.Int64 // bytes of all queues, without those that were cut
@@ -70,17 +69,26 @@ func (b *Budget) relieve() {
 	type waiting struct {
 		queue *Queue
 		since time.Time
+		took  bool
 	}
 	var all []waiting
 	for q := range b.queues {
-		if since, waits := q.waitsSince(); waits {
-			all = append(all, waiting{q, since})
+		if since, took, waits := q.waitsSince(); waits {
+			all = append(all, waiting{q, since, took})
 		}
 	}
 	if !b.exceeded() {
 		return
 	}
-	slices.SortFunc(all, func(x, y waiting) int { return cmp.Compare(x.since.UnixNano(), y.since.UnixNano()) })
+	slices.SortFunc(all, func(x, y waiting) int {
+		if x.took != y.took { // many that come together and take nothing must not push out a consumer that takes
+			if y.took {
+				return -1
+			}
+			return 1
+		}
+		return x.since.Compare(y.since)
+	})
 	for _, w := range all {
 		if b.held.Load() <= enough {
 			return

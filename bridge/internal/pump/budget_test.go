@@ -64,6 +64,11 @@ func TestTheQueueThatWaitedLongestIsCut(t *testing.T) {
 			all = append(all, m)
 			m.Peek(nil, 0)
 		}
+		for _, m := range all {
+			m.stall(t, 1)
+			m.sip() // all consumers have taken something
+			m.sip()
+		}
 		for _, m := range all[:3] {
 			m.stall(t, 30<<10)
 			time.Sleep(time.Second)
@@ -116,6 +121,30 @@ func TestOnlyQueuesInWhichSomethingWaitsAreCut(t *testing.T) {
 		assert.Nil(t, fresh.Cut())
 		assert.NotNil(t, slow.Cut())
 		assert.Nil(t, idle.Cut())
+	})
+}
+
+// However many come and take nothing, a consumer that takes keeps its queue.
+func TestConsumersThatHaveTakenNothingYetAreCutFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b Budget
+		b.SetLimit(100 << 10)
+		healthy := newMember(&b, 64<<10, 0)
+		defer healthy.Close()
+		healthy.Peek(nil, 0)
+		healthy.stall(t, 8<<10)
+		healthy.Advance(1)
+		healthy.Peek(nil, 0)
+		healthy.stall(t, 8<<10)
+		for range 20 {
+			time.Sleep(time.Millisecond)
+			m := newMember(&b, 64<<10, 0)
+			defer m.Close()
+			m.Peek(nil, 0)
+			m.stall(t, 40<<10)
+		}
+		assert.Nil(t, healthy.Cut())
+		assert.LessOrEqual(t, b.Held(), int64(100<<10))
 	})
 }
 

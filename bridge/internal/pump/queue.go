@@ -36,6 +36,7 @@ type Queue struct {
 	spare   int       // bytes of scratch
 	blocked int       // bytes of the event for which Push waits, and of what waits behind it
 	begun   bool      // the consumer has asked for the first time
+	took    bool      // the consumer has taken something, and has asked for more
 	since   time.Time // when the consumer was given what it has; zero where it was given nothing
 	cut     *End      // the end of a queue that was cut; nil for any other
 	cutAt   time.Time
@@ -152,17 +153,18 @@ func (q *Queue) release() {
 // waitsSince returns since when something waits that the consumer does not ask for. Where the consumer was given nothing, that
 // time is not known, and counts from the first call on: such a consumer is about to ask, unless it cannot write even a heartbeat.
 // A queue whose consumer has not begun does not wait. Where nothing waits, the queue gives back its memory.
-func (q *Queue) waitsSince() (since time.Time, waits bool) {
+// took says that the consumer has taken something before.
+func (q *Queue) waitsSince() (since time.Time, took, waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.pending) == 0 && q.idle && q.blocked == 0 {
 		q.giveBack()
-		return time.Time{}, false
+		return time.Time{}, false, false
 	}
 	if q.since.IsZero() {
 		q.since = time.Now()
 	}
-	return q.since, q.begun && q.cut == nil && q.end == nil
+	return q.since, q.took, q.begun && q.cut == nil && q.end == nil
 }
 
 // giveBack drops the memory of a queue in which nothing waits. The consumer has written all that it had. The lock is held.
@@ -293,6 +295,7 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 			q.pending = nil
 		}
 		q.held, q.events, q.passed = q.events, 0, len(q.taken) == 0
+		q.took = q.took || freed
 		q.begun, q.idle, q.since = true, q.passed, time.Time{}
 		if !q.idle {
 			q.since = time.Now()
