@@ -61,9 +61,10 @@ func program() []room {
 		{"cmd/grpcsse/internal/app", []string{
 			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/telemetry",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
+		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
 		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
@@ -192,7 +193,7 @@ func knowers() map[string][]string {
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/internal/fieldname",
 		},
-		otelTree: {"bridge", "bridge/internal/tracing"},
+		otelTree: {"cmd/grpcsse/internal/telemetry", "bridge", "bridge/internal/tracing"},
 		"gen/...": {
 			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/demo", "bridge/internal/schema",
 		},

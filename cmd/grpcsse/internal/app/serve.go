@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/telemetry"
 )
 
 // serve is `grpcsse serve`.
@@ -47,8 +48,14 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if s.Upstream != "" && isLoopback(address) {
 		cfg.Server.Hosts = loopbackNames()
 	}
+	spans, err := telemetry.Start(ctx, built(), t.log)
+	if err != nil {
+		return &hintedError{err: err, hint: "OTEL_TRACES_EXPORTER=none exports no spans"}
+	}
+	defer spans.Stop(ctx) // after the bridge, whose last streams have spans
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)))
+	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)),
+		bridge.WithTracerProvider(spans.Provider()))
 	if err != nil {
 		return err
 	}
