@@ -40,7 +40,7 @@ func TestTheTokenIsRenewed(t *testing.T) {
 		require.NoError(t, os.Remove(path))
 		time.Sleep(lookAgain)
 		assert.True(t, accepts("the-next-token"))
-		assert.Equal(t, 1, strings.Count(r.text.String(), "the old admin token stays in use"), "the log says so once: %s", r.text)
+		assert.Equal(t, 1, strings.Count(r.text.String(), "the old admin token stays in use"), "%s", r.text)
 		for _, text := range []string{secret, "the-next-token", "two words"} {
 			assert.NotContains(t, r.text.String(), text)
 		}
@@ -85,7 +85,8 @@ func TestAReloadSaysHowItWent(t *testing.T) {
 	code, body := ask()
 	assert.Equal(t, http.StatusOK, code)
 	assert.JSONEq(t, `{"reloaded": true}`, body)
-	r.err = fmt.Errorf("load: %w", config.Problems{{File: "a.yaml", Line: 1, Column: 2, Message: "expected x", Hint: "did you mean y?"}})
+	problem := &config.Problem{File: "a.yaml", Line: 1, Column: 2, Message: "expected x", Hint: "did you mean y?"}
+	r.err = fmt.Errorf("load: %w", config.Problems{problem})
 	code, body = ask()
 	assert.Equal(t, http.StatusUnprocessableEntity, code)
 	assert.Contains(t, body, "a.yaml:1:2: expected x")
@@ -141,7 +142,9 @@ func TestStreamsComeInPages(t *testing.T) {
 	ids, next = read("route=route0&after=2490")
 	assert.Equal(t, []uint64{2492, 2494, 2496, 2498, 2500}, ids)
 	assert.Zero(t, next)
-	for _, query := range []string{"limit=0", "limit=1001", "limit=-1", "limit=a", "after=-1", "after=a", "after=18446744073709551616"} {
+	for _, query := range []string{
+		"limit=0", "limit=1001", "limit=-1", "limit=a", "after=-1", "after=a", "after=18446744073709551616",
+	} {
 		assert.Equal(t, http.StatusBadRequest, r.ask(http.MethodGet, "/streams?"+query).Code, query)
 	}
 }

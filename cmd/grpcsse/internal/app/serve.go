@@ -60,7 +60,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	aside, err := openSides(ctx, cfg, b, t.log)
+	aside, err := openSides(ctx, b, control{config: func() *config.Config { return cfg }}, t.log)
 	if err != nil {
 		return err
 	}

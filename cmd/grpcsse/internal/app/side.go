@@ -19,8 +19,15 @@ type sides struct {
 	doors  []*sidedoor.Door
 }
 
+// control is what an operator may see and do beside the bridge.
+type control struct {
+	config func() *config.Config       // the configuration that is in force
+	reload func(context.Context) error // nil where there is no file to load
+}
+
 // openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
-func openSides(ctx context.Context, cfg *config.Config, b *bridge.Bridge, log *slog.Logger) (*sides, error) {
+func openSides(ctx context.Context, b *bridge.Bridge, of control, log *slog.Logger) (*sides, error) {
+	cfg := of.config()
 	s := &sides{health: health.New(b.Upstreams)}
 	context.AfterFunc(ctx, s.health.Drain)
 	if address := cfg.Server.Health; address != "" {
@@ -34,7 +41,7 @@ func openSides(ctx context.Context, cfg *config.Config, b *bridge.Bridge, log *s
 		return s, nil
 	}
 	pages, err := admin.New(admin.Settings{
-		Admin: *cfg.Server.Admin, Bridge: b, Config: func() *config.Config { return cfg }, Log: log,
+		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Log: log,
 	})
 	var listener net.Listener
 	if err == nil {

@@ -78,15 +78,12 @@ func dial(t *testing.T, address string) net.Conn {
 // Connections that say nothing cost little, and keep no probe out.
 func TestManySilentConnectionsKeepNoProbeOut(t *testing.T) {
 	address, _ := open(t, hello)
-	var silent []net.Conn
 	for range 4 * Connections {
-		silent = append(silent, dial(t, address))
+		dial(t, address)
 	}
 	for range 3 {
 		assert.Equal(t, http.StatusOK, get(t, address))
 	}
-	_, err := silent[0].Read(make([]byte, 1))
-	require.ErrorIs(t, err, io.EOF, "the oldest was closed")
 }
 
 func TestARequestIsBounded(t *testing.T) {
