@@ -113,10 +113,10 @@ func readAlways(resp *http.Response) *atomic.Int64 {
 // Clients that read nothing of large events would hold several times the budget. Those that waited longest are cut, and a client
 // that reads goes on.
 func TestStalledClientsHoldNoMoreThanTheBudget(t *testing.T) {
-	clients, budget, size := 1000, int64(32<<20), 200<<10
 	if raceEnabled {
-		clients, budget = 200, 8<<20
+		t.Skip("under the race detector, streams open so slowly that most of the budget is theirs before they are served")
 	}
+	const clients, budget, size = 1000, int64(32 << 20), 200 << 10
 	for name, stallOne := range map[string]func(t *testing.T, url string) func(i int){
 		"HTTP/1.1": func(t *testing.T, url string) func(int) {
 			return func(i int) { stall(t, url, fmt.Sprintf("/watch/%d", i)) }
