@@ -16,7 +16,7 @@ func TestAReloadOfAuth(t *testing.T) {
 	i, up := newIssuer(t), &callRecorder{}
 	s := startServer(t, "127.0.0.1:0", up.watch)
 	file := strings.ReplaceAll(routeFile(`auth: {jwt: corp}`), "ADDR", s.addr) +
-		"  - {path: /open/{topic}, rpc: test.stream.v1.StreamService/Watch}\n"
+		"  - {path: '/open/{topic}', rpc: test.stream.v1.StreamService/Watch}\n"
 	f := startFront(t, s, "server: {drain_timeout: 0s}\n"+file+i.auth(""))
 	token := i.token(t, time.Hour, nil)
 	header := []string{"Authorization", "Bearer " + token}
