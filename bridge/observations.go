@@ -6,6 +6,11 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
+// Reload describes an attempt to replace the configuration.
+type Reload struct {
+	Err error // why the configuration stays as it was, nil where it was replaced
+}
+
 // StreamOpening describes a client's request for a stream.
 type StreamOpening struct {
 	Route  string
@@ -41,6 +46,72 @@ type Refusal struct {
 	Code   codes.Code
 }
 
+// Delivery describes a write that brought events to a client.
+type Delivery struct {
+	Route  string
+	Shared bool // the route shares its upstream streams
+	// First says that the write brought the first event of the stream. After is then the time since the request arrived.
+	First bool
+	After time.Duration
+	// Live says that the events came from the upstream after the client had come. Delay is then the time from the receipt of the
+	// first of them to the write.
+	Live  bool
+	Delay time.Duration
+	// Behind is how many events of the stream waited for the client after the write.
+	Behind int
+}
+
+// Resume describes a client that came with the id of its last event.
+type Resume struct {
+	Route  string
+	Shared bool // the route shares its upstream streams
+	Result ResumeResult
+	Reset  ResetReason // "" unless Result is [ResumeReset]
+}
+
+// ResumeResult says where the events come from that follow the id of a client.
+type ResumeResult string
+
+// The results. Later versions may add more.
+const (
+	// ResumeUpstream means that the client's own upstream stream was opened with the id.
+	ResumeUpstream ResumeResult = "upstream"
+	// ResumeLog means that the log of a shared stream has the events.
+	ResumeLog ResumeResult = "log"
+	// ResumeCatchUp means that a short upstream stream beside a shared one brought the events.
+	ResumeCatchUp ResumeResult = "catch_up"
+	// ResumeReset means that the stream does not go on after the id.
+	ResumeReset ResumeResult = "reset"
+)
+
+// Reset describes a client that is told that its stream does not go on where the client was.
+type Reset struct {
+	Route  string
+	Shared bool // the route shares its upstream streams
+	Reason ResetReason
+}
+
+// ResetReason says why a stream does not go on where its client was. A client finds it as "reason" in the data of the event
+// grpc-reset.
+type ResetReason string
+
+// The reasons of resets. Later versions may add more.
+const (
+	// ResetExpired means that the log does not have the id, or no longer has it.
+	ResetExpired ResetReason = "expired"
+	// ResetEpoch means that the upstream could not go on where it was, or that the id is from before that.
+	ResetEpoch ResetReason = "epoch"
+	// ResetSlow means that the client was too slow for the log, and skips events.
+	ResetSlow ResetReason = "slow"
+	// ResetInvalid means that the id is malformed, or that the upstream refused it.
+	ResetInvalid ResetReason = "invalid"
+)
+
+// Skip describes a slow client that skips events.
+type Skip struct {
+	Route string
+}
+
 // LeftOutID describes an event that is sent without its id.
 type LeftOutID struct {
 	Route string
@@ -52,6 +123,14 @@ type UnknownType struct {
 	// Name is the name of the type, as the upstream sent it. For each route and each version of its schema, it has at most 100
 	// different values. "other" stands for all further types, and "malformed" for text that is no type name.
 	Name string
+}
+
+// UpstreamEnd describes an upstream stream that has ended, or could not be opened.
+type UpstreamEnd struct {
+	Route  string
+	Shared bool // the route shares its upstream streams
+	// Code is OK where the upstream ended the stream in good order, and CANCELLED where the bridge closed it.
+	Code codes.Code
 }
 
 // Reopening describes an upstream stream that is opened again.
@@ -79,6 +158,12 @@ type CatchUpEnd struct {
 type SlotWait struct {
 	Upstream string
 	Waiting  int // how many streams wait now
+}
+
+// SlotWaited describes a stream that has waited for an upstream.
+type SlotWaited struct {
+	Upstream string
+	Waited   time.Duration
 }
 
 // ConnectionCount is the number of connections to an upstream.

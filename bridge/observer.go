@@ -1,6 +1,6 @@
 package bridge
 
-// Observer receives notice of what happens in a bridge, for example to count it. The methods of an Observer are called
+// Observer receives notice of what happens in a bridge, for example to count it: package metrics does so for Prometheus. The methods of an Observer are called
 // concurrently, some of them between two events of a stream, so they must not block. A method that panics is logged once; nothing
 // else follows from its panic.
 //
@@ -12,6 +12,9 @@ type Observer interface {
 	// Closed is called at the end of the first [Bridge.Close]. No call for the same bridge follows, except of handlers that were
 	// about to return.
 	Closed(b *Bridge)
+
+	// Reloaded is called at the end of each [Bridge.Reload]. A program calls it for a configuration that cannot be read.
+	Reloaded(r Reload)
 
 	// StreamOpened is called when the stream of a client begins: when the upstream has accepted the call, or when the route's
 	// `open_wait` is over and the upstream has not answered yet. A stream that ends with OK and without events counts as opened.
@@ -25,12 +28,23 @@ type Observer interface {
 	// nor StreamOpened is called for a HEAD request on a route that would have served a stream.
 	Refused(r Refusal)
 
+	// Delivered is called for some of the writes that bring events to clients: for the first event of each stream, and otherwise at
+	// most a hundred times a second for a route. A route with fewer writes has a call for each.
+	Delivered(d Delivery)
+	// Resumed is called for a client that came with the id of its last event, when it is known how its stream goes on.
+	Resumed(r Resume)
+	// Reset is called when a client is told by the event grpc-reset that its stream does not go on where the client was.
+	Reset(r Reset)
+	// Skipped is called when a slow client of a shared stream skips events (`slow_client: skip`).
+	Skipped(s Skip)
 	// IDLeftOut is called for an event that is sent without its id, because the encoded id would be over 128 bytes.
 	IDLeftOut(e LeftOutID)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has. Such an Any is sent as
 	// its bytes in base64.
 	TypeUnknown(u UnknownType)
 
+	// UpstreamEnded is called when an upstream stream has ended, or could not be opened. It is not what clients are told.
+	UpstreamEnded(u UpstreamEnd)
 	// Reopened is called when the bridge opens an upstream stream again, while its clients stay connected.
 	Reopened(r Reopening)
 	// CatchUpStarted is called when the bridge opens an upstream stream beside a shared one, for clients whose id the log of the
@@ -41,6 +55,8 @@ type Observer interface {
 
 	// StreamWaits is called when a stream must wait because the upstream allows no more streams on its connections.
 	StreamWaits(w SlotWait)
+	// StreamWaited is called once for each StreamWaits, when the stream has a place on a connection or gives up.
+	StreamWaited(w SlotWaited)
 	// ConnectionsChanged is called when connections to an upstream were added or closed.
 	ConnectionsChanged(c ConnectionCount)
 }
@@ -88,3 +104,24 @@ func (NopObserver) StreamWaits(SlotWait) {}
 
 // ConnectionsChanged implements [Observer].
 func (NopObserver) ConnectionsChanged(ConnectionCount) {}
+
+// Delivered implements [Observer].
+func (NopObserver) Delivered(Delivery) {}
+
+// Resumed implements [Observer].
+func (NopObserver) Resumed(Resume) {}
+
+// Reset implements [Observer].
+func (NopObserver) Reset(Reset) {}
+
+// Skipped implements [Observer].
+func (NopObserver) Skipped(Skip) {}
+
+// UpstreamEnded implements [Observer].
+func (NopObserver) UpstreamEnded(UpstreamEnd) {}
+
+// StreamWaited implements [Observer].
+func (NopObserver) StreamWaited(SlotWaited) {}
+
+// Reloaded implements [Observer].
+func (NopObserver) Reloaded(Reload) {}

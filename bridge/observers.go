@@ -64,7 +64,11 @@ func (o *observers) report(method observerMethod, p any) {
 }
 
 func (o *observers) started(b *Bridge) { o.tell("Started", func(to Observer) { to.Started(b) }) }
-func (o *observers) closed(b *Bridge)  { o.tell("Closed", func(to Observer) { to.Closed(b) }) }
+func (o *observers) reloaded(err error) {
+	o.tell("Reloaded", func(to Observer) { to.Reloaded(Reload{Err: err}) })
+}
+
+func (o *observers) closed(b *Bridge) { o.tell("Closed", func(to Observer) { to.Closed(b) }) }
 
 // handlerObserver passes the calls of the handler on.
 type handlerObserver struct{ *observers }
@@ -93,6 +97,15 @@ func (h handlerObserver) ClientLeft(s serve.Opening) {
 	h.tell("ClientLeft", func(to Observer) { to.ClientLeft(StreamOpening(s)) })
 }
 
+// Delivered implements [serve.Observer].
+func (h handlerObserver) Delivered(s serve.Opening, taken pump.Sample) {
+	d := Delivery{
+		Route: s.Route, Shared: s.Shared, First: taken.First, After: taken.After, Live: taken.Live, Delay: taken.Delay,
+		Behind: taken.Behind,
+	}
+	h.tell("Delivered", func(to Observer) { to.Delivered(d) })
+}
+
 // Refused implements [serve.Observer].
 func (h handlerObserver) Refused(route string, end *ending.Ending) {
 	r := Refusal{Route: route, Reason: Reason(end.Reason), Limit: Limit(end.Limit), Code: codes.Code(end.Code)}
@@ -118,6 +131,29 @@ func (s streamObserver) Reopened(route string, shared bool, code ending.Code) {
 	s.tell("Reopened", func(to Observer) { to.Reopened(r) })
 }
 
+// UpstreamEnded implements [stream.Observer].
+func (s streamObserver) UpstreamEnded(route string, shared bool, code ending.Code) {
+	end := UpstreamEnd{Route: route, Shared: shared, Code: codes.Code(code)}
+	s.tell("UpstreamEnded", func(to Observer) { to.UpstreamEnded(end) })
+}
+
+// Resumed implements [stream.Observer].
+func (s streamObserver) Resumed(route string, shared bool, how ending.Resumed) {
+	r := Resume{Route: route, Shared: shared, Result: ResumeResult(how.From.String()), Reset: ResetReason(how.Reset.String())}
+	s.tell("Resumed", func(to Observer) { to.Resumed(r) })
+}
+
+// Reset implements [stream.Observer].
+func (s streamObserver) Reset(route string, shared bool, why ending.Reset) {
+	r := Reset{Route: route, Shared: shared, Reason: ResetReason(why.String())}
+	s.tell("Reset", func(to Observer) { to.Reset(r) })
+}
+
+// Skipped implements [stream.Observer].
+func (s streamObserver) Skipped(route string) {
+	s.tell("Skipped", func(to Observer) { to.Skipped(Skip{Route: route}) })
+}
+
 // CatchUpStarted implements [stream.Observer].
 func (s streamObserver) CatchUpStarted(route string) {
 	s.tell("CatchUpStarted", func(to Observer) { to.CatchUpStarted(CatchUpStart{Route: route}) })
@@ -135,6 +171,11 @@ type catalogObserver struct{ *observers }
 // StreamWaits implements [catalog.Observer].
 func (c catalogObserver) StreamWaits(upstream string, waiting int) {
 	c.tell("StreamWaits", func(to Observer) { to.StreamWaits(SlotWait{Upstream: upstream, Waiting: waiting}) })
+}
+
+// StreamWaited implements [catalog.Observer].
+func (c catalogObserver) StreamWaited(upstream string, waited time.Duration) {
+	c.tell("StreamWaited", func(to Observer) { to.StreamWaited(SlotWaited{Upstream: upstream, Waited: waited}) })
 }
 
 // Connections implements [catalog.Observer].

@@ -23,6 +23,7 @@ func TestEveryMethodOfAnObserverMayPanic(t *testing.T) {
 	callAll := func() {
 		o.started(nil)
 		o.closed(nil)
+		o.reloaded(nil)
 		for _, adapter := range []any{handlerObserver{o}, streamObserver{o}, catalogObserver{o}} {
 			v := reflect.ValueOf(adapter)
 			for i := range v.NumMethod() {

@@ -34,7 +34,9 @@ func (b *Bridge) Reload(ctx context.Context, cfg *config.Config) error {
 	if cfg == nil {
 		cfg = config.New()
 	}
-	return b.reloads.do(ctx, func(ctx context.Context) error { return b.reload(ctx, cfg) })
+	err := b.reloads.do(ctx, func(ctx context.Context) error { return b.reload(ctx, cfg) })
+	b.observers.reloaded(err)
+	return err
 }
 
 func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {

@@ -23,10 +23,25 @@ type RouteInfo struct {
 	Source string
 	// Problem is the first reason why the route is out of order. It is nil while the route is in order.
 	Problem *config.Problem
+
+	Shared bool // the route shares its upstream streams
+	// UpstreamStreams is the number of open upstream streams, with those of catch-ups.
+	UpstreamStreams int
+	// SharedStreams is the number of shared streams that a new client can join, with those that linger. LogBytes is what their logs
+	// and last values hold, in bytes, as of the last event of each stream.
+	SharedStreams int
+	LogBytes      int64
+	// Events and Bytes are what was written to clients since [New]. The event grpc-status and heartbeats are no events, but count as
+	// bytes. Bytes count after compression, as in [StreamEnd].
+	Events, Bytes int64
+	// FailingSince is when upstream streams began to fail to open. It is the zero time where the last one was opened.
+	FailingSince time.Time
 }
 
-// Routes returns the current routes, including those that are out of order.
+// Routes returns the current routes, including those that are out of order. The numbers of a route are those of all routes with the
+// same name, now and before a reload.
 func (b *Bridge) Routes() []RouteInfo {
+	shared := b.streams.Shared()
 	var out []RouteInfo
 	for _, rt := range b.catalog.Routes() {
 		info := RouteInfo{
@@ -37,7 +52,14 @@ func (b *Bridge) Routes() []RouteInfo {
 			Upstream: rt.UpstreamName(),
 			Source:   rt.Origin,
 			Problem:  rt.FirstProblem(),
+
+			Shared:          rt.Config.Share != nil,
+			UpstreamStreams: int(rt.Health.Upstreams.Load()),
+			SharedStreams:   shared[rt.Config.Name].Streams,
+			LogBytes:        shared[rt.Config.Name].Bytes,
+			FailingSince:    rt.Health.FailingSince(),
 		}
+		info.Events, info.Bytes = rt.Health.Meter.Written()
 		if info.Problem == nil {
 			info.Problem = b.auth.RouteProblem(rt.Config)
 		}
@@ -71,6 +93,10 @@ type UpstreamInfo struct {
 	// SchemaRead says that the schema was read at least once, from the server or from files. Without it, the routes of the upstream
 	// are out of order.
 	SchemaRead bool
+	// Connections is the number of connections, with those whose server cannot be reached.
+	Connections int
+	// Streams is the number of open streams, and Waiting the number of streams that wait for a place on a connection.
+	Streams, Waiting int
 }
 
 // Upstreams returns the upstreams of the configuration and their states, in the order of the configuration. It waits for no
@@ -80,6 +106,7 @@ func (b *Bridge) Upstreams() []UpstreamInfo {
 	for _, u := range b.catalog.Upstreams() {
 		out = append(out, UpstreamInfo{
 			Name: u.Config.Name, Target: u.Config.Target, State: upstreamState(u.State), Since: u.Since, SchemaRead: u.SchemaRead,
+			Connections: u.Load.Connections, Streams: u.Load.Open, Waiting: u.Load.Waiting,
 		})
 	}
 	return out

@@ -227,10 +227,14 @@ routes:
 }
 
 // connections is an observer that records its calls.
-type connections struct{ waiting, open []int }
+type connections struct {
+	waiting, open []int
+	waited        []time.Duration
+}
 
-func (c *connections) StreamWaits(_ string, n int) { c.waiting = append(c.waiting, n) }
-func (c *connections) Connections(_ string, n int) { c.open = append(c.open, n) }
+func (c *connections) StreamWaits(_ string, n int)            { c.waiting = append(c.waiting, n) }
+func (c *connections) StreamWaited(_ string, d time.Duration) { c.waited = append(c.waited, d) }
+func (c *connections) Connections(_ string, n int)            { c.open = append(c.open, n) }
 
 func TestManyStreamsThatWaitAreOneLine(t *testing.T) {
 	c, text := newCatalog(t, serveAll+"upstreams: {a: {target: 'localhost:1', annotations: true}}\n")
@@ -240,10 +244,12 @@ func TestManyStreamsThatWaitAreOneLine(t *testing.T) {
 		o.OnWaiting(n + 1)
 	}
 	o.OnWaiting(1)
+	o.OnWaited(time.Second)
 	o.OnGrow(2)
 	o.OnShrink(1)
 	assert.Equal(t, []int{1, 2, 3, 4, 5, 1}, seen.waiting)
 	assert.Equal(t, []int{2, 1}, seen.open)
+	assert.Equal(t, []time.Duration{time.Second}, seen.waited)
 	assert.Equal(t, 2, strings.Count(text.String(), "a stream waits"), "the first of several")
 	assert.Equal(t, 2, strings.Count(text.String(), "connections to an upstream"))
 }

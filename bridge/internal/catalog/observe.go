@@ -13,6 +13,8 @@ type Observer interface {
 	// StreamWaits is called when a stream must wait because the upstream allows no more streams on its connections. waiting is the
 	// number of streams that wait now.
 	StreamWaits(upstream string, waiting int)
+	// StreamWaited is called once for each StreamWaits, when the stream has a place or gives up.
+	StreamWaited(upstream string, waited time.Duration)
 	// Connections is called when connections to an upstream were added or closed. n is the number of connections now.
 	Connections(upstream string, n int)
 }
@@ -31,6 +33,7 @@ func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 			}
 			o.StreamWaits(u.Name, n)
 		},
+		OnWaited: func(waited time.Duration) { o.StreamWaited(u.Name, waited) },
 		OnGrow:   connections,
 		OnShrink: connections,
 		OnStale: func(err error) {
@@ -46,6 +49,7 @@ type Upstream struct {
 	Since  time.Time // when State began, see [upstream.Client.State]
 	// SchemaRead says that the schema was read at least once.
 	SchemaRead bool
+	Load       upstream.Load
 }
 
 // Upstreams returns the upstreams of the configuration, in its order. Services of this process are not among them.
@@ -53,7 +57,7 @@ func (c *Catalog) Upstreams() []Upstream {
 	backends := c.table.Load().setup.backends
 	all := make([]Upstream, 0, len(backends))
 	for _, u := range backends {
-		of := Upstream{Config: u.cfg}
+		of := Upstream{Config: u.cfg, Load: u.client.Load()}
 		of.State, of.Since = u.client.State()
 		snap, _ := u.schema()
 		of.SchemaRead = snap != nil

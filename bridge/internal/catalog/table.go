@@ -200,10 +200,12 @@ func (b *tableBuilder) services(r *config.Route) (names []string) {
 }
 
 func (b *tableBuilder) healthOf(name string) *route.Health {
-	if h := b.health[name]; h != nil {
-		return h
+	h := b.health[name]
+	if h == nil {
+		h = &route.Health{}
+		b.health[name] = h
 	}
-	return &route.Health{}
+	return h
 }
 
 // addOf adds a route of an upstream.

@@ -17,6 +17,11 @@ type Hooks struct {
 
 	Reopened func(label string, by ending.Code) // the upstream of a stream, which ended with a code, is opened again
 
+	// Resumed is called for a subscriber that came with an id, when it is known how the subscriber goes on. Reset is called when a
+	// subscriber was told a reset.
+	Resumed func(label string, how ending.Resumed)
+	Reset   func(label string, why ending.Reset)
+
 	CatchUpBegan func(label string)                                        // the upstream of a catch-up is opened
 	CatchUpEnded func(label string, outcome Outcome, lasted time.Duration) // called once after each CatchUpBegan
 }
@@ -44,6 +49,18 @@ func (h *Hooks) idLeftOut(st *stream) { call(h.IDLeftOut, st) }
 func (h *Hooks) reopened(st *stream, by ending.Code) {
 	if h.Reopened != nil {
 		h.Reopened(st.settings.Label, by)
+	}
+}
+
+func (h *Hooks) resumed(st *stream, how ending.Resumed) {
+	if h.Resumed != nil {
+		h.Resumed(st.settings.Label, how)
+	}
+}
+
+func (h *Hooks) reset(st *stream, why ending.Reset) {
+	if h.Reset != nil {
+		h.Reset(st.settings.Label, why)
 	}
 }
 

@@ -51,6 +51,7 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		switch {
 		case !errors.Is(err, replay.ErrGone):
 			s.started = true
+			s.report()
 			return atEnd || err != nil, true
 		case s.stream.log.State().Epoch != s.pos.Epoch && s.anchored && !s.started:
 			s.strand(ending.ResetEpoch, true)

@@ -169,6 +169,33 @@ func (r *Registry) Streams() int {
 	return len(r.streams)
 }
 
+// Held is what the streams with one label hold.
+type Held struct {
+	Streams int
+	Bytes   int64 // in logs, last-value caches and catch-ups, each as of its last event
+}
+
+// Held returns what the streams hold that can be joined, by label.
+func (r *Registry) Held() map[string]Held {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]Held{}
+	for _, st := range r.streams {
+		held := all[st.settings.Label]
+		held.Streams++
+		held.Bytes += st.holds()
+		all[st.settings.Label] = held
+	}
+	return all
+}
+
+// holds returns how many bytes the stream and its catch-ups hold.
+func (st *stream) holds() int64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.counted + st.catchUps.bytes
+}
+
 // Bytes returns how many bytes the logs, last-value caches and catch-ups hold together, each as of its last event. A stream that
 // is over counts until its last subscriber has left.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() + r.catchUpBytes.Load() }

@@ -57,6 +57,8 @@ func TestHowASubscriberResumed(t *testing.T) {
 				HasID: true, Skip: true, Bounds: replay.Bounds{Events: 3}, LateJoin: fanout.LateJoin{Mode: fanout.Latest},
 			}
 			inWorld(t, s, func(w *world) {
+				var told []ending.Resumed
+				w.registry.Hooks.Resumed = func(_ string, how ending.Resumed) { told = append(told, how) }
 				_, up := w.live()
 				require.NoError(t, up.send("e1#1", "e2#2", "e3#3"))
 				c := w.join(tt.newcomer)
@@ -65,9 +67,20 @@ func TestHowASubscriberResumed(t *testing.T) {
 				}
 				c.read()
 				assert.Equal(t, tt.want, c.Resumed())
+				requireTold(t, tt.want, told)
 			})
 		})
 	}
+}
+
+// requireTold requires that a hook was called once, for a subscriber that came with an id.
+func requireTold(t *testing.T, want ending.Resumed, told []ending.Resumed) {
+	t.Helper()
+	if want.From == ending.ResumedNot {
+		require.Empty(t, told)
+		return
+	}
+	require.Equal(t, []ending.Resumed{want}, told)
 }
 
 func TestHowASubscriberThatCatchesUpResumed(t *testing.T) {
@@ -97,9 +110,16 @@ func TestHowASubscriberThatCatchesUpResumed(t *testing.T) {
 			s := resumable()
 			s.Backoff = backoff.Policy{Base: time.Second, Max: time.Second}
 			catchingUp(t, s, "1", func(w *caught) {
+				var told []ending.Resumed
+				w.registry.Hooks.Resumed = func(_ string, how ending.Resumed) { told = append(told, how) }
 				tt.do(w)
 				w.c.read()
 				assert.Equal(t, tt.want, w.c.Resumed())
+				if name == "not over" {
+					assert.Empty(t, told)
+				}
+				w.c.Close()
+				requireTold(t, tt.want, told)
 			})
 		})
 	}

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"strings"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
@@ -44,8 +45,9 @@ type Subscriber struct {
 	doubtful bool // pos is the end of a snapshot whose last event may be an old one
 	closed   bool
 	// resumed says how it went on after the id that it came with. What happens to it later does not count.
-	resumed ending.Resumed
-	late    *lateness // nil while it is not late
+	resumed  ending.Resumed
+	reported bool      // the hook was called for resumed, or there is nothing to report
+	late     *lateness // nil while it is not late
 }
 
 var _ pump.Cursor = (*Subscriber)(nil)
@@ -82,6 +84,21 @@ func (s *Subscriber) noteResumed() {
 		s.resumed.From = ending.ResumedFromCatchUp
 	case s.anchored:
 		s.resumed.From = ending.ResumedFromLog
+	}
+	switch s.resumed.From {
+	case ending.ResumedNot:
+		s.reported = true
+	case ending.ResumedNowhere:
+		s.report()
+	default: // the place may be lost before the first read
+	}
+}
+
+// report calls the hook once for how the subscriber went on, unless that may change yet. The stream's lock is held.
+func (s *Subscriber) report() {
+	if !s.reported && !s.ahead && !s.doubtful {
+		s.reported = true
+		s.stream.registry.Hooks.resumed(s.stream, s.resumed)
 	}
 }
 
@@ -161,6 +178,24 @@ func (s *Subscriber) drop() {
 	}
 }
 
+// Lag implements [pump.Cursor]. The events of a catch-up are from before the subscriber came.
+func (s *Subscriber) Lag(came time.Time) (lag pump.Lag) {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if s.batch == nil || len(s.batch.events) == 0 || s.via != nil {
+		return lag
+	}
+	first, last := s.batch.events[0], s.batch.events[len(s.batch.events)-1]
+	if first.At.After(came) {
+		lag.Received = first.At
+	}
+	if state := st.log.State(); state.Epoch == last.Epoch {
+		lag.Behind = int(state.Next - min(state.Next, max(s.pos.Offset, last.Offset+1)))
+	}
+	return lag
+}
+
 // Advance implements [pump.Cursor]. It is called at most once after a Peek.
 func (s *Subscriber) Advance(n int) (events int) {
 	s.stream.mu.Lock()
@@ -175,6 +210,7 @@ func (s *Subscriber) Advance(n int) (events int) {
 		n--
 	}
 	if n > 0 && b.reset != nil {
+		s.stream.registry.Hooks.reset(s.stream, s.reset)
 		s.reset, s.linked = ending.NoReset, false
 		n--
 	}
@@ -239,6 +275,8 @@ func (s *Subscriber) Close() {
 	closed := false
 	st.update(func() {
 		closed = s.closed
+		s.ahead, s.doubtful = false, false // nothing changes any more
+		s.report()
 		s.closed, s.batch, s.lastID = true, nil, ""
 		s.leaveCatchUp()
 	})

@@ -1,6 +1,9 @@
 package pump
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // batch is what one write to a parked subscriber carries. Each loop has one and fills it again and again.
 type batch struct {
@@ -102,9 +105,9 @@ func (b *batch) size() (n int) {
 	return n
 }
 
-// settle notes that the client took the first n bytes. The cursor passes every piece of which a byte was taken. The rest of a
+// settle notes that the client took the first n bytes at the time now. The cursor passes every piece of which a byte was taken. The rest of a
 // piece that was cut is kept and is written first the next time.
-func (b *batch) settle(p *parked, n int) {
+func (b *batch) settle(p *parked, n int, now time.Time) {
 	if n == 0 && b.size() > 0 {
 		return // the next visit fills the batch again
 	}
@@ -121,10 +124,12 @@ func (b *batch) settle(p *parked, n int) {
 		}
 		n -= min(n, len(piece))
 	}
-	events := 0
+	events, seen := 0, look{}
 	if passed := min(begun, len(b.pieces)-b.after) - b.before; passed > 0 {
+		seen = p.s.look(p.cur, p.control, p.events, now)
 		events = p.cur.Advance(passed)
 	}
+	p.s.count(events, written, &seen)
 	p.events += events
 	p.uptake.wrote(written, events)
 	switch {

@@ -8,6 +8,9 @@ import (
 // Control acts on the stream of one subscriber from outside the pump. Its methods may be called concurrently, also before the
 // stream is served and after it is over, and they never wait. The zero Control is ready for use. One Control is for one stream.
 type Control struct {
+	// Began is when the request of the client arrived. It is set before the stream is served, or never.
+	Began time.Time
+
 	mu sync.Mutex
 	// tell tells the pump that there are orders, with the time within which the stream must end. It is nil while no pump
 	// serves the stream.

@@ -15,6 +15,9 @@ type Cursor interface {
 	Peek(dst [][]byte, limit int) (pieces [][]byte, end *End)
 	// Advance moves the cursor behind the first n pieces of the last Peek, and returns how many events they hold.
 	Advance(n int) (events int)
+	// Lag says how late the pieces of the last Peek are, for a client that came at a time. The pump calls it for some of its
+	// writes, between Peek and Advance.
+	Lag(came time.Time) Lag
 	// Interjected says that the pump has written a piece of its own since the last Advance. So the client's last bytes are not
 	// the cursor's, and the next piece must not refer to the piece before it.
 	Interjected()

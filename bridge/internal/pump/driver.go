@@ -16,7 +16,9 @@ type driver struct {
 }
 
 func newDriver(in *inbox, p poller, ended func()) *driver {
-	return &driver{loop: newLoop(in, ended), poller: p, began: time.Now(), alarm: time.NewTimer(math.MaxInt64), armed: never}
+	d := &driver{loop: newLoop(in, ended), poller: p, began: time.Now(), alarm: time.NewTimer(math.MaxInt64), armed: never}
+	d.loop.began = d.began
+	return d
 }
 
 // park hands a subscriber to the loop.

@@ -31,7 +31,8 @@ var (
 // told the time, and never waits.
 type loop struct {
 	inbox *inbox
-	ended func()        // called after each subscriber's done
+	ended func() // called after each subscriber's done
+	began time.Time
 	now   time.Duration // since the loop began
 	clock clock
 	batch batch
@@ -325,7 +326,7 @@ func (l *loop) write(p *parked) bool {
 		l.finish(p, p.outcome(reasonOf(err), err), plainly)
 		return false
 	}
-	l.batch.settle(p, n)
+	l.batch.settle(p, n, l.began.Add(l.now))
 	if p.stage == last && p.rest == nil {
 		out := p.outcome(p.end.Ending.Reason, nil)
 		out.End = p.end

@@ -39,7 +39,7 @@ func (o *Outcome) explain(cur Cursor) {
 // maximum age, or when control says so; control may be nil. The first write comes at once: the events that are ready, or else a comment, so that the client sees its stream
 // open.
 func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings, control *Control) Outcome {
-	p := &pump{conn: conn, cur: cur, s: s, began: time.Now()}
+	p := &pump{conn: conn, cur: cur, s: s, control: control, began: time.Now()}
 	ready := make(chan struct{}, 1)
 	p.follower = NewFollower(cur, func() {
 		wake(ready)
@@ -100,6 +100,7 @@ type pump struct {
 	cur       Cursor
 	follower  *Follower
 	s         *Settings
+	control   *Control // may be nil
 	began     time.Time
 	writing   atomic.Bool // a write is under way
 	overdue   atomic.Bool // the connection was aborted because the subscriber was overdue
@@ -208,15 +209,25 @@ func (p *pump) endWrite() {
 	for _, b := range p.pieces {
 		size += len(b)
 	}
+	now, seen := time.Now(), look{}
+	if len(p.pieces) > p.own {
+		seen = p.s.look(p.cur, p.control, p.out.Events, now)
+	}
+	events := p.pass(size, now)
+	p.s.count(events, size, &seen)
+}
+
+// pass moves the cursor behind its pieces of a write, and returns how many events they hold.
+func (p *pump) pass(size int, now time.Time) (events int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writing.Store(false)
-	p.size = size
-	events := p.cur.Advance(len(p.pieces) - p.own)
+	p.size, p.lastWrite = size, now
+	events = p.cur.Advance(len(p.pieces) - p.own)
 	p.uptake.wrote(size, events)
 	p.out.Bytes += int64(size)
 	p.out.Events += events
-	p.lastWrite = time.Now()
+	return events
 }
 
 // cutOff cuts off the client between two writes if it is overdue, and reports whether it did. Such a client may have no write

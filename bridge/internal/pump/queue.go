@@ -21,14 +21,16 @@ type Queue struct {
 	room  chan struct{} // wakes the producer; holds at most one value
 
 	mu      sync.Mutex
-	notify  func() // nil while the queue is not watched
-	pending []byte // pieces that wait
-	events  int    // how many events are in pending
-	taken   []byte // the pieces that the consumer has; pending gets their memory afterwards
-	held    int    // how many events are in taken
-	scratch []byte // memory of the producer
-	passed  bool   // the consumer has passed taken
-	idle    bool   // the consumer has asked for more, and nothing waited
+	notify  func()    // nil while the queue is not watched
+	pending []byte    // pieces that wait
+	events  int       // how many events are in pending
+	first   time.Time // when the first event in pending came
+	taken   []byte    // the pieces that the consumer has; pending gets their memory afterwards
+	held    int       // how many events are in taken
+	oldest  time.Time // when the first event in taken came
+	scratch []byte    // memory of the producer
+	passed  bool      // the consumer has passed taken
+	idle    bool      // the consumer has asked for more, and nothing waited
 	end     *End
 
 	bound   Bound
@@ -81,10 +83,14 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 			q.scratch = nil
 		}
 	}
+	var came time.Time // the zero time until it is needed
 	for {
-		placed, err := q.place(form, event)
+		placed, err := q.place(form, event, came)
 		if placed || err != nil {
 			return err
+		}
+		if came.IsZero() {
+			came = time.Now()
 		}
 		select {
 		case <-q.room:
@@ -94,8 +100,8 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 	}
 }
 
-// place appends an event if the queue has room for it.
-func (q *Queue) place(form frame.Form, event []byte) (placed bool, err error) {
+// place appends an event if the queue has room for it. came is when the event came, the zero time for now.
+func (q *Queue) place(form frame.Form, event []byte, came time.Time) (placed bool, err error) {
 	q.mu.Lock()
 	if q.cut != nil {
 		q.mu.Unlock()
@@ -105,7 +111,11 @@ func (q *Queue) place(form frame.Form, event []byte) (placed bool, err error) {
 	q.spare, q.blocked = cap(q.scratch), 0
 	if placed = used == 0 || used+len(event) <= q.limit; placed {
 		q.pending = form.Append(q.pending, event)
-		q.events++
+		if q.events++; q.events == 1 {
+			if q.first = came; came.IsZero() {
+				q.first = time.Now()
+			}
+		}
 	} else {
 		q.blocked = 2*len(event) + q.bound.Behind // the event, and the message that it was made from
 	}
@@ -301,6 +311,7 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 			q.since = time.Now()
 		}
 		q.count()
+		q.oldest = q.first
 	}
 	if len(q.taken) > 0 {
 		dst = append(dst, q.taken)
@@ -313,6 +324,17 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 		wake(q.room)
 	}
 	return dst, end
+}
+
+// Lag implements [Cursor].
+func (q *Queue) Lag(time.Time) Lag {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lag := Lag{Behind: q.events}
+	if q.held > 0 {
+		lag.Received = q.oldest
+	}
+	return lag
 }
 
 // Advance implements [Cursor].

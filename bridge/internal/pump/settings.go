@@ -32,6 +32,10 @@ type Settings struct {
 	Drain    <-chan struct{}
 	DrainBy  func() time.Time
 	DrainEnd End
+	// Meter counts what is written; nil is none. With a Meter, Sampled receives samples of how late it was. It must not wait; nil
+	// is none.
+	Meter   *Meter
+	Sampled func(Sample)
 }
 
 // opening appends what stands before the first event: the comment where no event is ready, and the reconnection time. The

@@ -92,12 +92,15 @@ type head struct {
 	interjected int // how many calls of Interjected there were
 	peeks       int // how many calls of Peek there were
 	shown       [][]byte
+	lag         Lag
 	retry       time.Duration // the reconnection time that suits the head; the given one where 0
 
 	topic     *tape   // the topic; the tape itself where nil
 	topics    []*tape // the topics after each of the next calls of Peek; nil is the same one as before
 	withholds bool    // a Peek that changes the topic gives nothing
 }
+
+func (h *head) Lag(time.Time) Lag { return h.lag }
 
 func (h *head) Topic() Topic {
 	h.mu.Lock()

@@ -57,6 +57,8 @@ type Observer interface {
 	StreamEnded(s Opening, code ending.Code, out pump.Outcome)
 	// ClientLeft is called for a caller that leaves before it has an answer.
 	ClientLeft(s Opening)
+	// Delivered is called for some of the writes that bring events.
+	Delivered(s Opening, taken pump.Sample)
 	// Refused is called for a request that got no stream. route is "" where no route matched.
 	Refused(route string, end *ending.Ending)
 }
@@ -161,6 +163,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
 		span: req.Span,
 	}
+	v.control.Began = v.began
 	h.addVisit(v)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that

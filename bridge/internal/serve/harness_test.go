@@ -111,6 +111,8 @@ func (c *counts) Refused(_ string, end *ending.Ending) {
 	}
 }
 
+func (c *counts) Delivered(Opening, pump.Sample) {}
+
 func (c *counts) ClientLeft(Opening) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,9 +122,15 @@ func (c *counts) ClientLeft(Opening) {
 type deaf struct{}
 
 func (deaf) Reopened(string, bool, ending.Code) {}
-func (deaf) IDLeftOut(string)                   {}
-func (deaf) TypeUnknown(string, string)         {}
-func (deaf) CatchUpStarted(string)              {}
+
+func (deaf) UpstreamEnded(string, bool, ending.Code) {}
+func (deaf) Resumed(string, bool, ending.Resumed)    {}
+func (deaf) Reset(string, bool, ending.Reset)        {}
+func (deaf) Skipped(string)                          {}
+
+func (deaf) IDLeftOut(string)           {}
+func (deaf) TypeUnknown(string, string) {}
+func (deaf) CatchUpStarted(string)      {}
 
 func (deaf) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 

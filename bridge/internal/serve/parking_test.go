@@ -210,6 +210,7 @@ func (durations) StreamOpened(Opening) {}
 func (d durations) StreamEnded(s Opening, _ ending.Code, _ pump.Outcome) {
 	d <- s.After
 }
+func (durations) Delivered(Opening, pump.Sample) {}
 func (durations) ClientLeft(Opening)             {}
 func (durations) Refused(string, *ending.Ending) {}
 

@@ -64,6 +64,9 @@ func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.F
 		DrainBy:  h.drain.deadline,
 		DrainEnd: rt.End(once, ending.ShuttingDown()),
 	}
+	s.Meter = &rt.Health.Meter
+	about := Opening{Route: rt.Config.Name, Shared: rt.Config.Share != nil}
+	s.Sampled = func(taken pump.Sample) { h.observer.Delivered(about, taken) }
 	if !once {
 		s.Retry = rt.Config.Event.Retry
 	}

@@ -72,6 +72,7 @@ func (f *feed) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) (r
 	callCtx, stop := f.withDeadline(ctx)
 	defer stop()
 	end := f.stream(callCtx, a, c)
+	f.streams.observer.UpstreamEnded(f.rt.Config.Name, f.shared, end.Code)
 	f.opening.End(end.Code) // unless the upstream has accepted the stream before
 	if !a.CatchingUp {      // the end of a catch-up says nothing about the route
 		f.reportEnd(end) // before the verdict, which may replace the ending by one for the clients
@@ -115,6 +116,8 @@ func (f *feed) stream(ctx context.Context, a reading.Attempt, c *route.Call) *en
 		return notOpened(f.rt, err)
 	}
 	defer stream.Close()
+	f.rt.Health.Upstreams.Add(1)
+	defer f.rt.Health.Upstreams.Add(-1)
 	f.sink.Opened()
 	f.opening.Sent(max(f.rt.Config.OpenWait, openingPatience))
 	if header, ok := stream.Header(); ok {

@@ -162,9 +162,15 @@ func newRunning(t *testing.T, log *slog.Logger) running {
 type nobody struct{}
 
 func (nobody) Reopened(string, bool, ending.Code) {}
-func (nobody) IDLeftOut(string)                   {}
-func (nobody) TypeUnknown(string, string)         {}
-func (nobody) CatchUpStarted(string)              {}
+
+func (nobody) UpstreamEnded(string, bool, ending.Code) {}
+func (nobody) Resumed(string, bool, ending.Resumed)    {}
+func (nobody) Reset(string, bool, ending.Reset)        {}
+func (nobody) Skipped(string)                          {}
+
+func (nobody) IDLeftOut(string)           {}
+func (nobody) TypeUnknown(string, string) {}
+func (nobody) CatchUpStarted(string)      {}
 
 func (nobody) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 

@@ -32,13 +32,14 @@ type owner struct {
 	newest    []byte // the id of the last event that had an id, empty while no event had one
 	idless    bool   // the last event had no id, so no cursor says where the stream is
 	pushed    bool   // the stream has had an event
+	reported  bool   // the observer knows how the stream resumed
 }
 
 var _ reading.Owner = (*owner)(nil)
 
 // Next implements [reading.Owner].
-func (o *owner) Next(ctx context.Context, reopening bool) reading.Attempt {
-	o.pushReset(ctx)
+func (o *owner) Next(_ context.Context, reopening bool) reading.Attempt {
+	o.tellReset()
 	if len(o.newest) > 0 {
 		o.cursor, o.hasCursor = string(o.newest), true
 	}
@@ -47,23 +48,32 @@ func (o *owner) Next(ctx context.Context, reopening bool) reading.Attempt {
 
 // CursorRefused implements [reading.Owner]. The page receives a reset, and its stream begins anew: an old id never ends a
 // stream.
-func (o *owner) CursorRefused(ctx context.Context) {
+func (o *owner) CursorRefused(context.Context) {
 	o.lost = lostCursor{idOf(o.cursor), ending.ResetInvalid}
 	if len(o.newest) == 0 { // otherwise the upstream refuses the id of an event that it has sent itself
 		o.private.resumed = ending.ByReset(ending.ResetInvalid)
 	}
 	o.cursor, o.hasCursor, o.newest = "", false, o.newest[:0]
-	o.pushReset(ctx)
+	o.tellReset()
 }
 
-// pushReset tells the page that its stream does not resume after o.lost, so that the page can load its state anew.
-func (o *owner) pushReset(ctx context.Context) {
+// tellReset tells the page that its stream does not resume after o.lost, so that the page can load its state anew.
+func (o *owner) tellReset() {
 	lost := o.lost
 	if lost.id == "" || o.format == request.Lines {
 		return
 	}
 	o.lost = lostCursor{}
-	_ = o.private.queue.Push(ctx, o.form, ending.ResetBlock(lost.reason, lost.id)) // an error means that ctx has ended
+	o.notice(ending.ResetBlock(lost.reason, lost.id))
+	o.streams.observer.Reset(o.rt.Config.Name, false, lost.reason)
+}
+
+// reportResumed tells the observer once how the stream goes on after the id of the caller.
+func (o *owner) reportResumed() {
+	if how := o.private.resumed; !o.reported && how.From != ending.ResumedNot {
+		o.streams.observer.Resumed(o.rt.Config.Name, false, how)
+	}
+	o.reported = true
 }
 
 // Opened implements [reading.Sink].
@@ -73,6 +83,7 @@ func (o *owner) Opened() {}
 func (o *owner) Accepted(header reading.Header) {
 	md := metadata.MD(header)
 	o.private.response.CompareAndSwap(nil, &md)
+	o.reportResumed()
 	o.private.queue.Open()
 }
 
@@ -127,6 +138,9 @@ func (o *owner) notice(block []byte) {
 // stream that was waiting to be opened again when the bridge closed ends as all others do then: the end that the bridge has hidden
 // could stop a browser.
 func (o *owner) conclude(ctx context.Context, end pump.End) pump.End {
+	if end.Ending.Code == ending.OK { // the upstream may have ended the stream without an answer before
+		o.reportResumed()
+	}
 	switch {
 	case !errors.Is(ctx.Err(), context.Canceled) || end.Ending.Reason == ending.ByDrain:
 		return end

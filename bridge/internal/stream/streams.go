@@ -33,6 +33,14 @@ type Observer interface {
 	IDLeftOut(route string)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has.
 	TypeUnknown(route, name string)
+	// UpstreamEnded is called for each upstream stream that was opened or was to be opened, when it has ended with a code.
+	UpstreamEnded(route string, shared bool, code ending.Code)
+	// Resumed is called for a client that came with an id, when it is known how its stream goes on.
+	Resumed(route string, shared bool, how ending.Resumed)
+	// Reset is called when a client is told a reset.
+	Reset(route string, shared bool, why ending.Reset)
+	// Skipped is called when a slow client of a shared stream skips events.
+	Skipped(route string)
 	// CatchUpStarted is called when the upstream of a catch-up is opened.
 	CatchUpStarted(route string)
 	// CatchUpEnded is called once for each CatchUpStarted.
@@ -45,6 +53,9 @@ func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer
 	s.shared.Hooks = fanout.Hooks{
 		Reopened:     func(route string, code ending.Code) { o.Reopened(route, true, code) },
 		IDLeftOut:    o.IDLeftOut,
+		Resumed:      func(route string, how ending.Resumed) { o.Resumed(route, true, how) },
+		Reset:        func(route string, why ending.Reset) { o.Reset(route, true, why) },
+		Skipped:      o.Skipped,
 		CatchUpBegan: o.CatchUpStarted, CatchUpEnded: o.CatchUpEnded,
 	}
 	return s
@@ -58,6 +69,9 @@ func (s *Streams) LimitQueues(bytes int64) { s.queues.SetLimit(bytes) }
 
 // EndRetired ends the shared streams without callers whose route was changed or removed.
 func (s *Streams) EndRetired() { s.shared.EndRetired() }
+
+// Shared returns what the shared streams of each route hold, by the name of the route.
+func (s *Streams) Shared() map[string]fanout.Held { return s.shared.Held() }
 
 // CloseShared ends every shared stream, and waits until their readers have returned.
 func (s *Streams) CloseShared() { s.shared.Close(pump.NewEnd(ending.ShuttingDown(), 0)) }

@@ -18,6 +18,9 @@ const noLimit = math.MaxInt
 type Hooks struct {
 	// OnWaiting is called once for each stream that must wait for a slot. n is the number of streams that wait now.
 	OnWaiting func(n int)
+	// OnWaited is called once for each stream that has waited, when it has its slot or gives up. waited is the time since the call
+	// of Open.
+	OnWaited func(waited time.Duration)
 	// OnGrow is called when a connection was added because streams waited. connections is the number of connections now.
 	OnGrow func(connections int)
 	// OnShrink is called when connections without streams were closed. connections is the number of connections now.

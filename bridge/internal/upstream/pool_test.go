@@ -84,12 +84,14 @@ func requireLoad(t *testing.T, client *upstream.Client, want func(upstream.Load)
 // observed counts what a client tells.
 type observed struct {
 	waited, grown, shrunk atomic.Int64
+	done                  atomic.Int64 // streams that have waited
 	connections           atomic.Int64
 }
 
 func (o *observed) hooks() upstream.Hooks {
 	return upstream.Hooks{
 		OnWaiting: func(int) { o.waited.Add(1) },
+		OnWaited:  func(time.Duration) { o.done.Add(1) },
 		OnGrow:    func(n int) { o.grown.Add(1); o.connections.Store(max(o.connections.Load(), int64(n))) },
 		OnShrink:  func(int) { o.shrunk.Add(1) },
 	}
@@ -125,6 +127,7 @@ func TestStreamsOverTheServersLimitGetMoreConnections(t *testing.T) {
 			assert.EqualValues(t, most-1, seen.grown.Load())
 			assert.EqualValues(t, most, seen.connections.Load())
 			assert.Positive(t, seen.waited.Load())
+			assert.Equal(t, seen.waited.Load(), seen.done.Load(), "each of them is told twice: when it begins to wait, and afterwards")
 			if name == "one after the other" {
 				// The first connection's limit is learnt; all other streams go by that.
 				assert.Less(t, seen.waited.Load(), int64(limit), "streams that waited for a slot")

@@ -151,10 +151,16 @@ func (w *waiter) leave() {
 
 // end counts the stream as no longer waiting. It is called once, whether the stream got a place or not.
 func (w *waiter) end() {
-	w.pool.mu.Lock()
-	defer w.pool.mu.Unlock()
-	if w.counted {
-		w.pool.waiting--
+	p := w.pool
+	p.mu.Lock()
+	defer p.unlock()
+	if !w.counted {
+		return
+	}
+	p.waiting--
+	if hook := p.hooks.OnWaited; hook != nil {
+		waited := time.Since(w.began)
+		p.calls = append(p.calls, func() { hook(waited) })
 	}
 }
 
