@@ -59,7 +59,8 @@ func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
-			"std", "bridge", "bridge/config", "cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage",
+			"std", "bridge", "bridge/config", "bridge/metrics", "cmd/grpcsse/internal/admin",
+			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/telemetry",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
@@ -88,6 +89,9 @@ func program() []room {
 // library is the bridge, with the rooms that a request passes.
 func library() []room {
 	return []room{
+		{"bridge/metrics", []string{
+			"std", "net/http", "bridge", "bridge/internal/ending", "github.com/prometheus/client_golang/...",
+		}},
 		{"bridge", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/auth",
 			"bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump",
@@ -185,7 +189,8 @@ func knowers() map[string][]string {
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/crowd", "bridge", "bridge/internal/serve", "bridge/internal/auth", "bridge/internal/route",
+			"cmd/grpcsse/internal/crowd", "bridge/metrics", "bridge", "bridge/internal/serve", "bridge/internal/auth",
+			"bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {

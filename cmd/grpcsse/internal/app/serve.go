@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/metrics"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/telemetry"
 )
@@ -54,13 +55,14 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer spans.Stop(ctx) // after the bridge, whose last streams have spans
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
+	counted := metrics.New()
 	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)),
-		bridge.WithTracerProvider(spans.Provider()))
+		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	aside, err := openSides(ctx, b, control{config: func() *config.Config { return cfg }}, t.log)
+	aside, err := openSides(ctx, b, control{config: func() *config.Config { return cfg }, counted: counted}, t.log)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/metrics"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/health"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/sidedoor"
@@ -23,6 +24,8 @@ type sides struct {
 type control struct {
 	config func() *config.Config       // the configuration that is in force
 	reload func(context.Context) error // nil where there is no file to load
+	// counted shows the metrics on the listener for probes.
+	counted *metrics.Metrics
 }
 
 // openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
@@ -35,7 +38,7 @@ func openSides(ctx context.Context, b *bridge.Bridge, of control, log *slog.Logg
 		if err != nil {
 			return nil, err
 		}
-		s.doors = append(s.doors, sidedoor.Open(ctx, "health", listener, s.health.Handler(nil), log))
+		s.doors = append(s.doors, sidedoor.Open(ctx, "health", listener, s.health.Handler(of.counted.Handler()), log))
 	}
 	if cfg.Server.Admin == nil {
 		return s, nil

@@ -193,6 +193,16 @@ func (s *sided) requirePages(t *testing.T) {
 	assert.Contains(t, body, `"streams": 0`)
 }
 
+func TestTheMetricsAreOnTheListenerForProbes(t *testing.T) {
+	upstream, _ := startMarket(t, "127.0.0.1:0")
+	s := startSided(t, upstream)
+	status, _ := ask(t, http.MethodGet, s.public+"/none")
+	require.Equal(t, http.StatusNotFound, status)
+	s.requireProbe(t, "/metrics", http.StatusOK, `grpcsse_opens_total{outcome="refused",route=""} 1`)
+	s.stop()
+	require.Zero(t, <-s.code)
+}
+
 // The pages of the operator are on their own listeners, and on no other one.
 func TestThePublicListenerHasNoPageOfTheOperator(t *testing.T) {
 	upstream, _ := startMarket(t, "127.0.0.1:0")
