@@ -25,3 +25,19 @@ func TestAReloadChangesTheAccessLog(t *testing.T) {
 		assert.Equal(t, tt.path, log.await(t, 1)[0]["path"])
 	}
 }
+
+// A parameter in which a route's callers send their token has any name.
+func TestTheParameterOfATokenIsNotInTheAccessLog(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", count(1, nil))
+	values := "server: {access_log: {values: true}}\n"
+	file := values + `auth: {jwt: {corp: {jwks_url: "https://127.0.0.1:1/keys", audience: [web], from: ["query:ticker"]}}}` + "\n" + routeFile()
+	f, log := accessed(t, s, values+routeFile())
+	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
+	require.NoError(t, err)
+	for _, want := range []any{"ticker=a&b=1", "b=1"} {
+		resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x?ticker=a&b=1"))
+		_ = newReader(resp).drain()
+		assert.Equal(t, want, log.await(t, 1)[0]["query"])
+		require.NoError(t, f.bridge.Reload(t.Context(), cfg))
+	}
+}

@@ -67,6 +67,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: tracing.New(ctx, o.tracing),
 		}),
 	}
+	b.handler.HideTokens(cfg.Auth)
 	b.observers.started(b)
 	c.Watch(ctx)
 	return b, nil

@@ -51,6 +51,7 @@ func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {
 	}
 	who.Apply()
 	b.handler.Apply(cfg.Server)
+	b.handler.HideTokens(cfg.Auth)
 	b.streams.Limit(sharedLimits(cfg))
 	b.streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b.handler.EndRetired(by)

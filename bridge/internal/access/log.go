@@ -2,6 +2,7 @@ package access
 
 import (
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 type Log struct {
 	log         *slog.Logger
 	off, values atomic.Bool
+	hidden      atomic.Pointer[[]string]
 
 	// A flood of refusals must not hide the ends of streams, so each has a rate of its own.
 	streams, others sampler
@@ -49,6 +51,19 @@ func (l *Log) On() bool { return l != nil && !l.off.Load() }
 
 // Values reports whether lines have the path and the query of the request.
 func (l *Log) Values() bool { return l.On() && l.values.Load() }
+
+// Hide replaces the names of the query parameters that hold tokens.
+func (l *Log) Hide(names []string) {
+	if l != nil {
+		l.hidden.Store(&names)
+	}
+}
+
+// Hides reports whether a query parameter holds a token.
+func (l *Log) Hides(name string) bool {
+	names := l.hidden.Load()
+	return names != nil && slices.Contains(*names, name)
+}
 
 // Write writes a line, or leaves it out.
 func (l *Log) Write(r *Record) {

@@ -42,10 +42,23 @@ func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
 	if h.access.Values() {
 		e.path = access.Path(req.HTTP.URL.EscapedPath())
 		if rt != nil { // otherwise it is unknown which parameters hold credentials
-			e.query = access.Query(req.HTTP.URL.RawQuery, func(name string) bool { return hidden(rt.Config, name) })
+			e.query = access.Query(req.HTTP.URL.RawQuery, func(name string) bool { return h.access.Hides(name) || hidden(rt.Config, name) })
 		}
 	}
 	return e
+}
+
+// HideTokens keeps the query parameters in which tokens stand out of the access log.
+func (h *Handler) HideTokens(auth config.Auth) {
+	var names []string
+	for _, issuer := range auth.JWT {
+		for _, from := range issuer.From {
+			if from.In == config.InQuery {
+				names = append(names, from.Name)
+			}
+		}
+	}
+	h.access.Hide(names)
 }
 
 // methodOf returns the method of a request. The text of a usual method shares no memory with the request.
