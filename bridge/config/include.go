@@ -24,6 +24,7 @@ func (l *loader) includes(d *decoder, root, include *node) (trees []*node, unrea
 			continue
 		}
 		at := include.children[i]
+		l.files.notePattern(pattern)
 		matches, err := filepath.Glob(pattern)
 		if err != nil {
 			d.problem(at, "", "expected a file name or a pattern with * and ?, found %s", at.found())
@@ -39,6 +40,7 @@ func (l *loader) includes(d *decoder, root, include *node) (trees []*node, unrea
 				continue
 			}
 			seen[name] = true
+			l.files.note(name)
 			if tree := l.include(d, at, name); tree != nil {
 				trees = append(trees, tree)
 			} else {

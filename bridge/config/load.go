@@ -29,6 +29,7 @@ func WithEnv(lookup func(name string) (value string, set bool)) Option {
 // Load reads a configuration file and the files that it includes. The error is [Problems], with all mistakes and warnings, or the
 // error of the operating system where the file itself can't be read.
 func Load(path string, opts ...Option) (*Config, error) {
+	newLoader(opts).files.note(path)
 	data, err := readBounded(path, maxFileBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

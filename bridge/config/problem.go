@@ -105,6 +105,8 @@ type collector struct {
 	seen     map[seenProblem]bool
 	// reports counts all errors that were reported, repeated ones included.
 	reports int
+	// files is what is read, for [WithFiles]. It may be nil.
+	files *Files
 }
 
 type seenProblem struct {

@@ -139,6 +139,9 @@ func (d *decoder) metadataSettings(n *node) []MetadataSetting {
 
 // secretTemplate reads the value of a name from the file that n names.
 func (d *decoder) secretTemplate(n *node, name string) (Template, bool) {
+	if path, ok := d.path(n); ok {
+		d.files.note(path)
+	}
 	text, ok := d.secretFile(n)
 	if ok && isBinary(name) && !isBase64(text) {
 		d.problem(n, "", "expected base64 in the file %s, since the name ends in -bin, found something else", n.shown())

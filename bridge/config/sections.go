@@ -60,6 +60,7 @@ func (s *sections) upstreams(n *node) {
 			continue
 		}
 		u := s.upstream(c)
+		s.files.noteSchema(u.Schema)
 		s.allUpstreams = append(s.allUpstreams, u)
 		s.byName[c.name] = u
 	}
