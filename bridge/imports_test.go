@@ -63,6 +63,7 @@ func program() []room {
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/telemetry",
+			"cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
 		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
@@ -77,6 +78,7 @@ func program() []room {
 		}},
 		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
+		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/crowd", []string{"std", "net/http", "github.com/tmaxmax/go-sse"}},
 		{"cmd/grpcsse/internal/demo", []string{

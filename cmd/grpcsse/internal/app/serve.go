@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -13,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/metrics"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/telemetry"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/watch"
 )
 
 // serve is `grpcsse serve`.
@@ -26,28 +28,23 @@ type serve struct {
 
 // Run implements the command. It serves until ctx ends, and then until the last stream has ended.
 func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
-	cfg, err := s.load(t)
+	began := time.Now()
+	seen := watch.Look(watch.Files{Names: s.named()})
+	files := &config.Files{}
+	cfg, err := s.configuration(t, files)
 	if err != nil {
 		return err
 	}
 	limitMemory(t.log, memlimit.FromCgroup)
-	listener, err := front.Passed(s.wanted(cfg))
+	passed, err := front.Passed(s.wanted(cfg))
 	if err != nil {
 		return err
 	}
-	if s.Listen != "" {
-		cfg.Server.Listen = s.Listen
-		for _, p := range cfg.Server.Validate() {
-			return &usageError{err: errors.New("--listen: " + p.Error()), hint: p.Hint}
-		}
+	if passed != nil {
+		defer func() { _ = passed.Close() }() // it is closed already, unless the program could not start
 	}
-	address := cfg.Server.Listen
-	if listener != nil {
-		defer func() { _ = listener.Close() }() // it is closed already, unless the program could not start
-		address = listener.Addr().String()
-	}
-	if s.Upstream != "" && isLoopback(address) {
-		cfg.Server.Hosts = loopbackNames()
+	if err := s.override(cfg, passed); err != nil {
+		return err
 	}
 	spans, err := telemetry.Start(ctx, built(), t.log)
 	if err != nil {
@@ -62,7 +59,10 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	aside, err := openSides(ctx, b, control{config: func() *config.Config { return cfg }, counted: counted}, t.log)
+	r := s.reloader(t, b, lines, passed)
+	r.observe = func(result reloaded) { countReload(counted, result) }
+	r.began(cfg, files)
+	aside, err := openSides(ctx, b, r.control(counted), t.log)
 	if err != nil {
 		return err
 	}
@@ -72,12 +72,16 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 			return err
 		}
 	}
+	listener := passed
 	if listener == nil {
-		if listener, err = front.Listen(ctx, address); err != nil {
+		if listener, err = front.Listen(ctx, cfg.Server.Listen); err != nil {
 			return err
 		}
 	}
-	f := front.Front{Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log}
+	defer r.start(ctx, seen, began)()
+	f := front.Front{
+		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log, DrainTimeout: r.DrainTimeout,
+	}
 	sayRoom(t.log, f.Settings)
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	aside.health.Listening()
@@ -98,6 +102,83 @@ func (s *serve) wanted(cfg *config.Config) string {
 // defaultListen is the default of server.listen.
 const defaultListen = ":8080"
 
+// configuration reads the configuration, without the flags that override it. It notes in files what it reads.
+func (s *serve) configuration(t *terminal, files *config.Files) (*config.Config, error) {
+	cfg, err := s.load(t, config.WithFiles(files))
+	if err != nil {
+		return nil, err
+	}
+	if s.Upstream != "" {
+		files.Names = s.named()
+		if len(s.Proto) > 0 {
+			files.ImportPaths = cfg.Upstreams[0].Schema.Proto.ImportPaths
+		}
+	}
+	return cfg, nil
+}
+
+// override applies the flags to a configuration. passed is the listener that the program was given, or nil.
+func (s *serve) override(cfg *config.Config, passed net.Listener) error {
+	if s.Listen != "" {
+		cfg.Server.Listen = s.Listen
+		for _, p := range cfg.Server.Validate() {
+			return &usageError{err: errors.New("--listen: " + p.Error()), hint: p.Hint}
+		}
+	}
+	address := cfg.Server.Listen
+	if passed != nil {
+		address = passed.Addr().String()
+	}
+	if s.Upstream != "" && isLoopback(address) {
+		cfg.Server.Hosts = loopbackNames()
+	}
+	return nil
+}
+
+// named returns the files that the command line names.
+func (s *serve) named() (names []string) {
+	for _, name := range []string{s.Config, s.DescriptorSet} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// reloader returns what replaces the configuration of the bridge.
+func (s *serve) reloader(t *terminal, b *bridge.Bridge, lines *accessLog, passed net.Listener) *reloader {
+	return &reloader{
+		log:   t.log,
+		fixed: len(s.named())+len(s.Proto) == 0,
+		load: func(files *config.Files) (*config.Config, error) {
+			cfg, err := s.configuration(t, files)
+			if err == nil {
+				err = s.override(cfg, passed)
+			}
+			return cfg, err
+		},
+		apply: func(ctx context.Context, cfg *config.Config) error {
+			if s.Strict {
+				if problems := s.strictly(ctx, cfg); hasErrors(problems) {
+					return problems
+				}
+			}
+			if err := b.Reload(ctx, cfg); err != nil {
+				return err
+			}
+			lines.set(cfg.Server.AccessLog)
+			return nil
+		},
+	}
+}
+
+// strictly returns the problems of a configuration, together with those that only the schemas show.
+func (s *serve) strictly(ctx context.Context, cfg *config.Config) config.Problems {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	return bridge.Check(ctx, cfg)
+}
+
 // demandOrder returns an error unless every route is ready.
 func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
 	if err := waitReady(ctx, b, s.Timeout); err != nil {
@@ -107,4 +188,11 @@ func (s *serve) demandOrder(ctx context.Context, b *bridge.Bridge) error {
 		return problems
 	}
 	return nil
+}
+
+// countReload tells the metrics of a reload that failed, also where the bridge was not asked. The bridge itself tells of success.
+func countReload(counted *metrics.Metrics, result reloaded) {
+	if result.Err != nil {
+		counted.Reloaded(bridge.Reload{Err: result.Err})
+	}
 }

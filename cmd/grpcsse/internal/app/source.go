@@ -27,7 +27,7 @@ type source struct {
 }
 
 // load reads the configuration. Its warnings go to the log.
-func (s source) load(t *terminal) (*config.Config, error) {
+func (s source) load(t *terminal, opts ...config.Option) (*config.Config, error) {
 	if s.Upstream != "" {
 		return s.forUpstream()
 	}
@@ -40,7 +40,7 @@ func (s source) load(t *terminal) (*config.Config, error) {
 	if err := s.onlyWithUpstream(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(s.Config)
+	cfg, err := config.Load(s.Config, opts...)
 	if err != nil {
 		return nil, err
 	}

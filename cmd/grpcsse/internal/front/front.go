@@ -24,6 +24,8 @@ type Front struct {
 	Log     *slog.Logger
 	// Draining is called when the drain begins, before any stream ends. It may be nil, and must not wait.
 	Draining func()
+	// DrainTimeout returns how long the drain may take, when it begins. Where it is nil, the drain takes Server.DrainTimeout.
+	DrainTimeout func() time.Duration
 }
 
 // Settings are the settings of a [Front].
@@ -73,11 +75,15 @@ func (f *Front) Run(ctx context.Context) error {
 
 // drain ends all streams. New requests arrive on new connections, and are turned away.
 func (f *Front) drain(ctx context.Context, server *server) {
-	f.Log.Info("ending all streams", "within", f.Server.DrainTimeout, "hint", "a second signal ends the program at once")
+	within := f.Server.DrainTimeout
+	if f.DrainTimeout != nil {
+		within = f.DrainTimeout()
+	}
+	f.Log.Info("ending all streams", "within", within, "hint", "a second signal ends the program at once")
 	if f.Draining != nil {
 		f.Draining()
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.Server.DrainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	server.goAway(ctx)
 	if err := f.Bridge.Shutdown(ctx); err != nil {
