@@ -94,7 +94,7 @@ func TestTheQueueThatWaitedLongestIsCut(t *testing.T) {
 	})
 }
 
-// A consumer that is about to be served, and one in whose queue nothing waits, are not to blame.
+// A consumer in whose queue nothing waits is not to blame. One that is about to be served comes first.
 func TestOnlyQueuesInWhichSomethingWaitsAreCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b Budget
@@ -116,10 +116,12 @@ func TestOnlyQueuesInWhichSomethingWaitsAreCut(t *testing.T) {
 		for _, m := range []*member{fresh, idle, slow} {
 			assert.Nil(t, m.Cut())
 		}
-		slow.push(t, 24<<10)
+		slow.sip()
+		slow.Peek(nil, 0)
+		slow.stall(t, 24<<10)
 		fresh.push(t, 40<<10)
-		assert.Nil(t, fresh.Cut())
-		assert.NotNil(t, slow.Cut())
+		assert.NotNil(t, fresh.Cut())
+		assert.Nil(t, slow.Cut())
 		assert.Nil(t, idle.Cut())
 	})
 }

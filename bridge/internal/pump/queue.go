@@ -30,14 +30,13 @@ type Queue struct {
 	oldest  time.Time // when the first event in taken came
 	scratch []byte    // memory of the producer
 	passed  bool      // the consumer has passed taken
-	idle    bool      // the consumer has asked for more, and nothing waited
+	idle    bool      // the consumer has asked for more, or has not begun, and nothing waited
 	end     *End
 
 	bound   Bound
 	counted int64     // the queue's part of the budget
 	spare   int       // bytes of scratch
 	blocked int       // bytes of the event for which Push waits, and of what waits behind it
-	begun   bool      // the consumer has asked for the first time
 	took    bool      // the consumer has taken something, and has asked for more
 	since   time.Time // when the consumer was given what it has; zero where it was given nothing
 	cut     *End      // the end of a queue that was cut; nil for any other
@@ -49,7 +48,7 @@ var _ Cursor = (*Queue)(nil)
 
 // NewQueue returns a queue that holds up to limit bytes, or one piece of any size.
 func NewQueue(limit int) *Queue {
-	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true}
+	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true, idle: true}
 }
 
 // NewBoundQueue does the same as NewQueue, for a queue that takes part in a budget until Close.
@@ -162,7 +161,7 @@ func (q *Queue) release() {
 
 // waitsSince returns since when something waits that the consumer does not ask for. Where the consumer was given nothing, that
 // time is not known, and counts from the first call on: such a consumer is about to ask, unless it cannot write even a heartbeat.
-// A queue whose consumer has not begun does not wait. Where nothing waits, the queue gives back its memory.
+// The same holds for a consumer that has not begun. Where nothing waits, the queue gives back its memory.
 // took says that the consumer has taken something before.
 func (q *Queue) waitsSince() (since time.Time, took, waits bool) {
 	q.mu.Lock()
@@ -174,7 +173,7 @@ func (q *Queue) waitsSince() (since time.Time, took, waits bool) {
 	if q.since.IsZero() {
 		q.since = time.Now()
 	}
-	return q.since, q.took, q.begun && q.cut == nil && q.end == nil
+	return q.since, q.took, q.cut == nil && q.end == nil
 }
 
 // giveBack drops the memory of a queue in which nothing waits. The consumer has written all that it had. The lock is held.
@@ -306,7 +305,7 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 		}
 		q.held, q.events, q.passed = q.events, 0, len(q.taken) == 0
 		q.took = q.took || freed
-		q.begun, q.idle, q.since = true, q.passed, time.Time{}
+		q.idle, q.since = q.passed, time.Time{}
 		if !q.idle {
 			q.since = time.Now()
 		}

@@ -27,7 +27,7 @@ type private struct {
 	cancel   context.CancelFunc
 	detach   func() bool    // separates the stream from the context of the request
 	done     chan struct{}  // closed when the reader has returned
-	events   bool           // the stream had events; may be read once the queue has its end
+	events   atomic.Bool    // the stream had events; set before the queue has the end of its reader
 	resumed  ending.Resumed // the reader changes it, so it may be read once done is closed
 }
 
@@ -56,7 +56,7 @@ func (s *Streams) open(
 	s.readers.Go(func() {
 		defer close(p.done)
 		end := o.conclude(ctx, f.guarded(ctx, r))
-		p.events = o.pushed
+		p.events.Store(o.pushed)
 		p.queue.End(end)
 	})
 	return p
@@ -123,7 +123,7 @@ func (p *private) Cursor() pump.Cursor { return p.queue }
 // FirstWord implements [Subscription].
 func (p *private) FirstWord() (spoken bool, end *ending.Ending) {
 	if last := p.queue.Ended(); last != nil {
-		if p.events {
+		if p.events.Load() {
 			return true, nil
 		}
 		return true, last.Ending
