@@ -144,15 +144,12 @@ func TestStalledClientsHoldNoMoreThanTheBudget(t *testing.T) {
 			}
 			// Each client's connection takes some memory, with what the client itself buffers.
 			most := budget*3/2 + int64(clients)*64<<10
-			for deadline := time.Now().Add(4 * patience); liveHeap()-before >= most || open.Load() > int64(clients)/2; {
-				require.True(t, time.Now().Before(deadline), "%d streams are open, and %d bytes are held", open.Load(), liveHeap()-before)
-				time.Sleep(100 * time.Millisecond)
-			}
+			bounded := func() bool { return liveHeap()-before < most && open.Load() <= int64(clients)/2 }
+			require.Eventually(t, bounded, 4*patience, 100*time.Millisecond, "the budget holds")
 			assert.Positive(t, cut.byQueues.Load(), "the observer is told of the limit")
-			for seen := healthy.Load(); healthy.Load() < seen+20; {
-				require.Less(t, healthy.Load(), int64(1<<40), "the client that reads has lost its stream")
-				time.Sleep(time.Millisecond)
-			}
+			seen := healthy.Load()
+			require.Eventually(t, func() bool { return healthy.Load() >= seen+20 }, patience, time.Millisecond, "events go on")
+			require.Less(t, healthy.Load(), int64(1<<40), "the client that reads keeps its stream")
 			assert.Less(t, liveHeap()-before, most)
 		})
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	mostFileLines     = 400
 	mostFunctionLines = 60
-	mostFacadeLines   = 1500
+	mostFacadeLines   = 1600
 	mostRoomFiles     = 12
 )
 

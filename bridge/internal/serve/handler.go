@@ -159,12 +159,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// attached says that the caller has its stream, or that it gets none. StopAdmitting waits for that.
 	attached := sync.OnceFunc(h.drain.admitted.Done)
 	defer attached()
-	v := &visit{
-		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
-		span: req.Span,
-	}
-	v.control.Began = v.began
-	h.addVisit(v)
+	v := h.newVisit(rt, req, taken)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that
 		if panicked && !v.left {
@@ -181,6 +176,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serve(w, req, form, v, attached)
 	}
 	panicked = false
+}
+
+// newVisit returns the visit of a caller that was admitted, as one of the open visits.
+func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) *visit {
+	v := &visit{
+		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
+		span: req.Span,
+	}
+	v.control.Began = v.began
+	h.addVisit(v)
+	return v
 }
 
 // serve waits until the upstream has accepted the stream, writes the header of the response, and writes the events. It writes
