@@ -20,9 +20,8 @@ import (
 type observers struct {
 	all []Observer
 	log *slog.Logger
-
-	mu       sync.Mutex
-	panicked map[observerMethod]bool // the methods whose panic was logged
+	// panicked has the methods whose panic was logged.
+	panicked sync.Map
 }
 
 // observerMethod is a method of one observer.
@@ -38,29 +37,19 @@ func (o *observers) tell(method string, call func(Observer)) {
 	}
 }
 
-// guard calls a method of one observer, and recovers from its panic.
+// guard calls a method of one observer, and recovers from its panic. It logs the first panic of each method.
 func (o *observers) guard(method observerMethod, call func(Observer)) {
 	defer func() {
-		if p := recover(); p != nil {
-			o.report(method, p)
+		p := recover()
+		if p == nil {
+			return
+		}
+		if _, known := o.panicked.LoadOrStore(method, true); !known {
+			o.log.Error("an observer panicked: further panics of the method are not logged", "method", method.name, "panic", p,
+				"stack", string(debug.Stack()))
 		}
 	}()
 	call(o.all[method.observer])
-}
-
-// report logs the panic of a method, unless one was logged before.
-func (o *observers) report(method observerMethod, p any) {
-	o.mu.Lock()
-	known := o.panicked[method]
-	if o.panicked == nil {
-		o.panicked = map[observerMethod]bool{}
-	}
-	o.panicked[method] = true
-	o.mu.Unlock()
-	if !known {
-		o.log.Error("an observer panicked: further panics of the method are not logged", "method", method.name, "panic", p,
-			"stack", string(debug.Stack()))
-	}
 }
 
 func (o *observers) started(b *Bridge) { o.tell("Started", func(to Observer) { to.Started(b) }) }

@@ -166,6 +166,20 @@ func (s *site) scrape(t require.TestingT) map[string]float64 {
 	return all
 }
 
+// sum returns the sum of all observations of a histogram.
+func (s *site) sum(t require.TestingT, name string) (sum float64) {
+	families, err := s.own.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	return sum
+}
+
 func valueOf(f *dto.MetricFamily, m *dto.Metric) float64 {
 	switch f.GetType() {
 	case dto.MetricType_COUNTER:

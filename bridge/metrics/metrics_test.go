@@ -62,6 +62,7 @@ func TestAStreamCountsWhileItIsOpen(t *testing.T) {
 				})
 				got := s.scrape(t)
 				assert.Greater(t, got["grpcsse_bytes_total"+label], 30.0)
+				assert.Less(t, s.sum(t, "grpcsse_first_event_seconds"), patience.Seconds())
 				assert.GreaterOrEqual(t, got["grpcsse_delivery_delay_seconds"+kinds], 1.0)
 				assert.Equal(t, kind == "shared", got["grpcsse_shared_log_bytes"+label] > 0)
 				leave()

@@ -96,7 +96,6 @@ func (s *Subscriber) displace(reason ending.Reset, early bool) {
 func (s *Subscriber) strand(reason ending.Reset, early bool) {
 	s.resumed = ending.ByReset(reason)
 	s.displace(reason, early)
-	s.report()
 }
 
 // overtaken takes the place from a subscriber that has not read from it yet: the log no longer holds the next event.
@@ -105,6 +104,5 @@ func (s *Subscriber) overtaken() {
 	if s.anchored { // it came with an id
 		s.anchored, s.reset = false, ending.ResetExpired
 		s.resumed = ending.ByReset(ending.ResetExpired)
-		s.report()
 	}
 }

@@ -85,13 +85,7 @@ func (s *Subscriber) noteResumed() {
 	case s.anchored:
 		s.resumed.From = ending.ResumedFromLog
 	}
-	switch s.resumed.From {
-	case ending.ResumedNot:
-		s.reported = true
-	case ending.ResumedNowhere:
-		s.report()
-	default: // the place may be lost before the first read
-	}
+	s.reported = s.resumed.From == ending.ResumedNot
 }
 
 // report calls the hook once for how the subscriber went on, unless that may change yet. The stream's lock is held.

@@ -90,6 +90,15 @@ func TestWhatIsWrittenCountsAtOnce(t *testing.T) {
 				assert.Equal(t, Sample{Live: true}, seen[1])
 				q.End(End{Ending: because("")})
 				next()
+
+				q = NewQueue(1 << 10)
+				next = startWith(t, kind, q, s, &Control{Began: time.Now()})
+				push("the first of another stream")
+				next()
+				require.Len(t, seen, 3, "the first event of a stream is always a sample")
+				assert.True(t, seen[2].First)
+				q.End(End{Ending: because("")})
+				next()
 			})
 		})
 	}

@@ -107,6 +107,7 @@ func (h *Handler) EndRetired(by time.Time) {
 
 // addVisit adds a visit. If a reload has retired the route since the route was found, the stream of the visit ends too.
 func (h *Handler) addVisit(v *visit) {
+	v.control.Began = v.began
 	h.open.add(v)
 	if by, retired := v.rt.Edition.Retired(); retired {
 		endRetired(by, []*visit{v})
