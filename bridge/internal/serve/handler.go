@@ -184,7 +184,6 @@ func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) 
 		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), began: req.Arrived, entry: h.entryOf(rt, req),
 		span: req.Span,
 	}
-	v.control.Began = v.began
 	h.addVisit(v)
 	return v
 }
