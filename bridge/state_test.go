@@ -87,7 +87,7 @@ routes:
 	require.NoError(t, f.bridge.Ready(t.Context()))
 	up := requireUpstream(0, bridge.UpstreamUp)
 	assert.Equal(t, bridge.UpstreamInfo{
-		Name: "test", Target: s.addr, State: bridge.UpstreamUp, Since: up.Since, SchemaRead: true,
+		Name: "test", Target: s.addr, State: bridge.UpstreamUp, Since: up.Since, SchemaRead: true, Connections: 1,
 	}, up)
 	never := requireUpstream(1, bridge.UpstreamDown)
 	assert.False(t, never.SchemaRead)
