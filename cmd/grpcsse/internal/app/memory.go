@@ -9,13 +9,13 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// memoryShare is the share of the memory limit that the Go runtime may use. The rest is for what the runtime does not count, such
-// as the program itself and its stacks in the kernel.
+// memoryShare is the share of the memory limit that the Go runtime may use. The rest is for what the runtime does not count,
+// such as the program itself and the buffers of its sockets.
 const memoryShare = 0.9
 
-// limitMemory has the garbage collector work harder before the control group of the process, which a container or a systemd unit
-// is, runs out of memory and the kernel kills the process. The variable GOMEMLIMIT takes precedence. limit returns the limit of
-// the group.
+// limitMemory has the garbage collector work harder before the control group of the process, which a container or a systemd
+// unit is, runs out of memory and the kernel kills the process. The variable GOMEMLIMIT takes precedence. limit returns the
+// limit of the group.
 func limitMemory(log *slog.Logger, limit memlimit.Provider) {
 	if _, given := os.LookupEnv("GOMEMLIMIT"); given {
 		return

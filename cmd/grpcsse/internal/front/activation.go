@@ -10,12 +10,13 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// Passed returns the listening socket that a service manager has passed to the process, as systemd does for a socket unit, or nil
-// where there is none. The service manager keeps the socket open while the program restarts, so that no connection is refused.
+// Passed returns the listening socket that a service manager has passed to the process, as systemd does for a socket unit, or
+// nil where there is none. The service manager keeps the socket open while the program restarts, so that no connection is
+// refused.
 //
-// wanted is the address at which the program is to listen, "" where any is right. A socket at another address is an error, and so
-// is more than one socket. Some errors have a method Hint, which says what to do. Call Passed once: it removes the variables of
-// the environment that name the socket.
+// wanted is the address at which the program is to listen, "" where any is right. A socket at another address is an error, and
+// so is more than one socket. Some errors have a method Hint, which says what to do. Call Passed once: it removes the variables
+// of the environment that name the socket.
 func Passed(wanted string) (net.Listener, error) {
 	files := activation.Files(true)
 	switch len(files) {
