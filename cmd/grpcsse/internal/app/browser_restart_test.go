@@ -25,7 +25,8 @@ func openIn(t *testing.T, name, url string) *browserPage {
 		f.open(t, url)
 		return &browserPage{evaluate: f.evaluate}
 	}
-	tab, closeTab := openTab(t, startBrowser(t), url, "net::ERR_INCOMPLETE_CHUNKED_ENCODING") // a killed bridge sends no end
+	// A bridge that is killed sends no end, and a request that has just arrived has no answer.
+	tab, closeTab := openTab(t, startBrowser(t), url, "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE")
 	t.Cleanup(closeTab)
 	return &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
 		t.Helper()
