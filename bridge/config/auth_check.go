@@ -105,7 +105,7 @@ func (j *JWT) queryProblems(r *Route) (problems Problems) {
 		if from.In != InQuery {
 			continue
 		}
-		why := fmt.Sprintf("the query parameter %s has the token of %s, which the bridge passes on to nobody", quote(from.Name), quote(j.Name))
+		why := fmt.Sprintf("the query parameter %s has the token of %s, which the bridge does not pass on", quote(from.Name), quote(j.Name))
 		if i := slices.Index(r.Request.Query, from.Name); i >= 0 {
 			problems = append(problems, r.Problem(fmt.Sprintf("request.query[%d]", i), why, ""))
 		}

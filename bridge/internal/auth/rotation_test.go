@@ -59,7 +59,7 @@ func (l *lockedText) String() string {
 	return l.text.String()
 }
 
-// A provider that is down refuses nobody whose key is known.
+// While a provider is down, tokens that are signed with a known key are accepted.
 func TestAProviderThatIsDown(t *testing.T) {
 	known, unknown := ecSigner(t, "k1"), ecSigner(t, "k2")
 	p := newProvider(t, known)

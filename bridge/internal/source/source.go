@@ -37,7 +37,7 @@ type Source interface {
 	UsesContextValues() bool
 }
 
-// Held is a [Source] whose connections are closed when nobody holds them any more. Its methods are called concurrently.
+// Held is a [Source] whose connections are closed after the last release. Its methods are called concurrently.
 type Held interface {
 	Source
 	// Hold keeps the connections open until Release. It reports false where they are closed already.

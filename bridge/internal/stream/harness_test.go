@@ -155,24 +155,24 @@ func (r running) Close() error {
 func newRunning(t *testing.T, log *slog.Logger) running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	return running{New(ctx, fanout.Limits{}, log, nobody{}), cancel}
+	return running{New(ctx, fanout.Limits{}, log, deaf{}), cancel}
 }
 
-// nobody is an observer that ignores every call.
-type nobody struct{}
+// deaf is an observer that ignores every call.
+type deaf struct{}
 
-func (nobody) Reopened(string, bool, ending.Code) {}
+func (deaf) Reopened(string, bool, ending.Code) {}
 
-func (nobody) UpstreamEnded(string, bool, ending.Code) {}
-func (nobody) Resumed(string, bool, ending.Resumed)    {}
-func (nobody) Reset(string, bool, ending.Reset)        {}
-func (nobody) Skipped(string)                          {}
+func (deaf) UpstreamEnded(string, bool, ending.Code) {}
+func (deaf) Resumed(string, bool, ending.Resumed)    {}
+func (deaf) Reset(string, bool, ending.Reset)        {}
+func (deaf) Skipped(string)                          {}
 
-func (nobody) IDLeftOut(string)           {}
-func (nobody) TypeUnknown(string, string) {}
-func (nobody) CatchUpStarted(string)      {}
+func (deaf) IDLeftOut(string)           {}
+func (deaf) TypeUnknown(string, string) {}
+func (deaf) CatchUpStarted(string)      {}
 
-func (nobody) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
+func (deaf) CatchUpEnded(string, fanout.Outcome, time.Duration) {}
 
 // resumableRoute returns streams and a route, GET /watch, whose upstream streams src opens and which can resume.
 func resumableRoute(t *testing.T, src source.Source) (running, *route.Route) {

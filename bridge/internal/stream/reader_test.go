@@ -44,7 +44,7 @@ func taken(sub Subscription) (text string, end *ending.Ending) {
 }
 
 // panicking is an observer that panics when a stream is opened again.
-type panicking struct{ nobody }
+type panicking struct{ deaf }
 
 func (panicking) Reopened(string, bool, ending.Code) { panic("an observer") }
 

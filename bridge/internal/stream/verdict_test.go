@@ -25,9 +25,9 @@ func TestWantOfASlotIsHiddenFromThoseWhoShare(t *testing.T) {
 		end     *ending.Ending
 		want    reading.Fate
 	}{
-		"no slot, when opening":      {reading.Attempt{}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
-		"no slot, when reopening":    {reading.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
-		"a message that fits nobody": {reading.Attempt{Reopening: true}, unreadable(nil), reading.Over},
+		"no slot, when opening":    {reading.Attempt{}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
+		"no slot, when reopening":  {reading.Attempt{Reopening: true}, ending.Refuse(ending.ResourceExhausted, ending.ByLimit, ""), reading.Broken},
+		"a message that fits deaf": {reading.Attempt{Reopening: true}, unreadable(nil), reading.Over},
 	} {
 		f := b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil)
 		assert.Equal(t, tt.want, f.verdict(t.Context(), tt.attempt, tt.end).Fate, name)

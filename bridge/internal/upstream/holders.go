@@ -2,11 +2,11 @@ package upstream
 
 import "sync"
 
-// holders counts those who need the connections of a client.
+// holders counts the calls of Hold without a Release.
 type holders struct {
 	mu     sync.Mutex
 	count  int
-	closed bool // nobody can hold the connections any more
+	closed bool // no stream can hold the connections any more
 }
 
 // Hold keeps the connections open until [Client.Release] is called. It reports false where they are closed already. The caller
@@ -22,7 +22,7 @@ func (c *Client) Hold() bool {
 	return true
 }
 
-// Release ends a Hold. When nobody holds the connections any more, Release closes them.
+// Release ends a Hold. The last Release closes the connections.
 func (c *Client) Release() {
 	h := &c.holders
 	h.mu.Lock()
