@@ -182,6 +182,7 @@ func TestEachReasonHasALine(t *testing.T) {
 			leave()
 			assert.Equal(t, []any{"stream", "CANCELLED", "gone", 200.0}, line())
 
+			s.requireStreams(t, 0) // of the caller above, so that the next one is that of /slow
 			ctx, leave := context.WithCancel(t.Context())
 			go func() { s.requireStreams(t, 1); leave() }()
 			_, err := client.Do(eventSource(ctx, t, f.url+"/slow")) //nolint:bodyclose // there is no response
