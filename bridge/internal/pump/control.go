@@ -15,11 +15,18 @@ type Control struct {
 	// tell tells the pump that there are orders, with the time within which the stream must end. It is nil while no pump
 	// serves the stream.
 	tell   func(within time.Duration)
-	end    *End      // the end that was ordered; nil is none
-	at     time.Time // when the stream ends with end
-	words  []byte    // blocks that were ordered and not written yet
-	silent bool      // nothing is written any more
+	orders *orders // nil where there are none, as for most streams
 }
+
+// orders are what a pump was ordered to do and has not done yet.
+type orders struct {
+	end   *End      // nil is none
+	at    time.Time // when the stream ends with end
+	words []byte    // blocks that were not written yet
+}
+
+// overAndDone takes the place of the orders for a stream that is over: nothing is written any more.
+var overAndDone = new(orders)
 
 // maxWords bounds the blocks that wait to be written. A block that does not fit is left out.
 const maxWords = 4 << 10
@@ -27,11 +34,11 @@ const maxWords = 4 << 10
 // EndAt ends the stream with e at the time at, unless it ends earlier. Of several calls, the earliest time counts. Where the
 // stream has a reconnection time to tell, it suits what the client lacks, as at the maximum age.
 func (c *Control) EndAt(at time.Time, e *End) {
-	c.order(func() bool {
-		if c.end != nil && !at.Before(c.at) {
+	c.order(func(o *orders) bool {
+		if o.end != nil && !at.Before(o.at) {
 			return false
 		}
-		c.end, c.at = e, at
+		o.end, o.at = e, at
 		return true
 	})
 }
@@ -39,30 +46,36 @@ func (c *Control) EndAt(at time.Time, e *End) {
 // Say writes a plain block between two events. A format without comments and final events has no place for it, and where the
 // client takes nothing, the block waits. It is left out where the stream ends before that, and where many such blocks wait.
 func (c *Control) Say(block []byte) {
-	c.order(func() bool {
-		if len(c.words)+len(block) > maxWords {
+	c.order(func(o *orders) bool {
+		if len(o.words)+len(block) > maxWords {
 			return false
 		}
-		c.words = append(c.words, block...)
+		o.words = append(o.words, block...)
 		return true
 	})
 }
 
 // order changes the orders, and tells the pump where change reports that something has changed.
-func (c *Control) order(change func() bool) {
+func (c *Control) order(change func(o *orders) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.silent && change() && c.tell != nil {
-		c.tell(c.within())
+	if c.orders == overAndDone {
+		return
+	}
+	if c.orders == nil {
+		c.orders = new(orders)
+	}
+	if change(c.orders) && c.tell != nil {
+		c.tell(c.orders.within())
 	}
 }
 
-// within returns the time within which the stream must end, or never. The caller holds c.mu.
-func (c *Control) within() time.Duration {
-	if c.end == nil {
+// within returns the time within which the stream must end, or never.
+func (o *orders) within() time.Duration {
+	if o.end == nil {
 		return never
 	}
-	return max(0, time.Until(c.at))
+	return max(0, time.Until(o.at))
 }
 
 // attach has tell called for each order, and at once where there are orders already. c may be nil.
@@ -72,8 +85,8 @@ func (c *Control) attach(tell func(within time.Duration)) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tell = tell; c.end != nil || len(c.words) > 0 {
-		tell(c.within())
+	if c.tell = tell; c.orders != nil {
+		tell(c.orders.within())
 	}
 }
 
@@ -84,29 +97,40 @@ func (c *Control) detach() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tell, c.end, c.words, c.silent = nil, nil, nil, true
+	c.tell, c.orders = nil, overAndDone
 }
 
 // ordered returns the end that was ordered and its time, nil where none was.
 func (c *Control) ordered() (e *End, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.end, c.at
+	if c.orders == nil {
+		return nil, time.Time{}
+	}
+	return c.orders.end, c.orders.at
 }
 
 // spoken appends the blocks that wait to dst.
 func (c *Control) spoken(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append(dst, c.words...)
+	if c.orders == nil {
+		return dst
+	}
+	return append(dst, c.orders.words...)
 }
 
 // wrote forgets the first n bytes of the blocks, and reports whether more blocks wait.
 func (c *Control) wrote(n int) (more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.words = c.words[min(n, len(c.words)):]; len(c.words) == 0 {
-		c.words = nil
+	o := c.orders
+	if o == nil || n >= len(o.words) {
+		if o != nil && o != overAndDone {
+			o.words = nil
+		}
+		return false
 	}
-	return c.words != nil
+	o.words = o.words[n:]
+	return true
 }

@@ -64,8 +64,7 @@ func TestAControlOfAStreamThatIsOverDoesNothing(t *testing.T) {
 		c.control.Say([]byte("data: word\n\n"))
 		time.Sleep(time.Minute)
 		assert.Equal(t, ":\ndata: end\n\n", c.text())
-		assert.Nil(t, c.control.words)
-		assert.Nil(t, c.control.end)
+		assert.Equal(t, orders{}, *c.control.orders)
 	})
 }
 
@@ -154,7 +153,7 @@ func TestBlocksThatWaitAreBounded(t *testing.T) {
 		g.control.Say([]byte("data: word\n\n"))
 		r.settle()
 	}
-	assert.LessOrEqual(t, len(g.control.words), maxWords)
+	assert.LessOrEqual(t, len(g.control.orders.words), maxWords)
 	g.setRoom(-1)
 	r.settle()
 	assert.Greater(t, len(g.text()), maxWords/2)

@@ -16,8 +16,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
-// entry is what the line of the access log says of a request. A visit on a parked connection keeps its entry, so an entry is
-// small and shares no memory with the request.
+// entry is what the line of the access log says of a request. A visit on a parked connection keeps its entry, so an entry
+// shares no memory with the request. An entry does not change once it was made, and requests of the usual kind share one.
 type entry struct {
 	method, protocol string
 	traceID          string
@@ -45,8 +45,14 @@ func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
 			e.query = access.Query(req.HTTP.URL.RawQuery, func(name string) bool { return h.access.Hides(name) || hidden(rt.Config, name) })
 		}
 	}
+	if *e == usualEntry {
+		return &usualEntry
+	}
 	return e
 }
+
+// usualEntry is the entry of what an EventSource sends where neither traces nor values are logged.
+var usualEntry = entry{method: http.MethodGet, protocol: "HTTP/1.1"}
 
 // HideTokens keeps the query parameters in which tokens stand out of the access log.
 func (h *Handler) HideTokens(auth config.Auth) {
@@ -149,7 +155,7 @@ func routeOf(rt *route.Route) tracing.Route {
 func (v *visit) logEnd(lasted time.Duration, out pump.Outcome) {
 	if !v.refused {
 		v.span.StreamEnded(tracing.StreamEnd{
-			At: v.began.Add(lasted), Code: codeOf(out), Reason: out.Reason, Retry: out.End != nil && out.End.Ending.Retry,
+			At: v.control.Began.Add(lasted), Code: codeOf(out), Reason: out.Reason, Retry: out.End != nil && out.End.Ending.Retry,
 			Events: out.Events, Bytes: out.Bytes, Lasted: lasted,
 		})
 	}

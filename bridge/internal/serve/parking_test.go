@@ -108,7 +108,7 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 			}
 			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
-			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, began: time.Now()}
+			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
 			r.close()
 			s.park(&hijackable{conn: w}, settings)
@@ -148,7 +148,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
 			sub := &place{}
-			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, began: time.Now()}
+			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, control: pump.Control{Began: time.Now()}}
 			s.park(writer, r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false))
 			assert.Equal(t, 1, sub.closed)
 			assert.Zero(t, sub.detached, "the subscription still ends with the context of the request")
@@ -195,9 +195,9 @@ func TestAVisitLastsUntilItsLastWrite(t *testing.T) {
 	r.Handler.observer = durations(lasted)
 	require.Nil(t, r.drain.enter(0))
 	r.drain.admitted.Done()
-	s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), began: time.Now()}
+	s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), control: pump.Control{Began: time.Now()}}
 	var closed time.Duration
-	s.sub = &slowly{close: func() { time.Sleep(10 * time.Millisecond); closed = time.Since(s.began) }}
+	s.sub = &slowly{close: func() { time.Sleep(10 * time.Millisecond); closed = time.Since(s.control.Began) }}
 	s.finish(pump.Outcome{Reason: ending.ByGone})
 	assert.Less(t, <-lasted, closed)
 	requireIdle(t, r)

@@ -16,28 +16,27 @@ import (
 )
 
 // visit is the time of one caller on a stream, from attaching to the end. On a parked connection the visit outlives the
-// handler, so it keeps nothing of the request.
+// handler, so it keeps nothing of the request. There is one for each browser, so its size matters: see docs/performance.md.
 type visit struct {
 	handler *Handler
 	rt      *route.Route
 	sub     stream.Subscription
 	// control ends the stream from outside, and says things between its events.
 	control pump.Control
-	client  netip.Addr  // the caller's address, invalid where it is unknown
-	number  uint64      // the number of the visit among all of the handler; fixed once it was added
-	place   int         // the place among the open visits from 1 on, 0 for none; guarded by their lock
-	once    bool        // see [request.Request.Once]
-	vigil   *auth.Vigil // nil where nothing about the caller can change
-	claims  claims      // what the caller counts for
-	began   time.Time
+	client  netip.Addr    // the caller's address, invalid where it is unknown
+	number  uint64        // the number of the visit among all of the handler; fixed once it was added
+	vigil   *auth.Vigil   // nil where nothing about the caller can change
+	claims  claims        // what the caller counts for
 	entry   *entry        // nil where there is no access log
 	span    *tracing.Span // nil where there is no tracing
+	// attached is set once sub is, which does not change afterwards.
+	attached atomic.Bool
+	place    int32 // the place among the open visits from 1 on, 0 for none; guarded by their lock
+	once     bool  // see [request.Request.Once]
 	// refused is true for a caller that the observer counts as refused: the caller receives only the ending.
 	refused bool
 	// left is true once the caller counts as gone. It is set before the drain is told.
 	left bool
-	// attached is set once sub is, which does not change afterwards.
-	attached atomic.Bool
 }
 
 var _ auth.Stream = (*visit)(nil)
@@ -92,7 +91,7 @@ func (v *visit) finish(out pump.Outcome) {
 
 // opening describes the visit to the observer.
 func (v *visit) opening() Opening {
-	return Opening{Route: v.rt.Config.Name, Shared: v.rt.Config.Share != nil, After: time.Since(v.began)}
+	return Opening{Route: v.rt.Config.Name, Shared: v.rt.Config.Share != nil, After: time.Since(v.control.Began)}
 }
 
 // codeOf returns the status code that a stream ended with. Where the client left or was too slow, the stream ended without a

@@ -31,7 +31,7 @@ func (o *visits) add(v *visit) {
 	defer o.mu.Unlock()
 	o.begun++
 	o.all = append(o.all, v)
-	v.number, v.place = o.begun, len(o.all)
+	v.number, v.place = o.begun, int32(len(o.all))
 }
 
 // remove removes a visit. It does nothing for one that is not listed.
@@ -107,7 +107,6 @@ func (h *Handler) EndRetired(by time.Time) {
 
 // addVisit adds a visit. If a reload has retired the route since the route was found, the stream of the visit ends too.
 func (h *Handler) addVisit(v *visit) {
-	v.control.Began = v.began
 	h.open.add(v)
 	if by, retired := v.rt.Edition.Retired(); retired {
 		endRetired(by, []*visit{v})
@@ -139,7 +138,7 @@ func (h *Handler) Streams(after uint64) iter.Seq[OpenStream] {
 			if !v.attached.Load() {
 				continue
 			}
-			s := OpenStream{Number: v.number, Route: v.rt.Config.Name, Client: v.client, Began: v.began}
+			s := OpenStream{Number: v.number, Route: v.rt.Config.Name, Client: v.client, Began: v.control.Began}
 			if key := v.sub.Key(); key != "" {
 				s.Key = h.digest.of(key)
 			}

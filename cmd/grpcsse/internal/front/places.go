@@ -34,9 +34,19 @@ type places struct {
 	fresh list.List // of *place: served connections before their first request, in the same order
 	lobby list.List // of *place, in the order of their arrival
 	freed chan struct{}
+
+	handedOverEnded func() // gives up the place of a connection that was handed over
 }
 
-func newPlaces(room Room) *places { return &places{room: room, freed: make(chan struct{}, 1)} }
+func newPlaces(room Room) *places {
+	p := &places{room: room, freed: make(chan struct{}, 1)}
+	p.handedOverEnded = func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.giveUp()
+	}
+	return p
+}
 
 // place is that of one connection.
 type place struct {
@@ -168,15 +178,21 @@ func (s *place) enter(next state) {
 	}
 }
 
-// handOver is called when the connection is no longer to be closed for others. It returns what to call at its end.
+// handOver is called when the connection is no longer to be closed for others. It returns what to call once at its end. Until
+// then the connection counts, but no memory is kept for it, since it may have a stream for hours.
 func (s *place) handOver() (ended func()) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	if !s.turnedAway {
-		s.quit()
+	switch {
+	case s.state == gone:
+		return func() {}
+	case s.turnedAway: // a place in the lobby must be found in its list
+		s.conn = noConn{}
+		return s.leave
 	}
-	s.conn = noConn{}
-	return s.leave
+	s.quit()
+	s.state = gone
+	return s.of.handedOverEnded
 }
 
 // noConn takes the place of a connection that was handed over.
@@ -197,11 +213,22 @@ func (s *place) leaveLocked() {
 	}
 	s.state = gone
 	s.quit()
-	if !s.turnedAway {
-		s.of.taken--
+	if s.turnedAway {
+		s.of.tellFreed()
+		return
 	}
+	s.of.giveUp()
+}
+
+// giveUp has a place taken no longer. The caller holds the lock.
+func (p *places) giveUp() {
+	p.taken--
+	p.tellFreed()
+}
+
+func (p *places) tellFreed() {
 	select {
-	case s.of.freed <- struct{}{}:
+	case p.freed <- struct{}{}:
 	default:
 	}
 }

@@ -140,7 +140,6 @@ func TestAPlaceIsGivenUpOnce(t *testing.T) {
 	ended := g.handOver()
 	assert.Equal(t, 2, h.open(), "the connection is still open")
 	ended()
-	ended()
 	g.leave()
 	g.enter(idle)
 	assert.Equal(t, 1, h.open())
