@@ -15,50 +15,39 @@ import (
 
 func TestMain(m *testing.M) { local.Main(m) }
 
-// proxy is one of the programs, with its configuration.
-type proxy struct {
-	name, debianPackage string
-	file                string // its configuration, in this folder
-	idle                string // what the configuration says of the time without a byte, with %s for the time
-	start               func(t *testing.T, program, dir, text string)
-}
-
-// documentedIdle is the time without a byte in all configurations.
-const documentedIdle = "60s"
-
-// proxies returns all of them.
-func proxies() []proxy {
-	return []proxy{
-		{name: "nginx", debianPackage: "nginx-light", file: "nginx.conf", idle: "proxy_read_timeout %s;", start: startNginx},
-		{name: "haproxy", debianPackage: "haproxy", file: "haproxy.cfg", idle: "timeout server %s\n", start: startHAProxy},
-		{name: "caddy", debianPackage: "caddy", file: "Caddyfile", idle: "\tread_timeout %s\n", start: startCaddy},
-	}
-}
-
-// eachProxy runs a test with each of the proxies, all at once.
-func eachProxy(t *testing.T, test func(t *testing.T, p proxy)) {
-	for _, p := range proxies() {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, p)
-		})
-	}
-}
-
-// front starts the proxy in front of two bridges. After idle without a byte, the proxy ends a stream.
-func (p proxy) front(t *testing.T, idle string, bridges ...string) (address string) {
+// front starts the proxy in front of two bridges. After idle without a byte, the proxy ends a stream. base is the URL of the proxy,
+// without a path.
+func (p proxy) front(t *testing.T, idle string, pair [2]*local.Bridge) (base string) {
 	t.Helper()
-	program := local.Find(t, p.name, p.debianPackage)
+	base = p.frontOf(t, idle, pair[0].Address, pair[1].Address)
+	local.Await(t, base+"/tape")
+	return base
+}
+
+// frontOf is front for bridges that may be down, so that it does not wait for an answer.
+func (p proxy) frontOf(t *testing.T, idle string, bridges ...string) (base string) {
+	t.Helper()
+	program := local.Find(t, p.program, p.debianPackage)
 	content, err := os.ReadFile(p.file)
 	require.NoError(t, err)
-	address = local.FreeAddress(t)
-	text := replace(t, string(content), fmt.Sprintf(p.idle, documentedIdle), fmt.Sprintf(p.idle, idle))
-	for documented, actual := range map[string]string{":8080": address, ":8081": bridges[0], ":8082": bridges[1]} {
-		_, port, _ := strings.Cut(actual, ":")
-		text = replace(t, text, documented, ":"+port)
+	_, port, _ := strings.Cut(local.FreeAddress(t), ":")
+	certificate, key, both := local.Certificate(t)
+	text := string(content)
+	for _, e := range p.edits {
+		text = replace(t, text, e.documented, os.Expand(e.instead, func(name string) string {
+			return map[string]string{"port": port, "certificate": certificate, "key": key, "both": both}[name]
+		}))
+	}
+	for _, setting := range p.idle {
+		text = replace(t, text, fmt.Sprintf(setting, documentedIdle), fmt.Sprintf(setting, idle))
+	}
+	for documented, address := range map[string]string{":8081": bridges[0], ":8082": bridges[1]} {
+		_, actual, _ := strings.Cut(address, ":")
+		text = replace(t, text, documented, ":"+actual)
 	}
 	p.start(t, program, t.TempDir(), text)
-	return address
+	scheme, _ := p.scheme()
+	return scheme + "://" + local.Name + ":" + port
 }
 
 // replace replaces something that is in a configuration once.
@@ -68,12 +57,9 @@ func replace(t *testing.T, text, documented, actual string) string {
 	return strings.Replace(text, documented, actual, 1)
 }
 
-// startNginx starts an nginx whose files are in one folder.
+// startNginx starts an nginx for HTTP whose files are in one folder.
 func startNginx(t *testing.T, program, dir, text string) {
-	file := local.File(t, "nginx.conf", fmt.Sprintf(`
-daemon off;
-master_process off;
-pid %[1]s/nginx.pid;
+	runNginx(t, program, dir, fmt.Sprintf(`
 events {}
 http {
 access_log off;
@@ -85,6 +71,20 @@ scgi_temp_path %[1]s/scgi;
 %[2]s
 }
 `, dir, text))
+}
+
+// streamModule is where Debian has the module of nginx for TCP.
+const streamModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+// startNginxStream starts an nginx for TCP.
+func startNginxStream(t *testing.T, program, dir, text string) {
+	local.FindFile(t, streamModule, "libnginx-mod-stream")
+	runNginx(t, program, dir, "load_module "+streamModule+";\nevents {}\nstream {\n"+text+"}\n")
+}
+
+// runNginx runs nginx as one process.
+func runNginx(t *testing.T, program, dir, text string) {
+	file := local.File(t, "nginx.conf", fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/nginx.pid;\n%s", dir, text))
 	local.Start(t, program, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
 }
 
@@ -95,35 +95,7 @@ func startHAProxy(t *testing.T, program, _, text string) {
 
 // startCaddy starts a Caddy that keeps its files in one folder, and opens no port for its administration.
 func startCaddy(t *testing.T, program, dir, text string) {
-	file := local.File(t, "Caddyfile", "{\n\tadmin off\n\tauto_https off\n}\n"+text)
+	file := local.File(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"+text)
 	environment := append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	local.StartIn(t, environment, program, "run", "--adapter", "caddyfile", "--config", file)
-}
-
-// bridges starts two bridges of one configuration, in which heartbeat is the time between heartbeats.
-func bridges(t *testing.T, market *local.Market, heartbeat string) [2]*local.Bridge {
-	t.Helper()
-	file := local.File(t, "grpcsse.yaml", `
-server: {drain_timeout: 1s, trusted_proxies: [127.0.0.1]}
-upstreams: {market: {target: "`+market.Address+`"}}
-routes:
-  - path: /tape
-    rpc: demo.market.v1.MarketService/WatchTape
-    request: {set: {after_sequence: "${last_event_id}"}}
-    event: {id: sequence, retry: 500ms}
-    heartbeat: `+heartbeat+`
-    share: {late_join: latest, linger: 0s}
-  - path: /mine
-    rpc: demo.market.v1.MarketService/WatchTape
-    metadata: {forward: [x-forwarded-for, x-forwarded-host, x-forwarded-proto]}
-  - path: /one
-    rpc: demo.market.v1.MarketService/WatchTape
-    event: {id: sequence, retry: 500ms}
-    limits: {streams_per_client: 1}
-`)
-	pair := [2]*local.Bridge{{File: file, Address: local.FreeAddress(t)}, {File: file, Address: local.FreeAddress(t)}}
-	for _, b := range pair {
-		b.Start(t)
-	}
-	return pair
 }

@@ -58,7 +58,7 @@ func TestTheUnitsCommandServes(t *testing.T) {
 	}
 	address := local.FreeAddress(t)
 	good := run(bridgeFile(t, address))
-	local.AwaitServer(t, address)
+	local.Await(t, "http://"+address+"/tape")
 	good.End(syscall.SIGTERM)
 	assert.Zero(t, good.ExitCode())
 	assert.Equal(t, 3, run(local.File(t, "bad.yaml", "upstream: {}\n")).ExitCode())
@@ -104,7 +104,7 @@ func TestTheBridgeTakesTheSocketOfSystemd(t *testing.T) {
 		return local.Start(t, activate, "--listen="+address, local.Program(), "serve", "--config", file)
 	}
 	p := run()
-	local.AwaitServer(t, address)
+	local.Await(t, "http://"+address+"/tape")
 	answer, err := http.Head("http://" + address + "/tape")
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/grpcsse/grpcsse/deploy/internal/build"
 	"github.com/grpcsse/grpcsse/deploy/internal/release"
 )
 
@@ -30,11 +31,11 @@ func run(ctx context.Context) error {
 	platforms := flag.String("platforms", "", "linux/amd64,darwin/arm64,…; all of a release by default")
 	snapshot := flag.Bool("snapshot", false, "build a commit without a tag, and files that are not committed")
 	flag.Parse()
-	r := release.Release{Platforms: release.Platforms(), Snapshot: *snapshot}
+	r := release.Release{Platforms: build.Platforms(), Snapshot: *snapshot}
 	if *platforms != "" {
 		r.Platforms = nil
 		for _, name := range strings.Split(*platforms, ",") {
-			p, err := release.ParsePlatform(name)
+			p, err := build.ParsePlatform(name)
 			if err != nil {
 				return err
 			}

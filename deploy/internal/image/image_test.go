@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +21,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/deploy/internal/image"
 	"github.com/grpcsse/grpcsse/deploy/internal/local"
-	"github.com/grpcsse/grpcsse/deploy/internal/release"
 )
 
 const dockerfile = "../../Dockerfile"
@@ -37,8 +35,7 @@ func TestTheImage(t *testing.T) {
 	stage, err := image.Parse(string(text))
 	require.NoError(t, err)
 
-	binary := filepath.Join(t.TempDir(), "grpcsse")
-	require.NoError(t, release.Build(t.Context(), "../../..", release.Platform{OS: "linux", Arch: runtime.GOARCH}, binary))
+	binary := local.Program()
 	requireStatic(t, binary)
 	certificates := local.File(t, "ca-certificates.crt", "")
 	assembled, err := image.Assemble(stage, map[string]string{
@@ -91,7 +88,7 @@ routes: [{path: /tape, rpc: demo.market.v1.MarketService/WatchTape}]
 	}
 	require.Contains(t, command, file, "the command reads /etc/grpcsse/grpcsse.yaml")
 	p := local.StartIn(t, nil, filepath.Join(root, command[0]), command[1:]...) // an image has no environment of this machine
-	local.AwaitServer(t, address)
+	local.Await(t, "http://"+address+"/tape")
 	p.End(syscall.SIGTERM)
 	assert.Zero(t, p.ExitCode())
 }

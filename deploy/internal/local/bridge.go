@@ -1,22 +1,25 @@
 package local
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/deploy/internal/build"
 )
 
 // program is the path of the built bridge. Main sets it.
 var program string
 
-// Main builds the bridge from this repository, runs the tests of a package, and exits. A package whose tests start the bridge
-// calls it in TestMain. If GRPCSSE_PROGRAM is the path of a bridge, the tests use that one.
+// Main builds the bridge from this repository as releases have it, runs the tests of a package, and exits. A package whose tests
+// start or build the bridge calls it in TestMain. If GRPCSSE_PROGRAM is the path of a bridge, the tests use that one.
 func Main(m *testing.M) {
 	if program = os.Getenv("GRPCSSE_PROGRAM"); program != "" {
 		os.Exit(m.Run())
@@ -26,12 +29,26 @@ func Main(m *testing.M) {
 		panic(err)
 	}
 	program = filepath.Join(dir, "grpcsse")
-	if out, err := exec.Command("go", "build", "-C", Repository(), "-o", program, "./cmd/grpcsse").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%s\n%s", err, out))
+	if err := buildOnce(program); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// buildOnce builds the bridge. The tests of several packages run at the same time. One of them compiles, and the others wait and find
+// what it has compiled in Go's cache.
+func buildOnce(file string) (err error) {
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "grpcsse-deploy.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }() // this gives the lock back
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	return build.Program(context.Background(), Repository(), build.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}, file)
 }
 
 // Repository returns the root of the repository.
@@ -61,21 +78,12 @@ type Bridge struct {
 	*Process
 
 	File, Address string
+	Health        string // the address of server.health in the file
 }
 
-// Start starts the bridge, and waits until it serves /tape.
+// Start starts the bridge, and waits until it is ready and each of its routes is in order.
 func (b *Bridge) Start(t *testing.T) {
 	t.Helper()
 	b.Process = Start(t, program, "serve", "--strict", "--config", b.File, "--listen", b.Address)
-	AwaitServer(t, b.Address)
-}
-
-// AwaitServer waits until an HTTP server answers a request for /tape with 200.
-func AwaitServer(t *testing.T, address string) {
-	t.Helper()
-	client := http.Client{Timeout: time.Second}
-	require.Eventually(t, func() bool {
-		response, err := client.Head("http://" + address + "/tape")
-		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
-	}, Soon, 20*time.Millisecond, "no server at %s", address)
+	Await(t, "http://"+b.Health+"/readyz")
 }

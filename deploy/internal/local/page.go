@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ type Seen struct {
 	IDs        []string // of the messages, which are events without a name, in their order
 	LastID     string   // of all events
 	Connects   int      // answers with an event stream
+	Protocol   string   // of the newest answer
 	Heartbeats int      // comments
 	Resets     int      // events with the name grpc-reset
 	Ends       []string // the data of the events with the name grpc-status
@@ -30,7 +30,7 @@ type Seen struct {
 type Page struct {
 	url    string
 	header http.Header
-	client http.Client
+	client *http.Client
 	leave  context.CancelFunc
 	done   chan struct{}
 	retry  time.Duration // only the goroutine of the page uses it
@@ -49,10 +49,8 @@ func Open(t *testing.T, url string, header http.Header) *Page {
 func OpenFrom(t *testing.T, address, url string, header http.Header) *Page {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	transport := &http.Transport{DisableCompression: true, DialContext: dialer.DialContext}
 	p := &Page{
-		url: url, header: header, client: http.Client{Transport: transport},
+		url: url, header: header, client: Client(address),
 		leave: cancel, done: make(chan struct{}), retry: time.Second,
 	}
 	go p.run(ctx)
@@ -127,7 +125,7 @@ func (p *Page) connect(ctx context.Context) (dead string) {
 	if response.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		return "the answer was " + response.Status + " with " + kind
 	}
-	p.note(func(s *Seen) { s.Connects++ })
+	p.note(func(s *Seen) { s.Connects, s.Protocol = s.Connects+1, response.Proto })
 	p.read(response.Body)
 	return ""
 }

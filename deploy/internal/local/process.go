@@ -3,7 +3,6 @@ package local
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"sync"
@@ -22,20 +21,25 @@ func Find(t *testing.T, name, debianPackage string) (path string) {
 			return path
 		}
 	}
-	if os.Getenv("GRPCSSE_REQUIRE_DEPLOYMENT") == "1" {
-		t.Fatalf("GRPCSSE_REQUIRE_DEPLOYMENT is 1, and there is no %s on this machine", name)
-	}
-	t.Skipf("skipped: there is no %s on this machine (Debian: apt-get install %s)", name, debianPackage)
+	missing(t, name, debianPackage)
 	return ""
 }
 
-// FreeAddress returns a loopback address on which no program listens.
-func FreeAddress(t *testing.T) string {
+// FindFile skips or fails the test as Find does, where there is no file of this path.
+func FindFile(t *testing.T, path, debianPackage string) {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return listener.Addr().String()
+	if _, err := os.Stat(path); err != nil {
+		missing(t, path, debianPackage)
+	}
+}
+
+// missing ends a test that needs something of a Debian package.
+func missing(t *testing.T, what, debianPackage string) {
+	t.Helper()
+	if os.Getenv("GRPCSSE_REQUIRE_DEPLOYMENT") == "1" {
+		t.Fatalf("GRPCSSE_REQUIRE_DEPLOYMENT is 1, and there is no %s on this machine", what)
+	}
+	t.Skipf("skipped: there is no %s on this machine (Debian: apt-get install %s)", what, debianPackage)
 }
 
 // Process is a program that a test started. The methods may be called by one goroutine at a time.

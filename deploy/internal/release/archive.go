@@ -2,6 +2,7 @@ package release
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -43,6 +44,41 @@ func writeArchive(target string, at time.Time, entries []entry) (err error) {
 		}
 	}
 	return errors.Join(archive.Close(), zipped.Close())
+}
+
+// setTimes gives all files in a .tar.gz the same time.
+func setTimes(name string, at time.Time) (err error) {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	zipped := gzip.NewWriter(out)
+	written := tar.NewWriter(zipped)
+	for read := tar.NewReader(unzipped); ; {
+		header, err := read.Next()
+		if errors.Is(err, io.EOF) {
+			return errors.Join(written.Close(), zipped.Close())
+		}
+		if err != nil {
+			return err
+		}
+		header.ModTime = at
+		if err := written.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := io.Copy(written, read); err != nil {
+			return err
+		}
+	}
 }
 
 // writeChecksums writes checksums.txt for the files of a folder, in the form that `sha256sum --check` reads.

@@ -11,10 +11,12 @@ import (
 	"github.com/goreleaser/nfpm/v2"
 	_ "github.com/goreleaser/nfpm/v2/deb" // the formats register themselves
 	_ "github.com/goreleaser/nfpm/v2/rpm"
+
+	"github.com/grpcsse/grpcsse/deploy/internal/build"
 )
 
 // writePackages writes a deb and an rpm package of a binary for Linux, as deploy/packages/nfpm.yaml describes them.
-func writePackages(root, binary, version string, p Platform, at time.Time, dir string) error {
+func writePackages(root, binary, version string, p build.Platform, at time.Time, dir string) error {
 	text, err := os.ReadFile(filepath.Join(root, "deploy/packages/nfpm.yaml"))
 	if err != nil {
 		return err

@@ -1,3 +1,5 @@
+// Package release builds what a release consists of: archives with static binaries, deb and rpm packages, checksums, and the
+// changelog's section.
 package release
 
 import (
@@ -12,13 +14,15 @@ import (
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"github.com/grpcsse/grpcsse/deploy/internal/build"
 )
 
 // Release says what to build.
 type Release struct {
-	Root      string     // a clone of the repository, absolute
-	Out       string     // the folder for the files, absolute; it must not exist, or be empty
-	Platforms []Platform // those of Platforms, or some of them
+	Root      string           // a clone of the repository, absolute
+	Out       string           // the folder for the files, absolute; it must not exist, or be empty
+	Platforms []build.Platform // those of Platforms, or some of them
 	// Snapshot allows a commit without a tag and files that are not committed. The release then has the changelog's section
 	// [Unreleased].
 	Snapshot bool
@@ -40,10 +44,10 @@ func (r Release) Make(ctx context.Context) (built string, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	for _, p := range r.Platforms {
 		binary := filepath.Join(work, p.OS+"-"+p.Arch, "grpcsse")
-		if err := Build(ctx, r.Root, p, binary); err != nil {
+		if err := build.Program(ctx, r.Root, p, binary); err != nil {
 			return "", err
 		}
-		if built, err = BuiltVersion(ctx, binary); err != nil {
+		if built, err = build.Version(ctx, binary); err != nil {
 			return "", err
 		}
 		if err := r.checkVersion(built); err != nil {
@@ -56,7 +60,7 @@ func (r Release) Make(ctx context.Context) (built string, err error) {
 	if err := r.writeNotes(built); err != nil {
 		return "", err
 	}
-	if err := writeChart(r.Root, built, r.Out); err != nil {
+	if err := writeChart(r.Root, built, at, r.Out); err != nil {
 		return "", err
 	}
 	return built, writeChecksums(r.Out)
@@ -66,8 +70,7 @@ func (r Release) Make(ctx context.Context) (built string, err error) {
 func (r Release) checkVersion(built string) error {
 	switch {
 	case !semver.IsValid(built):
-		return fmt.Errorf("the binary has the version %q: Go reads the version from a clone whose .git is a folder, and from no "+
-			"git worktree", built)
+		return fmt.Errorf("the binary has the version %q: Go reads the version from the clone's tags and commits", built)
 	case !r.Snapshot && !IsRelease(built):
 		return fmt.Errorf("the commit gives the version %s: a release is built from a commit with a tag such as v1.2.3, without "+
 			"changes (-snapshot builds what is there)", built)
@@ -81,8 +84,11 @@ func IsRelease(version string) bool {
 	return semver.IsValid(version) && semver.Build(version) == "" && !module.IsPseudoVersion(version)
 }
 
-// prepare makes the folder for the files.
+// prepare makes the folder for the files. It refuses a clone in which the work would be in vain.
 func (r Release) prepare() error {
+	if info, err := os.Stat(filepath.Join(r.Root, ".git")); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no clone with a folder .git: Go reads the version from there, and gives a git worktree none", r.Root)
+	}
 	if err := os.MkdirAll(r.Out, 0o755); err != nil {
 		return err
 	}
@@ -103,7 +109,7 @@ func (r Release) committed(ctx context.Context) (time.Time, error) {
 }
 
 // writeFiles writes the archive of a binary and, for Linux, its packages.
-func (r Release) writeFiles(binary, built string, p Platform, at time.Time) error {
+func (r Release) writeFiles(binary, built string, p build.Platform, at time.Time) error {
 	name := fmt.Sprintf("grpcsse_%s_%s_%s", strings.TrimPrefix(built, "v"), p.OS, p.Arch)
 	entries := []entry{{name + "/grpcsse", binary, 0o755}}
 	for _, page := range []string{"LICENSE", "README.md", "CHANGELOG.md"} {

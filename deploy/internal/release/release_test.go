@@ -16,12 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/deploy/internal/build"
 	"github.com/grpcsse/grpcsse/deploy/internal/local"
 	"github.com/grpcsse/grpcsse/deploy/internal/release"
 )
 
+func TestMain(m *testing.M) { local.Main(m) }
+
 // here is the platform of this machine.
-var here = release.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}
+var here = build.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}
 
 // tagged returns a clone of this repository in which the newest commit has a tag. The changelog has a section of its name.
 func tagged(t *testing.T, tag string) (root string) {
@@ -57,8 +60,9 @@ func run(t *testing.T, dir, name string, args ...string) string {
 
 // A release of a commit with a tag has that version in its names, in its binaries and in its packages.
 func TestARelease(t *testing.T) {
+	t.Parallel()
 	root, out := tagged(t, "v1.98.7"), filepath.Join(t.TempDir(), "dist")
-	version, err := release.Release{Root: root, Out: out, Platforms: []release.Platform{here}}.Make(t.Context())
+	version, err := release.Release{Root: root, Out: out, Platforms: []build.Platform{here}}.Make(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "v1.98.7", version)
 
@@ -69,7 +73,7 @@ func TestARelease(t *testing.T) {
 	}
 	binary := filepath.Join(unpacked, name, "grpcsse")
 	assert.Contains(t, run(t, unpacked, binary, "version"), "grpcsse v1.98.7 go")
-	assert.Equal(t, "v1.98.7", must(release.BuiltVersion(t.Context(), binary)))
+	assert.Equal(t, "v1.98.7", must(build.Version(t.Context(), binary)))
 
 	run(t, out, "sha256sum", "--check", "--strict", "checksums.txt")
 	notes, err := os.ReadFile(filepath.Join(out, "release-notes.md"))
@@ -86,8 +90,19 @@ func TestARelease(t *testing.T) {
 	})
 	t.Run("deb", func(t *testing.T) { checkDeb(t, out) })
 	t.Run("rpm", func(t *testing.T) { checkRPM(t, out) })
+	t.Run("the same bytes again", func(t *testing.T) {
+		clone, again := filepath.Join(t.TempDir(), "elsewhere"), filepath.Join(t.TempDir(), "dist")
+		run(t, ".", "git", "clone", "--quiet", "file://"+root, clone)
+		_, err := release.Release{Root: clone, Out: again, Platforms: []build.Platform{here}}.Make(t.Context())
+		require.NoError(t, err)
+		first, err := os.ReadFile(filepath.Join(out, "checksums.txt"))
+		require.NoError(t, err)
+		second, err := os.ReadFile(filepath.Join(again, "checksums.txt"))
+		require.NoError(t, err)
+		assert.Equal(t, string(first), string(second))
+	})
 	t.Run("not into a folder with files", func(t *testing.T) {
-		_, err := release.Release{Root: root, Out: out, Platforms: []release.Platform{here}}.Make(t.Context())
+		_, err := release.Release{Root: root, Out: out, Platforms: []build.Platform{here}}.Make(t.Context())
 		require.ErrorContains(t, err, "is not empty")
 	})
 }
@@ -142,21 +157,24 @@ func checkRPM(t *testing.T, out string) {
 
 // A commit without a tag is no release, unless a snapshot is wanted.
 func TestACommitWithoutATagIsNoRelease(t *testing.T) {
+	t.Parallel()
 	root := tagged(t, "not-a-version")
-	r := release.Release{Root: root, Out: filepath.Join(t.TempDir(), "dist"), Platforms: []release.Platform{here}}
+	r := release.Release{Root: root, Out: filepath.Join(t.TempDir(), "dist"), Platforms: []build.Platform{here}}
 	_, err := r.Make(t.Context())
 	require.ErrorContains(t, err, "a tag such as v1.2.3")
 }
 
 // Go gives a binary from a worktree no version, so there is none for the names of the files.
 func TestAWorktreeGivesNoVersion(t *testing.T) {
+	t.Parallel()
 	root, worktree := tagged(t, "v1.2.3"), filepath.Join(t.TempDir(), "worktree")
 	run(t, root, "git", "worktree", "add", "--quiet", worktree)
 	for _, snapshot := range []bool{false, true} {
 		out := filepath.Join(t.TempDir(), "dist")
-		r := release.Release{Root: worktree, Out: out, Platforms: []release.Platform{here}, Snapshot: snapshot}
+		r := release.Release{Root: worktree, Out: out, Platforms: []build.Platform{here}, Snapshot: snapshot}
 		_, err := r.Make(t.Context())
 		require.ErrorContains(t, err, "worktree")
+		assert.NoDirExists(t, out)
 	}
 }
 
@@ -181,16 +199,6 @@ func TestNotes(t *testing.T) {
 		_, err := release.Notes(changelog, version)
 		require.ErrorContains(t, err, "no section", version)
 	}
-}
-
-func TestParsePlatform(t *testing.T) {
-	for _, p := range release.Platforms() {
-		parsed, err := release.ParsePlatform(p.String())
-		require.NoError(t, err)
-		assert.Equal(t, p, parsed)
-	}
-	_, err := release.ParsePlatform("windows/amd64")
-	require.ErrorContains(t, err, "linux/amd64")
 }
 
 // unpack unpacks a .tar.gz into a folder of its own.

@@ -1,6 +1,5 @@
-// Package release builds what a release consists of: archives with static binaries, deb and rpm packages, checksums, and the
-// changelog's section.
-package release
+// Package build builds the program as releases have it.
+package build
 
 import (
 	"context"
@@ -33,10 +32,10 @@ func Platforms() []Platform {
 	return []Platform{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}}
 }
 
-// Build builds a static binary of the program from a clone of the repository. The binary has the version of the commit: of its tag,
+// Program builds a static binary of the program from a clone of the repository. The binary has the version of the commit: of its tag,
 // or of the time and the commit where there is no tag. The same commit gives the same bytes on each machine with the same version
 // of Go.
-func Build(ctx context.Context, root string, p Platform, file string) error {
+func Program(ctx context.Context, root string, p Platform, file string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-C", root, "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", file,
 		"./cmd/grpcsse")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Arch, "GOFLAGS=", "GOWORK=off")
@@ -46,8 +45,8 @@ func Build(ctx context.Context, root string, p Platform, file string) error {
 	return nil
 }
 
-// BuiltVersion returns the version that is in a binary, of whatever platform.
-func BuiltVersion(ctx context.Context, file string) (string, error) {
+// Version returns the version that is in a binary, of whatever platform.
+func Version(ctx context.Context, file string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "version", "-m", file).Output()
 	if err != nil {
 		return "", fmt.Errorf("read the version of %s: %w", file, err)
