@@ -179,6 +179,7 @@ func TestEachReasonHasALine(t *testing.T) {
 				return []any{got["msg"], got["code"], got["reason"], got["status"]}
 			}
 			_, leave := open("/watch/x")
+			s.requireStreams(t, 1) // so that it does not come while the next caller is waited for
 			leave()
 			assert.Equal(t, []any{"stream", "CANCELLED", "gone", 200.0}, line())
 

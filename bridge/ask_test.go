@@ -66,7 +66,7 @@ func TestASiteDecidesAboutItsSessions(t *testing.T) {
 		return newReader(do(t, clients(t)["HTTP1"], r))
 	}
 	for _, cookie := range []string{"c1", "c2", "c3"} {
-		e, err := open(cookie).next()
+		e, err := open(cookie).afterCursor()
 		require.NoError(t, err)
 		assert.Contains(t, e.data, "text")
 	}
@@ -105,6 +105,7 @@ func TestARevokedSessionEndsItsStream(t *testing.T) {
 		"another user": {func(w *sessionSite) { w.users["c1"] = "mallory" }, "UNAUTHENTICATED"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits until the site is asked again
 			web, up := newSessionSite(t), &callRecorder{}
 			web.users["c1"] = "alice"
 			s := startServer(t, "127.0.0.1:0", up.watch)

@@ -86,7 +86,8 @@ func TestBodiesThatAreRefused(t *testing.T) {
 func TestTheTimeForABodyDoesNotEndItsStream(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
-		return startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 50ms"))
+		t.Parallel() // it waits for longer than a write may take
+		return startFront(t, s, routeFile("methods: [POST]", `body: "*"`, "open_wait: 1ms", "heartbeat: 500ms", "write_timeout: 1s"))
 	}, func(t *testing.T, _ *front, client *http.Client, url string) {
 		resp := do(t, client, post(t, url+"/watch/x", `{"count":1}`))
 		beats := make([]byte, len(":\n:\n:\n"))

@@ -56,7 +56,7 @@ func jsonOf(v any) string {
 
 func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "127.0.0.1:0", sendAfter(3, 0))
+	s := startServer(t, restartable(), sendAfter(3, 0))
 	st := startSite(t, s, routeFile("event: {id: sequence, retry: "+soon+"}"))
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")
@@ -82,7 +82,7 @@ func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 
 func TestBrowserResumesWhenReopeningGaveUp(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "127.0.0.1:0", sendAfter(3, 0))
+	s := startServer(t, restartable(), sendAfter(3, 0))
 	st := startSite(t, s, resumableSoon("reopen: {max_attempts: 1, backoff: {base: 1ms, max: 1ms}}"))
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")
@@ -97,7 +97,7 @@ func TestBrowserResumesWhenReopeningGaveUp(t *testing.T) {
 
 func TestBrowserDoesNotNoticeAnUpstreamThatIsReopened(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "127.0.0.1:0", sendAfter(3, 0))
+	s := startServer(t, restartable(), sendAfter(3, 0))
 	st := startSite(t, s, resumableSoon())
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")

@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -81,13 +80,10 @@ func TestADrainIsSpreadOnEveryTransport(t *testing.T) {
 	const during = time.Second
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
+		t.Parallel()
 		return startFront(t, s, routeFile("open_wait: 1ms"))
 	}, func(t *testing.T, f *front, client *http.Client, url string) {
-		spread := spreadOf(t, client, url+"/watch/x", 20, func() {
-			ctx, cancel := context.WithTimeout(t.Context(), during)
-			defer cancel()
-			require.NoError(t, f.bridge.Shutdown(ctx))
-		})
+		spread := spreadOf(t, client, url+"/watch/x", 20, func() { f.drain(t, during) })
 		assert.Greater(t, spread, during/4, "the streams end at different moments")
 	})
 }
@@ -96,6 +92,7 @@ func TestMaxAgeIsSpreadOnEveryTransport(t *testing.T) {
 	t.Parallel() // the test waits
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
+		t.Parallel()
 		return startFront(t, s, routeFile("open_wait: 1ms", "max_age: 2s"))
 	}, func(t *testing.T, _ *front, client *http.Client, url string) {
 		spread := spreadOf(t, client, url+"/watch/x", 20, func() {})

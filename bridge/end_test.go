@@ -118,14 +118,14 @@ func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 			send(&streamv1.Event{}, &streamv1.Event{Text: strings.Repeat("x", 200)}), "",
 			[]string{"max_event_bytes: 100"}, false, []string{"opened watch", "ended watch message DataLoss"},
 		},
-		"an age":     {untilCancelled, "", []string{"max_age: 20ms", "open_wait: 1ms"}, false, []string{"opened watch", "ended watch max_age Unavailable"}},
+		"an age":     {oneAndWait, "", []string{"max_age: 2s"}, false, []string{"opened watch", "ended watch max_age Unavailable"}},
 		"a deadline": {untilCancelled, "", []string{"open_wait: 10s", "request: {timeout: 20ms}"}, false, []string{"refused watch upstream DeadlineExceeded"}},
 		"a drain":    {count(1, nil), "", nil, true, []string{"refused watch drain Unavailable"}},
 	} {
 		for kind, share := range map[string][]string{"private": nil, "shared": {"share: {late_join: all}"}} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				s := startServer(t, "127.0.0.1:0", tt.watch)
-				for client, c := range clients(t) {
+				for client := range clients(t) {
 					for as, asked := range kindsOfClients() {
 						if asked.method == http.MethodPost && tt.query != "" {
 							continue // the query of a POST is not bound
@@ -137,22 +137,27 @@ func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 							}
 							methods = "methods: [GET]"
 						}
-						l := &ledger{}
-						f := startObserved(t, s, l, routeFile(append(append(share, tt.file...), "name: watch", methods)...))
-						if tt.drain {
-							require.NoError(t, f.bridge.Shutdown(t.Context()))
-						}
-						response := do(t, c, asked.request(t.Context(), t, f.url+"/watch/x"+tt.query))
-						if name == "an end behind open_wait" {
-							opened <- struct{}{}
-						}
-						_, err := io.Copy(io.Discard, response.Body)
-						require.NoError(t, err)
-						require.NoError(t, f.bridge.Shutdown(t.Context()), "the observer is told of the end of every stream")
-						l.mu.Lock()
-						told := slices.DeleteFunc(l.lines, func(line string) bool { return strings.HasPrefix(line, "reopened watch ") })
-						assert.Equal(t, tt.want, told, "%s over %s", as, client)
-						l.mu.Unlock()
+						t.Run(as+" over "+client, func(t *testing.T) {
+							if name == "an age" {
+								t.Parallel() // it waits
+							}
+							l := &ledger{}
+							f := startObserved(t, s, l, routeFile(slices.Concat(share, tt.file, []string{"name: watch", methods})...))
+							if tt.drain {
+								require.NoError(t, f.bridge.Shutdown(t.Context()))
+							}
+							response := do(t, clients(t)[client], asked.request(t.Context(), t, f.url+"/watch/x"+tt.query))
+							if name == "an end behind open_wait" {
+								opened <- struct{}{}
+							}
+							_, err := io.Copy(io.Discard, response.Body)
+							require.NoError(t, err)
+							require.NoError(t, f.bridge.Shutdown(t.Context()), "the observer is told of the end of every stream")
+							l.mu.Lock()
+							defer l.mu.Unlock()
+							told := slices.DeleteFunc(l.lines, func(line string) bool { return strings.HasPrefix(line, "reopened watch ") })
+							assert.Equal(t, tt.want, told)
+						})
 					}
 				}
 			})

@@ -22,7 +22,7 @@ import (
 )
 
 func TestAServerThatIsDownAtStart(t *testing.T) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := net.Listen("tcp", restartable())
 	require.NoError(t, err)
 	addr := lis.Addr().String()
 	require.NoError(t, lis.Close())
@@ -45,7 +45,7 @@ func TestAServerThatIsDownAtStart(t *testing.T) {
 
 func TestARedeployedServerNeedsNoRestart(t *testing.T) {
 	old := grpc.NewServer() // a server without the service
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := net.Listen("tcp", restartable())
 	require.NoError(t, err)
 	addr := lis.Addr().String()
 	reflection.Register(old)

@@ -166,7 +166,7 @@ func TestTypesThatTheServerDoesNotKnowAreSentAsBytes(t *testing.T) {
 
 // The service and its file are the same before and after the change of the type.
 func TestAServerWithAnotherFormOfATypeNeedsNoRestart(t *testing.T) {
-	before := startFeed(t, "127.0.0.1:0", feedFile, extraFile("old"))
+	before := startFeed(t, restartable(), feedFile, extraFile("old"))
 	f := startFeedFront(t, before, &ledger{})
 	for _, path := range []string{"/private", "/shared"} {
 		got := feedOf(t, f.url+path)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -57,6 +58,15 @@ func (s *server) Watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServ
 	return (*s.watch.Load())(r, stream)
 }
 
+// restartable is the address of a server that a test stops, and starts again on the same port. Other servers and clients use
+// 127.0.0.1, so none of them takes the port in between.
+func restartable() string {
+	if runtime.GOOS == "linux" {
+		return "127.0.0.3:0"
+	}
+	return "127.0.0.1:0" // other systems have no other loopback address
+}
+
 // startServer serves w on addr, "127.0.0.1:0" for any port, until the test ends.
 func startServer(t *testing.T, addr string, w watch, opts ...grpc.ServerOption) *server {
 	t.Helper()
@@ -72,7 +82,8 @@ func startServer(t *testing.T, addr string, w watch, opts ...grpc.ServerOption) 
 	return s
 }
 
-// requireStreams waits until the server has n open streams.
+// requireStreams waits until the server has n open streams. A stream counts before the code of its watch runs. The streams that
+// an earlier step has ended count until the server has noticed.
 func (s *server) requireStreams(t *testing.T, n int64) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.open.Load() == n }, patience, time.Millisecond,
@@ -143,11 +154,30 @@ func serveThrough(t *testing.T, b *bridge.Bridge, handler http.Handler) string {
 	return web.URL
 }
 
-// routeFile returns a configuration with one route, /watch/{topic}, to which a test adds settings.
+// drain shuts the bridge down, and spreads the ends of its streams over a time. The last frames may need longer than the tenth of
+// the time that remains for them: the machine may be busy, and a client that does not read keeps its stream for a write time-out.
+func (f *front) drain(t *testing.T, during time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), during)
+	defer cancel()
+	err := f.bridge.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		longer, stop := context.WithTimeout(t.Context(), 6*patience)
+		defer stop()
+		err = f.bridge.Shutdown(longer)
+	}
+	require.NoError(t, err)
+}
+
+// routeFile returns a configuration with one route, /watch/{topic}, to which a test adds settings. A test whose upstream sends
+// neither a header nor an event sets open_wait. The other tests expect the upstream's answer in the header, however long it takes.
 func routeFile(extra ...string) string {
 	lines := []string{
 		"upstreams:", `  test: {target: "ADDR"}`, "routes:", "  - path: /watch/{topic}",
 		"    rpc: test.stream.v1.StreamService/Watch",
+	}
+	if !strings.Contains(strings.Join(extra, "\n"), "open_wait: ") {
+		extra = append(extra[:len(extra):len(extra)], "open_wait: "+patience.String())
 	}
 	for _, line := range extra {
 		lines = append(lines, "    "+line)
@@ -205,6 +235,7 @@ type reader struct {
 	body  io.Closer
 	lines *bufio.Reader
 	text  strings.Builder
+	begun bool // it has returned an event
 }
 
 func newReader(resp *http.Response) *reader {
@@ -220,6 +251,18 @@ func (r *reader) next() (event, error) {
 	e, err := r.block()
 	if !timer.Stop() {
 		return event{}, fmt.Errorf("no event within %s", silence)
+	}
+	r.begun = true
+	return e, err
+}
+
+// afterCursor does the same as next, and leaves out a grpc-cursor at the beginning of the stream. A shared stream begins with one
+// where its first event comes later than some milliseconds, which depends on how busy the machine is.
+func (r *reader) afterCursor() (event, error) {
+	begins := !r.begun
+	e, err := r.next()
+	if err == nil && begins && e.name == "grpc-cursor" {
+		return r.next()
 	}
 	return e, err
 }
@@ -250,14 +293,14 @@ func (r *reader) block() (event, error) {
 	}
 }
 
-// all returns all events of a stream, which must end in good order. It leaves out the event grpc-end: that event must follow
-// each grpc-status that is final, and only such a grpc-status.
+// all returns all events of a stream, which must end in good order. It leaves out a grpc-cursor at the beginning, and the event
+// grpc-end: that event must follow each grpc-status that is final, and only such a grpc-status.
 func (r *reader) all(t *testing.T) []event {
 	t.Helper()
 	var out []event
 	over, told := false, false
 	for {
-		e, err := r.next()
+		e, err := r.afterCursor()
 		if err != nil {
 			require.Equal(t, io.EOF, err, "after %q", out)
 			require.Equal(t, over, told, "grpc-end follows a final grpc-status, and only that: %q", out)

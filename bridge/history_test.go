@@ -76,6 +76,13 @@ func (h *history) requireFresh(t *testing.T) {
 	require.Eventually(t, func() bool { return h.fresh.Load() > 0 }, patience, time.Millisecond, "streams without a cursor")
 }
 
+// requireBegun waits until so many streams were opened, and bring the events that come from now on.
+func (h *history) requireBegun(t *testing.T, n int64) {
+	t.Helper()
+	require.Eventually(t, func() bool { return h.fresh.Load()+h.resumed.Load() >= n }, patience, time.Millisecond,
+		"streams that were opened: expected %d", n)
+}
+
 // watch is the method of the server.
 func (h *history) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
 	after := r.GetAfterSequence()

@@ -45,7 +45,7 @@ func TestNoMoreStreamsThanTheLimit(t *testing.T) {
 
 			leave[0]()
 			s.requireStreams(t, 1)
-			do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))
+			openWhenThereIsRoom(t, client, f.url+"/watch/x")
 			s.requireStreams(t, 2)
 		})
 	}

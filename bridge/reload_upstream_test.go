@@ -224,6 +224,7 @@ func TestAReloadReadsDescriptorSetsAgain(t *testing.T) {
 	write("Second")
 	f.reload(t, s, file)
 	requireDrained(t, r)
+	s.requireStreams(t, 0)
 	do(t, client, eventSource(t.Context(), t, f.url+"/a"))
 	s.requireStreams(t, 1)
 	assert.EqualValues(t, 1, connections.made.Load())

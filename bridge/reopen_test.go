@@ -287,7 +287,7 @@ func TestAnUpstreamThatRestartsIsReopened(t *testing.T) {
 		}
 		return status.Error(codes.NotFound, "the end")
 	}
-	first := startServer(t, "127.0.0.1:0", numbered)
+	first := startServer(t, restartable(), numbered)
 	f := startFront(t, first, resumable())
 	r := newReader(do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")))
 	for n := range int64(total / 2) {

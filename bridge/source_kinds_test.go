@@ -42,6 +42,7 @@ func everySource(t *testing.T, w watch, change func(*config.Route), test func(t 
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", w)
 			r := config.NewRoute("/watch/{topic}")
+			r.OpenWait = patience // as in routeFile
 			if change != nil {
 				change(r)
 			}

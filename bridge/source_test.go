@@ -263,9 +263,7 @@ func TestAShutdownEndsEverySourceInGoodOrder(t *testing.T) {
 	everySource(t, untilCancelled, func(r *config.Route) { r.OpenWait = time.Millisecond }, func(t *testing.T, s *server, f *front) {
 		r := newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x")))
 		s.requireStreams(t, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.NoError(t, f.bridge.Shutdown(ctx))
+		f.drain(t, time.Second)
 		got := r.all(t)
 		require.Len(t, got, 1)
 		assert.Contains(t, got[0].data, `"reason":"drain"`)

@@ -33,7 +33,7 @@ func TestStreamsListsTheOpenStreams(t *testing.T) {
 		require.Eventually(t, func() bool {
 			all = slices.Collect(f.bridge.Streams(0))
 			return len(all) == 4
-		}, 5*time.Second, time.Millisecond)
+		}, patience, time.Millisecond)
 		for i, want := range []string{"shared", "shared", "shared", "private"} {
 			got := all[i]
 			assert.Equal(t, want, got.Route)
@@ -51,7 +51,7 @@ func TestStreamsListsTheOpenStreams(t *testing.T) {
 			break // a caller may stop early
 		}
 		leave()
-		require.Eventually(t, func() bool { return len(slices.Collect(f.bridge.Streams(0))) == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(slices.Collect(f.bridge.Streams(0))) == 0 }, patience, time.Millisecond)
 	})
 }
 
@@ -67,7 +67,7 @@ routes:
 
 // An upstream that goes down is shown as down since then, and one that comes back as up. A schema that was read stays known.
 func TestUpstreamsShowsWhichServersAreThere(t *testing.T) {
-	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	s := startServer(t, restartable(), untilCancelled)
 	f := startFront(t, s, `
 upstreams:
   test: {target: "ADDR"}

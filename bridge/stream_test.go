@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,19 +154,21 @@ func TestAThousandAbortsLeaveNothing(t *testing.T) {
 		}
 		return untilCancelled(r, stream)
 	})
-	f := startFront(t, s, routeFile("open_wait: 1ms"))
+	f := startFront(t, s, routeFile()+`
+  - {path: "/quiet/{topic}", rpc: test.stream.v1.StreamService/Watch, open_wait: 1ms}
+`)
 	for name, client := range clients(t) {
 		t.Run(name, func(t *testing.T) {
 			for i := range 500 {
 				ctx, leave := context.WithCancel(t.Context())
-				topic := "quiet"
+				path := "/quiet/x"
 				switch {
 				case i%20 == 0: // an abort in the middle of writes
-					topic = "floods"
+					path = "/watch/floods"
 				case i%2 == 0:
-					topic = "talks"
+					path = "/watch/talks"
 				}
-				resp, err := client.Do(eventSource(ctx, t, f.url+"/watch/"+topic))
+				resp, err := client.Do(eventSource(ctx, t, f.url+path))
 				require.NoError(t, err)
 				leave()
 				_ = resp.Body.Close()
@@ -238,9 +241,7 @@ func TestShutdownEndsStreamsInGoodOrder(t *testing.T) {
 		streams = append(streams, do(t, client, eventSource(t.Context(), t, f.url+"/watch/x")))
 	}
 	s.requireStreams(t, 5)
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	require.NoError(t, f.bridge.Shutdown(ctx))
+	f.drain(t, 500*time.Millisecond)
 	for _, resp := range streams {
 		got := newReader(resp).all(t)
 		require.Len(t, got, 1)
@@ -256,14 +257,37 @@ func TestShutdownEndsStreamsInGoodOrder(t *testing.T) {
 }
 
 func TestShutdownReturnsWhenItsContextEnds(t *testing.T) {
-	var sent sendCounter
-	s := startServer(t, "127.0.0.1:0", sent.count(1<<40))
+	s := startServer(t, "127.0.0.1:0", oneAndWait)
 	f := startFront(t, s, routeFile("write_timeout: 1h"))
-	do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")) // the client does not read
-	sent.settle(t)
+	blocked, release := make(chan struct{}), make(chan struct{})
+	url := serveThrough(t, f.bridge, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.bridge.ServeHTTP(&stuck{wrapped{w}, sync.OnceFunc(func() { close(blocked) }), release}, r)
+	}))
+	client, r := clients(t)["h2c"], eventSource(t.Context(), t, url+"/watch/x")
+	var asking sync.WaitGroup
+	t.Cleanup(func() { close(release); asking.Wait() })
+	asking.Go(func() {
+		if resp, err := client.Do(r); err == nil { // the header may wait for a write
+			_ = resp.Body.Close()
+		}
+	})
+	receive(t, blocked)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	assert.ErrorIs(t, f.bridge.Shutdown(ctx), context.DeadlineExceeded)
+}
+
+// stuck is a response to a client that takes nothing: its writes wait.
+type stuck struct {
+	wrapped
+	waits   func() // called by a write that waits
+	release <-chan struct{}
+}
+
+func (w *stuck) Write(p []byte) (int, error) {
+	w.waits()
+	<-w.release
+	return w.wrapped.Write(p)
 }
 
 func TestErrorsAfterEvents(t *testing.T) {
