@@ -274,7 +274,7 @@ func TestARouteWhoseKeysAreNotLoadedIsOutOfOrder(t *testing.T) {
 	require.NoError(t, err)
 	problems := bridge.Check(t.Context(), cfg)
 	require.Len(t, problems, 1)
-	assert.Contains(t, problems[0].Error(), "a.yaml:7:")
+	assert.Contains(t, problems[0].Error(), "a.yaml:8:")
 }
 
 // What the file alone shows wrong refuses the file.
@@ -295,7 +295,7 @@ func TestKeysInAFileThatCannotBeUsed(t *testing.T) {
 		var problems config.Problems
 		require.ErrorAs(t, err, &problems, name)
 		require.Len(t, problems, 1)
-		assert.Contains(t, problems[0].Error(), "a.yaml:7:32: auth.jwt.corp.jwks_file: ", name)
+		assert.Contains(t, problems[0].Error(), "a.yaml:8:32: auth.jwt.corp.jwks_file: ", name)
 		assert.NotContains(t, problems[0].Error(), "secret")
 		assert.NotEmpty(t, bridge.CheckOffline(t.Context(), cfg), name)
 	}

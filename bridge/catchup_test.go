@@ -159,7 +159,7 @@ func startCounted(t *testing.T, s *server, file string) (*front, *catchUps) {
 
 // TestARestartOfTheBridgeCostsNoPageItsPlace replaces the bridge twice while events flow: once at once, and once after a drain.
 func TestARestartOfTheBridgeCostsNoPageItsPlace(t *testing.T) {
-	snapshots := map[string]func(int64) []int64{"nothing": nil, "everything": everything, "the newest of each key": newestOfEachKey}
+	snapshots := map[string]func(int64) []int64{"nothing": nil, "everything": newestHundred, "the newest of each key": newestOfEachKey}
 	names := []string{"nothing", "everything", "the newest of each key"}
 	for i, kind := range transports(t) {
 		for _, name := range []string{names[i%3], "the newest of each key"} {
@@ -264,12 +264,16 @@ func TestManyDifferentIDsKeepTheirPlaces(t *testing.T) {
 	f, seen := startCounted(t, s, historyRoute())
 	client := clients(t)["h2c"]
 	var coming sync.WaitGroup
+	waiting := make(chan struct{}, 16) // a catch-up waits for its turn for 10 s, so few of them wait on a busy machine
 	for id := int64(1); id <= ids; id++ {
+		waiting <- struct{}{}
 		coming.Go(func() {
 			p := &page{client: client, url: func() string { return f.url + "/watch/x" }, last: fmt.Sprint(id), expected: id + 1}
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			coming.Go(func() { p.run(ctx, t) })
+			assert.Eventually(t, func() bool { return p.live.Load() > 0 }, silence, time.Millisecond, "a turn for the id %d", id)
+			<-waiting
 			assert.Eventually(t, func() bool { return p.live.Load() >= ids+150-id }, 2*silence, 10*time.Millisecond)
 			faults, told := p.ledger()
 			assert.Empty(t, faults, "id %d", id)

@@ -94,7 +94,7 @@ func TestAMistakeThatTheSchemaShowsAffectsOneRouteOnly(t *testing.T) {
 		}
 		require.NotNil(t, info.Problem, info.Path)
 		assert.Contains(t, info.Problem.Message, want[i])
-		assert.Equal(t, fmt.Sprint("grpcsse.yaml:", i+6), info.Source)
+		assert.Equal(t, fmt.Sprint("grpcsse.yaml:", i+7), info.Source)
 	}
 	assert.Len(t, newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"))).all(t), 2)
 	_, _, answer := ask(t, clients(t)["HTTP1"], f.url+"/typo")

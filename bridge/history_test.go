@@ -102,15 +102,14 @@ func (h *history) watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingSer
 		h.fresh.Add(1)
 		after = newest
 	}
-	if err := stream.SendHeader(metadata.MD{}); err != nil {
-		return err
-	}
-	if r.GetAfterSequence() == 0 && h.snapshot != nil {
+	if r.GetAfterSequence() == 0 && h.snapshot != nil { // the header comes with the snapshot: the bridge counts from then how old it is
 		for _, n := range h.snapshot(newest) {
 			if err := stream.Send(&streamv1.Event{Sequence: n, Kind: "snapshot"}); err != nil {
 				return err
 			}
 		}
+	} else if err := stream.SendHeader(metadata.MD{}); err != nil {
+		return err
 	}
 	return h.follow(after, stream)
 }
@@ -148,6 +147,12 @@ func everything(newest int64) (all []int64) {
 		all = append(all, n+1)
 	}
 	return all
+}
+
+// newestHundred is everything that a server has kept. A bridge on a busy machine reads it before it takes an event for a live one.
+func newestHundred(newest int64) []int64 {
+	all := everything(newest)
+	return all[max(0, len(all)-100):]
 }
 
 // newestOfEachKey has the newest event of each of 20 keys, out of order. The key of an event is its number modulo 20.
