@@ -39,8 +39,8 @@ func (f AuthorizerFunc) Authorize(ctx context.Context, c Caller) (*Grant, error)
 type Caller struct {
 	// Route is the name of the route.
 	Route string
-	// Request is the request. It lacks query parameters in which the configuration expects tokens. It must not be changed, its body
-	// must not be read, and it must not be used after Authorize has returned.
+	// Request is the request. It lacks query parameters in which the configuration expects tokens. It must not be changed, its
+	// body must not be read, and it must not be used after Authorize has returned.
 	Request *http.Request
 	// Subject identifies the client, as the `auth` of the route says: the `sub` of its token, or the first of the `claims` of an
 	// endpoint. It is "" on a route without `auth`.
@@ -67,17 +67,18 @@ type Grant struct {
 	// within the last 30 s, with the reason [ReasonTokenExpired], and a browser comes back.
 	Expires time.Time
 	// Recheck is called again and again while the stream is live, on a goroutine of its own, and never twice at once for one
-	// stream. An error with the code UNAUTHENTICATED or PERMISSION_DENIED ends the stream with the reason [ReasonRevoked]: a browser
-	// comes back, and is refused for good if Authorize refuses it then. After every other error, and after a panic, the stream
-	// goes on. ctx ends with the stream, and 10 s after the call. Recheck may be nil.
+	// stream. An error with the code UNAUTHENTICATED or PERMISSION_DENIED ends the stream with the reason [ReasonRevoked]: a
+	// browser comes back, and is refused for good if Authorize refuses it then. After every other error, and after a panic, the
+	// stream goes on; the first of several in a row is logged, a panic with its value. ctx ends with the stream, and 10 s after
+	// the call: Recheck must return then. [Bridge.Close] waits for it, and nothing else does. Recheck may be nil.
 	Recheck func(ctx context.Context) error
-	// RecheckEvery is the longest time between two calls of Recheck: each follows after at least four fifths of it. 0 stands for
-	// 30 s, and at least 1 s is taken.
+	// RecheckEvery is the longest time between the beginnings of two calls of Recheck: each follows after at least four fifths of
+	// it. A call that takes longer is followed by a pause of a fifth of it. 0 stands for 30 s, and at least 1 s is taken.
 	RecheckEvery time.Duration
 }
 
-// WithAuthorizer makes the bridge ask a about each client that would have a stream, on every route. On a route with `auth`, both
-// must let the client in. By default, and with nil, nothing is asked.
+// WithAuthorizer makes the bridge ask a about each client that would have a stream, on every route. On a route with `auth`,
+// both must let the client in. By default, and with nil, nothing is asked.
 func WithAuthorizer(a Authorizer) Option {
 	return optionFunc(func(o *options) { o.authorizer = a })
 }
@@ -112,7 +113,8 @@ func newAuthorizer(a Authorizer, log *slog.Logger) auth.Authorizer {
 
 // Authorize implements [auth.Authorizer].
 func (a *authorizer) Authorize(ctx context.Context, c auth.Caller) (*auth.Grant, *ending.Ending) {
-	g, err := a.Authorizer.Authorize(ctx, Caller{Route: c.Route, Request: c.HTTP, Subject: plainSubject(c.Subject), claims: c.Claims})
+	caller := Caller{Route: c.Route, Request: c.HTTP, Subject: plainSubject(c.Subject), claims: c.Claims}
+	g, err := a.Authorizer.Authorize(ctx, caller)
 	if ctx.Err() == nil {
 		a.tell(err)
 	}

@@ -16,8 +16,8 @@ type Auth struct {
 	Ask []*Ask
 }
 
-// Of returns the entry that decides about the callers of a route. Both results are nil where anybody may read the streams, and where
-// the route names an entry that does not exist. a may be nil.
+// Of returns the entry that decides about the callers of a route. Both results are nil where anybody may read the streams, and
+// where the route names an entry that does not exist. a may be nil.
 func (a *Auth) Of(r *Route) (*JWT, *Ask) {
 	switch {
 	case a == nil || r.Auth == nil:
@@ -46,12 +46,12 @@ func (a *Auth) askNamed(name string) *Ask {
 	return a.Ask[i]
 }
 
-// JWT says which signed tokens are accepted, and where the keys are that verify them. Exactly one of the following is the source
-// of the keys: JWKSURL, JWKSFile, or Issuer where both others are empty.
+// JWT says which signed tokens are accepted, and where the keys are that verify them. Exactly one of the following is the
+// source of the keys: JWKSURL, JWKSFile, or Issuer where both others are empty.
 type JWT struct {
 	Name string
-	// Issuer is the `iss` that a token must have. It may be empty only beside a JWKSURL or a JWKSFile. Without these two, it is the
-	// URL of an OpenID Connect provider, whose keys are found by discovery.
+	// Issuer is the `iss` that a token must have. It may be empty only beside a JWKSURL or a JWKSFile. Without these two, it is
+	// the URL of an OpenID Connect provider, whose keys are found by discovery.
 	Issuer string
 	// JWKSURL is the URL of a JSON Web Key Set.
 	JWKSURL string

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// AuthProblems returns the problems of routes with `auth`: a name that `auth` does not have, a claim that no caller can have, and
-// a token in the query that a route would pass on. routes are those of the configuration and those that Go code adds.
+// AuthProblems returns the problems of routes with `auth`: a name that `auth` does not have, a claim that no caller can have,
+// and a token in the query that a route would pass on. routes are those of the configuration and those that Go code adds.
 // authorized says that Go code authorizes callers too, and may give them claims on every route.
 //
 // [Parse] makes these checks for the routes of a file, as if Go code authorized callers, since it does not know.
@@ -70,7 +70,8 @@ func (a *Auth) claimsWithoutAuth(r *Route, authorized bool) (problems Problems) 
 	}
 	for key, ref := range r.references() {
 		if strings.HasPrefix(ref, "claim.") {
-			problems = append(problems, r.Problem(key, "${"+ref+"} stands for a claim of an authenticated caller, and the route has no `auth`",
+			problems = append(problems, r.Problem(key,
+				"${"+ref+"} stands for a claim of an authenticated caller, and the route has no `auth`",
 				"for example `auth: {jwt: NAME}`, with NAME below `auth.jwt`"))
 		}
 	}
@@ -105,7 +106,8 @@ func (j *JWT) queryProblems(r *Route) (problems Problems) {
 		if from.In != InQuery {
 			continue
 		}
-		why := fmt.Sprintf("the query parameter %s has the token of %s, which the bridge does not pass on", quote(from.Name), quote(j.Name))
+		why := fmt.Sprintf("the query parameter %s has the token of %s, which the bridge does not pass on",
+			quote(from.Name), quote(j.Name))
 		if i := slices.Index(r.Request.Query, from.Name); i >= 0 {
 			problems = append(problems, r.Problem(fmt.Sprintf("request.query[%d]", i), why, ""))
 		}
@@ -153,5 +155,6 @@ func (s *sections) checkAuth(cfg *Config) {
 // isLoopbackHost reports whether a host is this machine.
 func isLoopbackHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost")
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost") ||
+		strings.HasSuffix(strings.ToLower(host), ".localhost")
 }

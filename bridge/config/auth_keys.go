@@ -61,14 +61,17 @@ func (d *decoder) jwtKeys(j *JWT) []field {
 		},
 	}
 	return []field{
-		key("issuer", "The issuer that a token must name. Its keys are found by OpenID Connect discovery, unless jwks_url or jwks_file tells where they are.",
+		key("issuer", "The issuer that a token must name. "+
+			"Its keys are found by OpenID Connect discovery, unless jwks_url or jwks_file tells where they are.",
 			&j.Issuer, words(d.word)),
 		key("jwks_url", "Where the keys are.", &j.JWKSURL, words(d.webURL).as(webURLForm)),
 		key("jwks_file", "The file with the keys, read again when it changes.", &j.JWKSFile, words(d.path)),
 		key("audience", "The audiences of which a token must have one.", &j.Audience, d.audiences()),
 		key("algorithms", "The algorithms with which a token may be signed.", &j.Algorithms, d.algorithms()),
-		key("leeway", "How far the clocks of the issuer and of the bridge may differ. At most 5m.", &j.Leeway, durations(d.leeway, durationForm)),
-		key("from", "Where a token may stand: header, cookie:NAME or query:NAME. The first place that has one counts.", &j.From, sources),
+		key("leeway", "How far the clocks of the issuer and of the bridge may differ. At most 5m.", &j.Leeway,
+			durations(d.leeway, durationForm)),
+		key("from", "Where a token may stand: header, cookie:NAME or query:NAME. The first place that has one counts.",
+			&j.From, sources),
 	}
 }
 
@@ -84,10 +87,11 @@ func (d *decoder) jwt(n *node) *JWT {
 	switch {
 	case len(d.guessed[n]) > 0: // one of them may be misspelled, which is reported already
 	case issuer == nil && url == nil && file == nil:
-		d.add(n.place().problem(n.path, "expected `issuer`, `jwks_url` or `jwks_file`, found none: without keys no token can be checked", ""))
+		d.add(n.place().problem(n.path,
+			"expected `issuer`, `jwks_url` or `jwks_file`, found none: without keys no token can be checked", ""))
 	case url != nil && file != nil:
-		d.add(file.key.problem(file.path, "a second source of the keys: expected one of `jwks_url` and `jwks_file`, and there is `jwks_url` at "+
-			url.key.String(), ""))
+		d.add(file.key.problem(file.path, "a second source of the keys: expected one of `jwks_url` and `jwks_file`, "+
+			"and there is `jwks_url` at "+url.key.String(), ""))
 	}
 	if issuer != nil && url == nil && file == nil && issuer.kind == scalar {
 		d.webURL(issuer) // the keys are found by discovery
@@ -108,8 +112,10 @@ func (d *decoder) askKeys(a *Ask) []field {
 	return []field{
 		key("url", "The endpoint. 2xx lets a caller in, 401 and 403 refuse it.", &a.URL, words(d.webURL).as(webURLForm)).needed(),
 		key("forward", "The headers of the caller's request that the endpoint gets.", &a.Forward,
-			texts("[cookie]", notEmptyForm(setForm(headerForm)), notEmpty(d, "at least one header", d.headerNames("[cookie]", d.askable)))).needed(),
-		key("claims", "The headers of the answer that become claims. The first one is the subject.", &a.Claims, d.headers("[x-user-id]", anyHeader)),
+			texts("[cookie]", notEmptyForm(setForm(headerForm)),
+				notEmpty(d, "at least one header", d.headerNames("[cookie]", d.askable)))).needed(),
+		key("claims", "The headers of the answer that become claims. The first one is the subject.", &a.Claims,
+			d.headers("[x-user-id]", anyHeader)),
 		key("again", "How often the endpoint is asked again about a live stream. At least 1s.", &a.Again,
 			format[time.Duration]{read: d.again, form: anyOf(positiveForm, wordForm(off)), write: durationNode}),
 	}
@@ -164,7 +170,8 @@ func (d *decoder) algorithms() format[[]Algorithm] {
 	read := oneOf(d, algorithms())
 	one := func(n *node) (Algorithm, bool) {
 		if n.kind == scalar && (n.text() == "none" || strings.HasPrefix(n.text(), "HS")) {
-			d.expected(n, oneOfText(algorithms()), "a token that is not signed, or signed with a key that the bridge would have to share, proves nothing")
+			d.expected(n, oneOfText(algorithms()),
+				"a token that is not signed, or signed with a key that the bridge would have to share, proves nothing")
 			return "", false
 		}
 		return read(n)

@@ -93,17 +93,18 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"never expires":                   good.sign(t, with(p.claimsFor("a"), map[string]any{"exp": nil})),
 		"exp as text":                     good.sign(t, with(p.claimsFor("a"), map[string]any{"exp": "9999999999"})),
 		"exp null":                        good.signBytes(t, []byte(`{"iss":"`+p.URL+`","aud":"web","exp":null}`)),
-		"exp twice":                       good.signBytes(t, fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1,"exp":%d}`, p.URL, now.Add(time.Hour).Unix())),
-		"exp out of range":                good.signBytes(t, fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1e300}`, p.URL)),
-		"another issuer":                  good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": "https://evil.example"})),
-		"the issuer and more":             good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": p.URL + "/"})),
-		"no issuer":                       good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": nil})),
-		"another audience":                good.sign(t, with(p.claimsFor("a"), map[string]any{"aud": "admin"})),
-		"no audience":                     good.sign(t, with(p.claimsFor("a"), map[string]any{"aud": nil})),
-		"claims are a list":               good.signBytes(t, []byte(`[]`)),
-		"claims are null":                 good.signBytes(t, []byte(`null`)),
-		"claims are no JSON":              good.signBytes(t, []byte(`{"exp":`)),
-		"too long":                        good.sign(t, with(p.claimsFor("a"), map[string]any{"x": strings.Repeat("x", maxToken)})),
+		"exp twice": good.signBytes(t,
+			fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1,"exp":%d}`, p.URL, now.Add(time.Hour).Unix())),
+		"exp out of range":    good.signBytes(t, fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1e300}`, p.URL)),
+		"another issuer":      good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": "https://evil.example"})),
+		"the issuer and more": good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": p.URL + "/"})),
+		"no issuer":           good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": nil})),
+		"another audience":    good.sign(t, with(p.claimsFor("a"), map[string]any{"aud": "admin"})),
+		"no audience":         good.sign(t, with(p.claimsFor("a"), map[string]any{"aud": nil})),
+		"claims are a list":   good.signBytes(t, []byte(`[]`)),
+		"claims are null":     good.signBytes(t, []byte(`null`)),
+		"claims are no JSON":  good.signBytes(t, []byte(`{"exp":`)),
+		"too long":            good.sign(t, with(p.claimsFor("a"), map[string]any{"x": strings.Repeat("x", maxToken)})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			id, end := r.Authenticate(t.Context(), guarded(), bearing(token))
@@ -152,7 +153,9 @@ func TestMadeUpKeyIDsDoNotFloodTheProvider(t *testing.T) {
 	before := p.fetches.Load()
 	for i := range 200 {
 		eve := good
-		eve.id = []string{"../../etc/passwd", "http://evil.example/keys", "k1\x00", "", "K1", strings.Repeat("k", 4096), "'; DROP TABLE keys"}[i%7]
+		eve.id = []string{
+			"../../etc/passwd", "http://evil.example/keys", "k1\x00", "", "K1", strings.Repeat("k", 4096), "'; DROP TABLE keys",
+		}[i%7]
 		if eve.id == "" {
 			eve = ecSigner(t, fmt.Sprint("made-up-", i))
 		}

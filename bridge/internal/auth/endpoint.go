@@ -23,14 +23,17 @@ import (
 const (
 	// askTimeout bounds the time for the answer of an endpoint, with the wait for a turn.
 	askTimeout = 5 * time.Second
-	// askTurns is how many questions may be on their way to an endpoint because of new callers, and as many because of live streams.
+	// askTurns is how many questions may be on their way to an endpoint because of new callers, and as many because of live
+	// streams.
 	askTurns = 64
 	// askWaiting is how many different questions of new callers may be open at once, the waiting ones included.
 	askWaiting = 4096
 	// tellEvery is how often the log says at most that an endpoint gives no answer.
 	tellEvery = 10 * time.Second
-	// maxAnswer is how much of the body of an answer is read, in bytes, so that the connection can be used again.
+	// maxAnswer is how much of the body of an answer is read, in bytes, and drainTime for how long, so that the connection can be
+	// used again. The head of the answer has decided before that.
 	maxAnswer = 64 << 10
+	drainTime = 100 * time.Millisecond
 )
 
 // endpoint asks the endpoint of one entry of `auth.ask`. Its methods may be called concurrently.
@@ -41,6 +44,8 @@ type endpoint struct {
 	client *http.Client
 	turns  chan struct{} // for new callers
 	again  chan struct{} // for live streams
+
+	waiting int // see askWaiting
 
 	running *sync.WaitGroup // the questions that are on their way
 
@@ -72,7 +77,7 @@ func newEndpoint(ctx context.Context, running *sync.WaitGroup, cfg *config.Ask, 
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		turns: make(chan struct{}, askTurns), again: make(chan struct{}, askTurns),
-		flights: map[[sha256.Size]byte]*flight{},
+		waiting: askWaiting, flights: map[[sha256.Size]byte]*flight{},
 	}
 }
 
@@ -117,8 +122,8 @@ func refusalOf(status int, by ending.Reason) *ending.Ending {
 	return nil
 }
 
-// recheck asks again about a live stream. The caller is told to come back, since its browser may have other credentials than those
-// that it came with: a refusal then is final.
+// recheck asks again about a live stream. The caller is told to come back, since its browser may have other credentials than
+// those that it came with: a refusal then is final.
 func (e *endpoint) recheck(ctx context.Context, question http.Header, before request.ClaimTexts) *ending.Ending {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -130,7 +135,8 @@ func (e *endpoint) recheck(ctx context.Context, question http.Header, before req
 		return end.ComeBack()
 	}
 	if !maps.Equal(said.claims, before) {
-		return ending.Refuse(ending.Unauthenticated, ending.ByRevoked, "the caller is not who it was when the stream began").ComeBack()
+		return ending.Refuse(ending.Unauthenticated, ending.ByRevoked,
+			"the caller is not who it was when the stream began").ComeBack()
 	}
 	return nil
 }
@@ -141,7 +147,7 @@ func (e *endpoint) askOnce(ctx context.Context, question http.Header) (*answer, 
 	e.mu.Lock()
 	f := e.flights[key]
 	if f == nil {
-		if e.closed || len(e.flights) >= askWaiting {
+		if e.closed || len(e.flights) >= e.waiting {
 			e.mu.Unlock()
 			return nil, errors.New("too many questions are open")
 		}
@@ -177,6 +183,9 @@ func (e *endpoint) ask(ctx context.Context, question http.Header, turns chan str
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if ctx.Err() != nil { // both were true at once
+		return nil, context.Cause(ctx)
+	}
 	said, err := e.get(ctx, question)
 	e.tell(err)
 	return said, err
@@ -184,15 +193,18 @@ func (e *endpoint) ask(ctx context.Context, question http.Header, turns chan str
 
 // get sends the question.
 func (e *endpoint) get(ctx context.Context, question http.Header) (*answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.cfg.URL, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("GET %s: %w", shownHost(e.cfg.URL), withoutData(err))
 	}
 	r.Header = question.Clone()
 	got, err := e.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("GET %s: %w", shownHost(e.cfg.URL), withoutData(err))
 	}
+	defer time.AfterFunc(drainTime, cancel).Stop()
 	defer func() { _ = got.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, got.Body, maxAnswer)
 	switch {

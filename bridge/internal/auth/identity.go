@@ -25,8 +25,8 @@ type Identity struct {
 	From config.TokenPlace
 	// Again is how often Recheck should be called while the stream of the caller is live, 0 for never.
 	Again time.Duration
-	// Recheck asks again whether the caller may read the stream. It returns nil where that is so, or cannot be found out now. It is
-	// nil where Again is 0.
+	// Recheck asks again whether the caller may read the stream. It returns nil where that is so, or cannot be found out now. It
+	// is nil where Again is 0.
 	Recheck func(ctx context.Context) *ending.Ending
 }
 
@@ -37,10 +37,10 @@ const (
 	minSpread = time.Second
 )
 
-// EndAt returns a random moment for the end of a stream that begins at now: shortly before the credentials of its caller expire,
-// so that callers whose credentials expire together do not come back together. It is within the last fifth of the time that is
-// left, and within the last 30 s. Credentials that have expired are accepted until their leeway is over, and the stream ends then.
-// ok is false where the credentials do not expire.
+// EndAt returns a random moment for the end of a stream that begins at now: shortly before the credentials of its caller
+// expire, so that callers whose credentials expire together do not come back together. It is within the last fifth of the time
+// that is left, and within the last 30 s. Credentials that have expired are accepted until their leeway is over, and the stream
+// ends then. ok is false where the credentials do not expire.
 func (id *Identity) EndAt(now time.Time) (at time.Time, ok bool) {
 	if id.Expires.IsZero() {
 		return time.Time{}, false

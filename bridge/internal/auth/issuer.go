@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -40,7 +41,7 @@ func newIssuer(cfg *config.JWT, client *http.Client, log *slog.Logger) (*issuer,
 		i.ring.keys.Store(&keys)
 	case cfg.JWKSURL != "":
 		i.ring = newKeyring(name, providerPace(), log, func(ctx context.Context, _ bool) (keySet, error) {
-			return loadURL(ctx, client, cfg.JWKSURL)
+			return loadURL(ctx, client, cfg.JWKSURL, shownHost(cfg.JWKSURL))
 		})
 	default:
 		i.ring = newKeyring(name, providerPace(), log, loadDiscovered(client, cfg.Issuer))
@@ -61,20 +62,21 @@ func loadFile(path string) (keySet, error) {
 	return parseKeys(data)
 }
 
-func loadURL(ctx context.Context, client *http.Client, from string) (keySet, error) {
-	data, err := fetch(ctx, client, from)
+// loadURL loads keys. Errors hold of their address only what is shown.
+func loadURL(ctx context.Context, client *http.Client, from, shown string) (keySet, error) {
+	data, err := fetch(ctx, client, from, shown)
 	if err != nil {
 		return nil, err
 	}
 	keys, err := parseKeys(data)
 	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", from, err)
+		return nil, fmt.Errorf("GET %s: %w", shown, err)
 	}
 	return keys, nil
 }
 
-// loadDiscovered returns a function that loads the keys of an OpenID Connect provider. For an unknown key alone, it does not ask
-// the provider again where the keys are.
+// loadDiscovered returns a function that loads the keys of an OpenID Connect provider. For an unknown key alone, it does not
+// ask the provider again where the keys are.
 func loadDiscovered(client *http.Client, issuer string) func(context.Context, bool) (keySet, error) {
 	from := ""
 	return func(ctx context.Context, unknown bool) (keySet, error) {
@@ -85,7 +87,8 @@ func loadDiscovered(client *http.Client, issuer string) func(context.Context, bo
 			}
 			from = found
 		}
-		return loadURL(ctx, client, from)
+		shown, _, _ := strings.Cut(from, "?")
+		return loadURL(ctx, client, from, shown)
 	}
 }
 

@@ -127,7 +127,8 @@ func (k *keyring) tell(ctx context.Context, before, err error, count int) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && before == nil:
-		k.log.Warn("the keys that verify tokens cannot be loaded, which is tried again", "auth", k.name, "error", err, "known", k.keys.Load() != nil)
+		k.log.Warn("the keys that verify tokens cannot be loaded, which is tried again",
+			"auth", k.name, "error", err, "known", k.keys.Load() != nil)
 	case err == nil && before != nil:
 		k.log.Info("the keys that verify tokens are loaded again", "auth", k.name, "keys", count)
 	}
@@ -151,8 +152,8 @@ func (k *keyring) problem() error {
 	return k.err
 }
 
-// lookAgain loads the keys because of a key that the ring does not have, unless that was done just before. It reports whether the
-// keys are new enough to say that there is no such key.
+// lookAgain loads the keys because of a key that the ring does not have, unless that was done just before. It reports whether
+// the keys are new enough to say that there is no such key.
 func (k *keyring) lookAgain(ctx context.Context) bool {
 	k.mu.Lock()
 	if k.flight == nil {

@@ -24,10 +24,24 @@ type Room struct {
 
 	ctx     context.Context // ends all that the room has started
 	running sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool // no check of a caller begins any more
 }
 
-// New returns a room for a configuration. It reads keys in files, and starts to load all others, again and again until ctx ends.
-// authorizer may be nil.
+// enter counts a check of a caller as running, for which [Room.Wait] waits. It reports false where no check begins any more.
+// Where it reports true, running.Done must be called once.
+func (r *Room) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.running.Add(1)
+	}
+	return !r.closed
+}
+
+// New returns a room for a configuration. It reads keys in files, and starts to load all others, again and again until ctx
+// ends. authorizer may be nil.
 func New(ctx context.Context, cfg *config.Auth, authorizer Authorizer, log *slog.Logger) (*Room, config.Problems) {
 	r := &Room{ctx: ctx, log: log, authorizer: authorizer, transport: newTransport(4)}
 	built, fresh, problems := r.build(cfg, &rules{})
@@ -70,6 +84,9 @@ func (r *Room) Ready(ctx context.Context, closed <-chan struct{}) error {
 // Wait waits until everything has returned that the room has started, and closes idle connections. The context of
 // [New] must have ended.
 func (r *Room) Wait() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
 	for _, e := range r.rules.Load().endpoints {
 		e.close()
 	}
@@ -106,8 +123,8 @@ func (r *Room) RouteProblem(rt *config.Route) *config.Problem {
 // Warn returns how long before the end of its credentials a caller is told of the end, 0 for never.
 func (r *Room) Warn() time.Duration { return r.rules.Load().warn }
 
-// HiddenParameters returns the names of the query parameters with tokens, for a route, or for a request without a route where rt is
-// nil. They must not be bound, forwarded or logged.
+// HiddenParameters returns the names of the query parameters with tokens, for a route, or for a request without a route where
+// rt is nil. They must not be bound, forwarded or logged.
 func (r *Room) HiddenParameters(rt *config.Route) []string {
 	now := r.rules.Load()
 	switch {
@@ -122,8 +139,8 @@ func (r *Room) HiddenParameters(rt *config.Route) []string {
 	return nil
 }
 
-// Authenticate returns who the caller of a route is, or why the caller may not read the route's streams. The identity is nil for a
-// route that anybody may read.
+// Authenticate returns who the caller of a route is, or why the caller may not read the route's streams. The identity is nil
+// for a route that anybody may read.
 func (r *Room) Authenticate(ctx context.Context, rt *config.Route, req *request.Request) (*Identity, *ending.Ending) {
 	id, end := r.identify(ctx, rt.Auth, req)
 	if end == nil && rt.Auth != nil {
@@ -192,7 +209,8 @@ func lacking(id *Identity, required []config.Requirement) *ending.Ending {
 			has = text == want.Value
 		}
 		if !has {
-			return ending.Refuse(ending.PermissionDenied, ending.ByAuth, "the claim "+want.Claim+" of the caller is not what the route requires")
+			return ending.Refuse(ending.PermissionDenied, ending.ByAuth,
+				"the claim "+want.Claim+" of the caller is not what the route requires")
 		}
 	}
 	return nil

@@ -18,8 +18,8 @@ type rules struct {
 	queries   []string // the query parameters in which tokens stand, of all issuers
 }
 
-// build returns the rules of a configuration. It takes over the keys of issuers in old that have the same source, and the endpoints
-// that are the same. fresh are the rings of keys that are new, which nothing loads yet.
+// build returns the rules of a configuration. It takes over the keys of issuers in old that have the same source, and the
+// endpoints that are the same. fresh are the rings of keys that are new, which nothing loads yet.
 func (r *Room) build(cfg *config.Auth, old *rules) (built *rules, fresh []*keyring, problems config.Problems) {
 	built = &rules{warn: cfg.Warn, issuers: map[string]*issuer{}, endpoints: map[string]*endpoint{}}
 	client := newFetcher(r.transport)
@@ -85,14 +85,14 @@ type Change struct {
 	fresh []*keyring
 }
 
-// keyPatience is how long a change waits for the keys of new issuers. Without the wait, routes would be out of order for a moment
-// although the provider is there.
+// keyPatience is how long a change waits for the keys of new issuers. Without the wait, routes would be out of order for a
+// moment although the provider is there.
 const keyPatience = 10 * time.Second
 
 var errKeyPatience = errors.New("no keys were loaded in time")
 
-// Prepare builds and checks a configuration, and waits a bounded time for the first attempt to load the keys of new issuers. The
-// error is a [config.Problems], or the cause of ctx. Prepare and what follows must not be called concurrently.
+// Prepare builds and checks a configuration, and waits a bounded time for the first attempt to load the keys of new issuers.
+// The error is a [config.Problems], or the cause of ctx. Prepare and what follows must not be called concurrently.
 func (r *Room) Prepare(ctx context.Context, cfg *config.Auth) (*Change, error) {
 	built, fresh, problems := r.build(cfg, r.rules.Load())
 	if len(problems) > 0 {

@@ -11,9 +11,11 @@ import (
 // maxToken bounds a token, in bytes. The tokens of large providers have up to 8 KiB.
 const maxToken = 16 << 10
 
-// findToken returns the token of a request: that of the first place that has one. text is "" where no place has a token. refusal
-// says why a place cannot be read.
-func findToken(h http.Header, rawQuery string, places []config.TokenSource) (text string, in config.TokenPlace, refusal string) {
+// findToken returns the token of a request: that of the first place that has one. text is "" where no place has a token.
+// refusal says why a place cannot be read.
+func findToken(
+	h http.Header, rawQuery string, places []config.TokenSource,
+) (text string, in config.TokenPlace, refusal string) {
 	for _, place := range places {
 		switch place.In {
 		case config.InHeader:

@@ -31,13 +31,7 @@ type Vigil struct {
 	asks     time.Time // when the caller is asked about again; zero: never
 	timer    *time.Timer
 	over     bool
-	checking *checking // the check that is running, nil where none is
-}
-
-// checking is a running check of a caller.
-type checking struct {
-	cancel context.CancelFunc
-	done   chan struct{}
+	checking context.CancelFunc // cancels the check that is running, nil where none is
 }
 
 // Watch begins the vigil over the caller of a stream. It returns nil where nothing about the caller can change, as for a nil
@@ -67,9 +61,19 @@ func (r *Room) Watch(caller *Identity, s Stream) *Vigil {
 	return g
 }
 
-// nextCheck returns a random moment for the next check, at most every after now.
-func nextCheck(now time.Time, every time.Duration) time.Time {
-	return now.Add(every - time.Duration(rand.Float64()*float64(every/5)))
+// nextCheck returns a random moment for the next check, at most every after the time at which the last one began.
+func nextCheck(began time.Time, every time.Duration) time.Time {
+	return began.Add(every - time.Duration(rand.Float64()*float64(every/5)))
+}
+
+// checkAfter returns when a caller is checked again after a check that began at a time and has just ended. A check that takes
+// long does not delay the next one, except that there is a pause between the two.
+func checkAfter(began time.Time, every time.Duration) time.Time {
+	next, least := nextCheck(began, every), time.Now().Add(every/5)
+	if next.Before(least) {
+		return least
+	}
+	return next
 }
 
 // arm sets the timer for what is due next. The caller holds g.mu.
@@ -103,19 +107,17 @@ func (g *Vigil) act() {
 		g.warns = time.Time{}
 		g.stream.Say(ending.ExpiringBlock(g.ends.Sub(now)))
 	}
-	if isDue(g.asks, now) {
+	asks := isDue(g.asks, now)
+	if asks {
 		g.asks = time.Time{}
-		g.arm() // the stream may have to end during the check
-		switch end := g.recheck(); {
-		case g.over:
-			return
-		case end != nil:
-			g.end(end)
-			return
-		}
-		g.asks = nextCheck(time.Now(), g.caller.Again)
 	}
-	g.arm()
+	g.arm() // the stream may have to end during the check
+	if !asks {
+		return
+	}
+	if end := g.recheck(now); end != nil && !g.over {
+		g.end(end)
+	}
 }
 
 func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
@@ -131,32 +133,38 @@ func (g *Vigil) end(e *ending.Ending) {
 	g.stream.End(e)
 }
 
-// recheck asks about the caller again. It gives g.mu back meanwhile.
-func (g *Vigil) recheck() *ending.Ending {
+// recheck asks about the caller again, and says when that is due next. It gives g.mu back meanwhile.
+func (g *Vigil) recheck(now time.Time) *ending.Ending {
+	if !g.room.enter() {
+		return nil
+	}
 	ctx, cancel := context.WithCancel(g.room.ctx)
-	defer cancel()
-	running := &checking{cancel, make(chan struct{})}
-	g.checking = running
+	g.checking = cancel
 	g.mu.Unlock()
-	end := g.caller.Recheck(ctx)
-	g.mu.Lock()
-	g.checking = nil
-	close(running.done)
-	return end
+	defer func() { // also where the program's function ends its goroutine
+		cancel()
+		g.room.running.Done()
+		g.mu.Lock()
+		g.checking = nil
+		if !g.over {
+			g.asks = checkAfter(now, g.caller.Again)
+			g.arm()
+		}
+	}()
+	return g.caller.Recheck(ctx)
 }
 
-// Stop ends the vigil, and waits for a check that is running.
+// Stop ends the vigil. It cancels a check that is running, and does not wait for it: a check of the program that takes no
+// notice must not keep the stream open. The room waits for the check.
 func (g *Vigil) Stop() {
 	if g == nil {
 		return
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.over = true
 	g.timer.Stop()
-	running := g.checking
-	g.mu.Unlock()
-	if running != nil {
-		running.cancel()
-		<-running.done
+	if g.checking != nil {
+		g.checking()
 	}
 }
