@@ -40,7 +40,11 @@ func ExampleNew() {
 			fmt.Print(line)
 		}
 	}
-	// Output: grpcsse_opens_total{outcome="refused",route=""} 1
+	// Output:
+	// grpcsse_opens_total{outcome="left",route="/ticks"} 0
+	// grpcsse_opens_total{outcome="opened",route="/ticks"} 0
+	// grpcsse_opens_total{outcome="refused",route=""} 1
+	// grpcsse_opens_total{outcome="refused",route="/ticks"} 0
 }
 
 // A program that has a registry registers the metrics there.

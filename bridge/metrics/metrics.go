@@ -77,6 +77,7 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	now := m.read()
 	m.forget(now)
+	m.begin(now)
 	for _, f := range m.counted() {
 		f.Collect(to)
 	}

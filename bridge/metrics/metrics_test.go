@@ -168,6 +168,25 @@ func hostile() []func(*http.Request) {
 
 func noise() string { return fmt.Sprintf("n%x", rand.Uint64()) }
 
+// An autoscaler takes a missing series for an unknown number, and an alert on an increase does not see a counter begin with 1.
+func TestARouteWithoutAStreamHasItsSeries(t *testing.T) {
+	s := newSite(t, metrics.New(), "name: alone, path: /alone", "name: news, path: /news, share: {late_join: all}")
+	require.NoError(t, s.bridge.Reload(t.Context(), parse(t, "name: news, path: /news, share: {late_join: all}", "name: new, path: /new")))
+	s.eventually(t, map[string]float64{
+		`grpcsse_streams{kind="private",route="new"}`: 0, `grpcsse_streams{kind="shared",route="news"}`: 0,
+		`grpcsse_opens_total{outcome="opened",route="new"}`: 0, `grpcsse_opens_total{outcome="refused",route="new"}`: 0,
+		`grpcsse_opens_total{outcome="left",route="new"}`: 0, `grpcsse_ids_left_out_total{route="new"}`: 0,
+		`grpcsse_unknown_types_total{route="new"}`: 0,
+	})
+	series := s.scrape(t)
+	assert.NotContains(t, series, `grpcsse_streams{kind="private",route="news"}`)
+	assert.Contains(t, series, `grpcsse_streams{kind="private",route="new"}`, "a series that is missing is no 0")
+	require.Eventually(t, func() bool {
+		_, there := s.scrape(t)[`grpcsse_streams{kind="private",route="alone"}`]
+		return !there
+	}, patience, 1, "the series of a removed route vanish")
+}
+
 func TestTheSeriesOfARemovedRouteVanish(t *testing.T) {
 	s := newSite(t, metrics.New(), "name: old, path: /old", "name: kept, path: /kept")
 	hold := make(chan struct{})

@@ -74,6 +74,7 @@ type routeReading struct {
 	bridge.RouteInfo
 
 	inOrder bool
+	kinds   map[string]bool // of the streams of clients
 }
 
 // read reads the state of all bridges.
@@ -94,10 +95,11 @@ func (r *reading) add(routes []bridge.RouteInfo) {
 	for _, info := range routes {
 		of := r.routes[info.Name]
 		if of == nil {
-			of = &routeReading{inOrder: true}
+			of = &routeReading{inOrder: true, kinds: map[string]bool{}}
 			r.routes[info.Name] = of
 		}
 		of.inOrder = of.inOrder && info.Problem == nil
+		of.kinds[kind(info.Shared)] = true
 		if seen[info.Name] {
 			continue
 		}
@@ -153,6 +155,22 @@ func (m *Metrics) forget(now *reading) {
 	}
 	for _, name := range m.upstreams.gone(present) {
 		m.delete("upstream", name)
+	}
+}
+
+// begin gives the routes that are served the series which autoscalers and alerts read, with 0 where nothing was counted yet. A series
+// that is missing counts as unknown, and a counter that appears with 1 has no increase.
+func (m *Metrics) begin(now *reading) {
+	for name, of := range now.routes {
+		m.routes.see(name)
+		for kind := range of.kinds {
+			m.streams.WithLabelValues(name, kind)
+		}
+		for _, outcome := range []string{"opened", "refused", "left"} {
+			m.opens.WithLabelValues(name, outcome)
+		}
+		m.idsLeft.WithLabelValues(name)
+		m.unknown.WithLabelValues(name)
 	}
 }
 

@@ -4,6 +4,7 @@ package prometheus_test
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,4 +79,28 @@ func TestEachAlertReadsMetricsThatExist(t *testing.T) {
 	for _, alert := range alerts(t) {
 		promql.Check(t, known, alert.Alert, alert.Expr)
 	}
+}
+
+// docs/operations.md describes each alert, with its severity and with what to do, and no other.
+func TestEachAlertIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	described := map[string]string{}
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(line, "|")
+		if !strings.HasPrefix(line, "| `Grpcsse") {
+			continue
+		}
+		require.Len(t, cells, 6, line)
+		name := strings.Trim(cells[1], " `")
+		assert.NotContains(t, described, name)
+		described[name] = strings.TrimSpace(cells[2])
+		assert.Greater(t, len(strings.TrimSpace(cells[3])), 20, "when %s fires", name)
+		assert.Greater(t, len(strings.TrimSpace(cells[4])), 20, "what to do about %s", name)
+	}
+	wanted := map[string]string{}
+	for _, alert := range alerts(t) {
+		wanted[alert.Alert] = alert.Labels["severity"]
+	}
+	assert.Equal(t, wanted, described)
 }

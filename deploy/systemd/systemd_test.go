@@ -74,6 +74,26 @@ routes: [{path: /tape, rpc: demo.market.v1.MarketService/WatchTape}]
 `)
 }
 
+// The unit's command for a reload makes the bridge read its file again, and the bridge goes on.
+func TestTheUnitsReloadReloads(t *testing.T) {
+	reload := strings.Fields(load(t, service).one(t, "Service", "ExecReload"))
+	address := local.FreeAddress(t)
+	file := bridgeFile(t, address)
+	p := local.Start(t, local.Program(), "serve", "--config", file)
+	local.Await(t, "http://"+address+"/tape")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), "path: /tape", "path: /new", 1)), 0o600))
+	for i, word := range reload {
+		reload[i] = strings.ReplaceAll(word, "$MAINPID", strconv.Itoa(p.ID()))
+	}
+	out, err := exec.Command(reload[0], reload[1:]...).CombinedOutput()
+	require.NoError(t, err, "%v: %s", reload, out)
+	local.Await(t, "http://"+address+"/new")
+	p.End(syscall.SIGTERM)
+	assert.Zero(t, p.ExitCode(), "SIGHUP ends no bridge")
+}
+
 // systemd's own tools find no fault with the units.
 func TestSystemdVerifiesTheUnits(t *testing.T) {
 	analyze := local.Find(t, "systemd-analyze", "systemd")

@@ -76,6 +76,9 @@ func StartIn(t *testing.T, environment []string, name string, args ...string) *P
 	return p
 }
 
+// ID returns the id of the process.
+func (p *Process) ID() int { return p.command.Process.Pid }
+
 // Signal sends a signal to the process.
 func (p *Process) Signal(signal syscall.Signal) {
 	_ = p.command.Process.Signal(signal) // it may have ended already
