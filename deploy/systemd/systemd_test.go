@@ -90,6 +90,7 @@ func TestTheUnitsReloadReloads(t *testing.T) {
 	out, err := exec.Command(reload[0], reload[1:]...).CombinedOutput()
 	require.NoError(t, err, "%v: %s", reload, out)
 	local.Await(t, "http://"+address+"/new")
+	require.Eventually(t, func() bool { return strings.Contains(p.Output(), "asked_by=SIGHUP") }, local.Soon, 5*time.Millisecond)
 	p.End(syscall.SIGTERM)
 	assert.Zero(t, p.ExitCode(), "SIGHUP ends no bridge")
 }
