@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,7 +126,9 @@ func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 		for kind, share := range map[string][]string{"private": nil, "shared": {"share: {late_join: all}"}} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				s := startServer(t, "127.0.0.1:0", tt.watch)
-				for client := range clients(t) {
+				var waiting sync.WaitGroup
+				defer waiting.Wait()
+				for client, c := range clients(t) {
 					for as, asked := range kindsOfClients() {
 						if asked.method == http.MethodPost && tt.query != "" {
 							continue // the query of a POST is not bound
@@ -137,16 +140,13 @@ func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 							}
 							methods = "methods: [GET]"
 						}
-						t.Run(as+" over "+client, func(t *testing.T) {
-							if name == "an age" {
-								t.Parallel() // it waits
-							}
+						check := func() {
 							l := &ledger{}
 							f := startObserved(t, s, l, routeFile(slices.Concat(share, tt.file, []string{"name: watch", methods})...))
 							if tt.drain {
 								require.NoError(t, f.bridge.Shutdown(t.Context()))
 							}
-							response := do(t, clients(t)[client], asked.request(t.Context(), t, f.url+"/watch/x"+tt.query))
+							response := do(t, c, asked.request(t.Context(), t, f.url+"/watch/x"+tt.query))
 							if name == "an end behind open_wait" {
 								opened <- struct{}{}
 							}
@@ -156,8 +156,13 @@ func TestTheSameEndCountsTheSameForEveryKindOfClient(t *testing.T) {
 							l.mu.Lock()
 							defer l.mu.Unlock()
 							told := slices.DeleteFunc(l.lines, func(line string) bool { return strings.HasPrefix(line, "reopened watch ") })
-							assert.Equal(t, tt.want, told)
-						})
+							assert.Equal(t, tt.want, told, "%s over %s", as, client)
+						}
+						if name == "an age" {
+							waiting.Go(check)
+						} else {
+							check()
+						}
 					}
 				}
 			})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,15 +225,13 @@ func TestAnErrorOfTheOnlyOpeningIsToldToAll(t *testing.T) {
 			responses <- resp
 		}()
 	}
-	var waiting []*http.Response // all of them, for the same word
+	waiting := func() bool { return len(slices.Collect(f.bridge.Streams(0))) == cap(responses) } // all of them, for the same word
+	require.Eventually(t, waiting, patience, time.Millisecond)
+	close(release)
 	for range cap(responses) {
-		resp := <-responses
+		resp := receive(t, responses)
 		require.NotNil(t, resp)
 		defer func() { _ = resp.Body.Close() }()
-		waiting = append(waiting, resp)
-	}
-	close(release)
-	for _, resp := range waiting {
 		got, err := newReader(resp).afterCursor()
 		require.NoError(t, err)
 		assert.Equal(t, "grpc-status", got.name)
