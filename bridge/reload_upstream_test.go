@@ -55,12 +55,12 @@ func startConnected(t *testing.T, w watch) (*server, *connectionCount) {
 	return startServer(t, "127.0.0.1:0", w, grpc.StatsHandler(count)), count
 }
 
-// twoUpstreams is a file with a route for each of two servers.
+// twoUpstreams is a file with a route for each of two servers, which send a header: then the bridge knows that a stream was opened.
 func twoUpstreams(a, b *server, extra string) string {
 	return strings.NewReplacer("AA", a.addr, "BB", b.addr, "EXTRA", extra).Replace(`
 server: {drain_timeout: 100ms}
 upstreams: {a: {target: AA}, b: {target: BB}}
-defaults: {open_wait: 1ms, EXTRA}
+defaults: {open_wait: 10s, EXTRA}
 routes:
   - {path: /a, upstream: a, rpc: test.stream.v1.StreamService/Watch}
   - {path: /b, upstream: b, rpc: test.stream.v1.StreamService/Watch}
@@ -104,8 +104,8 @@ func TestAReloadClosesOnlyTheConnectionsOfOtherUpstreams(t *testing.T) {
 }
 
 func TestAnUpstreamWithoutStreamsIsClosedAtOnce(t *testing.T) {
-	a, ofA := startConnected(t, untilCancelled)
-	b, ofB := startConnected(t, untilCancelled)
+	a, ofA := startConnected(t, newHistory(0).watch)
+	b, ofB := startConnected(t, newHistory(0).watch)
 	f := startFront(t, a, strings.Replace(twoUpstreams(a, b, "share: {late_join: none, linger: 1h}"), "100ms", "1h", 1))
 	ctx, leave := context.WithCancel(t.Context())
 	do(t, clients(t)["HTTP1"], eventSource(ctx, t, f.url+"/b"))
