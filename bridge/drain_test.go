@@ -93,9 +93,9 @@ func TestMaxAgeIsSpreadOnEveryTransport(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
 	overEveryTransport(t, func(t *testing.T) *front {
 		t.Parallel()
-		return startFront(t, s, routeFile("open_wait: 1ms", "max_age: 2s"))
+		return startFront(t, s, routeFile("open_wait: 1ms", "max_age: 3s"))
 	}, func(t *testing.T, _ *front, client *http.Client, url string) {
 		spread := spreadOf(t, client, url+"/watch/x", 20, func() {})
-		assert.Greater(t, spread, 150*time.Millisecond, "up to 20 % at random: 400 ms")
+		assert.Greater(t, spread, 150*time.Millisecond, "up to 20 % at random: 600 ms")
 	})
 }

@@ -113,7 +113,7 @@ func bad() map[string]http.HandlerFunc {
 func trickle(w io.WriteCloser, beginning string) {
 	_, err := io.WriteString(w, beginning)
 	for err == nil {
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		_, err = io.WriteString(w, "x")
 	}
 	_ = w.Close()
@@ -132,7 +132,7 @@ func badBodies() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"no body follows": good(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 		"body byte by byte": good(func(w http.ResponseWriter, _ *http.Request) {
-			for err := error(nil); err == nil; time.Sleep(time.Second) {
+			for err := error(nil); err == nil; <-time.After(time.Second) {
 				if _, err = io.WriteString(w, " "); err == nil {
 					err = http.NewResponseController(w).Flush()
 				}
