@@ -132,9 +132,18 @@ func (r *reloader) Last() (reloaded, bool) {
 func (r *reloader) control(counted *metrics.Metrics) control {
 	of := control{config: r.Config, counted: counted}
 	if !r.fixed {
-		of.reload = func(ctx context.Context) error { return r.Reload(ctx, "an administrator") }
+		of.reload = r.reloadForAdmin
 	}
 	return of
+}
+
+// reloadForAdmin reloads for a request. Where ctx ends before that is done, the client has left, and only the log can tell.
+func (r *reloader) reloadForAdmin(ctx context.Context) error {
+	err := r.Reload(ctx, "an administrator")
+	if err != nil && ctx.Err() != nil {
+		r.log.Warn("the configuration was not replaced: the administrator left before it was read", "error", summary(err))
+	}
+	return err
 }
 
 // Config returns the configuration that is served.
@@ -143,12 +152,18 @@ func (r *reloader) Config() *config.Config { return r.served.Load() }
 // DrainTimeout returns `server.drain_timeout` of the newest configuration.
 func (r *reloader) DrainTimeout() time.Duration { return r.Config().Server.DrainTimeout }
 
-// start reloads at SIGHUP and when a file changes, until ctx ends or stop is called. stop waits for a reload that is under way.
-// seen is what the files were before they were read at since.
-func (r *reloader) start(ctx context.Context, seen *watch.State, since time.Time) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	hangups := make(chan os.Signal, 1)
+// catchHangups has SIGHUP arrive in a channel until stop is called. Without that, the signal ends the program at once. So it must
+// be called before anything that takes time, and stop only when the last stream has ended.
+func catchHangups() (hangups chan os.Signal, stop func()) {
+	hangups = make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups, func() { signal.Stop(hangups) }
+}
+
+// start reloads at a hangup and when a file changes, until ctx ends or stop is called. stop waits for a reload that is under way.
+// seen is what the files were before they were read at since.
+func (r *reloader) start(ctx context.Context, hangups <-chan os.Signal, seen *watch.State, since time.Time) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { r.followSignals(ctx, hangups) })
 	if !r.fixed {
@@ -163,8 +178,7 @@ func (r *reloader) start(ctx context.Context, seen *watch.State, since time.Time
 	return func() { cancel(); running.Wait() }
 }
 
-func (r *reloader) followSignals(ctx context.Context, hangups chan os.Signal) {
-	defer signal.Stop(hangups)
+func (r *reloader) followSignals(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:

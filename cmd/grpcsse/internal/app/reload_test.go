@@ -185,3 +185,19 @@ func TestAReloadReportsItsResult(t *testing.T) {
 	}
 	assert.Len(t, seen, 4)
 }
+
+func TestAReloadThatAnAdministratorLeavesIsLogged(t *testing.T) {
+	log := &lines{wrote: make(chan struct{}, 1)}
+	ctx, leave := context.WithCancel(t.Context())
+	r := &reloader{
+		log:  slog.New(slog.NewTextHandler(log, nil)),
+		load: func(*config.Files) (*config.Config, error) { return config.New(), nil },
+		apply: func(ctx context.Context, _ *config.Config) error {
+			leave()
+			return ctx.Err()
+		},
+	}
+	r.began(config.New(), &config.Files{})
+	require.Error(t, r.control(nil).reload(ctx))
+	assert.Contains(t, log.all(), "the configuration was not replaced: the administrator left")
+}

@@ -28,6 +28,8 @@ type serve struct {
 
 // Run implements the command. It serves until ctx ends, and then until the last stream has ended.
 func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
+	hangups, ignore := catchHangups()
+	defer ignore()
 	began := time.Now()
 	seen := watch.Look(watch.Files{Names: s.named()})
 	files := &config.Files{}
@@ -72,13 +74,11 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 			return err
 		}
 	}
-	listener := passed
-	if listener == nil {
-		if listener, err = front.Listen(ctx, cfg.Server.Listen); err != nil {
-			return err
-		}
+	listener, err := listen(ctx, passed, cfg.Server.Listen)
+	if err != nil {
+		return err
 	}
-	defer r.start(ctx, seen, began)()
+	defer r.start(ctx, hangups, seen, began)()
 	f := front.Front{
 		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log, DrainTimeout: r.DrainTimeout,
 	}
@@ -86,6 +86,14 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	aside.health.Listening()
 	return f.Run(ctx)
+}
+
+// listen opens the public listener, unless one was passed to the program.
+func listen(ctx context.Context, passed net.Listener, address string) (net.Listener, error) {
+	if passed != nil {
+		return passed, nil
+	}
+	return front.Listen(ctx, address)
 }
 
 // wanted returns the address that was asked for, "" where it is only the default.
