@@ -25,7 +25,7 @@ func Query(raw string, hidden func(name string) bool) string {
 		name, value, hasValue := strings.Cut(pair, "=")
 		name, nameErr := url.QueryUnescape(name)
 		value, valueErr := url.QueryUnescape(value)
-		if name == "" || nameErr != nil || valueErr != nil || soundsSecret(name) || hidden(name) {
+		if name == "" || nameErr != nil || valueErr != nil || soundsSecret(name) || hidden(name) || holdsSecret(pair, hidden) {
 			continue
 		}
 		if kept.Len() > 0 {
@@ -40,6 +40,18 @@ func Query(raw string, hidden func(name string) bool) string {
 		}
 	}
 	return clean(kept.String(), maxQuery)
+}
+
+// holdsSecret reports whether a parameter holds a further one that a line may not have, behind a semicolon. Some clients take a
+// semicolon for a separator.
+func holdsSecret(pair string, hidden func(name string) bool) bool {
+	for part := range strings.SplitSeq(pair, ";") {
+		name, _, _ := strings.Cut(part, "=")
+		if name, err := url.QueryUnescape(name); err == nil && (soundsSecret(name) || hidden(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // soundsSecret reports whether a parameter with this name may be a credential.

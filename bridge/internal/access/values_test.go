@@ -37,6 +37,10 @@ func TestWhichParametersALineMayHave(t *testing.T) {
 		"a=ä":                          "a=%C3%A4",
 		`a="quoted"&b='`:               "a=%22quoted%22&b=%27",
 		"a;b=c":                        "a%3Bb=c",
+		"a=1;b=2&c=3":                  "a=1%3Bb%3D2&c=3",
+		"a=1;access_token=s&c=3":       "c=3",
+		"a;b;access%5ftoken=s":         "",
+		"a=1;ticker=s;d=4&c=3":         "c=3",
 	} {
 		assert.Equal(t, want, Query(raw, hidden), "%q", raw)
 	}
