@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -26,9 +27,10 @@ func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 		log.Info("connections to an upstream", "upstream", u.Name, "connections", n, "max_connections", u.MaxConnections)
 		o.Connections(u.Name, n)
 	}
+	var said seldom
 	return upstream.Hooks{
 		OnWaiting: func(n int) {
-			if n == 1 { // further streams wait for the same reason
+			if n == 1 && said.now() { // further streams wait for the same reason
 				log.Warn("a stream waits: the upstream grants no more on its connections", "upstream", u.Name)
 			}
 			o.StreamWaits(u.Name, n)
@@ -40,6 +42,30 @@ func hooks(log *slog.Logger, o Observer, u *config.Upstream) upstream.Hooks {
 			log.Warn("credentials cannot be read again; the old ones stay in use", "upstream", u.Name, "error", err)
 		},
 	}
+}
+
+// The log has at most so many lines in so long about streams that wait for one upstream. Clients decide how often streams begin to
+// wait.
+const (
+	waitLines  = 10
+	waitPeriod = time.Minute
+)
+
+// seldom says whether a line may be logged now. The zero seldom is ready for use. It is safe for concurrent use.
+type seldom struct {
+	mu    sync.Mutex
+	began time.Time // of the period
+	said  int       // lines of the period
+}
+
+func (s *seldom) now() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.began) >= waitPeriod {
+		s.began, s.said = now, 0
+	}
+	s.said++
+	return s.said <= waitLines
 }
 
 // Upstream is what is known of the server of an upstream at one moment.
