@@ -86,7 +86,7 @@ func (r *Registry) forget(st *stream) {
 		return
 	}
 	st.forgotten = true
-	delete(r.streams, st.key)
+	r.drop(st)
 	r.keep(st)
 	st.cancel()
 	if st.subscribers == 0 {

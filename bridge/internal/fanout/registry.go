@@ -4,8 +4,6 @@ import (
 	"container/list"
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +47,7 @@ type Registry struct {
 	mu      sync.Mutex
 	closed  bool
 	streams map[string]*stream
+	retired retired   // the streams that can be joined no more, and still have subscribers
 	idle    list.List // the streams without subscribers, the longest idle first
 }
 
@@ -67,7 +66,7 @@ func (r *Registry) SetLimits(limits Limits) { r.limits.Store(&limits) }
 // locks held: it must neither wait nor call the registry. Join calls open again for a catch-up, and uses only its upstream then.
 // Join does not wait for the upstream. The caller closes the subscriber. The error is [ErrLimit] or [ErrClosed].
 func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.Upstream)) (*Subscriber, error) {
-	st, joined, evicted, err := r.find(key, open)
+	st, joined, evicted, err := r.find(key, n.Retired, open)
 	if evicted != nil {
 		r.Hooks.evicted(evicted)
 	}
@@ -83,15 +82,21 @@ func (r *Registry) Join(key string, n Newcomer, open func() (Settings, reading.U
 
 // find returns the stream of a key and counts one subscriber more. evicted is the idle stream that ended to make room, or nil.
 // joined is not nil for a new stream: its upstream is opened when joined is closed, so that the subscriber is there before the
-// first event.
-func (r *Registry) find(key string, open func() (Settings, reading.Upstream)) (st *stream, joined chan struct{}, evicted *stream, err error) {
+// first event. retired is that of [Newcomer].
+func (r *Registry) find(
+	key string, retired bool, open func() (Settings, reading.Upstream),
+) (st *stream, joined chan struct{}, evicted *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.ctx.Err() != nil {
 		return nil, nil, nil, ErrClosed
 	}
-	if st = r.streams[key]; st == nil {
-		if limit := r.limits.Load().Streams; limit > 0 && len(r.streams) >= limit {
+	if st = r.streams[key]; st != nil && !retired && st.settings.retired() {
+		r.setAside(st)
+		st = nil
+	}
+	if st == nil {
+		if limit := r.limits.Load().Streams; limit > 0 && r.count() >= limit {
 			if evicted = r.longestIdle(); evicted == nil {
 				return nil, nil, nil, ErrLimit
 			}
@@ -111,6 +116,7 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := replay.NewRing(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
+	st.identity = r.retired.identityAfter(key)
 	owner := &recorder{stream: st, into: r.appender(log)}
 	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, ReopenAfter: settings.ReopenAfter}
 	r.streams[key] = st
@@ -159,14 +165,14 @@ func (r *Registry) close() (left []*stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	return slices.Collect(maps.Values(r.streams))
+	return r.all()
 }
 
 // Streams returns the number of streams, including those without subscribers.
 func (r *Registry) Streams() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.streams)
+	return r.count()
 }
 
 // Held is what the streams with one label hold.
@@ -175,12 +181,12 @@ type Held struct {
 	Bytes   int64 // in logs, last-value caches and catch-ups, each as of its last event
 }
 
-// Held returns what the streams hold that can be joined, by label.
+// Held returns what the streams hold that the registry has not forgotten, by label.
 func (r *Registry) Held() map[string]Held {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := map[string]Held{}
-	for _, st := range r.streams {
+	for _, st := range r.all() {
 		held := all[st.settings.Label]
 		held.Streams++
 		held.Bytes += st.holds()

@@ -40,8 +40,8 @@ type Settings struct {
 	CatchUps int
 	// Keep is called when the stream begins, and release when its upstream is no longer read. nil does nothing.
 	Keep func() (release func())
-	// Retired reports that no further subscriber will come, so that the stream does not linger. It is called with locks held. nil
-	// is false.
+	// Retired reports that the stream is about to end with its subscribers: it does not linger, and the next subscriber with its
+	// key begins another stream. It is called with locks held. Once it is true, it stays true. nil is false.
 	Retired func() bool
 }
 
@@ -53,7 +53,9 @@ func (s *Settings) keep() (release func()) {
 }
 
 // lingers reports whether the stream stays when its last subscriber leaves.
-func (s *Settings) lingers() bool { return s.Linger > 0 && (s.Retired == nil || !s.Retired()) }
+func (s *Settings) lingers() bool { return s.Linger > 0 && !s.retired() }
+
+func (s *Settings) retired() bool { return s.Retired != nil && s.Retired() }
 
 // Newcomer describes a subscriber that joins a stream.
 type Newcomer struct {
@@ -62,4 +64,6 @@ type Newcomer struct {
 	// LastEventID is the cursor as the client sent it; "" is none.
 	LastEventID string
 	Malformed   bool // LastEventID cannot be an id that the bridge has sent
+	// Retired says that the subscriber itself is about to end, so that it may join a stream that is retired.
+	Retired bool
 }

@@ -16,7 +16,8 @@ import (
 // subscribers.
 type stream struct {
 	registry *Registry
-	key      string
+	key      string // with which subscribers join
+	identity string // differs from that of every other stream
 	settings Settings
 	log      *replay.Ring
 	cancel   context.CancelFunc // ends the goroutine that reads the upstream

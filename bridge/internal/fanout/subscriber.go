@@ -104,8 +104,9 @@ func (s *Subscriber) Resumed() ending.Resumed {
 	return s.resumed
 }
 
-// Key returns the key of the stream. It may be called concurrently with all other methods.
-func (s *Subscriber) Key() string { return s.stream.key }
+// Key returns what all subscribers of the stream have in common, and no others. It holds the key of the stream. It may be called
+// concurrently with all other methods.
+func (s *Subscriber) Key() string { return s.stream.identity }
 
 // Opened reports whether an upstream has accepted what the subscriber reads, or the stream has ended.
 func (s *Subscriber) Opened() bool {

@@ -28,7 +28,9 @@ func (s *Streams) join(rt *route.Route, req *request.Request, form frame.Form, i
 		return nil, unbound(err)
 	}
 	key := rt.ShareKey(first)
-	sub, err := s.shared.Join(key, newcomer(req, form, fits), func() (fanout.Settings, reading.Upstream) {
+	n := newcomer(req, form, fits)
+	_, n.Retired = rt.Edition.Retired()
+	sub, err := s.shared.Join(key, n, func() (fanout.Settings, reading.Upstream) {
 		return fanoutSettings(rt), s.sharedFeed(rt, req, in, first)
 	})
 	switch {
