@@ -30,7 +30,7 @@ func TestAReloadChangesTheAccessLog(t *testing.T) {
 func TestTheParameterOfATokenIsNotInTheAccessLog(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	values := "server: {access_log: {values: true}}\n"
-	file := values + `auth: {jwt: {corp: {jwks_url: "https://127.0.0.1:1/keys", audience: [web], from: ["query:ticker"]}}}` + "\n" + routeFile()
+	file := values + "auth: {jwt: {corp: {jwks_file: " + newIssuer(t).file + ", audience: [web], from: [\"query:ticker\"]}}}\n" + routeFile()
 	f, log := accessed(t, s, values+routeFile())
 	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
 	require.NoError(t, err)

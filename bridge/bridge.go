@@ -61,7 +61,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
 	streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b := &Bridge{
-		catalog: c, auth: who, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log),
+		catalog: c, auth: who, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log, o.observers.reloaded),
 		observers: &o.observers, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, who, streams, serve.Reports{
 			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: tracing.New(ctx, o.tracing),

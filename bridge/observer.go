@@ -13,7 +13,8 @@ type Observer interface {
 	// about to return.
 	Closed(b *Bridge)
 
-	// Reloaded is called at the end of each [Bridge.Reload]. A program calls it for a configuration that cannot be read.
+	// Reloaded is called at the end of each [Bridge.Reload], except after Close. The calls come in the order of the reloads. A
+	// program calls it for a configuration that cannot be read.
 	Reloaded(r Reload)
 
 	// StreamOpened is called when the stream of a client begins: when the upstream has accepted the call, or when the route's

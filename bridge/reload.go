@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
@@ -12,9 +13,10 @@ import (
 // ErrShutdown is the error of [Bridge.Reload] after [Bridge.Shutdown] or [Bridge.Close] was called.
 var ErrShutdown = errors.New("bridge: the bridge shuts down, and keeps its configuration")
 
-// Reload replaces the configuration while the bridge serves. cfg may be nil, as for [New]. Everything is built and checked first:
-// after an error, nothing has changed. The error is a [config.Problems], [ErrShutdown], or the cause of the end of ctx. ctx bounds
-// Reload itself. The routes and services of options stay as they are.
+// Reload replaces the configuration while the bridge serves. cfg may be nil, as for [New]. Everything is built and checked
+// first: after an error, nothing has changed. The error is a [config.Problems], [ErrShutdown], or the cause of the end of ctx.
+// ctx bounds Reload itself. The routes and services of options stay as they are, except that a route has changed where its
+// entry of `auth` has.
 //
 // What is the same before and after keeps running, and what is not ends in good order:
 //
@@ -34,9 +36,7 @@ func (b *Bridge) Reload(ctx context.Context, cfg *config.Config) error {
 	if cfg == nil {
 		cfg = config.New()
 	}
-	err := b.reloads.do(ctx, func(ctx context.Context) error { return b.reload(ctx, cfg) })
-	b.observers.reloaded(err)
-	return err
+	return b.reloads.do(ctx, func(ctx context.Context) error { return b.reload(ctx, cfg) })
 }
 
 func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {
@@ -44,16 +44,17 @@ func (b *Bridge) reload(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	by, err := b.catalog.Reload(ctx, cfg)
+	by, err := b.catalog.Reload(ctx, cfg, func() {
+		b.handler.HideTokens(cfg.Auth)
+		who.Apply()
+		b.handler.Apply(cfg.Server)
+		b.streams.Limit(sharedLimits(cfg))
+		b.streams.LimitQueues(int64(cfg.Server.QueueBytes))
+	})
 	if err != nil {
 		who.Discard()
 		return err
 	}
-	who.Apply()
-	b.handler.Apply(cfg.Server)
-	b.handler.HideTokens(cfg.Auth)
-	b.streams.Limit(sharedLimits(cfg))
-	b.streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b.handler.EndRetired(by)
 	b.streams.EndRetired()
 	b.reloads.warn(cfg.Server)
@@ -72,16 +73,23 @@ type reloads struct {
 	turn    chan struct{}   // of capacity 1; has a value while a reload is under way
 	ended   context.Context // ends when the bridge shuts down
 	end     context.CancelFunc
+
+	tell    func(error)
+	telling sync.Mutex // held while tell is called
+	closed  bool       // tell is called no more; guarded by telling
 }
 
-func newReloads(ctx context.Context, started config.Server, log *slog.Logger) *reloads {
-	r := &reloads{log: log, started: started, turn: make(chan struct{}, 1)}
+// newReloads returns the reloads of a bridge. They end with ctx. tell is called with the result of each, in their order, and
+// not after close.
+func newReloads(ctx context.Context, started config.Server, log *slog.Logger, tell func(error)) *reloads {
+	r := &reloads{log: log, started: started, turn: make(chan struct{}, 1), tell: tell}
 	r.ended, r.end = context.WithCancel(ctx)
 	return r
 }
 
-// do calls reload when no other reload is under way, with a context that ends with ctx, and when the bridge shuts down.
-func (r *reloads) do(ctx context.Context, reload func(context.Context) error) error {
+// do calls reload when no other reload is under way, with a context that ends with ctx, and when the bridge shuts down. It
+// tells the result before the next reload begins.
+func (r *reloads) do(ctx context.Context, reload func(context.Context) error) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(r.ended, func() { cancel(ErrShutdown) })()
@@ -90,6 +98,7 @@ func (r *reloads) do(ctx context.Context, reload func(context.Context) error) er
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
 	}
+	defer func() { r.told(err) }()
 	if r.ended.Err() != nil {
 		return ErrShutdown
 	}
@@ -99,11 +108,23 @@ func (r *reloads) do(ctx context.Context, reload func(context.Context) error) er
 	return reload(ctx)
 }
 
+// told tells the result of a reload.
+func (r *reloads) told(err error) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if !r.closed {
+		r.tell(err)
+	}
+}
+
 // close refuses further reloads. It ends a reload that is under way, and waits for it.
 func (r *reloads) close() {
 	r.end()
 	r.turn <- struct{}{}
 	<-r.turn
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.closed = true
 }
 
 // warn logs which settings need a restart.

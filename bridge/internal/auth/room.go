@@ -66,10 +66,20 @@ func CheckFiles(cfg *config.Auth) (problems config.Problems) {
 	return problems
 }
 
-// Ready waits until the first attempt to load the keys of each issuer has ended. It returns the cause of ctx if ctx ends before
-// that, and an error when closed is closed.
+// Ready waits until the first attempt to load the keys of each issuer has ended. Where the configuration is replaced meanwhile, it
+// waits for the new issuers. It returns the cause of ctx if ctx ends before that, and an error when closed is closed.
 func (r *Room) Ready(ctx context.Context, closed <-chan struct{}) error {
-	for _, i := range r.rules.Load().issuers {
+	for {
+		now := r.rules.Load()
+		if err := now.awaitTried(ctx, closed); err != nil || r.rules.Load() == now {
+			return err
+		}
+	}
+}
+
+// awaitTried waits until the first attempt to load the keys of each issuer has ended.
+func (r *rules) awaitTried(ctx context.Context, closed <-chan struct{}) error {
+	for _, i := range r.issuers {
 		select {
 		case <-i.ring.tried:
 		case <-ctx.Done():

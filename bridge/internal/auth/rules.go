@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -91,8 +93,9 @@ const keyPatience = 10 * time.Second
 
 var errKeyPatience = errors.New("no keys were loaded in time")
 
-// Prepare builds and checks a configuration, and waits a bounded time for the first attempt to load the keys of new issuers.
-// The error is a [config.Problems], or the cause of ctx. Prepare and what follows must not be called concurrently.
+// Prepare builds and checks a configuration, and waits a bounded time for the keys of new issuers. Keys that cannot be loaded
+// are a problem of the issuer: without them, the callers of its routes would lose their streams and be turned away. The error
+// is a [config.Problems], or the cause of ctx. Prepare and what follows must not be called concurrently.
 func (r *Room) Prepare(ctx context.Context, cfg *config.Auth) (*Change, error) {
 	built, fresh, problems := r.build(cfg, r.rules.Load())
 	if len(problems) > 0 {
@@ -112,7 +115,22 @@ func (r *Room) Prepare(ctx context.Context, cfg *config.Auth) (*Change, error) {
 			}
 		}
 	}
+	if problems := change.withoutKeys(cfg); len(problems) > 0 {
+		change.Discard()
+		return nil, problems
+	}
 	return change, nil
+}
+
+// withoutKeys returns the new issuers whose keys were not loaded, as problems of their entries.
+func (c *Change) withoutKeys(cfg *config.Auth) (problems config.Problems) {
+	for _, j := range cfg.JWT {
+		i := c.rules.issuers[j.Name]
+		if i.ring.current() == nil && slices.Contains(c.fresh, i.ring) {
+			problems = append(problems, i.problem(cmp.Or(i.ring.problem(), errKeyPatience)))
+		}
+	}
+	return problems
 }
 
 // Discard drops the change.

@@ -26,16 +26,17 @@ func (c *Catalog) rebuild(changed *server) error {
 	if !now.uses(changed) {
 		return nil
 	}
-	return c.replace(now)
+	return c.replace(now, func() {})
 }
 
-// replace replaces the table with one for a setup. The caller holds c.rebuilding.
-func (c *Catalog) replace(s *setup) error {
+// replace replaces the table with one for a setup. It calls accepted just before that. The caller holds c.rebuilding.
+func (c *Catalog) replace(s *setup, accepted func()) error {
 	old := c.table.Load()
 	t, err := newTable(s, c.program, old)
 	if err != nil {
 		return config.Problems{err}
 	}
+	accepted()
 	c.table.Store(t)
 	c.logStates(old, t)
 	c.logProblems(t)

@@ -173,11 +173,13 @@ func (s *server) schema() (*schema.Snapshot, error) {
 	return s.snapshot, s.err
 }
 
-// release gives up the connection: it is closed when the last stream on it has ended. The schema is no longer watched.
+// release gives up the connection: it is closed when the last stream on it has ended. The schema is no longer watched, and
+// nothing waits for it any more.
 func (s *server) release() {
 	if s.stopWatching != nil {
 		s.stopWatching()
 	}
+	s.markTried()
 	s.client.Release()
 }
 

@@ -56,7 +56,7 @@ func newCatalog(t *testing.T, file string) (*Catalog, *strings.Builder) {
 	for _, u := range cfg.Upstreams {
 		of.backends = append(of.backends, &backend{cfg: u, server: &server{tried: make(chan struct{})}})
 	}
-	require.NoError(t, c.replace(of))
+	require.NoError(t, c.replace(of, func() {}))
 	return c, &text
 }
 

@@ -59,7 +59,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.replace(next); err != nil {
+	if err := c.replace(next, func() {}); err != nil {
 		next.release(nil)
 		return nil, err
 	}
@@ -88,10 +88,15 @@ func (c *Catalog) watch(u *backend) {
 	})
 }
 
-// Ready waits until the first attempt to load the schema of each upstream has ended. It returns an error if ctx ends before
-// that, or closed is closed.
+// Ready waits until the first attempt to load the schema of each upstream has ended. Where a reload replaces the upstreams
+// meanwhile, it waits for the new ones. It returns an error if ctx ends before that, or closed is closed.
 func (c *Catalog) Ready(ctx context.Context, closed <-chan struct{}) error {
-	return awaitTried(ctx, c.table.Load().setup.backends, closed)
+	for {
+		now := c.table.Load().setup
+		if err := awaitTried(ctx, now.backends, closed); err != nil || c.table.Load().setup == now {
+			return err
+		}
+	}
 }
 
 // awaitTried waits until the first attempt to load the schema of each upstream has ended.

@@ -14,8 +14,9 @@ import (
 // program holds the services and the routes that the Go program adds to those of the configuration.
 type program struct {
 	services []*backend
-	routes   []*route.Route
-	runner   *source.Runner // runs the code of both
+	routes   []*route.Route      // as they were compiled for the first configuration
+	sources  []source.Definition // of the routes
+	runner   *source.Runner      // runs the code of both
 
 	authorized bool // see [Options.Authorized]
 }
@@ -44,7 +45,7 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 			problems = append(problems, routeProblems...)
 			continue
 		}
-		p.routes = append(p.routes, rt)
+		p.routes, p.sources = append(p.routes, rt), append(p.sources, r.Source)
 	}
 	problems = append(problems, p.checkNames(cfg)...)
 	problems = append(problems, p.checkAuth(cfg)...)
@@ -52,6 +53,27 @@ func newProgram(o *Options, cfg *config.Config) (*program, config.Problems) {
 		return nil, problems
 	}
 	return p, nil
+}
+
+// routesFor returns the routes of the program for a configuration. old is the table before, or nil. A route stays the same
+// unless what decides about its callers has changed.
+func (p *program) routesFor(auth *config.Auth, old *table) ([]*route.Route, *config.Problem) {
+	now := slices.Clone(p.routes)
+	for i, rt := range now {
+		if old != nil {
+			rt = old.ofProgram[i]
+		}
+		if !rt.SameCallers(auth) {
+			health := rt.Health
+			var problems config.Problems
+			if rt, problems = route.NewWithSource(rt.Config, auth, p.sources[i], p.runner); rt == nil {
+				return nil, errorsOf(problems)[0]
+			}
+			rt.Health = health
+		}
+		now[i] = rt
+	}
+	return now, nil
 }
 
 // checkAuth returns the problems of routes with `auth`, and of settings that refer to claims. Those of a file that need no program to

@@ -130,7 +130,7 @@ func TestASchemaThatArrivesDuringAReloadIsNotLost(t *testing.T) {
 			}
 		})
 		running.Go(func() {
-			_, err := c.install(next)
+			_, err := c.install(next, func() {})
 			assert.NoError(t, err)
 		})
 		running.Wait()
@@ -146,7 +146,7 @@ func TestRetiredAreTheEditionsThatAreGone(t *testing.T) {
 	next := setupOf(t, strings.NewReplacer("path: /a,", "path: /new,").Replace(reloadBase), before)
 	next.cfg.Server.DrainTimeout = time.Minute
 	asked := time.Now()
-	by, err := c.install(next)
+	by, err := c.install(next, func() { assert.Same(t, before, c.setup(), "the old routes are in force") })
 	require.NoError(t, err)
 	assert.WithinDuration(t, asked.Add(time.Minute), by, 10*time.Second)
 	at, retired := old[0].Edition.Retired()
@@ -159,7 +159,7 @@ func TestRetiredAreTheEditionsThatAreGone(t *testing.T) {
 	conflict := setupOf(t, reloadBase, c.setup())
 	conflict.cfg.Routes[0].Path = "{"
 	now := c.table.Load()
-	_, err = c.install(conflict)
+	_, err = c.install(conflict, func() { assert.Fail(t, "the configuration is not accepted") })
 	require.Error(t, err)
 	assert.Same(t, now, c.table.Load(), "an error changes nothing")
 	var current []*route.Edition
@@ -169,4 +169,57 @@ func TestRetiredAreTheEditionsThatAreGone(t *testing.T) {
 		assert.False(t, retired)
 	}
 	assert.Len(t, current, 2)
+}
+
+// A schema may take a route away whose streams go on. A reload that removes the upstream ends them all the same, and where the route
+// comes back, they are streams of it again.
+func TestAnEditionWithoutARouteIsNotForgotten(t *testing.T) {
+	const file = serveAll + "upstreams: {a: {target: 'localhost:1'}}\n"
+	with, without := snapshots(t)
+	for name, back := range map[string]bool{"gone for good": false, "back again": true} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := newCatalog(t, file)
+			c.show(t, with, nil)
+			edition := c.Routes()[0].Edition
+			for range 3 { // other tables follow
+				c.show(t, without, nil)
+			}
+			require.Empty(t, c.Routes())
+			if back {
+				c.show(t, with, nil)
+				assert.Same(t, edition, c.Routes()[0].Edition)
+			}
+			_, retired := edition.Retired()
+			require.False(t, retired, "a schema ends no stream")
+			next := setupOf(t, "upstreams: {z: {target: 'localhost:9'}}\nroutes: []\n", c.setup())
+			_, err := c.install(next, func() {})
+			require.NoError(t, err)
+			_, retired = edition.Retired()
+			assert.True(t, retired)
+			assert.Empty(t, c.table.Load().withoutRoute)
+		})
+	}
+}
+
+// A schema may give a route another upstream. The streams of the upstream before end when a reload removes it.
+func TestStreamsOfAnUpstreamThatHasLostItsRouteEnd(t *testing.T) {
+	const file = "upstreams: {a: {target: 'localhost:1'}, b: {target: 'localhost:2'}}\n" +
+		"routes: [{path: /a, rpc: test.stream.v1.StreamService/Watch}]\n"
+	c, _ := newCatalog(t, file)
+	with, without := snapshots(t)
+	second := c.setup().backends[1]
+	second.show(without, nil)
+	c.show(t, with, nil)
+	old := c.Routes()[0].Edition
+	require.Equal(t, "a", c.Routes()[0].Upstream)
+	second.show(with, nil)
+	c.show(t, with, nil)
+	assert.Same(t, old, c.Routes()[0].Edition, "it is not known now which upstream serves the route")
+	c.show(t, without, nil)
+	require.Equal(t, "b", c.Routes()[0].Upstream)
+	assert.NotSame(t, old, c.Routes()[0].Edition)
+	_, err := c.install(setupOf(t, strings.Replace(file, "a: {target: 'localhost:1'}, ", "", 1), c.setup()), func() {})
+	require.NoError(t, err)
+	_, retired := old.Retired()
+	assert.True(t, retired)
 }

@@ -38,7 +38,10 @@ type table struct {
 	pending *route.Route
 	// unread are the problems of upstreams whose schema could not be read.
 	unread     config.Problems
-	generation uint64 // the number of tables that were built before
+	generation uint64         // the number of tables that were built before
+	ofProgram  []*route.Route // those of routes that the program itself brings, in its order
+	// withoutRoute are editions that may have open streams, and no route in the table.
+	withoutRoute []formerEdition
 }
 
 // newTable compiles every route against the schemas that are loaded. The new routes take over the health of those in old, and
@@ -67,10 +70,8 @@ func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
 			return nil, err
 		}
 	}
-	for _, rt := range p.routes {
-		if err := b.add(rt); err != nil {
-			return nil, err
-		}
+	if err := b.addOwn(old); err != nil {
+		return nil, err
 	}
 	for _, u := range slices.Concat(p.services, backends) {
 		if cfg.ServeAll || u.cfg.Annotations {
@@ -85,6 +86,7 @@ func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
 		b.checkPort(u)
 		b.checkServed(cfg, u)
 	}
+	b.table.withoutRoute = b.editions.left(b.table.routes)
 	return b.table, nil
 }
 
@@ -141,6 +143,19 @@ func (b *tableBuilder) addListed(r *config.Route) *config.Problem {
 		rt.Problems = config.Problems{problem}
 	}
 	return b.add(rt)
+}
+
+// addOwn adds the routes of the program.
+func (b *tableBuilder) addOwn(old *table) (problem *config.Problem) {
+	if b.table.ofProgram, problem = b.program.routesFor(&b.cfg.Auth, old); problem != nil {
+		return problem
+	}
+	for _, rt := range b.table.ofProgram {
+		if problem := b.add(rt); problem != nil {
+			return problem
+		}
+	}
+	return nil
 }
 
 // originOf returns where a route of the configuration is defined.

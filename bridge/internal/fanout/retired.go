@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// retired are the streams that have given up their key, because a subscriber came that may not join them. They go on until their
-// last subscriber has left. See [Settings]. The registry's lock guards it.
+// retired are the streams that have given up their key, because a subscriber came that may not join them. They go on until
+// their last subscriber has left. See [Settings]. The registry's lock guards it.
 type retired struct {
 	streams map[*stream]struct{}
 	count   uint64 // how many streams there were

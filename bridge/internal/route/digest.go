@@ -30,10 +30,13 @@ func newDigest(r *config.Route, auth *config.Auth, schemaHash string, from Provi
 	if from.Upstream != nil {
 		content = appendValue(content, reflect.ValueOf(*from.Upstream))
 	}
+	return sha256.Sum256(appendCallers(content, r, auth))
+}
+
+// appendCallers appends what decides about the callers of a route, beside the route itself.
+func appendCallers(dst []byte, r *config.Route, auth *config.Auth) []byte {
 	jwt, ask := auth.Of(r)
-	content = appendValue(content, reflect.ValueOf(jwt))
-	content = appendValue(content, reflect.ValueOf(ask))
-	return sha256.Sum256(content)
+	return appendValue(appendValue(dst, reflect.ValueOf(jwt)), reflect.ValueOf(ask))
 }
 
 // ContentOf returns the digest of what the configuration says about a route, without its schema where that comes by reflection.

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"reflect"
@@ -45,6 +46,11 @@ func NewWithSource(
 		return nil, rt.Problems
 	}
 	return rt, nil
+}
+
+// SameCallers reports whether another configuration has the same entry of `auth` for the route, or none as before.
+func (rt *Route) SameCallers(auth *config.Auth) bool {
+	return bytes.Equal(appendCallers(nil, rt.Config, rt.auth), appendCallers(nil, rt.Config, auth))
 }
 
 // newSourcePlan compiles the plan of a route with a source of its own. See newPlan.
