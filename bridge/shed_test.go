@@ -41,15 +41,29 @@ func TestASheddingEndsAShareOfTheStreams(t *testing.T) {
 			assert.Equal(t, !again, strings.Contains(text, "id: grpc-end"), text)
 		}
 		s.requireStreams(t, all-shed)
+		f.requireOpen(t, all-shed)
 		assert.EqualValues(t, shed, over.Load())
 		require.Equal(t, all-shed, f.bridge.Shed(1, 0))
 		for range all - shed {
 			receive(t, ended)
 		}
 		s.requireStreams(t, 0)
+		f.requireOpen(t, 0) // the upstream knows a moment earlier
 		require.Zero(t, f.bridge.Shed(1, 0))
 		resp := do(t, client, eventSource(t.Context(), t, url+"/watch/x"))
 		assert.Equal(t, http.StatusOK, resp.StatusCode, "new streams are served")
 		_ = resp.Body.Close()
 	})
+}
+
+// requireOpen waits until the bridge has so many streams of clients.
+func (f *front) requireOpen(t *testing.T, want int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		open := 0
+		for range f.bridge.Streams(0) {
+			open++
+		}
+		return open == want
+	}, patience, time.Millisecond, "streams of clients: expected %d", want)
 }
