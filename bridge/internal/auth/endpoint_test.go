@@ -216,10 +216,14 @@ func TestQuestionsAreBounded(t *testing.T) {
 				}
 			})
 		}
+		// Once the questions run out of time, a turn is free a moment before the site notices that its caller has left. So the site
+		// counts before that.
+		synctest.Wait()
+		assert.EqualValues(t, askTurns, p.open.Load())
+		assert.EqualValues(t, askTurns, p.most.Load())
 		opens.Wait()
 		assert.EqualValues(t, 300, atOnce.Load())
 		assert.EqualValues(t, 200, late.Load())
-		assert.LessOrEqual(t, p.most.Load(), int64(askTurns))
 		p.set(signedIn)
 		_, end := r.Authenticate(t.Context(), decided(), cookied("a"))
 		assert.Nil(t, end)
