@@ -73,20 +73,20 @@ type Upstream struct {
 	Config *config.Upstream
 	State  upstream.State
 	Since  time.Time // when State began, see [upstream.Client.State]
-	// SchemaRead says that the schema was read at least once.
+	// SchemaRead says that the schema was read at least once, and that the routes in force are compiled against it.
 	SchemaRead bool
 	Load       upstream.Load
 }
 
 // Upstreams returns the upstreams of the configuration, in its order. Services of this process are not among them.
 func (c *Catalog) Upstreams() []Upstream {
-	backends := c.table.Load().setup.backends
+	t := c.table.Load()
+	backends := t.setup.backends
 	all := make([]Upstream, 0, len(backends))
 	for _, u := range backends {
 		of := Upstream{Config: u.cfg, Load: u.client.Load()}
 		of.State, of.Since = u.client.State()
-		snap, _ := u.schema()
-		of.SchemaRead = snap != nil
+		of.SchemaRead = t.read[u]
 		all = append(all, of)
 	}
 	return all

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
@@ -40,4 +41,15 @@ func TestStreamsThatWaitDoNotFloodTheLog(t *testing.T) {
 		assert.Equal(t, waitLines+1, lines())
 		assert.Equal(t, 202, seen.began)
 	})
+}
+
+// A probe that says that the schema was read must not come before the routes that need the schema.
+func TestASchemaCountsAsReadOnceItsRoutesAreServed(t *testing.T) {
+	c, _ := newCatalog(t, `{upstreams: {a: {target: "localhost:1"}}, routes: [{path: /x, rpc: test.stream.v1.StreamService/Watch}]}`)
+	with, _ := snapshots(t)
+	u := c.setup().backends[0]
+	u.show(with, nil)
+	require.False(t, c.table.Load().read[u], "the routes are not compiled against it")
+	require.NoError(t, c.rebuild(u.server))
+	require.True(t, c.table.Load().read[u])
 }

@@ -33,6 +33,8 @@ type table struct {
 	// problems are the problems of upstreams and their annotations. The problems of routes are in the routes. A route that the
 	// file lists is served in spite of problems here.
 	problems config.Problems
+	// read has the upstreams whose schema the routes were compiled against.
+	read map[*backend]bool
 	// pending is a route that is out of order. It is set while a schema is missing from which routes would follow. A request whose
 	// path matches no route is then answered by pending: after a 404, an EventSource would give up for good.
 	pending *route.Route
@@ -49,7 +51,7 @@ type table struct {
 func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
 	cfg, backends := s.cfg, s.backends
 	b := &tableBuilder{
-		table:    &table{setup: s, router: pathtmpl.NewRouter[*route.Route]()},
+		table:    &table{setup: s, router: pathtmpl.NewRouter[*route.Route](), read: map[*backend]bool{}},
 		cfg:      cfg,
 		backends: backends,
 		program:  p,
@@ -64,6 +66,7 @@ func newTable(s *setup, p *program, old *table) (*table, *config.Problem) {
 	for _, u := range slices.Concat(p.services, backends) {
 		snap, err := u.schema()
 		b.views[u] = view{snap, err}
+		b.table.read[u] = snap != nil
 	}
 	for _, r := range cfg.Routes {
 		if err := b.addListed(r); err != nil {
