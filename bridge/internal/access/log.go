@@ -52,11 +52,18 @@ func (l *Log) On() bool { return l != nil && !l.off.Load() }
 // Values reports whether lines have the path and the query of the request.
 func (l *Log) Values() bool { return l.On() && l.values.Load() }
 
-// Hide replaces the names of the query parameters that hold tokens.
+// Hide adds names of query parameters that hold tokens. A name stays hidden when a later configuration lacks it: pages that were
+// loaded before go on sending their tokens there. Hide must not be called concurrently.
 func (l *Log) Hide(names []string) {
-	if l != nil {
-		l.hidden.Store(&names)
+	if l == nil {
+		return
 	}
+	if before := l.hidden.Load(); before != nil {
+		names = slices.Concat(*before, names)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	l.hidden.Store(&names)
 }
 
 // Hides reports whether a query parameter holds a token.

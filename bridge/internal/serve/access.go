@@ -54,7 +54,7 @@ func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
 // usualEntry is the entry of what an EventSource sends where neither traces nor values are logged.
 var usualEntry = entry{method: http.MethodGet, protocol: "HTTP/1.1"}
 
-// HideTokens keeps the query parameters in which tokens stand out of the access log.
+// HideTokens keeps the query parameters in which tokens stand out of the access log, from now on. See [access.Log.Hide].
 func (h *Handler) HideTokens(auth config.Auth) {
 	var names []string
 	for _, issuer := range auth.JWT {
