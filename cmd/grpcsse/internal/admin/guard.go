@@ -100,8 +100,7 @@ func clientOf(r *http.Request) netip.Prefix {
 // own.
 type hosts struct {
 	own      string // the host in `server.admin.listen`; "" for all addresses of the machine
-	hostname string // the name of the machine
-	local    bool   // the listener is on loopback
+	hostname string // the name of the machine, "" where it is unknown
 }
 
 func newHosts(listen, hostname string) hosts {
@@ -110,7 +109,7 @@ func newHosts(listen, hostname string) hosts {
 	if err == nil && addr.IsUnspecified() {
 		own = ""
 	}
-	return hosts{own: own, hostname: strings.ToLower(hostname), local: isLoopback(own)}
+	return hosts{own: own, hostname: strings.ToLower(hostname)}
 }
 
 func (h hosts) serve(host string) bool {
@@ -122,9 +121,9 @@ func (h hosts) serve(host string) bool {
 	case isLoopback(host):
 		return true
 	case h.own != "":
-		return !h.local && host == h.own
+		return host == h.own
 	}
-	return err == nil || h.hostname != "" && (host == h.hostname || strings.HasPrefix(host, h.hostname+"."))
+	return err == nil || host == h.hostname
 }
 
 // isLoopback reports whether a host is a name that only this machine can have.

@@ -133,7 +133,7 @@ func TestDNSRebinding(t *testing.T) {
 	}
 	named := newHosts(":9091", "Pod-0")
 	assert.True(t, named.serve("pod-0:9091"))
-	assert.True(t, named.serve("pod-0.grpcsse.svc:9091"))
+	assert.False(t, named.serve("pod-0.evil.example:9091"), "anybody can have a domain with this name in it")
 	assert.False(t, named.serve("pod-0x:9091"))
 	assert.False(t, newHosts(":9091", "").serve("evil.example"))
 }
