@@ -160,7 +160,7 @@ func withoutData(err error) error {
 		return network
 	case errors.As(err, &certificate):
 		return certificate
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return errors.New("the server does not speak TLS")
 	case errors.As(err, &alert):
 		return alert
@@ -168,8 +168,6 @@ func withoutData(err error) error {
 		return errors.New("there was no answer in time")
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return errors.New("the server does not speak TLS")
 	}
 	return errors.New("the answer is broken off, or is no HTTP")
 }

@@ -18,16 +18,15 @@ const (
 	maxKeys = 200
 	// minRSABits is the smallest key of the RS and PS algorithms (RFC 7518, 3.3 and 3.5).
 	minRSABits = 2048
-	// maxRSABits is the largest one: with a larger key, each token would cost a long calculation.
-	maxRSABits = 16384
 )
 
 // keySet are public keys that verify tokens. It does not change.
 type keySet []jose.JSONWebKey
 
 // parseKeys reads a JSON Web Key Set (RFC 7517). It leaves out keys that verify no tokens: those of types that are not known,
-// keys for encryption, and keys that are too small or too large. A symmetric key is left out too: such a key also makes tokens.
-// It returns an error where no key is left.
+// keys for encryption, and keys that are too small. RSA keys of more than [jose.MaxRSAModulusBits] are left out too, since each
+// token would cost a long calculation, and so are symmetric keys, since such a key also makes tokens. parseKeys returns an error
+// where no key is left.
 func parseKeys(data []byte) (keySet, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -73,7 +72,7 @@ func algorithmsOf(key jose.JSONWebKey) []config.Algorithm {
 func algorithmsOfKind(key any) []config.Algorithm {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+		if k.N.BitLen() < minRSABits {
 			return nil
 		}
 		return []config.Algorithm{config.RS256, config.RS384, config.RS512, config.PS256, config.PS384, config.PS512}
