@@ -22,6 +22,9 @@ type listener struct {
 
 	closing sync.Once
 	closed  chan struct{}
+
+	stopped bool       // the listener accepts nothing more; of Accept alone, as waiting is
+	waiting []net.Conn // they waited for being accepted at that moment
 }
 
 func newListener(tcp net.Listener, s *Settings, log *slog.Logger) *listener {
@@ -38,12 +41,16 @@ var errStopped = errors.New("the listener has stopped")
 // or Accept tries again when a connection has ended, and soon in any case.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
+		if l.stopped {
+			return l.acceptWaiting()
+		}
 		conn, err := l.Listener.Accept()
-		switch {
+		switch tcp, isTCP := l.Listener.(*net.TCPListener); {
 		case err == nil:
 			return l.seat(conn)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, errStopped
+		case isTCP && errors.Is(err, os.ErrDeadlineExceeded):
+			l.stopped, l.waiting = true, takeWaiting(tcp)
+			continue
 		case !exhausted(err):
 			return nil, err
 		}
@@ -52,6 +59,16 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, net.ErrClosed
 		}
 	}
+}
+
+// acceptWaiting returns the next connection that waited when the listener was stopped.
+func (l *listener) acceptWaiting() (net.Conn, error) {
+	if len(l.waiting) == 0 {
+		return nil, errStopped
+	}
+	conn := l.waiting[0]
+	l.waiting = l.waiting[1:]
+	return l.seat(conn)
 }
 
 // acceptAgain is how soon Accept tries again where nothing is left.
