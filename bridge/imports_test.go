@@ -74,7 +74,7 @@ func program() []room {
 		}},
 		{"cmd/grpcsse/internal/front", []string{
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
-			"github.com/pires/go-proxyproto",
+			"github.com/pires/go-proxyproto", "golang.org/x/sys/unix",
 		}},
 		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
