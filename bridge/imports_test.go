@@ -111,7 +111,8 @@ func library() []room {
 			"bridge/internal/stream", "bridge/internal/tracing",
 		}},
 		{"bridge/internal/auth", []string{
-			"std", "net/http", "bridge/config", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/request",
+			"std", "net/http", "bridge/config", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/localfile",
+			"bridge/internal/request",
 			"github.com/go-jose/go-jose/v4/...",
 		}},
 		{"bridge/internal/stream", []string{
@@ -131,9 +132,12 @@ func library() []room {
 		}},
 		{"bridge/internal/source", []string{"std", grpcTree, protobufTree, "bridge/internal/upstream"}},
 		{"bridge/internal/schema", []string{
-			"std", grpcTree, protobufTree, genproto, "gen/grpcsse/v1", "github.com/bufbuild/protocompile/...",
+			"std", grpcTree, protobufTree, genproto, "bridge/internal/localfile", "gen/grpcsse/v1",
+			"github.com/bufbuild/protocompile/...",
 		}},
-		{"bridge/internal/upstream", []string{"std", grpcTree, "bridge/internal/secret", "bridge/internal/target"}},
+		{"bridge/internal/upstream", []string{
+			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
+		}},
 		{"bridge/internal/fanout", []string{
 			"std", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
 			"bridge/internal/pump", "bridge/internal/reading", "bridge/internal/replay",
@@ -152,7 +156,8 @@ func library() []room {
 func foundations() []room {
 	return []room{
 		{"bridge/config", []string{
-			"std", "bridge/internal/pathtmpl", "bridge/internal/secret", "bridge/internal/spelling", "bridge/internal/target",
+			"std", "bridge/internal/localfile", "bridge/internal/pathtmpl", "bridge/internal/secret", "bridge/internal/spelling",
+			"bridge/internal/target",
 			"go.yaml.in/yaml/v4/...",
 		}},
 		{"bridge/internal/access", []string{"std", "bridge/internal/ending"}},
@@ -173,7 +178,8 @@ func foundations() []room {
 		{"bridge/internal/backoff", []string{"std"}},
 		{"bridge/internal/limit", []string{"std", "golang.org/x/time/rate"}},
 		{"bridge/internal/pathtmpl", []string{"std"}},
-		{"bridge/internal/secret", []string{"std"}},
+		{"bridge/internal/secret", []string{"std", "bridge/internal/localfile"}},
+		{"bridge/internal/localfile", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
 		{"bridge/internal/target", []string{"std"}},
 		{"bridge/sse", []string{"std"}},

@@ -64,10 +64,28 @@ func TestEndlessFile(t *testing.T) {
 		t.Skip("no /dev/zero here")
 	}
 	_, err := config.Load("/dev/zero")
-	require.Error(t, err)
-	problems := parseProblems(t, "upstreams: {a: {target: b, metadata: {c_file: /dev/zero}}}\ninclude: [/dev/zero]\n")
-	assert.Contains(t, problems.Error(), "expected a file of at most 64KiB")
-	assert.Contains(t, problems.Error(), "expected a configuration file of at most 4MiB")
+	require.ErrorContains(t, err, "/dev/zero: is a device: expected a regular file")
+	long := filepath.Join(t.TempDir(), "long")
+	require.NoError(t, os.WriteFile(long, nil, 0o600))
+	require.NoError(t, os.Truncate(long, 1<<40)) // zeros without end, which take no place
+	_, err = config.Load(long)
+	require.ErrorContains(t, err, "expected a configuration file of at most 4MiB")
+	for file, says := range map[string][]string{
+		"/dev/zero": {"is a device: expected a regular file"},
+		long:        {"expected a configuration file of at most 4MiB", "expected a file of at most 64KiB"},
+	} {
+		problems := parseProblems(t, "upstreams: {a: {target: b, metadata: {c_file: "+file+"}}}\ninclude: ["+file+"]\n")
+		require.Len(t, problems, 2)
+		for i, p := range problems {
+			assert.Contains(t, p.Error(), says[i%len(says)])
+		}
+	}
+	_, err = config.ReadFile(long, 10)
+	require.ErrorContains(t, err, "long: expected at most 10, found more")
+	_, err = config.ReadFile("/dev/zero", 10)
+	require.ErrorContains(t, err, "is a device: expected a regular file")
+	_, err = (&config.ServerTLS{CertFile: long, KeyFile: long}).Load()
+	require.ErrorContains(t, err, "long: the file is too long")
 }
 
 // No control sequence in a file reaches the terminal.

@@ -77,7 +77,7 @@ func literalPattern(dir string) string {
 
 // include reads one file, which may hold upstreams and routes.
 func (l *loader) include(d *decoder, at *node, name string) *node {
-	data, err := readBounded(name, maxFileBytes)
+	data, err := readFile(name)
 	if err != nil {
 		d.problem(at, "", "expected a file that can be read, found %s: %v", quote(name), withoutPath(err))
 		return nil

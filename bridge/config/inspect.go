@@ -12,7 +12,7 @@ import (
 // configuration is for checking and not for serving. The configuration is nil where the file is not YAML. The error is that of
 // the operating system, where the file can't be read.
 func Inspect(path string, opts ...Option) (*Config, Problems, error) {
-	data, err := readBounded(path, maxFileBytes)
+	data, err := readFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"slices"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 )
 
 // Option changes how a configuration is read.
@@ -30,7 +33,7 @@ func WithEnv(lookup func(name string) (value string, set bool)) Option {
 // error of the operating system where the file itself can't be read.
 func Load(path string, opts ...Option) (*Config, error) {
 	newLoader(opts).files.note(path)
-	data, err := readBounded(path, maxFileBytes)
+	data, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -156,13 +159,24 @@ func (d *decoder) fileKeys(server *Server, auth *Auth, include, defaults **node)
 // later decodes nothing. It is for keys whose values are decoded afterwards.
 func later(*node) {}
 
-// readBounded reads at most limit+1 bytes of a file. More than limit bytes tell the caller that the file is too long.
-func readBounded(path string, limit int64) (data []byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// readFile reads a configuration file. Of one that is too long, it returns more bytes than a document may have.
+func readFile(path string) ([]byte, error) {
+	data, err := localfile.Read(path, maxFileBytes+1)
+	if errors.Is(err, localfile.ErrTooLong) {
+		return data, nil
 	}
-	defer func() { _ = f.Close() }()
-	data, err = io.ReadAll(io.LimitReader(f, limit+1))
-	return slices.Clip(data), err
+	return data, err
+}
+
+// Load reads the certificate and its key. No error has anything of the key.
+func (t *ServerTLS) Load() (tls.Certificate, error) { return localfile.KeyPair(t.CertFile, t.KeyFile) }
+
+// ReadFile reads a file that a configuration names, such as that of a token. It never waits: anything but a regular file is an
+// error, such as a pipe or a device, and so is a file of more than most bytes. The error is a [*fs.PathError].
+func ReadFile(path string, most Size) ([]byte, error) {
+	data, err := localfile.Read(path, int64(most))
+	if errors.Is(err, localfile.ErrTooLong) {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("expected at most %v, found more", most)}
+	}
+	return data, err
 }

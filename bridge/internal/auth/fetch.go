@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 )
 
 const (
@@ -173,20 +175,12 @@ func withoutData(err error) error {
 }
 
 // readFile returns the content of a file with keys.
-func readFile(path string) (data []byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer func() { _ = f.Close() }()
-	data, err = io.ReadAll(io.LimitReader(f, maxDocument+1))
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if len(data) > maxDocument {
+func readFile(path string) ([]byte, error) {
+	data, err := localfile.Read(path, maxDocument)
+	if errors.Is(err, localfile.ErrTooLong) {
 		return nil, fmt.Errorf("expected a file of at most %d bytes, found more", maxDocument)
 	}
-	return data, nil
+	return data, withoutPath(err)
 }
 
 // withoutPath returns the error of the operating system alone, since messages name the path already.

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 )
 
 // Bounds of a compressed descriptor set: it may unpack to 64 MiB, and to 1 MiB plus 100 times its size. Real sets unpack to
@@ -34,13 +36,8 @@ const howToShrink = "leave out what is not served: `buf build --path DIR --exclu
 
 // readSet reads a file with a descriptor set.
 func readSet(path string) (content []byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	content, err = io.ReadAll(io.LimitReader(f, maxSetBytes+1))
-	if len(content) > maxSetBytes {
+	content, err = localfile.Read(path, maxSetBytes)
+	if errors.Is(err, localfile.ErrTooLong) {
 		return nil, fmt.Errorf("%s: expected at most %d bytes, found more; %s", path, maxSetBytes, howToShrink)
 	}
 	return content, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,10 +14,16 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 )
 
-// maxSourceErrors bounds how many mistakes one compilation reports.
-const maxSourceErrors = 10
+const (
+	// maxSourceErrors bounds how many mistakes one compilation reports.
+	maxSourceErrors = 10
+	// maxSourceBytes bounds one .proto source. The greatest of googleapis has a tenth of it.
+	maxSourceBytes = 8 << 20
+)
 
 // FromProto compiles .proto sources. files holds names as in import statements, and patterns of such names: "*", "?" and
 // "[a-z]" stand for parts of a name, and "**" for any directories. Each file is searched in importPaths in their order, or in
@@ -79,7 +84,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 func importPathResolver(importPaths []string) protocompile.Resolver {
 	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
 		for _, dir := range importPaths {
-			file, err := os.Open(filepath.Join(dir, filepath.FromSlash(path)))
+			file, err := localfile.Open(filepath.Join(dir, filepath.FromSlash(path)), maxSourceBytes)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}

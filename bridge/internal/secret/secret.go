@@ -3,9 +3,9 @@ package secret
 
 import (
 	"errors"
-	"io"
-	"os"
 	"strings"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 )
 
 // MaxBytes is the greatest size of a file with a secret.
@@ -18,21 +18,16 @@ var (
 	ErrUnprintable = errors.New("the file has more than printable ASCII text on one line")
 )
 
-// Read returns the text in a file, without the space around it. The error is one of the errors above, or that of the operating
-// system.
+// Read returns the text in a file, without the space around it. The error is one of the errors above, or that of
+// [localfile.Read].
 func Read(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	data, err := localfile.Read(path, MaxBytes)
 	text := strings.TrimSpace(string(data))
 	switch {
+	case errors.Is(err, localfile.ErrTooLong):
+		return "", ErrTooLong
 	case err != nil:
 		return "", err
-	case len(data) > MaxBytes:
-		return "", ErrTooLong
 	case text == "":
 		return "", ErrEmpty
 	case !IsPrintable(text):

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/grpcsse/grpcsse/bridge/internal/localfile"
 	"github.com/grpcsse/grpcsse/bridge/internal/secret"
 )
 
@@ -54,7 +54,7 @@ func (t *TLS) credentials(stale func(error)) (credentials.TransportCredentials, 
 func (t *TLS) config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
+		pem, err := localfile.ReadPEM(t.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("tls.ca_file: %w", err)
 		}
@@ -64,7 +64,7 @@ func (t *TLS) config() (*tls.Config, error) {
 		}
 	}
 	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		pair, err := localfile.KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("tls: client certificate %s with key %s: %w", t.CertFile, t.KeyFile, err)
 		}

@@ -5,12 +5,12 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 const (
@@ -70,18 +70,11 @@ func (t *token) current() [sha256.Size]byte {
 
 // read returns the digest of the token in the file. No error has any of the token.
 func (t *token) read() (sum [sha256.Size]byte, err error) {
-	file, err := os.Open(t.path)
-	if err != nil {
-		return sum, err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, maxTokenBytes+1))
+	data, err := config.ReadFile(t.path, maxTokenBytes)
 	text := strings.TrimSpace(string(data))
 	switch {
 	case err != nil:
 		return sum, err
-	case len(data) > maxTokenBytes:
-		return sum, fmt.Errorf("expected a token in %s, found a file of more than %d bytes", t.path, maxTokenBytes)
 	case text == "":
 		return sum, errors.New("expected a token in " + t.path + ", found an empty file")
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):

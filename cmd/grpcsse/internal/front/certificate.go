@@ -87,7 +87,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 func (c *certificate) read() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.files.CertFile, c.files.KeyFile)
+	pair, err := c.files.Load()
 	if err != nil {
 		return nil, fmt.Errorf("server.tls: %w", err)
 	}
