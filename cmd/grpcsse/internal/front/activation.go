@@ -56,8 +56,12 @@ func passed(f *os.File, wanted string) (net.Listener, error) {
 			hint: "leave server.listen and --listen out, or give the socket unit the same address",
 		}, listener.Close())
 	}
-	return listener, nil
+	return shared{listener}, nil
 }
+
+// shared is a listener whose socket the service manager keeps. A connection that waits when the listener is closed goes to the
+// next program, and the socket must stay as it is.
+type shared struct{ net.Listener }
 
 // sameAddress reports whether a socket listens at an address such as ":8080", "localhost:8080" or "[::1]:8080". Port 0 is any.
 func sameAddress(address string, socket netip.AddrPort) bool {

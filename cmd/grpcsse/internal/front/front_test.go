@@ -220,11 +220,11 @@ func TestTheLastConnectionsHaveTheirAnswers(t *testing.T) {
 	defer func() { _ = late.Close() }()
 	r.stop()
 	require.Eventually(t, func() bool { // the listener is closed, and the connections are open
-		conn, err := net.Dial("tcp", r.address)
+		conn, err := net.DialTimeout("tcp", r.address, 5*time.Millisecond)
 		if err == nil {
 			_ = conn.Close()
 		}
-		return err != nil
+		return errors.Is(err, syscall.ECONNREFUSED)
 	}, farewell, time.Millisecond)
 	_, err = io.WriteString(late, "GET /watch HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
 	require.NoError(t, err)

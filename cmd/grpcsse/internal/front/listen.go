@@ -22,6 +22,7 @@ func (e *hintedError) Hint() string { return e.hint }
 // Listen opens a TCP listener. Some of its errors have a method Hint, which says what to do.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	var settings net.ListenConfig
+	settings.SetMultipathTCP(false) // its sockets take no filter (see ignoreNewcomers), and browsers do not ask for it
 	listener, err := settings.Listen(ctx, "tcp", address)
 	var malformed *net.AddrError
 	switch {

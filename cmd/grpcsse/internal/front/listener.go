@@ -129,13 +129,16 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// stop has Accept return an error once no connection waits for being accepted.
+// stop has Accept return an error once no connection waits for being accepted. No client that the kernel has connected is reset.
 func (l *listener) stop() {
-	if tcp, ok := l.Listener.(*net.TCPListener); ok && tcp.SetDeadline(time.Now().Add(lastAccept)) == nil {
-		return
+	if tcp, ok := l.Listener.(*net.TCPListener); ok {
+		_ = ignoreNewcomers(tcp) // without that, one that comes between the last accept(2) and close(2) is reset
+		if tcp.SetDeadline(time.Now().Add(lastAccept)) == nil {
+			return
+		}
 	}
 	_ = l.Close()
 }
 
-// lastAccept is how long connections are still accepted after stop.
-const lastAccept = 20 * time.Millisecond
+// lastAccept is how long connections are still accepted after stop: those that the kernel has begun take a round trip.
+const lastAccept = 100 * time.Millisecond

@@ -1,8 +1,14 @@
 package front
 
 import (
+	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
+	"os"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,4 +40,60 @@ func TestNoConnectionThatWaitsIsLostAtTheEnd(t *testing.T) {
 	_, err = net.Dial("tcp", tcp.Addr().String())
 	require.Error(t, err, "the listener is closed")
 	_ = l.Close()
+}
+
+// From the stop on, the kernel begins no connection, and the listener accepts those that it had begun. Only then are clients
+// refused.
+func TestAListenerThatStopsIgnoresNewcomers(t *testing.T) {
+	tcp, err := Listen(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	l := newListener(tcp, &Settings{Room: Room{Connections: 10, Lobby: 2}}, slog.New(slog.DiscardHandler))
+	first, err := net.Dial("tcp", tcp.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = first.Close() }()
+	l.stop()
+	_, err = net.DialTimeout("tcp", tcp.Addr().String(), 20*time.Millisecond)
+	require.True(t, os.IsTimeout(err), "neither connected nor refused nor reset: %v", err)
+	conn, err := l.Accept()
+	require.NoError(t, err)
+	assert.NoError(t, conn.Close())
+	_, err = l.Accept()
+	require.ErrorIs(t, err, errStopped)
+	_, err = net.Dial("tcp", tcp.Addr().String())
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	_ = l.Close()
+}
+
+// Clients that connect while the front ends are answered, or they never had a connection.
+func TestNoClientIsResetAtTheEnd(t *testing.T) {
+	r := start(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				connectOnce(t, r.address)
+			}
+		})
+	}
+	r.stop()
+	<-r.done
+	cancel()
+	running.Wait()
+}
+
+// connectOnce sends one request on a connection, if there is one within a short time.
+func connectOnce(t *testing.T, address string) {
+	conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+	if err != nil {
+		assert.True(t, os.IsTimeout(err) || errors.Is(err, syscall.ECONNREFUSED), "%v", err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	assert.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, "GET /watch HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAccept: text/event-stream\r\n\r\n")
+	assert.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1))
+	assert.NoError(t, err)
 }

@@ -2,7 +2,13 @@
 
 package front
 
-import "net"
+import (
+	"errors"
+	"net"
+)
+
+// ignoreNewcomers does nothing here.
+func ignoreNewcomers(*net.TCPListener) error { return errors.ErrUnsupported }
 
 // takeWaiting closes the listener. Connections that wait for being accepted are reset.
 func takeWaiting(l *net.TCPListener) []net.Conn {
