@@ -46,7 +46,7 @@ func TestAStreamOfARetiredRouteEnds(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
 				assert.Equal(t, tt.ends, len(answered) == 1)
-				if !tt.ends {
+				if len(answered) == 0 { // also where it should have ended: the test must not hang then
 					r.drain.begin(time.Now())
 				}
 				text := <-answered
