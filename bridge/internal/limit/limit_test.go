@@ -285,3 +285,60 @@ func TestAMillionAddressesTakeBoundedMemory(t *testing.T) {
 	assert.False(t, r.Allow(limit.Client(address(999_999))), "the newest ones are remembered")
 	runtime.KeepAlive(r)
 }
+
+// A change of the rate carries over what was used, for keys that are remembered and for those that are forgotten.
+func TestNoChangeOfTheRateGivesAKeyMore(t *testing.T) {
+	type setting struct{ count, burst int }
+	rapid.Check(t, func(rt *rapid.T) {
+		settings := rapid.Custom(func(rt *rapid.T) setting {
+			return setting{rapid.IntRange(1, 20).Draw(rt, "count"), rapid.IntRange(1, 40).Draw(rt, "burst")}
+		})
+		first := settings.Draw(rt, "first")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 5000), 1, 40).Draw(rt, "pauses")
+		next := make([]setting, len(steps))
+		for i := range steps {
+			next[i] = settings.Draw(rt, "next")
+		}
+		synctest.Test(t, func(t *testing.T) {
+			r := limit.NewRates[string](first.count, time.Second, first.burst)
+			now, most, allowed := first, float64(first.burst), 0
+			for i, pause := range steps {
+				time.Sleep(time.Duration(pause) * time.Millisecond)
+				most += float64(pause) / 1000 * float64(now.count)
+				r.Allow(fmt.Sprint("other", i)) // looks for keys to forget
+				for i%2 == 0 && r.Allow("a") {
+					allowed++
+				}
+				assert.LessOrEqual(t, float64(allowed), most+1e-6)
+				if idle := i%2 != 0; idle { // its bucket may be full, and stay full in a larger size
+					most += float64(max(0, next[i].burst-now.burst))
+				}
+				now = next[i]
+				r.Change(now.count, time.Second, now.burst)
+				r.Allow(fmt.Sprint("another", i))
+			}
+		})
+	})
+}
+
+func TestABucketGetsTheSizeOfTheNewRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := limit.NewRates[string](5, time.Second, 3)
+		allowed := func(asked int) (n int) {
+			for range asked {
+				if r.Allow("a") {
+					n++
+				}
+			}
+			return n
+		}
+		assert.Equal(t, 3, allowed(100))
+		r.Change(5, time.Second, 10)
+		assert.Zero(t, allowed(100), "a larger bucket is no fuller")
+		time.Sleep(time.Second)
+		assert.Equal(t, 5, allowed(100), "and takes more than before")
+		time.Sleep(time.Second)
+		r.Change(5, time.Second, 2)
+		assert.Equal(t, 2, allowed(100), "what is in a smaller bucket is what fits")
+	})
+}

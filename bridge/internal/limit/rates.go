@@ -17,11 +17,10 @@ const keptRates = 1 << 16
 // full too. Above [keptRates] keys, the key that has not come for the longest time is forgotten, although its bucket may not be
 // full: a flood from so many addresses is not bounded by a rate for each address.
 type Rates[K comparable] struct {
-	every rate.Limit
-	burst int
-	fills time.Duration // how long it takes to fill an empty bucket
-
 	mu     sync.Mutex
+	every  rate.Limit
+	burst  int
+	fills  time.Duration       // how long it takes to fill an empty bucket
 	byKey  map[K]*list.Element // of *bucket[K]
 	recent list.List           // the key that has not come for the longest time first
 	most   int                 // the greatest number of keys since the map was made
@@ -35,11 +34,29 @@ type bucket[K comparable] struct {
 
 // NewRates returns rates of count within per for each key. Both must be over 0. A bucket has burst places, and at least one.
 func NewRates[K comparable](count int, per time.Duration, burst int) *Rates[K] {
+	r := &Rates[K]{byKey: make(map[K]*list.Element)}
+	r.Change(count, per, burst)
+	return r
+}
+
+// Change replaces the rate and the size of the buckets, see [NewRates]. Each bucket keeps the places that it has, as far as there is
+// room for them now, and fills up at the new rate. So a change gives no key more than its rate.
+func (r *Rates[K]) Change(count int, per time.Duration, burst int) {
 	burst = max(burst, 1)
 	every := rate.Limit(float64(count) / per.Seconds())
-	return &Rates[K]{
-		every: every, burst: burst, byKey: make(map[K]*list.Element),
-		fills: time.Duration(float64(burst) / float64(every) * float64(time.Second)),
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if every == r.every && burst == r.burst {
+		return
+	}
+	r.every, r.burst = every, burst
+	r.fills = time.Duration(float64(burst) / float64(every) * float64(time.Second))
+	now := time.Now()
+	for e := r.recent.Front(); e != nil; e = e.Next() {
+		b := e.Value.(*bucket[K])
+		b.places.SetLimitAt(now, every)
+		b.places.SetBurstAt(now, burst)
+		b.came = now // until now, the bucket has filled up at another rate: it is remembered until it is full for certain
 	}
 }
 

@@ -181,7 +181,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // newVisit returns the visit of a caller that was admitted, as one of the open visits.
 func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) *visit {
 	v := &visit{
-		handler: h, rt: rt, client: req.Client, claims: taken, once: req.Once(), entry: h.entryOf(rt, req), span: req.Span,
+		handler: h, rt: rt, client: req.Client, subject: req.Subject, claims: taken, once: req.Once(),
+		entry: h.entryOf(rt, req), span: req.Span,
 	}
 	v.control.Began = req.Arrived
 	h.addVisit(v)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -25,6 +26,9 @@ import (
 //	pump.Budget        queue_bytes               while the stream is open
 //
 // A request that is turned away takes nothing of the limits that were checked before, except for opens_per_client.
+//
+// A stream that was opened before a reload has set streams_per_client or streams_per_subject counts for it from then on. The streams
+// of a route whose limits have changed end soon, so they need not be counted anew.
 type gate struct {
 	open limit.Counts[counted]
 }
@@ -53,14 +57,25 @@ const (
 	leastBurst = 10
 )
 
-func newLimits(server config.Server) limits {
+// newLimits returns the limits of a configuration. before are those that were in force until now: what clients have used of
+// opens_per_client stays used, also where the rate is another one now.
+func newLimits(server config.Server, before limits) limits {
 	l := limits{perClient: server.StreamsPerClient, perSubject: server.StreamsPerSubject}
-	if r := server.OpensPerClient; r != (config.Rate{}) {
-		burst := int(min(float64(r.Count)/r.Per.Seconds()*burstTime, 1<<30))
-		l.opens = limit.NewRates[netip.Addr](r.Count, r.Per, max(burst, leastBurst))
+	r := server.OpensPerClient
+	if r == (config.Rate{}) {
+		return l
+	}
+	burst := max(int(min(float64(r.Count)/r.Per.Seconds()*burstTime, 1<<30)), leastBurst)
+	if l.opens = before.opens; l.opens == nil {
+		l.opens = limit.NewRates[netip.Addr](r.Count, r.Per, burst)
+	} else {
+		l.opens.Change(r.Count, r.Per, burst)
 	}
 	return l
 }
+
+// countCallers reports whether streams count for their callers.
+func (l limits) countCallers() bool { return l.perClient > 0 || l.perSubject > 0 }
 
 // arrive counts a request for a stream, before anything is done for it. A client whose address is not known is not counted.
 func (l limits) arrive(req *request.Request) *ending.Ending {
@@ -98,6 +113,27 @@ func (g *gate) enter(l limits, rt *route.Route, req *request.Request) (claims, *
 		return nil, ending.AtLimit(wanted[full].Key.of)
 	}
 	return wanted, nil
+}
+
+// count has an open visit count for each limit of one caller that there is, also where the visit was admitted before the limit was
+// set. No limit turns an open visit away. The caller holds the lock of the open visits, which guards the claims.
+func (g *gate) count(v *visit, l limits) {
+	client := limit.Client(v.client)
+	if l.perClient > 0 && client.IsValid() {
+		g.countAs(v, counted{of: ending.StreamsPerClient, client: client})
+	}
+	if l.perSubject > 0 && v.subject != "" {
+		g.countAs(v, counted{of: ending.StreamsPerSubject, subject: v.subject})
+	}
+}
+
+func (g *gate) countAs(v *visit, as counted) {
+	if slices.ContainsFunc(v.claims, func(c limit.Claim[counted]) bool { return c.Key == as }) {
+		return
+	}
+	place := limit.Claim[counted]{Key: as} // of any number
+	g.open.Take(place)
+	v.claims = append(v.claims, place)
 }
 
 // leave gives back the places of a stream.

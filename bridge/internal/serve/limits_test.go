@@ -240,7 +240,15 @@ func TestOpensOfAClientAreBounded(t *testing.T) {
 		assert.Equal(t, ending.OpensPerClient, r.counts.limits[0])
 
 		r.Apply(config.Server{OpensPerClient: config.Rate{Count: 1, Per: time.Hour}})
-		assert.Equal(t, 10, open("203.0.113.1:1", 40), "a slow rate allows ten at once")
+		assert.Zero(t, open("203.0.113.1:1", 40), "another rate gives no client more")
+		assert.Equal(t, 10, open("203.0.113.3:1", 40), "a slow rate allows ten at once")
+		for range 3 {
+			r.Apply(config.Server{OpensPerClient: config.Rate{Count: 1, Per: time.Hour}})
+			assert.Zero(t, open("203.0.113.3:1", 40), "a reload that changes nothing gives no client more")
+		}
+		r.Apply(config.Server{OpensPerClient: config.PerSecond(5)})
+		time.Sleep(time.Second)
+		assert.Equal(t, 5, open("203.0.113.3:1", 40), "the bucket fills up at the new rate")
 		r.Apply(config.Server{})
 		assert.Equal(t, 40, open("203.0.113.1:1", 40))
 	})

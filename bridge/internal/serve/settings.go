@@ -82,19 +82,30 @@ type serverSettings struct {
 	limits       limits
 }
 
-func newServerSettings(server config.Server) *serverSettings {
+// newServerSettings returns the settings that follow on others. before is nil for the first settings.
+func newServerSettings(server config.Server, before *serverSettings) *serverSettings {
+	var limited limits
+	if before != nil {
+		limited = before.limits
+	}
 	return &serverSettings{
 		hosts:        request.NewHosts(server.Hosts),
 		proxies:      request.NewProxies(server.TrustedProxies),
 		streams:      streamLimit(server.Streams),
 		requestBytes: int64(server.RequestBytes),
-		limits:       newLimits(server),
+		limits:       newLimits(server, limited),
 	}
 }
 
 // Apply replaces the settings under `server`. They apply to requests that arrive afterwards. Streams that are open stay open,
-// also where a limit is now lower than their number.
+// also where a limit is now lower than their number, and count for each limit that there is now. Apply is not called
+// concurrently with itself.
 func (h *Handler) Apply(server config.Server) {
-	h.server.Store(newServerSettings(server))
+	before := h.server.Load()
+	now := newServerSettings(server, before)
+	h.server.Store(now)
+	if before != nil && now.limits.countCallers() {
+		h.open.each(func(v *visit) { h.gate.count(v, now.limits) })
+	}
 	h.access.Set(accessSettings(server.AccessLog))
 }

@@ -26,7 +26,8 @@ type visit struct {
 	client  netip.Addr    // the caller's address, invalid where it is unknown
 	number  uint64        // the number of the visit among all of the handler; fixed once it was added
 	vigil   *auth.Vigil   // nil where nothing about the caller can change
-	claims  claims        // what the caller counts for
+	subject string        // of the caller's token, "" where there is none
+	claims  claims        // what the caller counts for; guarded by the lock of the open visits while the visit is listed
 	entry   *entry        // nil where there is no access log
 	span    *tracing.Span // nil where there is no tracing
 	// attached is set once sub is, which does not change afterwards.
@@ -67,7 +68,7 @@ func (v *visit) finish(out pump.Outcome) {
 	ended := v.opening() // measured now, since closing may wait
 	v.vigil.Stop()
 	v.sub.Close()
-	defer v.handler.leave(v.claims)
+	defer func() { v.handler.leave(v.claims) }() // they are settled once the visit is no longer listed
 	v.handler.open.remove(v)
 	h, name := v.handler, v.rt.Config.Name
 	if errors.Is(out.Err, http.ErrNotSupported) {

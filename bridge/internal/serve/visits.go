@@ -52,6 +52,24 @@ func (o *visits) remove(v *visit) {
 	}
 }
 
+// each calls do for each of the visits. No visit is added or removed meanwhile.
+func (o *visits) each(do func(*visit)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, v := range o.all {
+		do(v)
+	}
+}
+
+// ifOpen calls do where a visit is listed. It is not removed meanwhile.
+func (o *visits) ifOpen(v *visit, do func(*visit)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if v.place != 0 {
+		do(v)
+	}
+}
+
 // leastVisits is how many places are kept, however few visits are open.
 const leastVisits = 1024
 
@@ -105,9 +123,13 @@ func (h *Handler) EndRetired(by time.Time) {
 	}))
 }
 
-// addVisit adds a visit. If a reload has retired the route since the route was found, the stream of the visit ends too.
+// addVisit adds a visit. What a reload has changed since the caller was admitted applies to the visit too: if the route was
+// retired, the stream of the visit ends, and if a limit was set, the visit counts for it.
 func (h *Handler) addVisit(v *visit) {
 	h.open.add(v)
+	if now := h.server.Load().limits; now.countCallers() {
+		h.open.ifOpen(v, func(v *visit) { h.gate.count(v, now) })
+	}
 	if by, retired := v.rt.Edition.Retired(); retired {
 		endRetired(by, []*visit{v})
 	}
