@@ -37,6 +37,9 @@ type node struct {
 	// secret is true where the environment had a part in value: only raw may be shown.
 	secret bool
 
+	// filled are the parts of value that the environment gave.
+	filled []filled
+
 	// children are the elements of a list, or the values of a mapping, in the order of the file.
 	children []*node
 }

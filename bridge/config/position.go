@@ -89,6 +89,7 @@ func (u *Upstream) Problem(key, message, hint string) *Problem {
 
 func (s source) problem(key, message, hint string) *Problem {
 	path := joinPath(s.path, key)
+	message, hint = s.node.withoutValues(message), s.node.withoutValues(hint)
 	if s.node == nil {
 		return position{}.problem(path, message, hint)
 	}

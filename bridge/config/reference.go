@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/spelling"
@@ -149,8 +152,34 @@ func (c converter) expand(n *node) {
 			n.kind = broken
 		}
 		n.value = append(n.value, Part{Text: value})
+		n.filled = append(n.filled, filled{"${" + part.Ref + "}", value})
 	}
 	n.value = n.value.joined()
+}
+
+// filled is a value that stands in the file as a reference to the environment.
+type filled struct{ reference, value string }
+
+// leastSecret is the length of the shortest value that withoutValues replaces. A shorter one is no secret, and would be found in
+// ordinary words.
+const leastSecret = 4
+
+// withoutValues returns a text about the tree, which may be nil, with references in place of the values that the environment gave.
+// It finds a value also in the form that it has in quotes. What makes such a text may know nothing of the environment: it has a
+// path or a name that it was given.
+func (n *node) withoutValues(text string) string {
+	var all []filled
+	n.each(func(n *node) { all = append(all, n.filled...) })
+	// A value may be a part of another one.
+	slices.SortStableFunc(all, func(a, b filled) int { return cmp.Compare(len(b.value), len(a.value)) })
+	for _, f := range all {
+		if len(f.value) < leastSecret {
+			break
+		}
+		text = strings.ReplaceAll(text, f.value, f.reference)
+		text = strings.ReplaceAll(text, strings.Trim(strconv.Quote(f.value), `"`), f.reference)
+	}
+	return text
 }
 
 // joined returns the template with neighbouring pieces of text joined, and without empty pieces.
