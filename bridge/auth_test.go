@@ -168,7 +168,7 @@ func TestCallersWithoutATokenGetNoStream(t *testing.T) {
 			other.Header.Set("Accept", "application/json")
 			resp = do(t, clients(t)["HTTP1"], other)
 			assert.Equal(t, tt.status, resp.StatusCode)
-			assert.Equal(t, tt.status == 401, resp.Header.Get("Www-Authenticate") == "Bearer")
+			assert.Equal(t, tt.status == 401, resp.Header.Get("WWW-Authenticate") == "Bearer")
 			other.Method = http.MethodHead
 			assert.Equal(t, tt.status, do(t, clients(t)["HTTP1"], other).StatusCode)
 		})

@@ -1,8 +1,8 @@
 package bridge
 
-// Observer receives notice of what happens in a bridge, for example to count it: package metrics does so for Prometheus. The methods of an Observer are called
-// concurrently, some of them between two events of a stream, so they must not block. A method that panics is logged once; nothing
-// else follows from its panic.
+// Observer receives notice of what happens in a bridge, for example to count it: package metrics does so for Prometheus. The
+// methods of an Observer are called concurrently, some of them between two events of a stream, so they must not block. A method
+// that panics is logged once; nothing else follows from its panic.
 //
 // Routes and upstreams are given by name, and there are as many names as the configuration has. No argument comes from a browser.
 // Types that implement Observer should embed [NopObserver]: a method that is added to the interface later then does nothing.

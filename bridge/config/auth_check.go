@@ -79,13 +79,13 @@ func (a *Auth) claimsWithoutAuth(r *Route, authorized bool) (problems Problems) 
 }
 
 // claimProblems returns the problems of claims that the answer of the endpoint never has.
-func (s *Ask) claimProblems(r *Route, authorized bool) (problems Problems) {
+func (a *Ask) claimProblems(r *Route, authorized bool) (problems Problems) {
 	if authorized {
 		return nil
 	}
 	unknown := func(key, claim string) {
-		if !slices.Contains(s.Claims, claim) {
-			problems = append(problems, r.Problem(key, fmt.Sprintf("the endpoint %s gives no claim %s", quote(s.Name), quote(claim)),
+		if !slices.Contains(a.Claims, claim) {
+			problems = append(problems, r.Problem(key, fmt.Sprintf("the endpoint %s gives no claim %s", quote(a.Name), quote(claim)),
 				"list the header of its answer in `claims`"))
 		}
 	}

@@ -51,10 +51,10 @@ func TestEveryKeyHasAFieldAndEveryFieldAKey(t *testing.T) {
 
 // withoutField returns why no Go struct has a field for a key, or "".
 func withoutField(key string) string {
-	switch {
-	case key == "include":
+	switch key {
+	case "include":
 		return "the loader reads the files"
-	case key == "upstream.schema.reflection":
+	case "upstream.schema.reflection":
 		return "the other value needs another key"
 	}
 	return ""

@@ -32,7 +32,7 @@ type LimitError struct {
 
 // Error returns a message with the limit and the setting that can be raised.
 func (e *LimitError) Error() string {
-	if e.Reached == ErrTooManyWait {
+	if errors.Is(e.Reached, ErrTooManyWait) {
 		return fmt.Sprintf("expected at most %d streams that wait for a place, found another one; "+
 			"raise `limits.waiting` of the upstream, `max_connections` or the server's MAX_CONCURRENT_STREAMS", e.Most)
 	}

@@ -70,7 +70,7 @@ func (f *follower) note(reported connectivity.State, now time.Time) {
 		}
 	case connectivity.Shutdown:
 	}
-	if next != f.state && !(f.state == Connecting && next == Down) {
+	if next != f.state && (f.state != Connecting || next != Down) {
 		f.since = now
 	}
 	f.state = next

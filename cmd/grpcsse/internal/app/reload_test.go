@@ -169,8 +169,8 @@ func TestAReloadReportsItsResult(t *testing.T) {
 		observe: func(result reloaded) { seen = append(seen, result) },
 	}
 	r.began(config.New(), &config.Files{})
-	_, any := r.Last()
-	assert.False(t, any)
+	_, tried := r.Last()
+	assert.False(t, tried)
 	bad := errors.New("bad")
 	for _, step := range []struct{ load, apply error }{{}, {load: bad}, {apply: bad}, {}} {
 		load, apply = step.load, step.apply

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -69,7 +70,7 @@ func sameAddress(address string, socket netip.AddrPort) bool {
 	if err != nil {
 		return false
 	}
-	port, err := net.LookupPort("tcp", portText)
+	port, err := new(net.Resolver).LookupPort(context.Background(), "tcp", portText)
 	if err != nil || port != 0 && port != int(socket.Port()) {
 		return false
 	}

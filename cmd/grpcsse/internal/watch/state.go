@@ -56,8 +56,8 @@ func look(files Files, before *State) *State {
 // add adds one file, and the directories that lead to it: its own, and where it is a link, the one that it leads to.
 func (s *State) add(name string, before *State) {
 	s.dirs[filepath.Dir(name)] = true
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		s.dirs[filepath.Dir(real)] = true
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		s.dirs[filepath.Dir(target)] = true
 	}
 	s.files[name] = versionOf(name, before)
 }

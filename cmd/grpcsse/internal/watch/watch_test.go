@@ -161,9 +161,9 @@ func TestASwapOfLinksIsTold(t *testing.T) {
 func TestAFileBehindALinkIsTold(t *testing.T) {
 	dir := prepare(t, map[string]string{"elsewhere/file": "1", "here/other": ""})
 	(&rig{t: t, dir: dir}).link("../elsewhere/file", "here/main")
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, "elsewhere"))
+	target, err := filepath.EvalSymlinks(filepath.Join(dir, "elsewhere"))
 	require.NoError(t, err)
-	assert.Contains(t, Look(Files{Names: []string{filepath.Join(dir, "here/main")}}).dirs, real, "the directory behind the link is watched")
+	assert.Contains(t, Look(Files{Names: []string{filepath.Join(dir, "here/main")}}).dirs, target, "the directory behind the link is watched")
 	r := start(t, dir, never, Files{Names: []string{"here/main"}})
 	r.requireCall(func() { r.write("elsewhere/file", "2") })
 	r.callsUntilQuiet() // the first look may have found the first change: the system must tell of the next one
