@@ -186,7 +186,9 @@ func TestFloodsOfHTTP2AreBounded(t *testing.T) {
 				}
 			}
 			assert.LessOrEqual(t, runtime.NumGoroutine()-goroutines, connections*(4*streamsPerConnection+20))
-			assert.Less(t, heap()-before, int64(connections*16<<20), "bytes for %d connections", connections)
+			assert.Eventually(t, func() bool { // the attackers' own buffers are garbage, of which one collection may leave some
+				return heap()-before < connections*16<<20
+			}, patience, 50*time.Millisecond, "%d connections hold too much", connections)
 			for _, conn := range conns {
 				_ = conn.Close()
 			}
