@@ -1,6 +1,10 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
 
 // serverSetting is a setting of [Server] with what a reload of the configuration does with it.
 type serverSetting struct {
@@ -55,4 +59,38 @@ func NeedRestart(running, next Server) (keys []string) {
 		}
 	}
 	return keys
+}
+
+// InForce returns what a running program serves after it has started with first and a reload has given it c: c, in which the
+// settings that need a restart have the values of first. The result is for an operator, see [Config.Masked]. InForce changes neither
+// configuration.
+func (c *Config) InForce(first *Config) *Config {
+	served := *c
+	before, now := reflect.ValueOf(first.Server), reflect.ValueOf(&served.Server).Elem()
+	for _, s := range serverSettings() {
+		if s.onReload == needsRestart {
+			now.FieldByName(s.field).Set(before.FieldByName(s.field))
+			served.source.node = served.source.node.with(first.source.node, strings.Split(s.key, "."))
+		}
+	}
+	return &served
+}
+
+// with returns a copy of a tree, which may be nil, in which the value at a path is that of another tree, which may be nil too. It is
+// for what is known of the values, such as that the environment had a part in them.
+func (n *node) with(other *node, path []string) *node {
+	out := &node{kind: mapping, pos: nowhere()}
+	if n != nil && n.kind == mapping {
+		*out = *n
+	}
+	value := other.child(path[0])
+	if len(path) > 1 {
+		value = n.child(path[0]).with(value, path[1:])
+		value.name = path[0]
+	}
+	out.children = slices.DeleteFunc(slices.Clone(out.children), func(c *node) bool { return c.name == path[0] })
+	if value != nil {
+		out.children = append(out.children, value)
+	}
+	return out
 }

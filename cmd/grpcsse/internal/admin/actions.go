@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
 	"time"
-
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // shedWithin is the time over which the ends of shed streams are spread.
@@ -26,32 +23,6 @@ func (h *Handler) shed(w http.ResponseWriter, r *http.Request) {
 		Streams int    `json:"streams"`
 		Within  string `json:"within"`
 	}{n, shedWithin.String()})
-}
-
-// reload loads the configuration anew. After an error, the old one stays in force.
-func (h *Handler) reload(w http.ResponseWriter, r *http.Request) {
-	if h.Reload == nil {
-		fail(w, http.StatusConflict, "there is no configuration file to load: the program was started without one")
-		return
-	}
-	err := h.Reload(r.Context())
-	if err == nil {
-		write(w, http.StatusOK, struct {
-			Reloaded bool `json:"reloaded"`
-		}{true})
-		return
-	}
-	out := struct {
-		Error    string        `json:"error"`
-		Problems []*problemRow `json:"problems,omitempty"`
-	}{Error: "the configuration stays as it was: " + err.Error()}
-	if problems := (config.Problems)(nil); errors.As(err, &problems) {
-		out.Error = "the configuration stays as it was: the new one has problems"
-		for _, p := range problems {
-			out.Problems = append(out.Problems, newProblem(p))
-		}
-	}
-	write(w, http.StatusUnprocessableEntity, out)
 }
 
 // longestProfile bounds how long a profile is recorded.

@@ -35,7 +35,9 @@ type Settings struct {
 	Config func() *config.Config
 	// Reload loads the configuration anew. It is nil where there is no file.
 	Reload func(ctx context.Context) error
-	Log    *slog.Logger
+	// Reloads returns how the reloads went until now.
+	Reloads func() Reloads
+	Log     *slog.Logger
 }
 
 // Handler answers the requests of administrators.

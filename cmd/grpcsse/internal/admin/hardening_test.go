@@ -60,6 +60,7 @@ type rig struct {
 
 	bridge  *fake
 	reloads int
+	state   Reloads
 	err     error // of the next reload
 	text    *bytes.Buffer
 }
@@ -70,8 +71,9 @@ func newRig(t *testing.T, listen, token string) *rig {
 	r := &rig{bridge: &fake{}, text: &bytes.Buffer{}}
 	s := Settings{
 		Admin: config.Admin{Listen: listen}, Bridge: r.bridge, Config: func() *config.Config { return config.New() },
-		Reload: func(context.Context) error { r.reloads++; return r.err },
-		Log:    slog.New(slog.NewTextHandler(r.text, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Reload:  func(context.Context) error { r.reloads++; return r.err },
+		Reloads: func() Reloads { return r.state },
+		Log:     slog.New(slog.NewTextHandler(r.text, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if token != "" {
 		s.Admin.TokenFile = filepath.Join(t.TempDir(), "token")

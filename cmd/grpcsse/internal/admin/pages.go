@@ -18,7 +18,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 <title>grpcsse admin</title>
 <h1>grpcsse admin</h1>
 <ul>
-<li><a href="/routes">/routes</a>: the routes and upstreams, their states and problems
+<li><a href="/routes">/routes</a>: the routes and upstreams, their states and problems, and how the last reload went
 <li><a href="/streams">/streams</a>: the open streams; ?limit=, ?after= and ?route=
 <li><a href="/config">/config</a>: the effective configuration, without secrets
 <li><a href="/debug/pprof/">/debug/pprof/</a>: profiles
@@ -68,7 +68,12 @@ func (h *Handler) routes(w http.ResponseWriter, _ *http.Request) {
 		Routes    []routeRow    `json:"routes"`
 		Upstreams []upstreamRow `json:"upstreams"`
 		Problems  []*problemRow `json:"problems"`
+
+		Reload      *reloadRow `json:"reload,omitempty"` // left out where there was none
+		NeedRestart []string   `json:"need_restart,omitempty"`
 	}{Routes: []routeRow{}, Upstreams: []upstreamRow{}, Problems: []*problemRow{}}
+	reloads := h.Reloads()
+	out.Reload, out.NeedRestart = newReload(reloads.Last), reloads.NeedRestart
 	for _, r := range h.Bridge.Routes() {
 		state := "served"
 		if r.Problem != nil {

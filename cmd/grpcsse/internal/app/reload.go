@@ -13,6 +13,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/metrics"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/watch"
 )
 
@@ -29,10 +30,17 @@ type reloader struct {
 	// observe is called after each reload. It may be nil.
 	observe func(reloaded)
 
-	turn   sync.Mutex
-	last   atomic.Pointer[reloaded]
-	files  atomic.Pointer[config.Files]
-	served atomic.Pointer[config.Config]
+	turn  sync.Mutex
+	first *config.Config // with which the program has started
+	last  atomic.Pointer[reloaded]
+	files atomic.Pointer[config.Files]
+	now   atomic.Pointer[inForce]
+}
+
+// inForce is what is served now.
+type inForce struct {
+	config  *config.Config
+	restart []string // the keys that have another value in the file, and need a restart
 }
 
 // reloaded is the result of one reload.
@@ -81,10 +89,14 @@ func (r *reloader) reload(ctx context.Context) error {
 	return nil
 }
 
-// began notes the configuration that is served, and the files that it is made of.
+// began notes the configuration that is served from now on, and the files that it is made of. The first one is that with which the
+// program has started.
 func (r *reloader) began(cfg *config.Config, files *config.Files) {
+	if r.first == nil {
+		r.first = cfg
+	}
 	r.files.Store(files)
-	r.served.Store(cfg)
+	r.now.Store(&inForce{cfg.InForce(r.first), config.NeedRestart(r.first.Server, cfg.Server)})
 }
 
 // together returns all that is in either of two lists.
@@ -130,7 +142,7 @@ func (r *reloader) Last() (reloaded, bool) {
 
 // control returns what the listeners for probes and for administrators may see and do.
 func (r *reloader) control(counted *metrics.Metrics) control {
-	of := control{config: r.Config, counted: counted}
+	of := control{config: r.Config, reloads: r.State, counted: counted}
 	if !r.fixed {
 		of.reload = r.reloadForAdmin
 	}
@@ -146,8 +158,17 @@ func (r *reloader) reloadForAdmin(ctx context.Context) error {
 	return err
 }
 
-// Config returns the configuration that is served.
-func (r *reloader) Config() *config.Config { return r.served.Load() }
+// Config returns the configuration that is in force. Settings that need a restart have the value with which the program has started.
+func (r *reloader) Config() *config.Config { return r.now.Load().config }
+
+// State returns what administrators see of the reloads.
+func (r *reloader) State() admin.Reloads {
+	state := admin.Reloads{NeedRestart: r.now.Load().restart}
+	if last, any := r.Last(); any {
+		state.Last = &admin.Reload{At: last.At, Err: last.Err}
+	}
+	return state
+}
 
 // DrainTimeout returns `server.drain_timeout` of the newest configuration.
 func (r *reloader) DrainTimeout() time.Duration { return r.Config().Server.DrainTimeout }

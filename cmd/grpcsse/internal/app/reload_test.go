@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
 	services "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
 
@@ -200,4 +201,43 @@ func TestAReloadThatAnAdministratorLeavesIsLogged(t *testing.T) {
 	r.began(config.New(), &config.Files{})
 	require.Error(t, r.control(nil).reload(ctx))
 	assert.Contains(t, log.all(), "the configuration was not replaced: the administrator left")
+}
+
+// What an operator sees is what is in force: a setting that needs a restart keeps its value, and is named until the file has that
+// value again.
+func TestWhatNeedsARestartIsNotShownAsInForce(t *testing.T) {
+	var next config.Config
+	var refuse error
+	r := &reloader{
+		log:   slog.New(slog.DiscardHandler),
+		load:  func(*config.Files) (*config.Config, error) { return &next, nil },
+		apply: func(context.Context, *config.Config) error { return refuse },
+	}
+	first := config.New()
+	first.Server.Listen, first.Server.DrainTimeout = ":1", time.Second
+	r.began(first, &config.Files{})
+	assert.Equal(t, admin.Reloads{}, r.State())
+	for _, step := range []struct {
+		listen string
+		drain  time.Duration // configured
+		refuse error
+		in     time.Duration // in force
+		named  []string
+	}{
+		{":2", 2 * time.Second, nil, 2 * time.Second, []string{"server.listen"}},
+		{":3", 3 * time.Second, errors.New("bad"), 2 * time.Second, []string{"server.listen"}},
+		{":1", 4 * time.Second, errors.New("bad"), 2 * time.Second, []string{"server.listen"}},
+		{":1", 5 * time.Second, nil, 5 * time.Second, nil},
+	} {
+		next = *config.New()
+		next.Server.Listen, next.Server.DrainTimeout = step.listen, step.drain
+		refuse = step.refuse
+		require.Equal(t, step.refuse, r.Reload(t.Context(), "the test"))
+		assert.Equal(t, ":1", r.Config().Server.Listen)
+		assert.Equal(t, step.in, r.Config().Server.DrainTimeout)
+		assert.Equal(t, step.in, r.DrainTimeout())
+		assert.Equal(t, step.named, r.State().NeedRestart)
+		assert.Equal(t, step.refuse, r.State().Last.Err)
+		assert.WithinDuration(t, time.Now(), r.State().Last.At, time.Minute)
+	}
 }

@@ -24,6 +24,8 @@ type sides struct {
 type control struct {
 	config func() *config.Config       // the configuration that is in force
 	reload func(context.Context) error // nil where there is no file to load
+	// reloads tells how the reloads went.
+	reloads func() admin.Reloads
 	// counted shows the metrics on the listener for probes.
 	counted *metrics.Metrics
 }
@@ -44,7 +46,7 @@ func openSides(ctx context.Context, b *bridge.Bridge, of control, log *slog.Logg
 		return s, nil
 	}
 	pages, err := admin.New(admin.Settings{
-		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Log: log,
+		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Reloads: of.reloads, Log: log,
 	})
 	var listener net.Listener
 	if err == nil {
