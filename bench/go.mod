@@ -6,6 +6,7 @@ replace github.com/grpcsse/grpcsse => ../
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.33.0
 	github.com/grpcsse/grpcsse v0.0.0
 	github.com/stretchr/testify v1.12.1

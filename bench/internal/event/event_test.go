@@ -101,3 +101,27 @@ func TestFlowStaysOpenInSilence(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(begin))
 	})
 }
+
+// A tape goes on where a caller has left it, also in another process.
+func TestATape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		flow, stop := event.Flow{Rate: 10, Epoch: time.Now().UnixNano()}, errors.New("enough")
+		time.Sleep(1050 * time.Millisecond)
+		assert.EqualValues(t, 11, flow.Newest(time.Now()))
+		assert.Zero(t, flow.Newest(time.Unix(0, flow.Epoch-1)))
+		for _, c := range []struct {
+			after uint64
+			want  []uint64
+		}{{0, []uint64{11, 12, 13}}, {4, []uint64{5, 6, 7}}, {14, []uint64{15, 16, 17}}} {
+			var numbers []uint64
+			err := flow.RunAfter(t.Context(), c.after, func(number uint64, _ time.Time) error {
+				if numbers = append(numbers, number); len(numbers) == 3 {
+					return stop
+				}
+				return nil
+			})
+			require.ErrorIs(t, err, stop)
+			assert.Equal(t, c.want, numbers)
+		}
+	})
+}

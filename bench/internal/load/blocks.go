@@ -1,11 +1,15 @@
 package load
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 // block is one event as a browser would dispatch it (HTML standard, 9.2.6).
 type block struct {
 	name []byte // of the event; empty is "message"
 	data []byte
+	id   []byte // empty where the block has none
 }
 
 // blocks finds the blocks in a text/event-stream that arrives in pieces. Its zero value is at the stream's beginning.
@@ -14,9 +18,12 @@ type blocks struct {
 	read int    // how many bytes of rest are lines that have been read
 	name span   // of the open block
 	data span
+	id   span
 	more []byte // the data of a block where it has more than one line
 	// some is that the open block has a data line: without one it is not dispatched.
 	some bool
+	// retry is the newest reconnection time, in milliseconds; 0 where there was none.
+	retry int64
 }
 
 // span is a part of the open block.
@@ -42,7 +49,7 @@ func (b *blocks) scan(p []byte, visit func(block)) (comments int) {
 			if b.some {
 				visit(b.block(p[begin:]))
 			}
-			b.name, b.data, b.more, b.some = span{}, span{}, b.more[:0], false
+			b.name, b.data, b.id, b.more, b.some = span{}, span{}, span{}, b.more[:0], false
 			begin = next
 		case line[0] == ':':
 			comments++
@@ -60,7 +67,7 @@ func (b *blocks) scan(p []byte, visit func(block)) (comments int) {
 
 // block is the open block; p begins with it.
 func (b *blocks) block(p []byte) block {
-	found := block{name: b.name.of(p), data: b.data.of(p)}
+	found := block{name: b.name.of(p), data: b.data.of(p), id: b.id.of(p)}
 	if len(b.more) > 0 {
 		found.data = b.more
 	}
@@ -77,6 +84,12 @@ func (b *blocks) field(p []byte, line span) {
 	switch string(name) {
 	case "event":
 		b.name = where
+	case "id":
+		b.id = where
+	case "retry":
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil && n > 0 {
+			b.retry = n
+		}
 	case "data":
 		if !b.some {
 			b.data, b.some = where, true

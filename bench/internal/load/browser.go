@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/grpcsse/grpcsse/bench/internal/event"
 )
 
 // browser is one connection. It takes about 200 bytes, so that fifteen thousand of them leave the machine to the candidate.
@@ -19,12 +17,12 @@ type browser struct {
 	state browserState
 	stall bool // reads nothing once the response's headers are there
 	plain bool // the body has no chunks
-	// met is that an event has arrived.
-	met    bool
+	// opened is that one of its connections has got a stream.
+	opened bool
 	begun  []byte // of the response's status and headers, until they are whole
 	chunks dechunker
 	blocks blocks
-	ledger ledger
+	viewer
 }
 
 // browserState is how far a browser has come.
@@ -35,6 +33,7 @@ const (
 	waiting                 // for the response
 	streaming
 	stalled
+	away // and will be back
 	gone
 )
 
@@ -87,7 +86,10 @@ func (c *Crowd) attend(b *browser) {
 
 // ask sends the request, as an EventSource does.
 func (c *Crowd) ask(b *browser) error {
-	request := c.opening.request(c.host, b.topic)
+	request, err := c.request(b)
+	if err != nil {
+		return err
+	}
 	n, err := unix.Write(int(b.fd), request)
 	switch {
 	case err != nil:
@@ -112,6 +114,9 @@ func (c *Crowd) receive(b *browser) error {
 	}
 	c.tally.bytes += uint64(n)
 	c.reading.browser, c.reading.at = b, time.Now().UnixNano()
+	if b.back != nil {
+		b.back.heard = c.reading.at
+	}
 	p := c.buf[:n]
 	if b.state == waiting {
 		if p, err = c.greet(b, p); err != nil || b.state != streaming {
@@ -124,6 +129,9 @@ func (c *Crowd) receive(b *browser) error {
 		}
 	}
 	c.tally.comments += uint64(b.blocks.scan(p, c.visit))
+	if b.back != nil && b.chunks.done() {
+		return errOver // an EventSource does not wait for the end of the connection
+	}
 	return nil
 }
 
@@ -147,41 +155,27 @@ func (c *Crowd) greet(b *browser, p []byte) ([]byte, error) {
 		c.tally.stalled++
 		err = c.watch(b, unix.EPOLL_CTL_MOD, 0)
 	}
+	if b.opened {
+		c.tally.life.Returned++
+		return rest, err
+	}
+	b.opened = true
 	c.opening.answered(nil)
 	c.openMore()
 	return rest, err
 }
 
 // see takes an event.
-func (c *Crowd) see(e block) {
-	b := c.reading.browser
-	switch string(e.name) {
-	case "grpc-reset":
-		// Told that there is a gap: what comes next is a beginning.
-		c.tally.resets++
-		b.ledger = ledger{}
-		return
-	case "grpc-status", "grpc-end", "grpc-cursor", "grpc-stale", "grpc-live":
-		c.tally.notices++
-		return
-	}
-	number, due, ok := event.Read(e.data)
-	if !ok {
-		c.tally.strange++
-		return
-	}
-	b.ledger.enter(number, &c.tally.faults)
-	if !b.met {
-		b.met = true
-		c.tally.met++
-	}
-	c.tally.event(c.reading.at - due)
-}
+func (c *Crowd) see(e block) { c.reading.browser.see(e, c.reading.at, &c.tally) }
 
 // lose is the end of a connection that the browser did not end.
 func (c *Crowd) lose(b *browser, reason error) {
 	state := b.state
 	c.part(b)
+	if b.back != nil && b.opened {
+		c.sendAway(b, state, reason)
+		return
+	}
 	if state == connecting || state == waiting {
 		c.opening.answered(reason)
 		c.openMore()
@@ -200,6 +194,7 @@ func (c *Crowd) part(b *browser) {
 	}
 	if b.state != gone && b.fd >= 0 {
 		_ = unix.Close(int(b.fd))
+		b.fd = -1
 	}
 	b.state = gone
 }

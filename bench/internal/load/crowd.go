@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,10 +25,14 @@ type Crowd struct {
 	// The rest belongs to Run's goroutine.
 	browsers []*browser
 	opening  opening
-	tally    tally
-	buf      []byte // what is read at once; shared by all, since what does not end in it is kept elsewhere
-	visit    func(block)
-	reading  struct { // what visit is about
+	// returning is that there are browsers that come back.
+	returning bool
+	swept     time.Time // when those were looked after last
+	returns   []Return
+	tally     tally
+	buf       []byte // what is read at once; shared by all, since what does not end in it is kept elsewhere
+	visit     func(block)
+	reading   struct { // what visit is about
 		browser *browser
 		at      int64 // when it was read, in Unix nanoseconds
 	}
@@ -44,17 +49,11 @@ const readSize = 256 << 10
 
 // New returns a crowd for the server at an IPv4 address and port.
 func New(address string) (*Crowd, error) {
-	server, err := netip.ParseAddrPort(address)
+	server, err := socketAddress(address)
 	if err != nil {
 		return nil, err
 	}
-	if !server.Addr().Is4() {
-		return nil, fmt.Errorf("%s: an IPv4 address was expected", address)
-	}
-	c := &Crowd{
-		server: unix.SockaddrInet4{Port: int(server.Port()), Addr: server.Addr().As4()}, host: address,
-		buf: make([]byte, readSize), tally: newTally(),
-	}
+	c := &Crowd{server: server, host: address, buf: make([]byte, readSize), tally: newTally()}
 	c.visit = c.see
 	if c.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("epoll_create: %w", err)
@@ -69,6 +68,18 @@ func New(address string) (*Crowd, error) {
 	return c, nil
 }
 
+// socketAddress reads an IPv4 address and port.
+func socketAddress(address string) (s unix.SockaddrInet4, err error) {
+	server, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return s, err
+	}
+	if !server.Addr().Is4() {
+		return s, fmt.Errorf("%s: an IPv4 address was expected", address)
+	}
+	return unix.SockaddrInet4{Port: int(server.Port()), Addr: server.Addr().As4()}, nil
+}
+
 // waker is what the eventfd has where others have their place in the list of browsers.
 const waker = -1
 
@@ -79,7 +90,7 @@ func (c *Crowd) Run(ctx context.Context) error {
 	defer stop()
 	ready := make([]unix.EpollEvent, 512)
 	for ctx.Err() == nil {
-		n, err := unix.EpollWait(c.epoll, ready, -1)
+		n, err := unix.EpollWait(c.epoll, ready, c.patience())
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll_wait: %w", err)
 		}
@@ -90,6 +101,7 @@ func (c *Crowd) Run(ctx context.Context) error {
 			}
 			c.attend(c.browsers[event.Fd])
 		}
+		c.sweep(time.Now())
 	}
 	return ctx.Err()
 }

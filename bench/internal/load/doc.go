@@ -8,6 +8,9 @@
 //	blocks     the blocks of text/event-stream
 //	ledger     the numbers of the events: what is missing, what came twice
 //
+// Browsers of an order with Back are EventSources: they come back when their stream is over, with the id of their last event, and
+// their ledger goes on. Readers are the same on net/http, for TLS and HTTP/2.
+//
 // It must not be what limits a measurement: an event costs it a share of a read(2) and about a tenth of a microsecond. So
 // it decodes no JSON, and no compression. Linux only.
 package load

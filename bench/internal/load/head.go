@@ -17,6 +17,14 @@ type head struct {
 	chunked bool // otherwise the body lasts until the connection ends
 }
 
+// statusError is an answer that is no stream of events.
+type statusError struct {
+	code         int
+	status, body string
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("answered %s: %s", e.status, e.body) }
+
 // cutHead reads the response's status and headers, which stand at the beginning of p, and returns what follows them. It
 // returns a nil head and no error where they are not whole yet, and an error unless a stream of events follows.
 func cutHead(p []byte) (*head, []byte, error) {
@@ -35,7 +43,7 @@ func cutHead(p []byte) (*head, []byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(bytes.NewReader(p[end:]), 200))
-		return nil, nil, fmt.Errorf("answered %s: %s", resp.Status, strings.Join(strings.Fields(string(body)), " "))
+		return nil, nil, &statusError{code: resp.StatusCode, status: resp.Status, body: strings.Join(strings.Fields(string(body)), " ")}
 	}
 	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
 		return nil, nil, fmt.Errorf("answered with %q where text/event-stream was expected", kind)

@@ -17,7 +17,8 @@ func (c *Crowd) Leave(ctx context.Context) ([]Departure, error) {
 	var all []Departure
 	err := c.do(ctx, func() {
 		for _, b := range c.browsers {
-			if b.state == gone {
+			if b.state == gone || b.state == away {
+				b.state = gone
 				continue
 			}
 			all = append(all, Departure{Topic: strconv.Itoa(int(b.topic)), At: time.Now().UnixNano()})

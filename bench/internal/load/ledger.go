@@ -10,8 +10,8 @@ type Faults struct {
 // Any reports whether there is a fault.
 func (f Faults) Any() bool { return f != Faults{} }
 
-// ledger is what one connection must see next. Its zero value takes any first number: whoever joins a shared stream comes
-// in somewhere in its middle.
+// ledger is what one browser must see next, also on its next connection. Its zero value takes any first number: a browser that
+// joins a shared stream comes in somewhere in its middle.
 type ledger struct{ next uint64 }
 
 // enter holds the number of an event against the one before it, and adds what is wrong to f.
@@ -26,6 +26,18 @@ func (l *ledger) enter(number uint64, f *Faults) {
 	default:
 		f.Reordered++
 		return
+	}
+	l.next = number + 1
+}
+
+// place takes the number of the event after which the browser has its place, which the bridge tells a newcomer without an event.
+func (l *ledger) place(number uint64, f *Faults) {
+	switch {
+	case l.next != 0 && number+1 < l.next:
+		f.Reordered++
+		return
+	case l.next != 0:
+		f.Lost += number + 1 - l.next
 	}
 	l.next = number + 1
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Order is who shall come.
@@ -14,6 +15,8 @@ type Order struct {
 	Path string `json:"path"`
 	// Stall has them read nothing but the response's headers, with as small a buffer as the kernel allows.
 	Stall bool `json:"stall"`
+	// Back makes EventSources of them, which come back; nil is a single connection for each.
+	Back *Back `json:"back,omitempty"`
 }
 
 // Opened is how an order went.
@@ -66,6 +69,10 @@ func (c *Crowd) openMore() {
 	o := &c.opening
 	for o.asked < o.order.Browsers && o.asked-o.opened.Browsers-o.opened.Failed < atOnce {
 		b := &browser{place: int32(len(c.browsers)), topic: int32(len(c.browsers)), fd: -1, stall: o.order.Stall}
+		if o.order.Back != nil {
+			b.back = &comeback{Back: *o.order.Back, path: o.path(b.topic), heard: time.Now().UnixNano()}
+			c.returning = true
+		}
 		c.browsers = append(c.browsers, b)
 		o.asked++
 		if err := c.connect(b); err != nil {
@@ -90,9 +97,19 @@ func (o *opening) answered(err error) {
 	}
 }
 
-// request is what a browser with this number sends.
-func (o *opening) request(host string, number int32) []byte {
-	path := strings.ReplaceAll(o.order.Path, "{n}", strconv.Itoa(int(number)))
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n" +
-		"Connection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) grpcsse-bench\r\n\r\n")
+// path is what a browser with this number asks for.
+func (o *opening) path(number int32) string {
+	return strings.ReplaceAll(o.order.Path, "{n}", strconv.Itoa(int(number)))
+}
+
+// request is what a browser sends.
+func (c *Crowd) request(b *browser) ([]byte, error) {
+	if b.back == nil {
+		return requestTo(c.host, c.opening.path(b.topic), nil), nil
+	}
+	headers, err := b.back.begin(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return requestTo(c.host, b.back.path, headers), nil
 }

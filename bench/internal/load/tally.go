@@ -29,6 +29,9 @@ type Tally struct {
 	Ended  int    `json:"ended"`
 	Reason string `json:"reason"`
 
+	// Life is what browsers that come back have been through.
+	Life Life `json:"life"`
+
 	// Now:
 
 	Connected int `json:"connected"` // who have their response, the stalled ones included
@@ -59,6 +62,7 @@ type tally struct {
 	resets, notices, strange uint64
 	cut, ended               int
 	reason                   string
+	life                     Life
 
 	connected, stalled, met int
 }
@@ -88,21 +92,24 @@ func (c *Crowd) Start(ctx context.Context) error {
 }
 
 // Tally returns what has been counted.
-func (c *Crowd) Tally(ctx context.Context) (Tally, error) {
-	var seen Tally
-	err := c.do(ctx, func() {
-		t := &c.tally
-		seen = Tally{
-			Events: t.events, Bytes: t.bytes, Comments: t.comments,
-			Faults: t.faults, Resets: t.resets, Notices: t.notices, Strange: t.strange, Cut: t.cut, Ended: t.ended, Reason: t.reason,
-			Connected: t.connected, Stalled: t.stalled, Met: t.met,
-		}
-		if t.events > 0 {
-			seen.Latency = Latency{
-				P50: time.Duration(t.latency.ValueAtQuantile(50)), P99: time.Duration(t.latency.ValueAtQuantile(99)),
-				Max: time.Duration(t.latency.Max()),
-			}
-		}
-	})
+func (c *Crowd) Tally(ctx context.Context) (seen Tally, err error) {
+	err = c.do(ctx, func() { seen = c.tally.sum() })
 	return seen, err
+}
+
+// sum returns what has been counted.
+func (t *tally) sum() Tally {
+	seen := Tally{
+		Events: t.events, Bytes: t.bytes, Comments: t.comments,
+		Faults: t.faults, Resets: t.resets, Notices: t.notices, Strange: t.strange, Cut: t.cut, Ended: t.ended, Reason: t.reason,
+		Life:      t.life.clone(),
+		Connected: t.connected, Stalled: t.stalled, Met: t.met,
+	}
+	if t.events > 0 {
+		seen.Latency = Latency{
+			P50: time.Duration(t.latency.ValueAtQuantile(50)), P99: time.Duration(t.latency.ValueAtQuantile(99)),
+			Max: time.Duration(t.latency.Max()),
+		}
+	}
+	return seen
 }

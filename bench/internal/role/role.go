@@ -3,6 +3,7 @@
 package role
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ type Role struct {
 	Name string `json:"name"`
 	// Upstream is the address of the gRPC server, for those who call it.
 	Upstream string `json:"upstream,omitempty"`
+	// Listen is the address where the process listens; empty is any port of loopback.
+	Listen string `json:"listen,omitempty"`
 	// Server is the address of the candidate, for the crowd.
 	Server string `json:"server,omitempty"`
 	// Text is the number of bytes of an event's text, for those who make events.
@@ -79,9 +82,9 @@ func play(ctx context.Context, text string) error {
 	return playCandidate(ctx, r)
 }
 
-// listen listens on loopback.
-func listen(ctx context.Context) (*net.TCPListener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+// listen listens on an address, or on loopback.
+func listen(ctx context.Context, address string) (*net.TCPListener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", cmp.Or(address, "127.0.0.1:0"))
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +92,8 @@ func listen(ctx context.Context) (*net.TCPListener, error) {
 }
 
 // serve runs f on a listener, and answers the driver, until the driver is gone or one of the two fails.
-func serve(ctx context.Context, f func(*net.TCPListener) error, answer control.Answer) error {
-	listener, err := listen(ctx)
+func serve(ctx context.Context, r Role, f func(*net.TCPListener) error, answer control.Answer) error {
+	listener, err := listen(ctx, r.Listen)
 	if err != nil {
 		return err
 	}
@@ -103,9 +106,9 @@ func serve(ctx context.Context, f func(*net.TCPListener) error, answer control.A
 }
 
 // serveHTTP is serve for a handler.
-func serveHTTP(ctx context.Context, handler http.Handler) error {
+func serveHTTP(ctx context.Context, r Role, handler http.Handler) error {
 	server := &http.Server{Handler: handler} //nolint:gosec // of nobody but the crowd
-	return serve(ctx, func(listener *net.TCPListener) error { return server.Serve(listener) }, unasked)
+	return serve(ctx, r, func(listener *net.TCPListener) error { return server.Serve(listener) }, unasked)
 }
 
 // unasked answers who is asked nothing.

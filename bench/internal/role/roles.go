@@ -22,7 +22,7 @@ const (
 
 func playUpstream(ctx context.Context, r Role) error {
 	server := upstream.New(event.NewShape(r.Text), r.Flow)
-	return serve(ctx, func(listener *net.TCPListener) error { return server.Serve(ctx, listener) },
+	return serve(ctx, r, func(listener *net.TCPListener) error { return server.Serve(ctx, listener) },
 		func(do string, with json.RawMessage) (any, error) {
 			switch do {
 			case AskStreams:
@@ -40,6 +40,12 @@ const (
 	AskStart = "start" // answered with nothing
 	AskTally = "tally" // answered with a load.Tally
 	AskLeave = "leave" // answered with a list of load.Departure
+
+	// For browsers that come back:
+
+	AskMove    = "move"    // with an address, answered with nothing
+	AskReturns = "returns" // answered with a list of load.Return
+	AskBehind  = "behind"  // with the number of an event, answered with a number of browsers
 )
 
 func playCrowd(ctx context.Context, r Role) error {
@@ -51,24 +57,43 @@ func playCrowd(ctx context.Context, r Role) error {
 	go func() { ended <- crowd.Run(ctx) }()
 	go func() {
 		ended <- control.Serve(os.Stdin, os.Stdout, Greeting{}, func(do string, with json.RawMessage) (any, error) {
-			switch do {
-			case AskOpen:
-				var order load.Order
-				if err := json.Unmarshal(with, &order); err != nil {
-					return nil, err
-				}
-				return crowd.Open(ctx, order)
-			case AskStart:
-				return nil, crowd.Start(ctx)
-			case AskTally:
-				return crowd.Tally(ctx)
-			case AskLeave:
-				return crowd.Leave(ctx)
-			}
-			return unasked(do, with)
+			return askCrowd(ctx, crowd, do, with)
 		})
 	}()
 	return <-ended
+}
+
+// askCrowd does what a crowd is asked.
+func askCrowd(ctx context.Context, crowd *load.Crowd, do string, with json.RawMessage) (any, error) {
+	switch do {
+	case AskOpen:
+		var order load.Order
+		if err := json.Unmarshal(with, &order); err != nil {
+			return nil, err
+		}
+		return crowd.Open(ctx, order)
+	case AskStart:
+		return nil, crowd.Start(ctx)
+	case AskTally:
+		return crowd.Tally(ctx)
+	case AskLeave:
+		return crowd.Leave(ctx)
+	case AskMove:
+		var address string
+		if err := json.Unmarshal(with, &address); err != nil {
+			return nil, err
+		}
+		return nil, crowd.Move(ctx, address)
+	case AskReturns:
+		return crowd.Returns(ctx)
+	case AskBehind:
+		var number uint64
+		if err := json.Unmarshal(with, &number); err != nil {
+			return nil, err
+		}
+		return crowd.Behind(ctx, number)
+	}
+	return unasked(do, with)
 }
 
 // The candidates that are roles of this program.
@@ -88,23 +113,23 @@ func playCandidate(ctx context.Context, r Role) error {
 		if err != nil {
 			return err
 		}
-		return serveHTTP(ctx, handler)
+		return serveHTTP(ctx, r, handler)
 	case Leaky:
 		handler, err := peer.Leaky(r.Upstream)
 		if err != nil {
 			return err
 		}
-		return serveHTTP(ctx, handler)
+		return serveHTTP(ctx, r, handler)
 	case Gateway:
 		handler, err := peer.Gateway(ctx, r.Upstream)
 		if err != nil {
 			return err
 		}
-		return serveHTTP(ctx, handler)
+		return serveHTTP(ctx, r, handler)
 	case Ready:
-		return serveHTTP(ctx, peer.Ready(ctx, producer))
+		return serveHTTP(ctx, r, peer.Ready(ctx, producer))
 	case Raw:
-		return serve(ctx, func(listener *net.TCPListener) error { return peer.NewRaw(producer).Serve(ctx, listener) }, unasked)
+		return serve(ctx, r, func(listener *net.TCPListener) error { return peer.NewRaw(producer).Serve(ctx, listener) }, unasked)
 	}
 	return fmt.Errorf("there is no role %q", r.Name)
 }

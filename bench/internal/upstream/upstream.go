@@ -64,7 +64,7 @@ func (s *Server) Watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServ
 	// At once, and not when the sender comes to see it.
 	context.AfterFunc(ctx, func() { s.end(r.GetTopic(), time.Now()) })
 	var free []byte
-	return s.flow.Run(ctx, func(number uint64, due time.Time) error {
+	return s.flow.RunAfter(ctx, s.after(r), func(number uint64, due time.Time) error {
 		if cap(free) < s.shape.Size() {
 			free = make([]byte, 0, slab*s.shape.Size())
 		}
@@ -72,6 +72,14 @@ func (s *Server) Watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServ
 		free = message[len(message):]
 		return stream.SendMsg(message[:len(message):len(message)])
 	})
+}
+
+// after returns the number of the event that a caller has already. Only a tape has events that came before.
+func (s *Server) after(r *streamv1.WatchRequest) uint64 {
+	if s.flow.Epoch == 0 {
+		return 0
+	}
+	return uint64(max(0, r.GetAfterSequence()))
 }
 
 func (s *Server) begin() {
