@@ -119,6 +119,18 @@ func (p *Process) fail(err error) error {
 	return fmt.Errorf("%s: %w", p.Name, err)
 }
 
+// Signal sends the process a signal.
+func (p *Process) Signal(signal syscall.Signal) error { return p.command.Process.Signal(signal) }
+
+// Ended is closed when the process is gone; Outcome is of use then.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Outcome returns how the process has ended: nil is exit code 0.
+func (p *Process) Outcome() error { return p.outcome }
+
+// Said returns what the process has said last on its standard error.
+func (p *Process) Said() string { return p.words.String() }
+
 // End kills the process, and waits until it is gone.
 func (p *Process) End() error {
 	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
