@@ -64,8 +64,8 @@ bench: ## Compare with peers, about 20 minutes (bench/README.md); SCENARIO=share
 		-results bin/bench.json -plot bin/bench.svg
 
 .PHONY: faults
-faults: ## Break what is around the program, with a ledger of every event; FAULTS='-kills 200' is a longer variant
-	$(GO) -C bench test -count=1 -timeout 10m -v ./faults $(FAULTS)
+faults: ## Break what is around the program, with a ledger of every event; FAULTS='-streams 5000' is a larger variant
+	$(GO) -C bench test -count=1 -timeout 10m -parallel 4 -v ./faults $(FAULTS)
 
 .PHONY: tidy
 tidy: ## go mod tidy, for the modules that build on this one too

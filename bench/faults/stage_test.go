@@ -25,10 +25,14 @@ import (
 )
 
 // The sizes. Those of the flags' defaults are for machines with two cores.
-var kills = flag.Int("kills", 20, "how often the upstream is killed")
+var (
+	kills   = flag.Int("kills", 20, "how often the upstream is killed")
+	streams = flag.Int("streams", 1000, "how many streams renew their tokens, and how many a bridge has that is replaced")
+	stalls  = flag.Int("stalls", 1000, "how many clients stall")
+)
 
 // patience is how long a test waits for what must happen, also on a busy machine.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // program is the path of the bridge.
 var program string
@@ -121,6 +125,7 @@ type bridge struct {
 const file = `
 server: {listen: "127.0.0.1:0", health: "HEALTH", access_log: off, SERVER}
 defaults:
+  heartbeat: 2s
   event: {id: sequence, retry: 500ms}
   request: {set: {after_sequence: "${last_event_id}"}}
   reopen: {backoff: {base: 50ms, max: 1s}}
@@ -180,11 +185,13 @@ func (b *bridge) requireRest(before rest, p *tape) {
 	b.t.Helper()
 	var now rest
 	eventually(b.t, func() bool {
+		m := b.metrics()
 		now = b.atRest()
-		return b.metrics()["grpcsse_streams"] == 0 && p.open() == 0 &&
+		return m["grpcsse_streams"] == 0 && m["grpcsse_upstream_streams"] == 0 && p.open() == 0 &&
 			now.goroutines <= before.goroutines+slack && now.sockets <= before.sockets+slack
 	}, func() string {
-		return fmt.Sprintf("before %+v, now %+v, streams %v, upstream streams %d", before, now, b.metrics()["grpcsse_streams"], p.open())
+		return fmt.Sprintf("before %+v, now %+v, streams %v, upstream streams %v, at the upstream %d",
+			before, now, b.metrics()["grpcsse_streams"], b.metrics()["grpcsse_upstream_streams"], p.open())
 	})
 }
 
@@ -244,10 +251,22 @@ func (r readers) tally() load.Tally        { return r.Tally() }
 // requireCurrent waits until all have the event that is the newest one of the tape now, and returns how long that took.
 func requireCurrent(t *testing.T, p *tape, all ...audience) time.Duration {
 	t.Helper()
-	began, newest := time.Now(), p.newest()
+	return requireEvent(t, p.newest(), all...)
+}
+
+// requireProgress waits until all have an event that is due half a second from now: what came before a fault does not count.
+func requireProgress(t *testing.T, p *tape, all ...audience) time.Duration {
+	t.Helper()
+	return requireEvent(t, p.role.Flow.Newest(time.Now().Add(500*time.Millisecond)), all...)
+}
+
+// requireEvent waits until all have an event, and returns how long that took.
+func requireEvent(t *testing.T, number uint64, all ...audience) time.Duration {
+	t.Helper()
+	began := time.Now()
 	eventually(t, func() bool {
 		for _, a := range all {
-			if a.behind(newest) > 0 {
+			if a.behind(number) > 0 {
 				return false
 			}
 		}
@@ -255,7 +274,7 @@ func requireCurrent(t *testing.T, p *tape, all ...audience) time.Duration {
 	}, func() string {
 		var text strings.Builder
 		for _, a := range all {
-			fmt.Fprintf(&text, "%d are behind event %d: %+v\n", a.behind(newest), newest, a.tally())
+			fmt.Fprintf(&text, "%d are behind event %d: %+v\n", a.behind(number), number, a.tally())
 		}
 		return text.String()
 	})
