@@ -60,6 +60,11 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	valid := good.sign(t, p.claimsFor("alice"))
 	parts := strings.Split(valid, ".")
 	now := time.Now()
+	// twice returns a token in which all claims are good, and a claim is there twice at the end.
+	twice := func(name, first, second string) string {
+		others := asText(t, with(p.claimsFor("a"), map[string]any{name: nil}))
+		return good.signBytes(t, fmt.Appendf(nil, `%s,%q:%s,%q:%s}`, strings.TrimSuffix(others, "}"), name, first, name, second))
+	}
 	for name, token := range map[string]string{
 		"alg none":                        encoded(`{"alg":"none"}`) + "." + encoded(claims) + ".",
 		"alg none, with a kid":            encoded(`{"alg":"none","kid":"rsa"}`) + "." + encoded(claims) + ".",
@@ -95,6 +100,10 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"exp null":                        good.signBytes(t, []byte(`{"iss":"`+p.URL+`","aud":"web","exp":null}`)),
 		"exp twice": good.signBytes(t,
 			fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1,"exp":%d}`, p.URL, now.Add(time.Hour).Unix())),
+		"sub twice":           twice("sub", `"alice"`, `"root"`),
+		"aud twice":           twice("aud", `"admin"`, `"web"`),
+		"iss twice":           twice("iss", `"https://evil.example"`, `"`+p.URL+`"`),
+		"a role twice":        twice("role", `"user"`, `"admin"`),
 		"exp out of range":    good.signBytes(t, fmt.Appendf(nil, `{"iss":%q,"aud":"web","exp":1e300}`, p.URL)),
 		"another issuer":      good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": "https://evil.example"})),
 		"the issuer and more": good.sign(t, with(p.claimsFor("a"), map[string]any{"iss": p.URL + "/"})),

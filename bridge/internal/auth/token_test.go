@@ -98,7 +98,7 @@ func FuzzHiddenTokens(f *testing.F) {
 func TestClaims(t *testing.T) {
 	c, err := parseClaims([]byte(`{"sub":"alice","n":12345678901234567890,"f":1.50,"yes":true,"no":false,"null":null,
 		"list":["a",7,true],"realm":{"plan":"gold","deep":{"x":1}},"realm.plan":"dotted","https://a.example/t":"acme",
-		"https://a.example":{"t":"other","u":"inner"},"scope":"read write","empty":""}`))
+		"https://a.example":{"t":"other","u":"inner"},"scope":"read write","scp":"a.read a.write","roles":"user admin","empty":""}`))
 	assert.NoError(t, err)
 	for name, want := range map[string]string{
 		"sub": "alice", "n": "12345678901234567890", "f": "1.50", "yes": "true", "no": "false", "empty": "",
@@ -112,10 +112,16 @@ func TestClaims(t *testing.T) {
 		_, ok := c.Claim(name)
 		assert.False(t, ok, name)
 	}
-	for _, has := range [][2]string{{"sub", "alice"}, {"list", "a"}, {"list", "7"}, {"list", "true"}, {"scope", "read"}, {"scope", "read write"}} {
+	for _, has := range [][2]string{
+		{"sub", "alice"}, {"list", "a"}, {"list", "7"}, {"list", "true"}, {"scope", "read"}, {"scope", "read write"},
+		{"scp", "a.write"}, {"scp", "a.read a.write"}, {"roles", "user admin"},
+	} {
 		assert.True(t, c.has(has[0], has[1]), has)
 	}
-	for _, lacks := range [][2]string{{"sub", "ali"}, {"list", "b"}, {"list", ""}, {"scope", "rea"}, {"absent", ""}, {"null", ""}, {"realm", ""}} {
+	for _, lacks := range [][2]string{
+		{"sub", "ali"}, {"list", "b"}, {"list", ""}, {"scope", "rea"}, {"scope", ""}, {"scp", "a"}, {"scp", "read"}, {"roles", "admin"},
+		{"absent", ""}, {"null", ""}, {"realm", ""},
+	} {
 		assert.False(t, c.has(lacks[0], lacks[1]), lacks)
 	}
 }
