@@ -252,6 +252,34 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 	})
 }
 
+// A key that comes again stays, and holds up no other key that is to be forgotten.
+func TestKeysAreForgottenInTheOrderInWhichTheyCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := limit.NewRates[string](1, time.Second, 2) // a bucket fills within two seconds
+		for _, key := range []string{"again", "once", "once too"} {
+			require.True(t, r.Allow(key))
+		}
+		time.Sleep(time.Second)
+		r.Allow("again")
+		time.Sleep(time.Second)
+		r.Allow("new")
+		assert.Equal(t, 2, r.Keys(), "the one that came again, and the new one")
+	})
+}
+
+// A flood from other addresses makes no client forgotten that goes on.
+func TestAFloodGivesNoPlacesToAClientThatGoesOn(t *testing.T) {
+	r := limit.NewRates[netip.Addr](1, time.Hour, 1)
+	busy := netip.MustParseAddr("203.0.113.1")
+	require.True(t, r.Allow(busy))
+	for i := range 2 << 16 {
+		r.Allow(limit.Client(address(i)))
+		if i%(1<<14) == 0 {
+			require.False(t, r.Allow(busy), "after %d others", i)
+		}
+	}
+}
+
 // To be forgotten must not give a key more than its rate.
 func TestAKeyThatIsForgottenGainsNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
