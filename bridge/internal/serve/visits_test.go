@@ -3,10 +3,14 @@ package serve
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // The list has each visit that was added and not removed, once, whatever the order of additions and removals.
@@ -46,6 +50,33 @@ func TestThePlacesOfVisitsThatHaveEndedTakeNoMemory(t *testing.T) {
 	}
 	require.Len(t, o.list(), 10)
 	assert.LessOrEqual(t, cap(o.all), leastVisits)
+}
+
+// A share of the open streams is rounded to the nearest number, and never is more than all of them.
+func TestAShareOfTheStreamsIsRounded(t *testing.T) {
+	for _, tt := range []struct {
+		open  int
+		share float64
+		want  int
+	}{
+		{3, 0, 0}, {3, 0.1, 0}, {3, 0.16, 0}, {3, 0.17, 1}, {3, 0.4, 1}, {3, 0.5, 2}, {3, 0.6, 2}, {3, 0.9, 3}, {3, 1, 3},
+		{1, 0.49, 0}, {1, 0.5, 1}, {0, 1, 0}, {3, 2, 3}, {3, -1, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			defer r.close()
+			r.routes.leadTo(routeTo(t, silent, nil))
+			for range tt.open {
+				go r.ask(get())
+				synctest.Wait()
+			}
+			require.Len(t, r.open.list(), tt.open)
+			assert.Equal(t, tt.want, r.Shed(tt.share, time.Second), "%v of %d", tt.share, tt.open)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			assert.Len(t, r.open.list(), tt.open-tt.want, "%v of %d", tt.share, tt.open)
+		})
+	}
 }
 
 // A digest is the same for one key and differs for others. It depends on the process, so it says nothing about the key.
