@@ -241,3 +241,77 @@ func TestWhatNeedsARestartIsNotShownAsInForce(t *testing.T) {
 		assert.WithinDuration(t, time.Now(), r.State().Last.At, time.Minute)
 	}
 }
+
+// After a reload that has failed, the mistake may be in a file that is new or in one that is no longer named. So the files of
+// both configurations are watched until a reload succeeds, and then those of the new one alone.
+func TestWhichFilesAreWatchedAfterAReload(t *testing.T) {
+	for name, fails := range map[string]struct{ load, apply error }{
+		"the files cannot be read":          {load: errors.New("bad")},
+		"the configuration is of no use":    {apply: errors.New("bad")},
+		"neither, and the files are others": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := func(name string) config.Files {
+				return config.Files{Names: []string{name + ".yaml"}, Patterns: []string{name + "/*.yaml"}, ImportPaths: []string{name}}
+			}
+			reading, load, apply := "new", fails.load, fails.apply
+			r := &reloader{
+				log:   slog.New(slog.DiscardHandler),
+				load:  func(files *config.Files) (*config.Config, error) { *files = of(reading); return config.New(), load },
+				apply: func(context.Context, *config.Config) error { return apply },
+			}
+			old := of("old")
+			r.began(config.New(), &old)
+			requireWatched := func(want ...string) {
+				t.Helper()
+				var names, patterns, trees []string
+				for _, name := range want {
+					f := of(name)
+					names, patterns, trees = append(names, f.Names...), append(patterns, f.Patterns...), append(trees, f.ImportPaths...)
+				}
+				watched := r.watched()
+				require.ElementsMatch(t, names, watched.Names)
+				require.ElementsMatch(t, patterns, watched.Patterns)
+				require.ElementsMatch(t, trees, watched.Trees)
+			}
+			requireWatched("old")
+			err := r.Reload(t.Context(), "the test")
+			if errors.Join(load, apply) == nil {
+				require.NoError(t, err)
+				requireWatched("new")
+				return
+			}
+			require.Error(t, err)
+			requireWatched("old", "new")
+			reading = "newer"
+			require.Error(t, r.Reload(t.Context(), "the test"))
+			requireWatched("old", "new", "newer")
+			load, apply = nil, nil
+			require.NoError(t, r.Reload(t.Context(), "the test"))
+			requireWatched("newer")
+		})
+	}
+}
+
+// The drain takes as long as the configuration says that is served, not the one with which the program began or one that failed.
+func TestTheDrainTakesAsLongAsTheServedConfigurationSays(t *testing.T) {
+	within, apply := time.Duration(0), error(nil)
+	lasting := func(within time.Duration) *config.Config {
+		cfg := config.New()
+		cfg.Server.DrainTimeout = within
+		return cfg
+	}
+	r := &reloader{
+		log:   slog.New(slog.DiscardHandler),
+		load:  func(*config.Files) (*config.Config, error) { return lasting(within), nil },
+		apply: func(context.Context, *config.Config) error { return apply },
+	}
+	r.began(lasting(3*time.Second), &config.Files{})
+	assert.Equal(t, 3*time.Second, r.DrainTimeout())
+	within = 7 * time.Second
+	require.NoError(t, r.Reload(t.Context(), "the test"))
+	assert.Equal(t, 7*time.Second, r.DrainTimeout())
+	within, apply = 9*time.Second, errors.New("bad")
+	require.Error(t, r.Reload(t.Context(), "the test"))
+	assert.Equal(t, 7*time.Second, r.DrainTimeout())
+}
