@@ -209,6 +209,19 @@ func TestADrainBeginsWithTheEndOfReuse(t *testing.T) {
 	})
 }
 
+// A reload may have changed how long a drain takes. So the drain asks when it begins.
+func TestADrainAsksHowLongItMayTake(t *testing.T) {
+	var within atomic.Int64
+	r := start(t, func(f *Front) {
+		f.Server.DrainTimeout = time.Hour
+		f.DrainTimeout = func() time.Duration { return time.Duration(within.Load()) }
+	})
+	within.Store(int64(123 * time.Millisecond))
+	r.stop()
+	<-r.done
+	assert.Contains(t, r.log.String(), "within=123ms")
+}
+
 // A connection that was accepted just before the end has its answer, and one that sends nothing does not hold up the end.
 func TestTheLastConnectionsHaveTheirAnswers(t *testing.T) {
 	r := start(t, func(f *Front) { f.Server.DrainTimeout = time.Millisecond })
