@@ -125,7 +125,7 @@ func library() []room {
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode",
 			"bridge/internal/backoff", "bridge/internal/bind", "bridge/internal/ending", "bridge/internal/pathtmpl",
 			"bridge/internal/pump", "bridge/internal/request", "bridge/internal/schema", "bridge/internal/source",
-			"bridge/internal/spelling", "github.com/rs/cors",
+			"bridge/internal/spelling", "bridge/internal/tracing", "github.com/rs/cors",
 		}},
 		{"bridge/internal/request", []string{
 			"std", "net/http", "bridge/sse", "bridge/internal/bind", "bridge/internal/ending", "bridge/internal/tracing",

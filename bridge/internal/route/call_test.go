@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,12 @@ func compile(t *testing.T, change func(*config.Route)) *Route {
 }
 
 func TestWhatIsSentUpstreamOfARequest(t *testing.T) {
-	trace := http.Header{"Traceparent": {"00-1-2-03"}, "Tracestate": {"a=b"}, "Cookie": {"secret"}}
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	trace := http.Header{"Traceparent": {parent}, "Tracestate": {"a=b"}, "Cookie": {"secret"}}
+	with := func(parents, states []string) http.Header {
+		return http.Header{"Traceparent": parents, "Tracestate": states}
+	}
+	long := strings.Repeat("x", 250)
 	forward := func(names ...string) func(*config.Route) {
 		return func(c *config.Route) { c.Metadata.Forward = names }
 	}
@@ -45,13 +51,45 @@ func TestWhatIsSentUpstreamOfARequest(t *testing.T) {
 		want   metadata.MD
 		bad    string // a part of the error
 	}{
-		"the trace": {func(*config.Route) {}, trace, metadata.MD{"traceparent": {"00-1-2-03"}, "tracestate": {"a=b"}}, ""},
+		"the trace": {func(*config.Route) {}, trace, metadata.MD{"traceparent": {parent}, "tracestate": {"a=b"}}, ""},
 		"no trace of a shared stream": {
 			func(c *config.Route) { c.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}) }, trace, metadata.MD{}, "",
 		},
-		"a forwarded trace is sent once": {forward("traceparent"), trace, metadata.MD{"traceparent": {"00-1-2-03"}, "tracestate": {"a=b"}}, ""},
+		"a forwarded trace is sent once": {forward("traceparent"), trace, metadata.MD{"traceparent": {parent}, "tracestate": {"a=b"}}, ""},
 		"a malformed trace": {
-			func(*config.Route) {}, http.Header{"Traceparent": {"ä"}, "Tracestate": {"a=b"}}, metadata.MD{"tracestate": {"a=b"}}, "",
+			func(*config.Route) {}, http.Header{"Traceparent": {"ä"}, "Tracestate": {"a=b"}}, metadata.MD{}, "",
+		},
+		"a trace of a later version": {
+			func(*config.Route) {}, with([]string{"01" + parent[2:] + "-more"}, nil),
+			metadata.MD{"traceparent": {"01" + parent[2:] + "-more"}}, "",
+		},
+		"a trace that is too long": {
+			func(*config.Route) {}, with([]string{"01" + parent[2:] + "-" + long + long}, nil),
+			metadata.MD{}, "",
+		},
+		"a trace of zeros": {
+			func(*config.Route) {}, with([]string{"00-" + strings.Repeat("0", 32) + parent[35:]}, nil),
+			metadata.MD{}, "",
+		},
+		"two traces": {
+			func(*config.Route) {}, with([]string{parent, parent}, []string{"a=b"}),
+			metadata.MD{}, "",
+		},
+		"a state without a trace": {func(*config.Route) {}, with(nil, []string{"a=b"}), metadata.MD{}, ""},
+		"a malformed state": {
+			func(*config.Route) {}, with([]string{parent}, []string{"=,;"}),
+			metadata.MD{"traceparent": {parent}}, "",
+		},
+		"a state of several values": {
+			func(*config.Route) {}, with([]string{parent}, []string{"a=b", "c=d"}),
+			metadata.MD{"traceparent": {parent}, "tracestate": {"a=b,c=d"}}, "",
+		},
+		"a state that is too long": {
+			func(*config.Route) {}, with([]string{parent}, []string{"a=" + long, "b=" + long, "c=" + long}),
+			metadata.MD{"traceparent": {parent}}, "",
+		},
+		"a malformed trace that is forwarded": {
+			forward("Traceparent", "tracestate"), with([]string{"00-1-2-03"}, []string{"a=b"}), metadata.MD{}, "",
 		},
 		"every value":                {forward("x-a"), http.Header{"X-A": {"1", "2"}, "X-B": {"3"}}, metadata.MD{"x-a": {"1", "2"}}, ""},
 		"no empty value":             {forward("x-a"), http.Header{"X-A": {""}}, metadata.MD{}, ""},

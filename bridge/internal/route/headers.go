@@ -71,3 +71,5 @@ func references(r *config.Route) iter.Seq[string] {
 
 // traceContext returns the names of the headers of W3C Trace Context. A private stream continues the trace of its caller.
 func traceContext() []string { return []string{"traceparent", "tracestate"} }
+
+func isTraceContext(name string) bool { return slices.Contains(traceContext(), strings.ToLower(name)) }

@@ -3,6 +3,7 @@ package route
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // binarySuffix is the end of the names of metadata whose values are bytes. HTTP headers carry such values in base64 (gRPC over
@@ -21,13 +23,17 @@ const binarySuffix = "-bin"
 // trace. No other header reaches the upstream.
 func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error) {
 	md := metadata.MD{}
+	traced := traceOf(head.Header)
 	if rt.Config.Share == nil {
-		for _, name := range traceContext() {
-			appendMetadata(md, name, head.Header.Get(name)) // a malformed trace context is dropped
-		}
+		maps.Copy(md, traced)
 	}
 	for _, name := range rt.Config.Metadata.Forward {
-		md.Delete(name)
+		if isTraceContext(name) { // also where it is forwarded by name, a malformed one is dropped
+			if values := traced.Get(name); len(values) > 0 {
+				md.Set(name, values...)
+			}
+			continue
+		}
 		for _, value := range head.Header.Values(name) {
 			if !appendMetadata(md, name, value) {
 				return nil, fmt.Errorf("header %q: expected %s", name, carried(name))
@@ -42,6 +48,15 @@ func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error)
 		md.Append(m.Name, m.Value)
 	}
 	return md, nil
+}
+
+// traceOf returns the trace context of a caller. A malformed one is left out.
+func traceOf(h http.Header) metadata.MD {
+	md := metadata.MD{}
+	parent, state := tracing.Forwarded(h.Values("traceparent"), h.Values("tracestate"))
+	appendMetadata(md, "traceparent", parent)
+	appendMetadata(md, "tracestate", state)
+	return md
 }
 
 // carried describes the values that gRPC can carry under a name.

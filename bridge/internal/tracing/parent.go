@@ -26,6 +26,17 @@ func parent(traceparent, tracestate []string) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
+// Forwarded returns the trace context of a client for a server that continues its trace: the values of traceparent and
+// tracestate, "" for none. A malformed traceparent counts as none, and so does one that was sent more than once. A tracestate
+// belongs to a traceparent, and is left out where it is malformed or too long. Neither text is longer than [maxHeader].
+func Forwarded(traceparent, tracestate []string) (one, state string) {
+	sc := parent(traceparent, tracestate)
+	if !sc.IsValid() {
+		return "", ""
+	}
+	return traceparent[0], sc.TraceState().String()
+}
+
 // IDOf returns the id of the trace to which the headers of a client belong, "" for none.
 func IDOf(traceparent []string) string {
 	if sc := parent(traceparent, nil); sc.IsValid() {
