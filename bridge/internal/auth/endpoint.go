@@ -92,7 +92,7 @@ func (e *endpoint) close() {
 // identify returns who a caller is, as the endpoint says.
 func (e *endpoint) identify(ctx context.Context, req *request.Request) (*Identity, *ending.Ending) {
 	question := forwarded(req.Head.Header, e.cfg.Forward)
-	maps.Copy(question, aboutRequest(req.HTTP))
+	maps.Copy(question, aboutRequest(req))
 	said, err := e.askOnce(ctx, question)
 	if err != nil {
 		return nil, ending.Refuse(ending.Unavailable, ending.ByAuth, "whether the caller may read the stream cannot be found out now")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -175,6 +176,7 @@ func TestCallersWithTheSameCredentialsShareAQuestion(t *testing.T) {
 		}
 		host := cookied("a")
 		host.HTTP.Host = "other"
+		host = request.New(host.HTTP) // which reads the host
 		for _, req := range append(others, host) {
 			opens.Go(func() {
 				_, end := r.Authenticate(t.Context(), decided(), req)
@@ -348,5 +350,22 @@ func TestWhatAnEndpointGets(t *testing.T) {
 				}, heard)
 			})
 		})
+	}
+}
+
+// Behind a trusted proxy that rewrites Host, the endpoint is told of the host that the browser asked for.
+func TestAnEndpointIsToldTheHostThatTheBrowserAskedFor(t *testing.T) {
+	trusted := request.NewProxies([]string{"192.0.2.0/24"})
+	for name, tt := range map[string]struct{ remote, forwarded, want string }{
+		"a trusted proxy that says": {"192.0.2.1:1", "app.example:8443", "app.example:8443"},
+		"a trusted proxy, silent":   {"192.0.2.1:1", "", "bridge"},
+		"a client that is no proxy": {"198.51.100.1:1", "evil.example", "bridge"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://bridge/quotes", nil)
+		r.RemoteAddr = tt.remote
+		if tt.forwarded != "" {
+			r.Header.Set("X-Forwarded-Host", tt.forwarded)
+		}
+		assert.Equal(t, tt.want, aboutRequest(request.NewBehind(trusted, r)).Get("X-Forwarded-Host"), name)
 	}
 }

@@ -235,10 +235,11 @@ func (i *issuer) problem(err error) *config.Problem {
 	return i.cfg.Problem(key, "the keys that verify tokens cannot be loaded: "+err.Error(), "")
 }
 
-// aboutRequest returns the headers that tell an endpoint about the request that it decides about.
-func aboutRequest(r *http.Request) http.Header {
+// aboutRequest returns the headers that tell an endpoint about the request that it decides about. The host is the one that the
+// browser asked for, also behind a trusted proxy that rewrites Host.
+func aboutRequest(r *request.Request) http.Header {
 	return http.Header{
-		"X-Forwarded-Method": {r.Method}, "X-Forwarded-Host": {r.Host}, "X-Forwarded-Uri": {r.URL.RequestURI()},
+		"X-Forwarded-Method": {r.HTTP.Method}, "X-Forwarded-Host": {r.Host()}, "X-Forwarded-Uri": {r.HTTP.URL.RequestURI()},
 	}
 }
 
