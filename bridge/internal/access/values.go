@@ -3,6 +3,7 @@ package access
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,9 +14,61 @@ const (
 	maxQuery  = 512
 )
 
-// Path returns a path as a line has it. escaped is the path as [url.URL.EscapedPath] returns it. The result shares no memory
-// with it.
-func Path(escaped string) string { return strings.Clone(clean(escaped, maxPath)) }
+// Path returns a path as a line has it. escaped is the path as [url.URL.EscapedPath] returns it. A segment that holds a
+// parameter with a credential, or a JWT, is replaced by "...". The result shares no memory with escaped.
+func Path(escaped string, hidden func(name string) bool) string {
+	var kept strings.Builder
+	for segment := range strings.SplitAfterSeq(escaped, "/") {
+		if hasCredential(segment, hidden) { // the whole segment is looked at, also where it is cut below
+			segment = "..." + segment[len(strings.TrimSuffix(segment, "/")):]
+		}
+		kept.WriteString(segment)
+		if kept.Len() > maxPath {
+			break
+		}
+	}
+	return strings.Clone(clean(kept.String(), maxPath))
+}
+
+// mostEscapes is in how many forms a segment is looked at.
+const mostEscapes = 3 // as sent, decoded, and decoded twice
+
+// hasCredential reports whether a segment of a path is a JWT, or holds a parameter that a line may not have. Such a segment is
+// that of a client that has encoded the "?" of its query, or has written "&" or ";" in place of "?".
+func hasCredential(segment string, hidden func(name string) bool) bool {
+	for range mostEscapes {
+		for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return strings.ContainsRune("?&;#/", r) }) {
+			name, value, hasValue := strings.Cut(part, "=")
+			if hasValue && (soundsSecret(name) || hidden(name)) || isJWT(name) || isJWT(value) {
+				return true
+			}
+		}
+		segment = unescape(segment)
+	}
+	return false
+}
+
+// unescape decodes what is percent-encoded. Other than [url.PathUnescape], it leaves a "%" alone that encodes nothing.
+func unescape(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if c, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// isJWT reports whether a text has the form of a JWT: a JSON object in base64, and two further parts.
+func isJWT(text string) bool { return strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") >= 2 }
 
 // Query returns the parameters of a query that a line may have. A parameter is left out if hidden reports true for its name, if
 // its name is one that credentials usually have, or if it is malformed.

@@ -62,7 +62,32 @@ func TestWhatALineHasOfAPath(t *testing.T) {
 		"/" + long(maxPath):      "/" + long(maxPath-1) + "...",
 		"/" + long(maxPath*1000): "/" + long(maxPath-1) + "...",
 	} {
-		assert.Equal(t, want, Path(path))
+		assert.Equal(t, want, Path(path, func(string) bool { return false }))
+	}
+}
+
+// A client may write its query so that it is a part of the path.
+func TestALineHasNoCredentialOfAPath(t *testing.T) {
+	hidden := func(name string) bool { return name == "ticker" }
+	for path, want := range map[string]string{
+		"/a%3Faccess_token=S3CRET/b":            "/.../b",
+		"/a%3Fb=1%26access_token%3DS3CRET":      "/...",
+		"/a%253Faccess%255Ftoken%253DS3CRET":    "/...",
+		"/a&access_token=S3CRET":                "/...",
+		"/a;jsessionid=S3CRET/b":                "/.../b",
+		"/access_token=S3CRET":                  "/...",
+		"/a%2Ftoken=S3CRET":                     "/...",
+		"/a;ticker=S3CRET;b=1":                  "/...",
+		"/a/eyJhbGciOiJub25lIn0.e30.S3CRET":     "/a/...",
+		"/a;v=eyJhbGciOiJub25lIn0.e30.S3CRET":   "/...",
+		"/a;v=1;b=2/c":                          "/a;v=1;b=2/c",
+		"/token/keyboard":                       "/token/keyboard",
+		"/%zz%253Ftoken%253DS3CRET":             "/...",
+		"/a%25zz%253Ftoken%253DS3CRET/b":        "/.../b",
+		"/" + long(maxPath) + ";token=S3CRET":   "/...",
+		"/" + long(maxPath-1) + "/token=S3CRET": "/" + long(maxPath-1) + "...",
+	} {
+		assert.Equal(t, want, Path(path, hidden), path)
 	}
 }
 

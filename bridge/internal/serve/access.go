@@ -40,9 +40,10 @@ func (h *Handler) entryOf(rt *route.Route, req *request.Request) *entry {
 		e.traceID = tracing.IDOf(req.HTTP.Header["Traceparent"])
 	}
 	if h.access.Values() {
-		e.path = access.Path(req.HTTP.URL.EscapedPath())
+		hides := func(name string) bool { return h.access.Hides(name) || rt != nil && hidden(rt.Config, name) }
+		e.path = access.Path(req.HTTP.URL.EscapedPath(), hides)
 		if rt != nil { // otherwise it is unknown which parameters hold credentials
-			e.query = access.Query(req.HTTP.URL.RawQuery, func(name string) bool { return h.access.Hides(name) || hidden(rt.Config, name) })
+			e.query = access.Query(req.HTTP.URL.RawQuery, hides)
 		}
 	}
 	if *e == usualEntry {
