@@ -201,6 +201,7 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(connectionWindow),
 		grpc.WithReadBufferSize(readBuffer),
+		grpc.WithMaxHeaderListSize(maxMetadata),
 		grpc.WithIdleTimeout(0),
 		grpc.WithConnectParams(cfg.connectParams()),
 	}
@@ -219,6 +220,11 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 	}
 	return options, nil
 }
+
+// maxMetadata bounds the metadata of one answer of a server, its header and its trailers each, in bytes as HTTP/2 counts them: 32
+// for each field besides its name and its value. gRPC keeps the header as long as the stream is open, and its own limit is 16
+// MiB. A stream over the limit ends with INTERNAL.
+const maxMetadata = 256 << 10
 
 // The pauses between attempts to connect. reconnectMin and reconnectMax bound [Config.Reconnect].
 const (

@@ -23,6 +23,7 @@ func TestWhatConnectionsAreDialledWith(t *testing.T) {
 	assert.EqualValues(t, streamWindow, transport.FieldByName("InitialWindowSize").Int())
 	assert.EqualValues(t, connectionWindow, transport.FieldByName("InitialConnWindowSize").Int())
 	assert.True(t, transport.FieldByName("StaticWindowSize").Bool(), "no window grows with a fast server")
+	assert.EqualValues(t, maxMetadata, transport.FieldByName("MaxHeaderListSize").Elem().Uint())
 	keepalive := transport.FieldByName("KeepaliveParams")
 	assert.EqualValues(t, 30*time.Second, keepalive.FieldByName("Time").Int())
 	assert.EqualValues(t, 5*time.Second, keepalive.FieldByName("Timeout").Int())
