@@ -16,7 +16,7 @@ const Mask = "***"
 //
 //   - what the environment has given, or had a part in
 //   - the metadata of an upstream, and the `metadata.set` of a route, with the contents of `*_file` keys among them
-//   - the credentials in a URL
+//   - the credentials and the query in a URL
 //
 // Paths of files are shown, and not what is in the files. Masked may be called concurrently.
 func (c *Config) Masked() ([]byte, error) {
@@ -189,12 +189,12 @@ func scalarNode(text string, quoted bool) *yaml.Node {
 	return n
 }
 
-// shownText returns the text of a scalar as a file has it, with its references, and without the credentials of a URL.
+// shownText returns the text of a scalar as a file has it, with its references, and without the secrets of a URL.
 func shownText(n *node) string {
 	var b strings.Builder
 	for _, part := range n.value {
 		if part.Ref == "" {
-			b.WriteString(strings.ReplaceAll(withoutCredentials(part.Text), "$", "$$"))
+			b.WriteString(strings.ReplaceAll(withoutSecrets(part.Text), "$", "$$"))
 			continue
 		}
 		b.WriteString("${" + part.Ref)
@@ -206,15 +206,22 @@ func shownText(n *node) string {
 	return b.String()
 }
 
-// withoutCredentials masks what stands before the @ of a URL: scheme://user:password@host.
-func withoutCredentials(text string) string {
-	before, rest, isURL := strings.Cut(text, "://")
+// withoutSecrets masks what stands before the @ of a URL, scheme://user:password@host, and its query, which may have a key.
+func withoutSecrets(text string) string {
+	scheme, rest, isURL := strings.Cut(text, "://")
 	if !isURL {
 		return text
 	}
+	rest, query, hasQuery := strings.Cut(rest, "?")
 	authority, _, _ := strings.Cut(rest, "/")
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		return before + "://" + Mask + rest[at:]
+		rest = Mask + rest[at:]
 	}
-	return text
+	if hasQuery {
+		rest += "?" + Mask
+		if at := strings.IndexByte(query, '#'); at >= 0 {
+			rest += query[at:]
+		}
+	}
+	return scheme + "://" + rest
 }

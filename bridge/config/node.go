@@ -160,6 +160,7 @@ func (n *node) found() string {
 
 // quote returns text in quotes, safe for a terminal, and cut where it is long.
 func quote(text string) string {
+	text = withoutSecrets(text)
 	if runes := []rune(text); len(runes) > longestQuote {
 		return strconv.Quote(string(runes[:longestQuote])) + "…"
 	}

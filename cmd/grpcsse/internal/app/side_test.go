@@ -58,6 +58,12 @@ routes:
   - {name: quotes, path: "/quotes/{symbol}", rpc: demo.market.v1.MarketService/WatchQuotes, metadata: {set: {x-a: hunter2}}}
   - {name: wrong, path: /wrong, rpc: demo.market.v1.MarketService/Absent}
 `)
+	return runSided(t, file)
+}
+
+// runSided runs the program with a file that names all listeners.
+func runSided(t *testing.T, file string) *sided {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	s := &sided{stderr: &lines{wrote: make(chan struct{}, 1)}, stop: stop, code: make(chan int, 1)}
 	go func() {
@@ -66,7 +72,7 @@ routes:
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Log(s.stderr.text.String())
+			t.Log(s.stderr.all())
 		}
 	})
 	s.health = "http://" + s.stderr.find(t, `listener=health address=(\S+)`)
