@@ -14,8 +14,8 @@ import (
 	"github.com/grpcsse/grpcsse/bench/internal/role"
 )
 
-// TestABridgeIsReplaced stops a bridge under all of its streams. Each ends in good order within the drain time, at a moment of its
-// own, and its browser goes on at another bridge.
+// TestABridgeIsReplaced stops a bridge under all of its streams. Each ends in good order within the drain time, at a random
+// moment, and its browser goes on at another bridge.
 func TestABridgeIsReplaced(t *testing.T) {
 	t.Parallel()
 	const drain = 10 * time.Second
@@ -60,7 +60,7 @@ func TestABridgeIsReplaced(t *testing.T) {
 	require.Len(t, returns, *streams)
 	crowded := most(returns, began, drain)
 	assert.Less(t, crowded, 3.0, "how many more than the mean come back in one tenth of the drain time")
-	t.Logf("%d streams ended within %s; in the fullest tenth of the drain time %.2f times the mean came back; %d resets at the other bridge",
+	t.Logf("%d streams ended within %s; the fullest tenth of the drain time has %.2f times the mean; %d resets",
 		*streams, took.Round(time.Millisecond), crowded, others.Resets)
 	private.leave()
 	shared.leave()

@@ -40,7 +40,8 @@ func TestTheUpstreamIsKilled(t *testing.T) {
 	upstreams := fmt.Sprintf("upstreams: {tape: {target: %q}}", p.role.Listen)
 	plain := startBridge(t, "drain_timeout: 1s", upstreams+watched)
 	certificate := certify(t)
-	secure := startBridge(t, fmt.Sprintf("tls: {cert_file: %q, key_file: %q}", certificate.cert, certificate.key), upstreams+watched)
+	files := fmt.Sprintf("tls: {cert_file: %q, key_file: %q}", certificate.cert, certificate.key)
+	secure := startBridge(t, files, upstreams+watched)
 	before, beforeTLS := plain.atRest(), secure.atRest()
 
 	parked := startCrowd(t, plain.Address)

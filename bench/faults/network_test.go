@@ -44,8 +44,8 @@ var breakages = []breakage{
 	{"reset again", func(t *testing.T, r *relay.Relay) { t.Helper(); require.Positive(t, r.Cut()) }},
 }
 
-// TestTheNetworkToTheUpstreamFails breaks the connection between bridge and upstream in every way. On routes that resume no browser
-// notices anything: heartbeats go on while the bridge waits.
+// TestTheNetworkToTheUpstreamFails breaks the connection between bridge and upstream in every way. On routes that resume no
+// browser notices anything: heartbeats go on while the bridge waits.
 func TestTheNetworkToTheUpstreamFails(t *testing.T) {
 	t.Parallel()
 	p := startTape(t, 20, 64)
@@ -75,16 +75,16 @@ func TestTheNetworkToTheUpstreamFails(t *testing.T) {
 	b.requireRest(before, p)
 }
 
-// TestTheNetworkToTheBrowsersFails breaks the connections between browsers and bridge in every way. Each browser notices, and goes
-// on behind its last event; the bridge lets go of streams that nobody reads.
+// TestTheNetworkToTheBrowsersFails breaks the connections between browsers and bridge in every way. Each browser notices, and
+// goes on behind its last event. The bridge lets go of streams that no browser reads.
 func TestTheNetworkToTheBrowsersFails(t *testing.T) {
 	t.Parallel()
 	p := startTape(t, 20, 256)
 	b := startBridge(t, "drain_timeout: 1s", fmt.Sprintf(`
 upstreams: {tape: {target: %q}}
 routes:
-  - {path: "/private/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5s, send_buffer: 16KiB}
-  - {path: "/shared/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5s, send_buffer: 16KiB, share: {late_join: latest, linger: 1s}}
+  - {path: "/private/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5s}
+  - {path: "/shared/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5s, share: {late_join: latest}}
 `, p.role.Listen))
 	before := b.atRest()
 	network := startRelay(t, b.Address)
@@ -98,7 +98,8 @@ routes:
 	for _, kind := range breakages {
 		kind.do(t, network)
 		took := requireProgress(t, p, c)
-		eventually(t, func() bool { seen = c.tally(); return seen.Connected == 2*each }, func() string { return fmt.Sprintf("%+v", seen) })
+		eventually(t, func() bool { seen = c.tally(); return seen.Connected == 2*each },
+			func() string { return fmt.Sprintf("%+v", seen) })
 		t.Logf("%s: all go on after %s", kind.name, took.Round(time.Millisecond))
 		var streams float64
 		eventually(t, func() bool { streams = b.metrics()["grpcsse_streams"]; return streams == 2*each },

@@ -176,8 +176,8 @@ func (b *bridge) atRest() rest {
 	return rest{b.metrics()["go_goroutines"], sockets}
 }
 
-// slack is how many goroutines and sockets may be more than before: those of the connection that reads the metrics, and of those
-// to the upstream.
+// slack is how many goroutines and sockets may be more than before: those of the connection that reads the metrics, and of
+// those to the upstream.
 const slack = 20
 
 // requireRest waits until the bridge has no stream, and no more of anything than before.

@@ -10,8 +10,8 @@ import (
 	"github.com/grpcsse/grpcsse/bench/internal/load"
 )
 
-// TestClientsThatStallAreBounded has clients that read nothing, while others read on. The memory of the bridge stays bounded, and
-// the others get every event.
+// TestClientsThatStallAreBounded has clients that read nothing, while others read on. The memory of the bridge stays bounded,
+// and the others get every event.
 func TestClientsThatStallAreBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 128 << 20
@@ -19,8 +19,8 @@ func TestClientsThatStallAreBounded(t *testing.T) {
 	b := startBridge(t, "drain_timeout: 1s, limits: {queue_bytes: 16MiB, replay_bytes: 16MiB}", fmt.Sprintf(`
 upstreams: {tape: {target: %q}}
 routes:
-  - {path: "/private/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5m, send_buffer: 16KiB}
-  - {path: "/shared/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5m, send_buffer: 16KiB, share: {late_join: latest}}
+  - {path: "/private/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5m}
+  - {path: "/shared/{topic}", rpc: test.stream.v1.StreamService/Watch, write_timeout: 5m, share: {late_join: latest}}
 `, p.role.Listen), fmt.Sprintf("GOMEMLIMIT=%d", limit))
 	before := b.atRest()
 	reading, stalling := startCrowd(t, b.Address), startCrowd(t, b.Address)
@@ -32,7 +32,8 @@ routes:
 	var resident, heap float64
 	for range 60 { // each round waits for an event that is new
 		newest := p.newest()
-		eventually(t, func() bool { return reading.behind(newest+2) == 0 }, func() string { return fmt.Sprintf("%+v", reading.tally()) })
+		eventually(t, func() bool { return reading.behind(newest+2) == 0 },
+			func() string { return fmt.Sprintf("%+v", reading.tally()) })
 		m := b.metrics()
 		resident, heap = max(resident, m["process_resident_memory_bytes"]), max(heap, m["go_memstats_heap_inuse_bytes"])
 	}
