@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,14 +71,26 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// unused returns an address on which no program listens.
+// unused returns an address on which no program listens, and that it has not returned before. Its port is below those that kernels
+// give to connections and to listeners that leave the choice to them. So no other socket takes the port before the program that a
+// test starts.
 func unused(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const first, last = 10000, 19999 // the tests of deploy/ use those from 20000 on
+	for range 100 {
+		port := first + rand.IntN(last-first+1)
+		if _, taken := returned.LoadOrStore(port, true); taken {
+			continue
+		}
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return listener.Addr().String(), listener.Close()
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	return "", errors.New("no free port in a hundred tries")
 }
+
+// returned has the ports that unused has returned.
+var returned sync.Map
 
 // answers is the script command `answers URL STATUS`: it waits until a server answers at URL with STATUS.
 func answers(ts *testscript.TestScript, negated bool, args []string) {
