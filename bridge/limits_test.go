@@ -18,31 +18,65 @@ import (
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
-// limitCases are files with one limit each, at two streams, and the path of a third stream that the limit turns away.
-func limitCases() map[bridge.Limit]string {
-	route := func(limits string) string {
-		return "  - {path: \"/watch/{topic}\", rpc: test.stream.v1.StreamService/Watch, open_wait: 10s" + limits + "}\n"
+// limitCase is a file with one limit, at two streams, so that the limit turns a third stream away.
+type limitCase struct {
+	file  string
+	token string // what each client sends as its token; "" for none
+}
+
+func limitCases(t *testing.T) map[bridge.Limit]limitCase {
+	t.Helper()
+	route := func(extra string) string {
+		return "  - {path: \"/watch/{topic}\", rpc: test.stream.v1.StreamService/Watch, open_wait: 10s" + extra + "}\n"
 	}
+	i := newIssuer(t)
 	const upstream = "upstreams: {test: {target: \"ADDR\"}}\nroutes:\n"
-	return map[bridge.Limit]string{
-		bridge.LimitStreams:               "server: {limits: {streams: 2}}\n" + upstream + route(""),
-		bridge.LimitStreamsPerClient:      "server: {limits: {streams_per_client: 2}}\n" + upstream + route(""),
-		bridge.LimitRouteStreams:          upstream + route(", limits: {streams: 2}"),
-		bridge.LimitRouteStreamsPerClient: upstream + route(", limits: {streams_per_client: 2}"),
-		bridge.LimitSharedStreams:         "server: {limits: {shared_streams: 2}}\n" + upstream + route(", share: {late_join: all, linger: 0s}"),
-		bridge.LimitUpstreamStreams:       "upstreams: {test: {target: \"ADDR\", limits: {streams: 2}}}\nroutes:\n" + route(""),
+	return map[bridge.Limit]limitCase{
+		bridge.LimitStreams:          {file: "server: {limits: {streams: 2}}\n" + upstream + route("")},
+		bridge.LimitStreamsPerClient: {file: "server: {limits: {streams_per_client: 2}}\n" + upstream + route("")},
+		bridge.LimitStreamsPerSubject: {
+			file:  "server: {limits: {streams_per_subject: 2}}\n" + upstream + route(", auth: {jwt: corp}") + i.auth(""),
+			token: i.token(t, time.Hour, map[string]any{"sub": "alice"}),
+		},
+		bridge.LimitRouteStreams:          {file: upstream + route(", limits: {streams: 2}")},
+		bridge.LimitRouteStreamsPerClient: {file: upstream + route(", limits: {streams_per_client: 2}")},
+		bridge.LimitSharedStreams: {
+			file: "server: {limits: {shared_streams: 2}}\n" + upstream + route(", share: {late_join: all, linger: 0s}"),
+		},
+		bridge.LimitUpstreamStreams: {file: "upstreams: {test: {target: \"ADDR\", limits: {streams: 2}}}\nroutes:\n" + route("")},
 	}
+}
+
+// sendToken makes a client send a token with each request.
+func (c limitCase) sendToken(client *http.Client) *http.Client {
+	if c.token == "" {
+		return client
+	}
+	return &http.Client{Transport: tokenSender{client.Transport, c.token}}
+}
+
+// tokenSender adds a token to each request.
+type tokenSender struct {
+	http.RoundTripper
+
+	token string
+}
+
+func (s tokenSender) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	return s.RoundTripper.RoundTrip(r)
 }
 
 // Each limit turns the third client away, over each kind of connection, and each client that leaves makes room for another one.
 func TestEachLimitTurnsClientsAwayAndMakesRoomAgain(t *testing.T) {
-	for limit, file := range limitCases() {
+	for limit, c := range limitCases(t) {
 		for name, client := range clients(t) {
 			t.Run(string(limit)+" "+name, func(t *testing.T) {
 				s := startServer(t, "127.0.0.1:0", oneAndWait)
 				l := &ledger{}
-				f := startObserved(t, s, l, file)
-				requireLimit(t, s, client, f.url, limit)
+				f := startObserved(t, s, l, c.file)
+				requireLimit(t, s, c.sendToken(client), f.url)
 				require.NoError(t, f.bridge.Shutdown(t.Context()))
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -65,17 +99,17 @@ func TestEachLimitTurnsClientsAwayAndMakesRoomAgain(t *testing.T) {
 
 func TestLimitsHoldOverTLS(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", oneAndWait)
-	for limit, file := range limitCases() {
-		st := startTLSSite(t, s, file)
+	for limit, c := range limitCases(t) {
+		st := startTLSSite(t, s, c.file)
 		for name, client := range tlsClients(t, st) {
-			t.Run(string(limit)+" "+name, func(t *testing.T) { requireLimit(t, s, client, st.url, limit) })
+			t.Run(string(limit)+" "+name, func(t *testing.T) { requireLimit(t, s, c.sendToken(client), st.url) })
 			s.requireStreams(t, 0)
 		}
 	}
 }
 
 // requireLimit opens two streams, checks how a third one is turned away, and opens it when one of the two has left.
-func requireLimit(t *testing.T, s *server, client *http.Client, url string, limit bridge.Limit) {
+func requireLimit(t *testing.T, s *server, client *http.Client, url string) {
 	t.Helper()
 	var leave []context.CancelFunc
 	open := func(topic string) *http.Response {
