@@ -75,7 +75,7 @@ func TestARelease(t *testing.T) {
 	assert.Contains(t, run(t, unpacked, binary, "version"), "grpcsse v1.98.7 go")
 	assert.Equal(t, "v1.98.7", must(build.Version(t.Context(), binary)))
 
-	run(t, out, "sha256sum", "--check", "--strict", "checksums.txt")
+	checkFiles(t, out)
 	notes, err := os.ReadFile(filepath.Join(out, "release-notes.md"))
 	require.NoError(t, err)
 	assert.Equal(t, "- this is new\n", string(notes))
@@ -105,6 +105,35 @@ func TestARelease(t *testing.T) {
 		_, err := release.Release{Root: root, Out: out, Platforms: []build.Platform{here}}.Make(t.Context())
 		require.ErrorContains(t, err, "is not empty")
 	})
+}
+
+// checkFiles fails unless a release for this platform consists of the files that it should, each with its checksum.
+func checkFiles(t *testing.T, out string) {
+	t.Helper()
+	want := []string{"grpcsse_1.98.7_" + here.OS + "_" + here.Arch + ".tar.gz", "grpcsse-1.98.7.tgz", "release-notes.md"}
+	if here.OS == "linux" {
+		want = append(want, "grpcsse_1.98.7_"+here.Arch+".deb", "grpcsse-1.98.7-1."+rpmArchitecture()+".rpm")
+	}
+	var files, summed []string
+	entries, err := os.ReadDir(out)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		files = append(files, entry.Name())
+	}
+	assert.ElementsMatch(t, append(want, "checksums.txt"), files)
+
+	run(t, out, "sha256sum", "--check", "--strict", "checksums.txt")
+	checksums, err := os.ReadFile(filepath.Join(out, "checksums.txt"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(checksums)) {
+		summed = append(summed, strings.Fields(line)[1])
+	}
+	assert.ElementsMatch(t, want, summed)
+}
+
+// rpmArchitecture returns the name that rpm packages have for the processor of this machine.
+func rpmArchitecture() string {
+	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[here.Arch]
 }
 
 // must returns a value that has no error.
@@ -146,8 +175,7 @@ func checkDeb(t *testing.T, out string) {
 
 // checkRPM looks for what an rpm package begins with. No rpm is needed for that.
 func checkRPM(t *testing.T, out string) {
-	architecture := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[here.Arch]
-	content, err := os.ReadFile(filepath.Join(out, "grpcsse-1.98.7-1."+architecture+".rpm"))
+	content, err := os.ReadFile(filepath.Join(out, "grpcsse-1.98.7-1."+rpmArchitecture()+".rpm"))
 	require.NoError(t, err)
 	assert.Equal(t, "\xed\xab\xee\xdb", string(content[:4]), "the magic number of an rpm package")
 	for _, name := range []string{"grpcsse.service", "grpcsse.socket", "grpcsse.yaml"} {
