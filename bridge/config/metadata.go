@@ -90,7 +90,22 @@ func ownedByTransport(name string) bool {
 const metadataText = "printable ASCII text"
 
 func (d *decoder) metadataValue(n *node) (string, bool) {
-	return d.textThat(metadataText, isPrintableASCII)(n)
+	text, ok := d.textThat(metadataText, isPrintableASCII)(n)
+	if ok && !isBinary(strings.ToLower(n.name)) && hasOuterBlank(text, text) {
+		d.outerBlank(n)
+		return "", false
+	}
+	return text, ok
+}
+
+// hasOuterBlank reports whether a value with this beginning and this end has a blank there.
+func hasOuterBlank(beginning, end string) bool {
+	return strings.HasPrefix(beginning, " ") || strings.HasSuffix(end, " ")
+}
+
+// outerBlank adds the problem of a value that has a blank at an end.
+func (d *decoder) outerBlank(n *node) {
+	d.problem(n, "remove the blank", "expected %s without blanks at its ends, since an upstream may remove them, found %s", metadataText, n.shown())
 }
 
 // secretFile reads a value from the file that n names. No problem shows any of it.

@@ -174,6 +174,13 @@ func (d *decoder) metadataTemplate(n *node, name string) (Template, bool) {
 			return nil, false
 		}
 	}
+	if len(n.value) > 0 && !isBinary(name) {
+		first, last := n.value[0], n.value[len(n.value)-1]
+		if hasOuterBlank(first.Text+first.Default, last.Text+last.Default) {
+			d.outerBlank(n)
+			return nil, false
+		}
+	}
 	d.warnOfPlainCallers(n, name)
 	return n.value, true
 }

@@ -167,6 +167,9 @@ func (c *compiler) metadata(s MetadataSetting) {
 		c.problem(key, "", "expected %s or one reference, found text and references mixed", what)
 		return
 	}
+	if !isBinary(s.Name) && s.Value.hasOuterBlank() {
+		c.problem(key, "", "expected %s, found a blank at an end", what)
+	}
 	for _, p := range s.Value {
 		if text := p.Text + p.Default; !fits(text) {
 			c.problem(key, "", "expected %s, found %q", what, shown(text))

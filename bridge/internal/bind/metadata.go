@@ -3,7 +3,7 @@ package bind
 import "strings"
 
 // Metadatum is metadata for a call. Under a name that ends in -bin, Value is the bytes themselves, as gRPC libraries take
-// them; otherwise it is printable ASCII.
+// them; otherwise it is printable ASCII without a blank at either end, since a server may remove such blanks.
 type Metadatum struct {
 	Name, Value string
 }
@@ -39,7 +39,7 @@ func (b *Binder) Metadata(in Input) ([]Metadatum, error) {
 // parse returns the value that is sent for text.
 func (s MetadataSetting) parse(text string, hasCursor bool) (string, bool) {
 	if !isBinary(s.Name) {
-		return text, isPrintableASCII(text)
+		return text, isPrintableASCII(text) && strings.Trim(text, " ") == text
 	}
 	if ref, _ := s.Value.alone(); ref == cursorReference && hasCursor {
 		return text, true // the text that an event id was made of
@@ -57,16 +57,25 @@ func (s MetadataSetting) mismatch(text string) error {
 	return mismatch(FromReference, s.Value.references(), what, text)
 }
 
-// metadataForm describes the text that metadata of this name takes.
+// metadataForm describes the text that metadata of this name takes. fits looks at one part of a [Value].
 func metadataForm(name string) (what string, fits func(string) bool) {
 	if isBinary(name) {
 		return "base64", func(text string) bool { _, ok := parseBase64(text); return ok }
 	}
-	return "printable ASCII", isPrintableASCII
+	return "printable ASCII without blanks at its ends", isPrintableASCII
 }
 
 // isBinary reports whether metadata of this name may have any bytes in gRPC.
 func isBinary(name string) bool { return strings.HasSuffix(name, "-bin") }
+
+// hasOuterBlank reports whether the value begins or ends with a blank whatever its references are.
+func (v Value) hasOuterBlank() bool {
+	if len(v) == 0 {
+		return false
+	}
+	first, last := v[0], v[len(v)-1]
+	return strings.HasPrefix(first.Text+first.Default, " ") || strings.HasSuffix(last.Text+last.Default, " ")
+}
 
 func isPrintableASCII(text string) bool {
 	for i := range len(text) {

@@ -63,13 +63,16 @@ func TestMetadataThatCanNotBeSent(t *testing.T) {
 		spec bind.Spec
 		in   bind.Input
 	}{
-		`reference "${query.q}": expected printable ASCII, found "a\r\nx: y"`:          {withMetadata("x-a", ref("query.q")), in("q=a%0D%0Ax:+y")},
-		`reference "${path.topic} ${query.q}": expected printable ASCII, found "aé"`:   {withMetadata("x-a", bind.Value{{Ref: "path.topic"}, {Ref: "query.q"}}), in("q=%C3%A9")},
-		`reference "${query.q}": expected base64, found "*"`:                           {withMetadata("x-a-bin", ref("query.q")), in("q=*")},
-		`reference "query.q": expected a value, found none`:                            {withMetadata("x-a", ref("query.q")), in("")},
-		`query parameter "q": expected one value, found several`:                       {withMetadata("x-a", ref("query.q")), in("q=1&q=1")},
-		`query parameter "q": expected two hexadecimal digits after each %, found "%"`: {withMetadata("x-a", ref("query.q")), in("q=%")},
-		`expected 1 path variables, found 0`:                                           {withMetadata("x-a", text("a")), bind.Input{}},
+		`reference "${query.q}": expected printable ASCII without blanks at its ends, found "a\r\nx: y"`:        {withMetadata("x-a", ref("query.q")), in("q=a%0D%0Ax:+y")},
+		`reference "${path.topic} ${query.q}": expected printable ASCII without blanks at its ends, found "aé"`: {withMetadata("x-a", bind.Value{{Ref: "path.topic"}, {Ref: "query.q"}}), in("q=%C3%A9")},
+		`reference "${query.q}": expected printable ASCII without blanks at its ends, found " a"`:               {withMetadata("x-a", ref("query.q")), in("q=+a")},
+		`reference "${query.q}": expected printable ASCII without blanks at its ends, found "a "`:               {withMetadata("x-a", ref("query.q")), in("q=a+")},
+		`reference "${query.q}": expected printable ASCII without blanks at its ends, found "Bearer "`:          {withMetadata("x-a", bind.Value{{Text: "Bearer "}, {Ref: "query.q", HasDefault: true}}), in("")},
+		`reference "${query.q}": expected base64, found "*"`:                                                    {withMetadata("x-a-bin", ref("query.q")), in("q=*")},
+		`reference "query.q": expected a value, found none`:                                                     {withMetadata("x-a", ref("query.q")), in("")},
+		`query parameter "q": expected one value, found several`:                                                {withMetadata("x-a", ref("query.q")), in("q=1&q=1")},
+		`query parameter "q": expected two hexadecimal digits after each %, found "%"`:                          {withMetadata("x-a", ref("query.q")), in("q=%")},
+		`expected 1 path variables, found 0`:                                                                    {withMetadata("x-a", text("a")), bind.Input{}},
 	} {
 		_, err := compile[*streamv1.WatchRequest](t, tc.spec).Metadata(tc.in)
 		require.EqualError(t, err, want)
@@ -83,7 +86,7 @@ func TestMalformedCursorInMetadata(t *testing.T) {
 	_, err := binder.Metadata(in)
 	var bad *bind.CursorError
 	require.ErrorAs(t, err, &bad)
-	require.EqualError(t, err, `cursor: expected printable ASCII for the metadata x-after, found "seq-é"`)
+	require.EqualError(t, err, `cursor: expected printable ASCII without blanks at its ends for the metadata x-after, found "seq-é"`)
 	assert.Empty(t, bad.Field)
 	assert.Equal(t, "x-after", bad.Metadata)
 }
@@ -111,8 +114,10 @@ func TestAMissingClaimOrCookieIsToldFromOtherMistakes(t *testing.T) {
 
 func TestCompileProblemsOfMetadata(t *testing.T) {
 	for want, spec := range map[string]bind.Spec{
-		`metadata.set.x-a: expected printable ASCII, found "é"`:                                                                                  withMetadata("x-a", text("é")),
-		`metadata.set.x-a: expected printable ASCII, found "\n"`:                                                                                 withMetadata("x-a", refOr("query.q", "\n")),
+		`metadata.set.x-a: expected printable ASCII without blanks at its ends, found "é"`:                                                       withMetadata("x-a", text("é")),
+		`metadata.set.x-a: expected printable ASCII without blanks at its ends, found "\n"`:                                                      withMetadata("x-a", refOr("query.q", "\n")),
+		`metadata.set.x-a: expected printable ASCII without blanks at its ends, found a blank at an end`:                                         withMetadata("x-a", text("a ")),
+		`metadata.set.x-b: expected printable ASCII without blanks at its ends, found a blank at an end`:                                         withMetadata("x-b", refOr("query.q", " ")),
 		`metadata.set.x-a-bin: expected base64, found "a b"`:                                                                                     withMetadata("x-a-bin", text("a b")),
 		`metadata.set.x-a-bin: expected base64 or one reference, found text and references mixed`:                                                withMetadata("x-a-bin", bind.Value{{Text: "YQ"}, {Ref: "query.q"}}),
 		`metadata.set.x-a: the reference ${path.id} needs a variable {id} in the path, which has none`:                                           withMetadata("x-a", ref("path.id")),

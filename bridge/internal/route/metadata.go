@@ -64,7 +64,7 @@ func carried(name string) string {
 	if strings.HasSuffix(name, binarySuffix) {
 		return "base64"
 	}
-	return "printable ASCII"
+	return "printable ASCII without blanks at its ends"
 }
 
 // appendMetadata adds the value of an HTTP header. It reports false for a value that gRPC cannot carry.
@@ -81,6 +81,9 @@ func appendMetadata(md metadata.MD, name, value string) bool {
 		if value[i] < ' ' || value[i] > '~' {
 			return false
 		}
+	}
+	if strings.Trim(value, " ") != value {
+		return false // HTTP/2 carries such a value, and the upstream may remove the blanks
 	}
 	if value != "" {
 		md.Append(name, value)

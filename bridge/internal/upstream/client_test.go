@@ -37,6 +37,7 @@ func TestDialRefusesWhatCannotWork(t *testing.T) {
 		"reserved metadata":   {upstream.Config{Target: "a:1", Metadata: map[string]string{"Grpc-Timeout": "1S"}}, "gRPC's own"},
 		"metadata value":      {upstream.Config{Target: "a:1", Metadata: map[string]string{"x-tenant": "a\r\nb"}}, "printable ASCII"},
 		"no metadata file":    {upstream.Config{Target: "a:1", MetadataFiles: map[string]string{"x-a": "nowhere"}}, "file nowhere"},
+		"metadata blank":      {upstream.Config{Target: "a:1", Metadata: map[string]string{"x-tenant": "a "}}, "without blanks at its ends"},
 		"metadata file":       {upstream.Config{Target: "a:1", MetadataFiles: map[string]string{"x-a": "client_test.go"}}, "printable ASCII"},
 		"file and value":      {upstream.Config{Target: "a:1", Metadata: map[string]string{"x-a": "1"}, MetadataFiles: map[string]string{"X-A": "client_test.go"}}, "twice"},
 		"reserved file":       {upstream.Config{Target: "a:1", MetadataFiles: map[string]string{"te": "client_test.go"}}, "gRPC's own"},

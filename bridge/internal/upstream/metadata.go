@@ -30,8 +30,8 @@ func newFixedMetadata(values, files map[string]string, stale func(error)) (fixed
 		switch {
 		case err != nil:
 			return fixed, err
-		case !strings.HasSuffix(lower, "-bin") && !secret.IsPrintable(value):
-			return fixed, fmt.Errorf("metadata %q: expected a value of printable ASCII; other bytes need a name that ends in -bin", name)
+		case !strings.HasSuffix(lower, "-bin") && (!secret.IsPrintable(value) || strings.Trim(value, " ") != value):
+			return fixed, fmt.Errorf("metadata %q: expected a value of printable ASCII without blanks at its ends; other bytes need a name that ends in -bin", name)
 		}
 		fixed.values[lower] = []string{value}
 	}
