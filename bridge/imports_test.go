@@ -174,6 +174,7 @@ func foundations() []room {
 		}},
 		{"bridge/transcode", []string{"std", protobufTree, "bridge/internal/fieldname"}},
 		{"bridge/transcode/internal/pow10gen", []string{"std"}},
+		{"bridge/describe", []string{"std", protobufTree}},
 		{"bridge/internal/fieldname", []string{protobufTree}},
 		{"bridge/internal/backoff", []string{"std"}},
 		{"bridge/internal/limit", []string{"std", "golang.org/x/time/rate"}},
@@ -204,7 +205,8 @@ func knowers() map[string][]string {
 		protobufTree: {
 			"cmd/grpcsse/internal/demo", "bridge", "bridge/internal/catalog", "bridge/internal/stream",
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
-			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/internal/fieldname",
+			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/describe",
+			"bridge/internal/fieldname",
 		},
 		otelTree: {"cmd/grpcsse/internal/telemetry", "bridge", "bridge/internal/tracing"},
 		"gen/...": {

@@ -51,6 +51,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 			}
 			return nil // the compiler goes on, and finds further mistakes
 		}, nil),
+		SourceInfoMode: protocompile.SourceInfoStandard, // has the comments, which are the documentation of what is served
 	}
 	compiled, err := compiler.Compile(ctx, files...)
 	switch {
