@@ -16,7 +16,7 @@ func (p Position) String() string { return p.Epoch + "-" + strconv.FormatUint(p.
 type State struct {
 	Epoch string // "" before the first one
 	First uint64 // the offset of the oldest held event; Next where the log holds none
-	Next  uint64 // the offset of the next event, which is the number of events that the epoch has had
+	Next  uint64 // the offset of the next event, which is how many events the epoch has had, read by this log or not
 	Bytes int64  // what [Bounds.Bytes] bounds
 }
 

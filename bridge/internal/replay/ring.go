@@ -45,15 +45,21 @@ func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]places{}}
 // Begin begins an epoch. The log drops all events, and positions of earlier epochs can no longer be read. The name of the epoch
 // must not be empty and must not have been used before; Begin compares it with the last epoch only. After an error the log is
 // as it was.
-func (r *Ring) Begin(_ context.Context, epoch string) error {
-	if err := r.begin(epoch); err != nil {
+func (r *Ring) Begin(_ context.Context, epoch string) error { return r.BeginAt(epoch, 0) }
+
+// BeginAt has the log go on at an offset of an epoch, for a log that gets the events of another log. The log drops all events.
+// Where the log is in another epoch, BeginAt begins this epoch as Begin does, but the first event gets the given offset. Where
+// the log is in this epoch already, it is as if the events before the offset had been appended and evicted: the offset must be
+// behind the end of the log. After an error the log is as it was.
+func (r *Ring) BeginAt(epoch string, offset uint64) error {
+	if err := r.beginAt(epoch, offset); err != nil {
 		return err
 	}
 	r.watchers.notify()
 	return nil
 }
 
-func (r *Ring) begin(epoch string) error {
+func (r *Ring) beginAt(epoch string, offset uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -61,11 +67,12 @@ func (r *Ring) begin(epoch string) error {
 		return ErrClosed
 	case epoch == "":
 		return errors.New("replay: expected the name of an epoch, found none")
-	case epoch == r.epoch:
-		return fmt.Errorf("replay: expected a new epoch, found %s, which the log is in", epoch)
+	case epoch == r.epoch && offset <= r.window.next:
+		return fmt.Errorf("replay: expected a new epoch, or an offset behind %s, found %s", Position{r.epoch, r.window.next},
+			Position{epoch, offset})
 	}
 	r.drop()
-	r.epoch = epoch
+	r.epoch, r.window.next = epoch, offset
 	return nil
 }
 
@@ -82,12 +89,55 @@ func (r *Ring) Append(_ context.Context, e *Event) error {
 func (r *Ring) append(e *Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.refuse(e, 0); err != nil {
+		return err
+	}
+	r.push(e)
+	r.evictDue()
+	return nil
+}
+
+// AppendAll is Append for several events that follow each other. Functions given to Watch are called once. After an error none
+// of the events is appended.
+func (r *Ring) AppendAll(events []*Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := r.appendAll(events); err != nil {
+		return err
+	}
+	r.watchers.notify()
+	return nil
+}
+
+func (r *Ring) appendAll(events []*Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, e := range events {
+		if err := r.refuse(e, uint64(i)); err != nil {
+			return err
+		}
+	}
+	for _, e := range events {
+		r.push(e)
+	}
+	r.evictDue()
+	return nil
+}
+
+// refuse returns why an event cannot be appended behind as many others, or nil.
+func (r *Ring) refuse(e *Event, behind uint64) error {
 	if r.closed {
 		return ErrClosed
 	}
-	if next := (Position{r.epoch, r.window.next}); e.Position != next || r.epoch == "" {
+	if next := (Position{r.epoch, r.window.next + behind}); e.Position != next || r.epoch == "" {
 		return &ConflictError{At: e.Position, Next: next}
 	}
+	return nil
+}
+
+// push adds an event that may be appended.
+func (r *Ring) push(e *Event) {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
@@ -95,8 +145,6 @@ func (r *Ring) append(e *Event) error {
 	r.held.Add(overhead(e))
 	e.Frame.Hold(&r.held)
 	r.note(e)
-	r.evictDue()
-	return nil
 }
 
 // note adds the newest event to the ids.

@@ -14,8 +14,9 @@ import (
 // model has everything that was appended to a log in its epoch.
 type model struct {
 	epoch  string
-	blocks []string
+	blocks []string // from offset 0 on, also of the events that the log never had
 	ids    []string
+	base   uint64 // the offset of the first event that the log has had
 	first  uint64 // the oldest event that the log was ever seen to hold; it never goes back
 }
 
@@ -38,6 +39,21 @@ func testModel(t *testing.T, open func(replay.Bounds) Log) {
 				epochs++
 				m = model{epoch: fmt.Sprintf("e%d", epochs)}
 				log.begin(m.epoch)
+			},
+			"begin at": func(t *rapid.T) {
+				log.t = t
+				offset := rapid.Uint64Range(0, 30).Draw(t, "offset")
+				if epochs == 0 || offset <= uint64(len(m.blocks)) || rapid.Bool().Draw(t, "anew") {
+					epochs++
+				}
+				m.beginAt(t, log, fmt.Sprintf("e%d", epochs), offset)
+			},
+			"append all": func(t *rapid.T) {
+				log.t = t
+				if m.epoch == "" {
+					t.Skip()
+				}
+				m.appendAll(t, log)
 			},
 			"append": func(t *rapid.T) {
 				log.t = t
@@ -64,15 +80,36 @@ func drawID(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "a", "b", "c", "d", "e"}).Draw(t, "id")
 }
 
+func (m *model) beginAt(t *rapid.T, log *subject, epoch string, offset uint64) {
+	*m = model{epoch: epoch, blocks: make([]string, offset), ids: make([]string, offset), base: offset, first: offset}
+	require.NoError(t, log.BeginAt(epoch, offset))
+	log.eventually("the epoch "+epoch, func() bool { return log.State().Epoch == epoch && log.State().Next == offset })
+}
+
 func (m *model) append(t *rapid.T, log *subject) {
+	e := m.draw(t)
+	require.NoError(t, log.Append(t.Context(), e))
+	log.eventually("the event "+e.String(), func() bool { return log.State().Next > e.Offset })
+}
+
+func (m *model) appendAll(t *rapid.T, log *subject) {
+	var events []*replay.Event
+	for range rapid.IntRange(0, 5).Draw(t, "events") {
+		events = append(events, m.draw(t))
+	}
+	require.NoError(t, log.AppendAll(events))
+	log.eventually("the events", func() bool { return log.State().Next == uint64(len(m.blocks)) })
+}
+
+// draw returns the next event.
+func (m *model) draw(t *rapid.T) *replay.Event {
 	at := replay.Position{Epoch: m.epoch, Offset: uint64(len(m.blocks))}
 	e := sized(at, rapid.IntRange(0, 4000).Draw(t, "size"), func(e *replay.Event) {
 		e.ID = drawID(t)
 		e.At = time.Now().Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "half hours")) * 31 * time.Minute)
 	})
 	m.blocks, m.ids = append(m.blocks, string(e.Block())), append(m.ids, e.ID)
-	require.NoError(t, log.Append(t.Context(), e))
-	log.eventually("the event "+at.String(), func() bool { return log.State().Next > at.Offset })
+	return e
 }
 
 func (m *model) check(t *rapid.T, log *subject, bounds replay.Bounds) {
@@ -81,7 +118,7 @@ func (m *model) check(t *rapid.T, log *subject, bounds replay.Bounds) {
 	held := s.Next - s.First
 	require.GreaterOrEqual(t, s.First, m.first)
 	m.first = s.First
-	require.Equal(t, held == 0, len(m.blocks) == 0, "the newest event is held")
+	require.Equal(t, held == 0, len(m.blocks) == int(m.base), "the newest event is held")
 	if held > 1 {
 		require.True(t, bounds.Events == 0 || held <= uint64(bounds.Events), "%d events", held)
 		require.True(t, bounds.Bytes == 0 || s.Bytes <= bounds.Bytes, "%d bytes", s.Bytes)

@@ -10,7 +10,9 @@ import (
 // Log is the log under test. [replay.Ring] says what its methods promise, and the package replay what they promise together.
 type Log interface {
 	Begin(ctx context.Context, epoch string) error
+	BeginAt(epoch string, offset uint64) error
 	Append(ctx context.Context, e *replay.Event) error
+	AppendAll(events []*replay.Event) error
 	Watch(notify func()) (stop func())
 	Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error)
 	Find(id string) (replay.Position, bool)
@@ -34,6 +36,10 @@ func Run(t *testing.T, open func(replay.Bounds) Log) {
 		{"of two appenders one wins each position", testAppenders},
 		{"an epoch ends the one before it", testEpochs},
 		{"epochs need a new name", testEpochNames},
+		{"an epoch begins at an offset", testBeginAt},
+		{"an epoch goes on at an offset", testLeap},
+		{"several events at once", testAppendAll},
+		{"several events of which one conflicts", testAppendAllConflict},
 		{"bounded in events", testBoundedInEvents},
 		{"bounded in bytes", testBoundedInBytes},
 		{"bounded in age", testBoundedInAge},
