@@ -13,7 +13,6 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
-	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // Bridge is an [http.Handler] that serves server-streaming gRPC methods as event streams. All methods may be called
@@ -64,7 +63,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		catalog: c, auth: who, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log, o.observers.reloaded),
 		observers: &o.observers, ctx: ctx, cancel: cancel,
 		handler: serve.New(cfg.Server, c, who, streams, serve.Reports{
-			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: tracing.New(ctx, o.tracing),
+			Log: o.log, Observer: handlerObserver{&o.observers}, Access: access.New(o.access), Tracer: o.tracer(ctx),
 		}),
 	}
 	b.handler.HideTokens(cfg.Auth)

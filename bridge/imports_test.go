@@ -97,7 +97,7 @@ func library() []room {
 		{"bridge", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/auth",
 			"bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump",
-			"bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
+			"bridge/internal/safelog", "bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
 			"bridge/internal/upstream", otelTree,
 		}},
 		{"bridge/internal/catalog", []string{
@@ -161,6 +161,7 @@ func foundations() []room {
 			"go.yaml.in/yaml/v4/...",
 		}},
 		{"bridge/internal/access", []string{"std", "bridge/internal/ending"}},
+		{"bridge/internal/safelog", []string{"std"}},
 		{"bridge/internal/tracing", []string{"std", "bridge/internal/ending", otelTree}},
 		{"bridge/internal/ending", []string{"std", "bridge/sse"}},
 		{"bridge/internal/replay/replaytest", []string{

@@ -1,12 +1,16 @@
 package bridge
 
 import (
+	"context"
 	"log/slog"
+	"runtime/debug"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
+	"github.com/grpcsse/grpcsse/bridge/internal/safelog"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 )
 
 // Option adds to what [New] builds, or changes it. An Option may be used for several bridges.
@@ -29,8 +33,17 @@ func newOptions(opts []Option) *options {
 	for _, opt := range opts {
 		opt.apply(o)
 	}
+	o.log = safelog.New(o.log)
+	o.access = safelog.New(o.access)
 	o.observers.log = o.log
 	return o
+}
+
+// tracer returns the tracer of the bridge, nil where the program brings no provider.
+func (o *options) tracer(ctx context.Context) *tracing.Tracer {
+	return tracing.New(ctx, o.tracing, func(panicked any) {
+		o.log.Error("the tracer panicked: further panics are not logged", "panic", panicked, "stack", string(debug.Stack()))
+	})
 }
 
 // catalog returns the options of the catalog.
@@ -48,8 +61,8 @@ func (f optionFunc) apply(o *options) { f(o) }
 // WithLogger makes the bridge log to l. Warn and Info are for what an operator should know, Debug for the end of each stream.
 // No credential, message of a stream, path or query of a request is logged; what an upstream itself
 // says of an error is, at Debug. Of its headers, only Origin and Host are, where the request was
-// refused because of them. A panic of a source that the program brings is logged with its value. By default, and with nil,
-// nothing is logged.
+// refused because of them. A panic of a source that the program brings is logged with its value. A panic of l's own handler
+// costs one line, and the first one is told to the package log. By default, and with nil, nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) {
 		if l != nil {
@@ -73,7 +86,8 @@ func WithAccessLog(l *slog.Logger) Option {
 // the end of a stream has a short span with a link to that. The parent of a server span is the span in the header traceparent
 // of the request, and no other. What the upstream of a private stream does becomes a child of the server span. Without the
 // option, and with nil, there are no spans, and the upstream of a private stream gets the trace context of its client.
-// docs/operations.md, "Tracing", has the spans and their attributes.
+// A panic of p, or of what p makes, costs a span, and the first one is logged. docs/operations.md, "Tracing", has the spans and
+// their attributes.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return optionFunc(func(o *options) { o.tracing = p })
 }

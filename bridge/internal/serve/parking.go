@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -134,7 +135,11 @@ func (v *visit) takeOver(w http.ResponseWriter) (tcp *net.TCPConn, ended func(),
 	case *net.TCPConn:
 		tcp = c
 	case parkable:
-		tcp, ended = c.HandOver()
+		if tcp, ended = v.handler.handOver(c); tcp == nil {
+			_ = conn.Close()
+			ended()
+			return nil, nil, net.ErrClosed
+		}
 	default:
 		_ = conn.Close() // net/http wrote a header for a stream that cannot follow
 		return nil, nil, http.ErrNotSupported
@@ -145,4 +150,20 @@ func (v *visit) takeOver(w http.ResponseWriter) (tcp *net.TCPConn, ended func(),
 		return nil, nil, err
 	}
 	return tcp, ended, nil
+}
+
+// handOver takes the TCP connection from a connection of the program. A panic of the program's code is logged: it costs the
+// connection, but not the bridge. tcp is nil after a panic of HandOver. ended may be called on any goroutine.
+func (h *Handler) handOver(c parkable) (tcp *net.TCPConn, ended func()) {
+	guard := func(call func()) {
+		defer func() {
+			if p := recover(); p != nil {
+				h.log.Error("a parkable connection panicked", "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		call()
+	}
+	told := func() {}
+	guard(func() { tcp, told = c.HandOver() })
+	return tcp, func() { guard(told) }
 }

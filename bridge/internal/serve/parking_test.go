@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,49 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 			assert.Equal(t, 1, w.ended)
 			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
 			requireIdle(t, r)
+		})
+	}
+}
+
+// touchyConn is a connection whose methods for parking panic, each where it is asked to.
+type touchyConn struct {
+	net.Conn
+
+	tcp     *net.TCPConn
+	atOnce  bool
+	reached atomic.Bool // the function that tells the end was called
+}
+
+func (e *touchyConn) HandOver() (*net.TCPConn, func()) {
+	if e.atOnce {
+		panic("in HandOver")
+	}
+	return e.tcp, func() { e.reached.Store(true); panic("at the end") }
+}
+
+func TestAPanicOfAParkableConnectionCostsThatConnectionOnly(t *testing.T) {
+	for name, atOnce := range map[string]bool{"while it is handed over": true, "when it has ended": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, config.Server{})
+			require.NoError(t, r.StartLoops())
+			if r.loops.Load() == nil {
+				t.Skip("no connection is parked on this system")
+			}
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer func() { _ = listener.Close() }()
+			conn, err := net.Dial("tcp", listener.Addr().String())
+			require.NoError(t, err)
+			e := &touchyConn{Conn: conn, tcp: conn.(*net.TCPConn), atOnce: atOnce}
+			require.Nil(t, r.drain.enter(0))
+			r.drain.admitted.Done()
+			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
+			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
+			r.close()
+			assert.NotPanics(t, func() { s.park(&hijackable{conn: e}, settings) })
+			requireIdle(t, r)
+			assert.Equal(t, !atOnce, e.reached.Load())
+			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
 		})
 	}
 }

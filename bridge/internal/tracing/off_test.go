@@ -28,7 +28,7 @@ func request(t *Tracer, r Request, md map[string][]string) {
 func TestWithoutAProviderNothingIsAllocated(t *testing.T) {
 	r := Request{Method: "GET", Traceparent: []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
 	md := map[string][]string{"a": {"b"}}
-	off := New(t.Context(), nil)
+	off := New(t.Context(), nil, nil)
 	assert.Nil(t, off)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { request(off, r, md) }))
 }

@@ -47,28 +47,28 @@ func (s *Span) StreamEnded(e StreamEnd) {
 		return
 	}
 	span := s.linked("end "+s.route.Path, trace.WithSpanKind(trace.SpanKindInternal), trace.WithTimestamp(e.At))
-	if span.IsRecording() {
-		span.SetAttributes(s.route.attributes(
+	if span.isRecording() {
+		span.setAttributes(s.route.attributes(
 			attribute.String("grpcsse.stream.outcome", e.outcome()), attribute.Int("grpcsse.stream.events", e.Events),
 			attribute.Int64("grpcsse.stream.bytes", e.Bytes), attribute.Float64("grpcsse.stream.duration", e.Lasted.Seconds()),
 		)...)
 		setStatus(span, e.Code, e.Reason, e.failed())
 	}
-	span.End()
+	span.end()
 }
 
 // linked begins a span without a parent, and with a link to s.
-func (s *Span) linked(name string, options ...trace.SpanStartOption) trace.Span {
+func (s *Span) linked(name string, options ...trace.SpanStartOption) *guarded {
 	if s.context.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: s.context}))
 	}
-	_, span := s.tracer.tracer.Start(s.tracer.ctx, name, options...)
+	span := s.tracer.starter.start(s.tracer.ctx, name, options...)
 	return span
 }
 
 // Opening is the span of the opening of a shared upstream stream. One goroutine uses it.
 type Opening struct {
-	span  trace.Span
+	span  *guarded
 	once  sync.Once
 	timer *time.Timer // nil until the request was sent
 }
@@ -79,8 +79,8 @@ func (s *Span) Open(reopening bool) *Opening {
 		return nil
 	}
 	o := &Opening{span: s.linked(openingName(s.route), trace.WithSpanKind(trace.SpanKindClient))}
-	if o.span.IsRecording() {
-		o.span.SetAttributes(s.route.attributes(attribute.Bool("grpcsse.reopening", reopening))...)
+	if o.span.isRecording() {
+		o.span.setAttributes(s.route.attributes(attribute.Bool("grpcsse.reopening", reopening))...)
 	}
 	return o
 }
@@ -93,8 +93,8 @@ func (o *Opening) Sent(patience time.Duration) {
 	}
 	o.timer = time.AfterFunc(patience, func() {
 		o.once.Do(func() {
-			o.span.SetAttributes(attribute.Bool("grpcsse.silent", true))
-			o.span.End()
+			o.span.setAttributes(attribute.Bool("grpcsse.silent", true))
+			o.span.end()
 		})
 	})
 }
@@ -116,7 +116,7 @@ func (o *Opening) End(code ending.Code) {
 	}
 	o.once.Do(func() {
 		setStatus(o.span, code, "", code.ServerFault())
-		o.span.End()
+		o.span.end()
 	})
 }
 
@@ -125,7 +125,7 @@ func (o *Opening) Inject(md map[string][]string) map[string][]string {
 	if o == nil {
 		return md
 	}
-	return inject(md, o.span.SpanContext())
+	return inject(md, o.span.context)
 }
 
 // Within does the same as [Span.Within].
@@ -133,5 +133,5 @@ func (o *Opening) Within(ctx context.Context) context.Context {
 	if o == nil {
 		return ctx
 	}
-	return trace.ContextWithSpanContext(ctx, o.span.SpanContext())
+	return trace.ContextWithSpanContext(ctx, o.span.context)
 }

@@ -15,17 +15,18 @@ import (
 
 // Tracer makes the spans of a bridge. Its methods may be called concurrently.
 type Tracer struct {
-	tracer trace.Tracer
-	ctx    context.Context // has no span and no baggage
+	starter *starter
+	ctx     context.Context // has no span and no baggage
 }
 
-// New returns a tracer. It returns nil where p is nil. No span is a child of a span in ctx.
-func New(ctx context.Context, p trace.TracerProvider) *Tracer {
+// New returns a tracer. It returns nil where p is nil. No span is a child of a span in ctx. panicked is called with the value of
+// the first panic of what p makes.
+func New(ctx context.Context, p trace.TracerProvider, panicked func(value any)) *Tracer {
 	if p == nil {
 		return nil
 	}
 	ctx = baggage.ContextWithoutBaggage(trace.ContextWithSpanContext(ctx, trace.SpanContext{}))
-	return &Tracer{tracer: p.Tracer("github.com/grpcsse/grpcsse/bridge"), ctx: ctx}
+	return &Tracer{starter: newStarter(p, "github.com/grpcsse/grpcsse/bridge", panicked), ctx: ctx}
 }
 
 // Request is what a server span tells of a request. It has nothing of the path, the query or the headers.
@@ -44,12 +45,12 @@ func (t *Tracer) Begin(r Request) *Span {
 	}
 	method := knownMethod(r.Method)
 	ctx := trace.ContextWithRemoteSpanContext(t.ctx, parent(r.Traceparent, r.Tracestate))
-	_, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Arrived),
+	span := t.starter.start(ctx, method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Arrived),
 		trace.WithAttributes(
 			attribute.String("http.request.method", method), attribute.String("url.scheme", r.Scheme),
 			attribute.String("network.protocol.version", r.Protocol),
 		))
-	return &Span{tracer: t, span: span, context: span.SpanContext(), method: method}
+	return &Span{tracer: t, span: span, context: span.context, method: method}
 }
 
 // knownMethod returns a method as spans have it. A client may make up others.
@@ -65,7 +66,7 @@ func knownMethod(method string) string {
 // SetRoute and End, which the goroutine of the request calls, its methods may be called concurrently.
 type Span struct {
 	tracer  *Tracer
-	span    trace.Span // nil once it has ended
+	span    *guarded // nil once it has ended
 	context trace.SpanContext
 	method  string
 	route   Route
@@ -93,8 +94,8 @@ func (s *Span) SetRoute(r Route) {
 		return
 	}
 	s.route = r
-	s.span.SetName(s.method + " " + r.Path)
-	s.span.SetAttributes(r.attributes()...)
+	s.span.setName(s.method + " " + r.Path)
+	s.span.setAttributes(r.attributes()...)
 }
 
 // End ends the span: the answer begins, with the given HTTP status. code is OK for a stream that is open. A second call does
@@ -103,24 +104,24 @@ func (s *Span) End(status int, code ending.Code, by ending.Reason) {
 	if s == nil || s.span == nil {
 		return
 	}
-	if s.span.IsRecording() {
-		s.span.SetAttributes(attribute.Int("http.response.status_code", status))
+	if s.span.isRecording() {
+		s.span.setAttributes(attribute.Int("http.response.status_code", status))
 		setStatus(s.span, code, by, code.ServerFault() && by != ending.ByRequest)
 	}
-	s.span.End()
+	s.span.end()
 	s.span = nil
 }
 
 // setStatus says how something ended. failed says that the bridge or the upstream is at fault. As OpenTelemetry has it for
 // servers, an error of the client is no error of the span.
-func setStatus(span trace.Span, code ending.Code, by ending.Reason, failed bool) {
-	span.SetAttributes(attribute.String("rpc.response.status_code", code.String()))
+func setStatus(span *guarded, code ending.Code, by ending.Reason, failed bool) {
+	span.setAttributes(attribute.String("rpc.response.status_code", code.String()))
 	if by != "" {
-		span.SetAttributes(attribute.String("grpcsse.reason", string(by)))
+		span.setAttributes(attribute.String("grpcsse.reason", string(by)))
 	}
 	if failed {
-		span.SetStatus(codes.Error, "")
-		span.SetAttributes(attribute.String("error.type", code.String()))
+		span.setStatus(codes.Error)
+		span.setAttributes(attribute.String("error.type", code.String()))
 	}
 }
 
