@@ -138,6 +138,8 @@ func library() []room {
 		{"bridge/internal/upstream", []string{
 			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
 		}},
+		{"bridge/internal/cluster", []string{"std", "bridge/internal/wire"}},
+		{"bridge/internal/wire", []string{"bridge/internal/fanout"}},
 		{"bridge/internal/fanout", []string{
 			"std", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
 			"bridge/internal/pump", "bridge/internal/reading", "bridge/internal/replay",

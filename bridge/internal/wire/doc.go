@@ -1,0 +1,2 @@
+// Package wire has the messages that the replicas of a cluster send to one another.
+package wire
