@@ -109,7 +109,7 @@ func roomPath(name string) string {
 	switch name {
 	case "bridge":
 		return "bridge"
-	case "config", "describe", "metrics", "sse", "transcode":
+	case "bridgetest", "config", "describe", "metrics", "sse", "transcode":
 		return "bridge/" + name
 	}
 	return "bridge/internal/" + name

@@ -91,6 +91,7 @@ func program() []room {
 // library is the bridge, with the rooms that a request passes.
 func library() []room {
 	return []room{
+		{"bridge/bridgetest", []string{"std", "net/http", grpcTree, protobufTree, "bridge", "bridge/config"}},
 		{"bridge/metrics", []string{
 			"std", "net/http", "bridge", "bridge/internal/ending", "github.com/prometheus/client_golang/...",
 		}},
@@ -195,18 +196,18 @@ func foundations() []room {
 func knowers() map[string][]string {
 	return map[string][]string{
 		grpcTree: {
-			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/demo", "bridge", "bridge/internal/stream",
-			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/upstream",
+			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
+			"bridge/internal/stream", "bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/upstream",
 		},
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/crowd", "bridge/metrics", "bridge", "bridge/internal/serve", "bridge/internal/auth",
+			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve", "bridge/internal/auth",
 			"bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {
-			"cmd/grpcsse/internal/demo", "bridge", "bridge/internal/catalog", "bridge/internal/stream",
+			"cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge", "bridge/internal/catalog", "bridge/internal/stream",
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/describe",
 			"bridge/internal/fieldname",
