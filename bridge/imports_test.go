@@ -59,7 +59,7 @@ func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
-			"std", "bridge", "bridge/config", "bridge/metrics", "cmd/grpcsse/internal/admin",
+			"std", "bridge", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/telemetry",
@@ -97,8 +97,9 @@ func library() []room {
 		}},
 		{"bridge", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/auth",
-			"bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump",
-			"bridge/internal/safelog", "bridge/internal/serve", "bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
+			"bridge/internal/bind", "bridge/internal/catalog", "bridge/internal/ending", "bridge/internal/fanout",
+			"bridge/internal/pump", "bridge/internal/route", "bridge/internal/safelog", "bridge/internal/serve",
+			"bridge/internal/source", "bridge/internal/stream", "bridge/internal/tracing",
 			"bridge/internal/upstream", otelTree,
 		}},
 		{"bridge/internal/catalog", []string{

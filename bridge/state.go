@@ -2,10 +2,16 @@ package bridge
 
 import (
 	"iter"
+	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
+	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 )
 
@@ -23,6 +29,11 @@ type RouteInfo struct {
 	Source string
 	// Problem is the first reason why the route is out of order. It is nil while the route is in order.
 	Problem *config.Problem
+	// Config has the settings of the route, with those of annotations. It must not be changed.
+	Config *config.Route
+	// Method is the gRPC method behind the route. It is nil while the schema is not known or lacks the method, and where the route has
+	// a source of its own.
+	Method protoreflect.MethodDescriptor
 
 	Shared bool // the route shares its upstream streams
 	// UpstreamStreams is the number of open upstream streams, with those of catch-ups.
@@ -36,6 +47,42 @@ type RouteInfo struct {
 	Events, Bytes int64
 	// FailingSince is when upstream streams began to fail to open. It is the zero time where the last one was opened.
 	FailingSince time.Time
+
+	plan *route.Plan
+}
+
+// Binding is a field of the request message, and the part of an HTTP request that gives the field its value.
+type Binding struct {
+	From BindingSource
+	// Name is the name of the path variable or of the query parameter. It is "" for a body.
+	Name string
+	// Path leads from the request message to the field. It is empty for a body that gives the whole message.
+	Path []protoreflect.FieldDescriptor
+}
+
+// BindingSource is a part of an HTTP request.
+type BindingSource string
+
+// The parts of an HTTP request that bind to fields.
+const (
+	BindingPath  BindingSource = "path"
+	BindingQuery BindingSource = "query"
+	BindingBody  BindingSource = "body"
+)
+
+// Bindings returns the fields that a request can set: those of path variables, then of query parameters, then of the body. It
+// returns none while the route is out of order. At most 500 query parameters are listed, and none for the fields of a message that
+// stands in a message of its own type, although such parameters bind too. What `request.set` gives is in the Config.
+func (r RouteInfo) Bindings() []Binding {
+	if r.plan == nil || r.plan.Binder == nil {
+		return nil
+	}
+	var out []Binding
+	sources := map[bind.Source]BindingSource{bind.FromPath: BindingPath, bind.FromQuery: BindingQuery, bind.FromBody: BindingBody}
+	for _, target := range r.plan.Binder.Targets(!slices.Contains(r.Methods, http.MethodGet)) {
+		out = append(out, Binding{From: sources[target.From], Name: target.Name, Path: target.Path})
+	}
+	return out
 }
 
 // Routes returns the current routes, including those that are out of order. The numbers of a route are those of all routes with the
@@ -52,6 +99,9 @@ func (b *Bridge) Routes() []RouteInfo {
 			Upstream: rt.UpstreamName(),
 			Source:   rt.Origin,
 			Problem:  rt.FirstProblem(),
+			Config:   rt.Config,
+			Method:   rt.Descriptor(),
+			plan:     rt.Plan,
 
 			Shared:          rt.Config.Share != nil,
 			UpstreamStreams: int(rt.Health.Upstreams.Load()),

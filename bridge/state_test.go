@@ -100,3 +100,36 @@ routes:
 	startServer(t, s.addr, untilCancelled)
 	assert.True(t, requireUpstream(0, bridge.UpstreamUp).Since.After(down.Since))
 }
+
+// A route says which method it serves, and which parts of a request set which fields.
+func TestRoutesSaysWhatBinds(t *testing.T) {
+	s := startServer(t, "127.0.0.1:0", untilCancelled)
+	f := startFront(t, s, `
+upstreams: {test: {target: "ADDR"}}
+routes:
+  - path: "/watch/{topic}"
+    rpc: test.stream.v1.StreamService/Watch
+    request: {query: [tags, filter.venue], set: {after_sequence: "${last_event_id}"}}
+  - {path: /posted, rpc: test.stream.v1.StreamService/Watch, methods: [POST], body: filter, request: {query: [topic]}}
+  - {path: /missing, rpc: test.stream.v1.StreamService/Missing}
+`)
+	require.NoError(t, f.bridge.Ready(t.Context()))
+	infos := f.bridge.Routes()
+	require.Len(t, infos, 3)
+	bindings := func(info bridge.RouteInfo) (out []string) {
+		for _, b := range info.Bindings() {
+			path := ""
+			for _, fd := range b.Path {
+				path += "/" + string(fd.Name())
+			}
+			out = append(out, string(b.From)+" "+b.Name+" "+path)
+		}
+		return out
+	}
+	assert.Equal(t, []string{"path topic /topic", "query tags /tags", "query filter.venue /filter/venue"}, bindings(infos[0]))
+	assert.Equal(t, []string{"query topic /topic", "body  /filter"}, bindings(infos[1]))
+	assert.Empty(t, bindings(infos[2]), "out of order")
+	assert.Equal(t, "test.stream.v1.StreamService.Watch", string(infos[0].Method.FullName()))
+	assert.Nil(t, infos[2].Method)
+	assert.Equal(t, "after_sequence", infos[0].Config.Request.Set[0].Field)
+}

@@ -22,13 +22,15 @@ import (
 // Plan holds what a route needs of its schema. It is compiled once, does not change, and is read by all streams of the route.
 type Plan struct {
 	snapshot *schema.Snapshot
-	types    transcode.Resolver // resolves the types in a google.protobuf.Any, and extensions
-	Method   string             // in the form of gRPC: /package.Service/Method
-	Source   source.Source      // opens the streams of messages
-	Digest   Digest             // identifies the route with its schema
-	Binder   *bind.Binder       // makes the request message
-	JSON     JSONAppender       // makes the data of events
-	Unknown  UnknownTypes       // types in messages that no schema has
+	// descriptor is the method; nil for a route with a source of its own.
+	descriptor protoreflect.MethodDescriptor
+	types      transcode.Resolver // resolves the types in a google.protobuf.Any, and extensions
+	Method     string             // in the form of gRPC: /package.Service/Method
+	Source     source.Source      // opens the streams of messages
+	Digest     Digest             // identifies the route with its schema
+	Binder     *bind.Binder       // makes the request message
+	JSON       JSONAppender       // makes the data of events
+	Unknown    UnknownTypes       // types in messages that no schema has
 
 	ID        *transcode.Path // nil: events have no id
 	Name      *transcode.Path // nil: every event has the name ConstName
@@ -54,9 +56,10 @@ func newPlan(r *config.Route, snap *schema.Snapshot) (*Plan, config.Problems) {
 		return nil, config.Problems{methodProblem(r, snap, err)}
 	}
 	c := &planner{route: r, plan: &Plan{
-		snapshot: snap,
-		types:    snap.Types(method.Parent().FullName()),
-		Method:   "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
+		snapshot:   snap,
+		descriptor: method,
+		types:      snap.Types(method.Parent().FullName()),
+		Method:     "/" + string(method.Parent().FullName()) + "/" + string(method.Name()),
 	}}
 	c.request(method.Input())
 	c.event(method.Output())

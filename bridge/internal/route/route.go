@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/cors"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/backoff"
@@ -101,6 +102,14 @@ func (rt *Route) RPC() string {
 		return ""
 	}
 	return rt.Config.Service + "/" + rt.Config.Method
+}
+
+// Descriptor returns the method behind the route, nil while the route has no plan, and for a route with a source of its own.
+func (rt *Route) Descriptor() protoreflect.MethodDescriptor {
+	if rt.Plan == nil {
+		return nil
+	}
+	return rt.Plan.descriptor
 }
 
 // UpstreamName returns the name of the upstream that serves the route, or else the name in the configuration of the route. It

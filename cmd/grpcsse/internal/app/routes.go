@@ -1,21 +1,26 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // routes is `grpcsse routes`: a table of what is served, on standard output.
 type routes struct {
 	source
 
+	JSON    bool          `name:"json" help:"Write JSON instead of a table, with the types of the fields and all problems."`
 	Timeout time.Duration `default:"10s" help:"How long to wait for the schemas of the gRPC servers."`
 }
 
@@ -31,13 +36,10 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	late := waitReady(ctx, b, r.Timeout) // the known routes are listed all the same
-	infos := b.Routes()
-	if len(infos) > 0 {
-		if err := table(t.stdout, infos); err != nil {
-			return err
-		}
+	infos, problems := b.Routes(), b.Problems()
+	if err := r.write(t, infos, problems); err != nil {
+		return err
 	}
-	problems := b.Problems()
 	problems.Render(t.stderr)
 	if late == nil && len(infos) == 0 && len(problems) > 0 {
 		return errors.New("nothing is served")
@@ -45,22 +47,102 @@ func (r *routes) Run(ctx context.Context, t *terminal) (err error) {
 	return late
 }
 
+// write writes the routes to standard output.
+func (r *routes) write(t *terminal, infos []bridge.RouteInfo, problems config.Problems) error {
+	rows := make([]routeRow, len(infos))
+	for i, info := range infos {
+		rows[i] = newRouteRow(info)
+	}
+	switch {
+	case r.JSON:
+		return writeJSON(t.stdout, listing{Routes: rows, Problems: newProblemRows(problems)})
+	case len(rows) > 0:
+		return table(t.stdout, rows)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
+
 // table writes one line for each route.
-func table(w io.Writer, infos []bridge.RouteInfo) error {
+func table(w io.Writer, rows []routeRow) error {
 	// Flush returns the errors of these writes.
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tSTATE")
-	for _, info := range infos {
-		state := "served"
-		if info.Problem != nil {
-			state = "out of order"
+	_, _ = fmt.Fprintln(lines, "METHOD\tPATH\tRPC\tUPSTREAM\tSOURCE\tFIELDS\tSHARING\tSTATE")
+	for _, row := range rows {
+		cells := []string{
+			strings.Join(row.Methods, ","), row.Path, row.RPC, cmp.Or(row.Upstream, "?"), row.Source, row.Request.summary(),
+			row.Share.summary(), row.State,
 		}
-		upstream := info.Upstream
-		if upstream == "" {
-			upstream = "?"
+		for i := range cells {
+			cells[i] = strings.Map(visible, cells[i])
 		}
-		_, _ = fmt.Fprintf(lines, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			strings.Join(info.Methods, ","), info.Path, info.RPC, upstream, info.Source, state)
+		_, _ = fmt.Fprintln(lines, strings.Join(cells, "\t"))
 	}
 	return lines.Flush()
+}
+
+// visible is for [strings.Map]: it replaces characters that could control a terminal. The names of fields come from a server.
+func visible(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return unicode.ReplacementChar
+}
+
+// shownFields is how many names of a kind the table lists.
+const shownFields = 4
+
+// summary names the fields of the request message that are bound, and by what: "path: symbol  query: recent".
+func (r *requestRow) summary() string {
+	if r == nil {
+		return "-"
+	}
+	var parts []string
+	list := func(kind string, names []string) {
+		if more := len(names) - shownFields; more > 0 {
+			names = append(names[:shownFields:shownFields], fmt.Sprintf("+%d", more))
+		}
+		if len(names) > 0 {
+			parts = append(parts, kind+"="+strings.Join(names, ","))
+		}
+	}
+	list("path", namesOf(r.Path))
+	list("query", namesOf(r.Query))
+	if r.Body != "" {
+		list("body", []string{r.Body})
+	}
+	var set []string
+	for _, s := range r.Set {
+		set = append(set, s.Field)
+	}
+	list("set", set)
+	if len(parts) == 0 {
+		return "-"
+	}
+	return strings.Join(parts, " ")
+}
+
+func namesOf(fields []boundRow) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// summary says what late joiners of a shared stream get.
+func (s *shareRow) summary() string {
+	switch {
+	case s == nil:
+		return "private"
+	case s.Field != "":
+		return s.LateJoin + ":" + s.Field
+	}
+	return s.LateJoin
 }
