@@ -238,12 +238,14 @@ func (st *stream) update(change func()) {
 	for _, c := range ring {
 		c.rings = false
 	}
-	set.busy.Store(len(set.byID)+len(set.running)+len(set.early) > 0)
+	set.noteBusy()
 	st.mu.Unlock()
 	for _, c := range ring {
 		c.watchers.notify()
 	}
 }
+
+func (set *catchUps) noteBusy() { set.busy.Store(len(set.byID)+len(set.running)+len(set.early) > 0) }
 
 func without(all []*catchUp, c *catchUp) []*catchUp {
 	if i := slices.Index(all, c); i >= 0 {

@@ -10,6 +10,7 @@ import (
 type gap struct {
 	count uint32       // how many gaps subscribers were told of
 	told  uint32       // the number of the gap that subscribers are told of now; 0 is none
+	by    ending.Code  // the code that begin tells
 	begin *frame.Frame // tells that no events come; made for each gap
 	live  *frame.Frame // tells that events come again; made once
 }
@@ -21,7 +22,7 @@ func (st *stream) stale(by ending.Code) {
 		over = st.end != nil
 		if g := &st.gap; !over {
 			g.count++
-			g.told, g.begin = g.count, frame.New(ending.StaleBlock(by), noData)
+			g.told, g.by, g.begin = g.count, by, frame.New(ending.StaleBlock(by), noData)
 			st.catchUps.ringAll()
 		}
 	})

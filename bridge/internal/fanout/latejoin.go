@@ -31,6 +31,14 @@ type follower struct {
 	next    replay.Position // the position of the first event that it has not read
 	mark    replay.Position // the position of the newest event with a mark; zero is none
 	scratch []*replay.Event
+	handed  handed
+}
+
+// handed are last values of another log, whose beginning this log does not have. They are taken over when this log goes on at a
+// position. The zero value has none.
+type handed struct {
+	at     replay.Position
+	values []*replay.Event
 }
 
 // learnNew has the follower read the new events of the log.
@@ -76,6 +84,13 @@ func (st *stream) refollow() bool {
 		st.values.clear()
 		st.follow.mark = replay.Position{}
 	}
+	if h := st.follow.handed; h.at.Epoch == state.Epoch && h.at.Offset <= state.First {
+		st.values.clear()
+		for _, e := range h.values {
+			st.learn(e)
+		}
+	}
+	st.follow.handed = handed{}
 	st.follow.next = state.Start()
 	return true
 }

@@ -9,6 +9,7 @@ import (
 type lingering struct {
 	place *list.Element // in the registry's list of idle streams
 	timer *time.Timer
+	since time.Time // when the last subscriber left, or when a subscriber elsewhere was last known to be
 }
 
 // leave counts a subscriber less. When the last subscriber leaves, the stream lingers; a stream that is already forgotten is
@@ -21,22 +22,59 @@ func (r *Registry) leave(st *stream) {
 	case st.subscribers > 0:
 	case st.forgotten:
 		st.release()
-	case !st.settings.lingers():
+	case !st.settings.lingers() && !st.wantedElsewhere():
 		r.forget(st)
 	default:
-		l := &lingering{place: r.idle.PushBack(st)}
+		if st.member != nil {
+			st.member.seat.Want(false)
+		}
+		l := &lingering{place: r.idle.PushBack(st), since: time.Now()}
 		st.lingering = l
-		l.timer = time.AfterFunc(st.settings.Linger, func() { r.expire(st, l) })
+		l.timer = time.AfterFunc(l.wait(st), func() { r.expire(st, l) })
 	}
 }
 
-// expire forgets a stream when its lingering is over, unless a subscriber has joined since it began.
+// expire forgets a stream when its lingering is over, unless a subscriber has joined since it began. A stream that this replica
+// reads for others lingers from the time on when the last of them was known to have subscribers.
 func (r *Registry) expire(st *stream, l *lingering) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if st.lingering == l {
+	switch {
+	case st.lingering != l:
+	case st.member != nil && l.staysFor(st):
+		l.timer.Reset(l.wait(st))
+	default:
 		r.forget(st)
 	}
+}
+
+// staysFor reports whether a stream of a cluster goes on lingering.
+func (l *lingering) staysFor(st *stream) bool {
+	if st.wantedElsewhere() {
+		l.since = time.Now()
+		return true
+	}
+	return time.Since(l.since) < st.settings.Linger
+}
+
+// wait returns when a lingering stream is looked at again.
+func (l *lingering) wait(st *stream) time.Duration {
+	linger := max(0, st.settings.Linger)
+	if st.member == nil {
+		return linger
+	}
+	if left := linger - time.Since(l.since); left > 0 {
+		return min(left, max(wantedEvery, linger/4))
+	}
+	return max(wantedEvery, linger/4)
+}
+
+// wantedEvery is how often at most a stream without subscribers asks whether another replica has any.
+const wantedEvery = time.Second
+
+// wantedElsewhere reports whether this replica reads the stream for other replicas. The registry's lock is held.
+func (st *stream) wantedElsewhere() bool {
+	return st.member != nil && !st.settings.retired() && st.member.seat.Wanted()
 }
 
 // EndRetired ends the streams that linger although no further subscriber will come. See [Settings].
@@ -46,7 +84,7 @@ func (r *Registry) EndRetired() {
 	for e := r.idle.Front(); e != nil; {
 		st := e.Value.(*stream)
 		e = e.Next() // before forget removes the element
-		if !st.settings.lingers() {
+		if st.settings.retired() {
 			r.forget(st)
 		}
 	}
@@ -88,6 +126,9 @@ func (r *Registry) forget(st *stream) {
 	st.forgotten = true
 	r.drop(st)
 	r.keep(st)
+	if st.member != nil {
+		st.member.leave()
+	}
 	st.cancel()
 	if st.subscribers == 0 {
 		st.release()

@@ -36,8 +36,19 @@ func (st *stream) behind(id string, state replay.State) (at replay.Position, ok 
 		return st.log.Find(id)
 	}
 	at, ok = parsePosition(id)
-	return at, ok && at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next
+	return at, ok && at.Epoch == state.Epoch && at.Offset >= state.First && at.Offset <= state.Next+st.mayLack()
 }
+
+// mayLack returns how many events the log may lack that a subscriber has had from another replica.
+func (st *stream) mayLack() uint64 {
+	if st.follows {
+		return aheadAtMost
+	}
+	return 0
+}
+
+// aheadAtMost is how far a subscriber may be ahead of the log of a replica that follows.
+const aheadAtMost = 1024
 
 // lost returns why there is no place behind the event with an id.
 func (st *stream) lost(id string, state replay.State) ending.Reset {

@@ -13,7 +13,7 @@ import (
 // It returns the end of the stream where nothing follows the batch. The stream's lock is held.
 func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	st := s.stream
-	if s.closed {
+	if s.closed || st.waiters.any() && s.stillWaits() {
 		return nil
 	}
 	if s.via != nil {
@@ -59,6 +59,8 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			s.displace(ending.ResetEpoch, true)
 		case !s.started: // the place was lost before the first read
 			s.overtaken()
+		case s.pos.Epoch == s.stream.leap.Epoch && s.pos.Offset < s.stream.leap.Offset: // the replica was slow, not its subscriber
+			s.displace(ending.ResetExpired, false)
 		case s.stream.settings.Skip:
 			s.skip()
 		default:

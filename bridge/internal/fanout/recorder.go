@@ -49,6 +49,19 @@ func (r *recorder) start(ctx context.Context) {
 	}
 }
 
+// goOn has the recorder go on at the end of the log, whose events another recorder or another replica has brought.
+func (r *recorder) goOn() {
+	st := r.stream
+	state := st.log.State()
+	r.next = state.End()
+	if st.settings.HasID && st.settings.Resumes {
+		r.cursor = newestID(st.log, state)
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	r.sure = st.sure.known
+}
+
 // beginEpoch begins a new epoch of the log. It sets r.err.
 func (r *recorder) beginEpoch() {
 	next := replay.Position{Epoch: newEpoch()}
@@ -150,6 +163,8 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 	}
 	r.grow(replay.Position{Epoch: r.next.Epoch, Offset: r.next.Offset + 1})
 	r.stream.registry.makeRoom(r.stream)
-	r.fitRetry()
+	if fits(r.next.Offset) {
+		r.fitRetry()
+	}
 	return nil
 }

@@ -28,12 +28,15 @@ var ErrClosed = errors.New("fanout: the registry is closed")
 // Registry holds the shared streams by key. Its methods may be called concurrently. Its fields are set before the first call.
 type Registry struct {
 	Hooks Hooks
+	// Cluster decides which streams are read here. nil: this registry reads all of its streams.
+	Cluster Cluster
 
 	ctx     context.Context
 	limits  atomic.Pointer[Limits]
 	into    func(*replay.Ring) appender // for tests: the appender of a stream with that log; the log itself where into is nil
 	place   findPlace                   // for tests: another rule than place
 	sure    time.Duration               // how long the ids of an epoch are not sure; for tests not sureAfter
+	weak    weakness                    // for tests: what members do wrong
 	bytes   atomic.Int64                // what the streams hold together without their catch-ups, each as of its last event
 	running sync.WaitGroup              // their goroutines
 
@@ -108,6 +111,9 @@ func (r *Registry) find(
 	}
 	st.subscribers++
 	r.keep(st)
+	if st.member != nil && st.subscribers == 1 {
+		st.member.seat.Want(true)
+	}
 	return st, joined, evicted, nil
 }
 
@@ -117,20 +123,39 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	log := replay.NewRing(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
 	st.identity = r.retired.identityAfter(key)
-	owner := &recorder{stream: st, into: r.appender(log)}
-	reader := &reading.Reader{Upstream: upstream, Owner: owner, Backoff: settings.Backoff, ReopenAfter: settings.ReopenAfter}
 	r.streams[key] = st
 	release := settings.keep()
+	if r.Cluster != nil && settings.Cluster {
+		r.enter(ctx, st, upstream, joined, release)
+		return st
+	}
+	owner := &recorder{stream: st, into: r.appender(log)}
 	r.running.Go(func() {
 		defer release()
 		defer cancel()
 		<-joined
 		owner.start(ctx)
-		end := reader.Run(ctx)
+		end := st.reader(upstream, owner).Run(ctx)
 		r.end(st, &end)
 		r.Hooks.ended(st)
 	})
 	return st
+}
+
+// reader returns a reader of the stream's upstream.
+func (st *stream) reader(upstream reading.Upstream, owner reading.Owner) *reading.Reader {
+	s := &st.settings
+	return &reading.Reader{Upstream: upstream, Owner: owner, Backoff: s.Backoff, ReopenAfter: s.ReopenAfter}
+}
+
+// start runs f on a goroutine of its own, and reports whether it does: it does not once the registry is closed.
+func (r *Registry) start(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.running.Go(f)
+	}
+	return !r.closed
 }
 
 func (r *Registry) appender(log *replay.Ring) appender {

@@ -25,6 +25,9 @@ func (r *Registry) setAside(st *stream) {
 	}
 	r.retired.streams[st] = struct{}{}
 	r.retired.count++
+	if st.member != nil {
+		st.member.setAside()
+	}
 }
 
 // identityAfter returns what distinguishes a new stream with a key from all others, also from those with the same key that were

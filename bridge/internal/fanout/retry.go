@@ -31,7 +31,7 @@ func fits(events uint64) bool {
 func (r *recorder) fitRetry() {
 	st := r.stream
 	s := &st.settings
-	if !fits(r.next.Offset) || s.Skip || s.Retry <= sse.MinRetry {
+	if s.Skip || s.Retry <= sse.MinRetry {
 		return
 	}
 	reach, known := r.reach()

@@ -38,6 +38,8 @@ type Settings struct {
 	// CatchUps is how many catch-ups of the stream are read at once. 0 is none: a subscriber whose id the log does not have is
 	// told a reset. Catching up needs HasID and Resumes.
 	CatchUps int
+	// Cluster says that the stream takes part in the cluster of the registry, if that has one.
+	Cluster bool
 	// Keep is called when the stream begins, and release when its upstream is no longer read. nil does nothing.
 	Keep func() (release func())
 	// Retired reports that the stream is about to end with its subscribers: it does not linger, and the next subscriber with its

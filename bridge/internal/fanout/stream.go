@@ -24,6 +24,7 @@ type stream struct {
 	watchers watchers
 	// stopWatching ends the calls of changed by the log.
 	stopWatching func()
+	member       *member // nil for a stream that takes no part in a cluster
 
 	// The registry's lock guards these.
 	subscribers int
@@ -32,6 +33,7 @@ type stream struct {
 
 	mu       sync.Mutex
 	accepted bool           // the upstream has accepted a stream
+	accepts  uint32         // how many streams the upstream has accepted
 	header   reading.Header // the header of the newest upstream stream
 	end      *pump.End
 	endAt    replay.Position // the position up to which subscribers read before the end
@@ -53,6 +55,13 @@ type stream struct {
 	values   lastValues
 	counted  int64 // this stream's part of the registry's sum of bytes
 	released bool
+
+	// These are false for a stream that takes no part in a cluster.
+	filling bool // the log may lack events that the owner of the key has, so no subscriber gets a place yet
+	follows bool // another replica reads the upstream
+	waiters waiters
+	// leap is where the log has gone on behind events that no replica holds any more.
+	leap replay.Position
 }
 
 func newStream(r *Registry, key string, settings Settings, log *replay.Ring, cancel context.CancelFunc) *stream {
@@ -93,6 +102,7 @@ func (st *stream) accept(header reading.Header) {
 	st.update(func() {
 		st.header = header
 		st.accepted = true
+		st.accepts++
 		st.settle()
 		st.catchUps.ringAll()
 	})

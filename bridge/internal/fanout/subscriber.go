@@ -60,10 +60,22 @@ func (st *stream) subscribe(n Newcomer, open func() (Settings, reading.Upstream)
 
 // newSubscriber is subscribe with the stream's lock held.
 func (st *stream) newSubscriber(n Newcomer, open func() (Settings, reading.Upstream)) *Subscriber {
-	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines, early: !st.accepted}
+	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines}
 	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // a malformed id may be of any length
+	if st.filling && st.end == nil {
+		s.wait(n.Malformed, open)
+		return s
+	}
+	s.begin(n.Malformed, !st.accepted, open)
+	return s
+}
+
+// begin decides where the subscriber begins. Where the upstream has accepted, the subscriber gets its place.
+func (s *Subscriber) begin(malformed, early bool, open func() (Settings, reading.Upstream)) {
+	st := s.stream
+	s.early = early
 	switch {
-	case n.Malformed:
+	case malformed:
 		s.reset = ending.ResetInvalid
 	case s.lastID != "":
 		s.resume(open)
@@ -72,7 +84,6 @@ func (st *stream) newSubscriber(n Newcomer, open func() (Settings, reading.Upstr
 	if st.accepted && !s.anchored {
 		s.place()
 	}
-	return s
 }
 
 // noteResumed notes how a new subscriber goes on after the id that it came with.
@@ -274,6 +285,7 @@ func (s *Subscriber) Close() {
 		s.report()
 		s.closed, s.batch, s.lastID = true, nil, ""
 		s.leaveCatchUp()
+		delete(st.waiters, s)
 	})
 	if !closed {
 		st.registry.leave(st)

@@ -1,0 +1,174 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+)
+
+// member is a stream's part in a cluster. The stream's upstream is read here only while this replica owns the key, or is alone.
+// Otherwise the stream's log gets what the owner has read.
+//
+//	         Lead, Alone                        Follow
+//	joining ────────────► reading ◄──────────► following
+//	   └──────────────────────────────────────────┘
+//
+// What fences a replica that has lost the key is its turn: an event gets into the log only while the reader that brings it has
+// the turn. Neither the position of the event nor the newest event in the log says who owns the key, because a replica that was
+// paused may read what the next owner has sent before it notices that it owns the key no longer.
+type member struct {
+	stream   *stream
+	upstream reading.Upstream
+	ctx      context.Context // of the stream
+	joined   <-chan struct{} // closed when the first subscriber is there
+	seat     Seat            // the registry's lock guards it
+	left     atomic.Bool     // the cluster's calls change nothing any more
+
+	// mu is held while the log grows. The locks of the registry and of streams may be taken while this one is held, never the
+	// other way round.
+	mu      sync.Mutex
+	term    uint64     // the highest term that the member has heard of
+	turn    *turn      // of the reader that may add to the log; nil while another replica's events are taken
+	newest  *turn      // the newest turn, which may be over
+	alias   alias      // where the log's epoch has another name in the cluster
+	joint   joint      // how far the log is known to be that of the owner
+	told    conditions // what the followers of this replica are told
+	pace    recorder   // fits the reconnection time to a log that another replica fills
+	pending *Condition // the stream's end, where the log is not there yet
+	last    *lastPages // not nil when the upstream has ended the stream
+}
+
+// turn is the time in which one reader may add to the log.
+type turn struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when the reader has returned
+}
+
+// alias is a name of an epoch of the log that differs from its name in the cluster. Only routes whose events have ids of their
+// own have such epochs, because their browsers never see the name.
+type alias struct{ local, cluster string }
+
+// errDeposed is the cause with which an upstream stream ends because another replica owns the key.
+var errDeposed = errors.New("fanout: another replica reads this upstream")
+
+// weakness is what members do wrong for tests, which must notice it.
+type weakness struct {
+	byPosition bool // only the position of an event fences a replica that has lost the key
+	anyTerm    bool // pages of lower terms are taken
+}
+
+var _ Member = (*member)(nil)
+
+// enter has a stream take part in the cluster. release is that of the stream's settings. The registry's lock is held.
+func (r *Registry) enter(ctx context.Context, st *stream, upstream reading.Upstream, joined <-chan struct{}, release func()) {
+	m := &member{stream: st, upstream: upstream, ctx: ctx, joined: joined, pace: recorder{stream: st}}
+	st.member, st.filling = m, true
+	r.running.Add(1)
+	context.AfterFunc(ctx, func() {
+		defer r.running.Done()
+		m.conclude()
+		release()
+		r.Hooks.ended(st)
+	})
+	m.seat = r.Cluster.Enter(st.key, m)
+}
+
+// conclude waits until the stream's upstream is no longer read. Subscribers of a stream that ends with the registry's context get
+// the end that the upstream returns then.
+func (m *member) conclude() {
+	m.mu.Lock()
+	newest := m.newest
+	m.mu.Unlock()
+	if newest != nil {
+		<-newest.done
+	}
+	if r := m.stream.registry; r.ctx.Err() != nil {
+		end := m.upstream.Run(m.ctx, reading.Attempt{}, nowhere{}).End
+		r.end(m.stream, &end)
+	}
+}
+
+// nowhere drops what an upstream brings.
+type nowhere struct{}
+
+func (nowhere) Opened()                                     {}
+func (nowhere) Accepted(reading.Header)                     {}
+func (nowhere) Event(context.Context, *reading.Event) error { return context.Canceled }
+
+// leave gives up the member's seat. The registry's lock is held. A second call changes nothing.
+func (m *member) leave() {
+	if !m.left.Swap(true) {
+		m.seat.Leave()
+	}
+}
+
+// setAside has the replica read the upstream for itself from now on, because another stream has got the key. The registry's
+// lock is held.
+func (m *member) setAside() {
+	m.leave()
+	m.stream.registry.running.Go(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.read()
+	})
+}
+
+// Watch implements [Member].
+func (m *member) Watch(notify func()) (stop func()) { return m.stream.Watch(notify) }
+
+// Place implements [Member].
+func (m *member) Place() Place {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	state := m.stream.log.State()
+	at := Place{Epoch: m.nameOf(state.Epoch), Next: state.Next}
+	switch {
+	case m.turn != nil:
+		_, at.Version = m.condition(state)
+		at.Term = m.term
+	case m.joint.forked:
+		return Place{Version: m.joint.version}
+	case m.joint.known:
+		at.Term, at.Next, at.Version = m.term, m.joint.next, m.joint.version
+	}
+	if at.Next > state.First {
+		at.LastID = idAt(m.stream.log, replay.Position{Epoch: state.Epoch, Offset: at.Next - 1})
+	}
+	return at
+}
+
+// nameOf returns the name in the cluster of an epoch of the log.
+func (m *member) nameOf(local string) string {
+	if local == m.alias.local {
+		return m.alias.cluster
+	}
+	return local
+}
+
+// note notes who reads the upstream, and has subscribers begin that have waited for that.
+func (st *stream) note(follows bool) {
+	st.mu.Lock()
+	st.follows = follows
+	if !follows {
+		st.endFilling()
+	}
+	st.since = time.Time{}
+	st.mu.Unlock()
+	st.watchers.notify()
+}
+
+// Resign gives the streams that this replica reads to other replicas that have subscribers of them. The streams go on.
+func (r *Registry) Resign() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, st := range r.streams {
+		if st.member != nil {
+			st.member.seat.Resign()
+		}
+	}
+}

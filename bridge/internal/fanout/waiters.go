@@ -1,0 +1,55 @@
+package fanout
+
+import "github.com/grpcsse/grpcsse/bridge/internal/reading"
+
+// waiters are the subscribers that came while the stream was filling. The stream's lock guards them.
+type waiters map[*Subscriber]waiter
+
+// waiter is what a subscriber came with that waits.
+type waiter struct {
+	malformed bool
+	open      func() (Settings, reading.Upstream)
+	early     bool // the upstream had not accepted when the filling was over
+}
+
+func (all waiters) any() bool { return len(all) > 0 }
+
+// wait has a new subscriber wait for the end of the filling.
+func (s *Subscriber) wait(malformed bool, open func() (Settings, reading.Upstream)) {
+	st := s.stream
+	if st.waiters == nil {
+		st.waiters = waiters{}
+	}
+	st.waiters[s] = waiter{malformed: malformed, open: open, early: !st.accepted}
+	s.early, s.reported = true, true
+}
+
+// endFilling has the subscribers begin that have waited. A subscriber that came with an id begins at its next read, because its
+// topic may change then. The lock is held.
+func (st *stream) endFilling() {
+	if !st.filling {
+		return
+	}
+	st.filling = false
+	for s, w := range st.waiters {
+		if w.early = !st.accepted; s.lastID == "" {
+			delete(st.waiters, s)
+			s.begin(w.malformed, w.early, w.open)
+			continue
+		}
+		st.waiters[s] = w
+	}
+}
+
+// stillWaits has a subscriber begin that has waited. It reports whether the subscriber waits on.
+func (s *Subscriber) stillWaits() bool {
+	st := s.stream
+	w, waits := st.waiters[s]
+	if !waits || st.filling && st.end == nil {
+		return waits
+	}
+	delete(st.waiters, s)
+	s.begin(w.malformed, w.early, w.open)
+	st.catchUps.noteBusy()
+	return false
+}
