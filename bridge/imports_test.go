@@ -141,7 +141,10 @@ func library() []room {
 			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
 		}},
 		{"bridge/internal/cluster", []string{"std", "bridge/internal/wire"}},
-		{"bridge/internal/wire", []string{"bridge/internal/fanout"}},
+		{"bridge/internal/wire", []string{
+			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",
+			"bridge/internal/reading", "bridge/internal/replay",
+		}},
 		{"bridge/internal/fanout", []string{
 			"std", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
 			"bridge/internal/pump", "bridge/internal/reading", "bridge/internal/replay",

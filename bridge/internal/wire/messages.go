@@ -8,8 +8,8 @@ type Message struct {
 	Body Body
 }
 
-// Body is the content of a message: [Entry], [Page], [Question], [Answer], [Beat], [Following], [Left] or [GaveUp]. A name in a
-// body is the name of a key as the cluster's codec makes it.
+// Body is the content of a message: [Entry], [Page], [Question], [Answer], [Beat], [Following], [Left] or [GaveUp]. A name in
+// a body is the name of a key as the cluster's codec makes it.
 type Body interface{ body() }
 
 // Entry is the value of a key's entry: the sender owns the key. The term of the owner is Base plus the revision of the entry.
