@@ -62,8 +62,8 @@ func program() []room {
 			"std", "bridge", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/telemetry",
-			"cmd/grpcsse/internal/watch",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/sseclient",
+			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
 		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
@@ -80,6 +80,13 @@ func program() []room {
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
+		{"cmd/grpcsse/internal/tail", []string{
+			"std", "net/http", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/sseclient", "golang.org/x/term",
+		}},
+		{"cmd/grpcsse/internal/sseclient", []string{
+			"std", "net/http", "cmd/grpcsse/internal/printable", "golang.org/x/net/http/httpguts",
+		}},
+		{"cmd/grpcsse/internal/printable", []string{"std"}},
 		{"cmd/grpcsse/internal/crowd", []string{"std", "net/http", "github.com/tmaxmax/go-sse"}},
 		{"cmd/grpcsse/internal/demo", []string{
 			"std", grpcTree, protobufTree, genproto, "gen/demo/activity/v1", "gen/demo/counter/v1", "gen/demo/fault/v1",
@@ -206,7 +213,8 @@ func knowers() map[string][]string {
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve", "bridge/internal/auth",
+			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient", "cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
+			"bridge/internal/auth",
 			"bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},

@@ -23,8 +23,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"grpcsse": main})
 }
 
-// TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $BROKEN one that cannot describe one of
-// its services, $CLOSED an address where no server listens, $FREE one that was free a moment ago, and $SCHEMA the file of the
+// TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $BROKEN one that cannot describe
+// one of its services, $FOREIGN and $FOREIGN_TLS are URLs of a server that is not ours, $FOREIGN_CA the file of its
+// authority, $CLOSED an address where no server listens, $FREE one that was free a moment ago, and $SCHEMA the file of the
 // JSON Schema.
 func TestScripts(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		}
 	})
 	broken := startHalfDescribed(t)
+	foreign := startForeign(t)
 	// The group makes the servers outlive the scripts, which run in parallel.
 	t.Run("group", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
@@ -55,6 +57,9 @@ func TestScripts(t *testing.T) {
 				env.Setenv("UPSTREAM", listener.Addr().String())
 				env.Setenv("BROKEN", broken)
 				env.Setenv("SCHEMA", schema)
+				env.Setenv("FOREIGN", foreign.plain)
+				env.Setenv("FOREIGN_TLS", foreign.encrypted)
+				env.Setenv("FOREIGN_CA", foreign.authority)
 				for _, name := range []string{"CLOSED", "FREE"} {
 					address, err := unused(t.Context())
 					if err != nil {
@@ -71,9 +76,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// unused returns an address on which no program listens, and that it has not returned before. Its port is below those that kernels
-// give to connections and to listeners that leave the choice to them. So no other socket takes the port before the program that a
-// test starts.
+// unused returns an address on which no program listens, and that it has not returned before. Its port is below those that
+// kernels give to connections and to listeners that leave the choice to them. So no other socket takes the port before the
+// program that a test starts.
 func unused(ctx context.Context) (string, error) {
 	const first, last = 10000, 19999 // the tests of deploy/ use those from 20000 on
 	for range 100 {

@@ -31,6 +31,7 @@ func TestTheDocumentedCommandsAreCommands(t *testing.T) {
 		}
 		for _, match := range commands {
 			command, _, _ := strings.Cut(match[1], " > ")
+			command, _, _ = strings.Cut(command, " | ")
 			args := strings.Fields(command)
 			if len(args) == 0 || strings.Contains(command, "…") {
 				continue

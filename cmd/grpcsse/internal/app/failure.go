@@ -66,9 +66,13 @@ func complain(w io.Writer, err error) int {
 		return codeUsage
 	case errors.As(err, &hinted):
 		complainWithHint(w, err, hinted.Hint())
-		return codeRuntime
+	default:
+		complainWithHint(w, err, "")
 	}
-	complainWithHint(w, err, "")
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
 	return codeRuntime
 }
 
