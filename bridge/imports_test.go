@@ -147,7 +147,9 @@ func library() []room {
 		{"bridge/internal/upstream", []string{
 			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
 		}},
-		{"bridge/internal/cluster", []string{"std", "bridge/internal/wire"}},
+		{"bridge/internal/cluster/membus", []string{"std", "bridge/internal/cluster"}},
+		{"bridge/internal/cluster/clustertest", []string{"std", "bridge/internal/fanout", "bridge/internal/replay"}},
+		{"bridge/internal/cluster", []string{"std", "bridge/internal/fanout", "bridge/internal/wire"}},
 		{"bridge/internal/wire", []string{
 			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",
 			"bridge/internal/reading", "bridge/internal/replay",

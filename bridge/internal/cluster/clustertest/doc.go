@@ -1,0 +1,2 @@
+// Package clustertest has streams for tests of a cluster, and a suite for what connects its replicas.
+package clustertest

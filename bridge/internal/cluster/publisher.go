@@ -1,0 +1,175 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/wire"
+)
+
+const (
+	pageLimit     = 256 << 10 // bytes of a page
+	mostFollowers = 1024      // that an owner remembers for a key
+	lastPages     = 64        // that an owner publishes at most when it leaves
+)
+
+// publisher is how an owner brings what it reads to the followers. It publishes only while there are some.
+type publisher struct {
+	followers map[string]time.Duration // when each of them was last heard of
+	published fanout.Place             // how far the key is published
+	lately    time.Duration            // when something was published
+	stop      func()                   // ends the watch of the member; nil: the key is not published
+}
+
+// announce tells all that the replica owns the key.
+func (s *seat) announce() {
+	page := s.member.Page(s.member.Place(), pageLimit)
+	s.node.send(subjectEvents(s.name), wire.Page{Name: s.name, Page: page})
+	if s.stop != nil {
+		s.publish()
+	}
+}
+
+// question answers a follower: whether the replica owns the key, and if so with a page.
+func (s *seat) question(from string, place fanout.Place, reply func([]byte) error) {
+	answer := wire.Answer{}
+	owns := s.state.role == Owner && !s.left.Load()
+	if owns {
+		answer.Term = s.state.term
+	}
+	subject := subjectLog(s.name)
+	pieces, err := s.node.codec.Encode(subject, wire.Message{From: s.node.me, Body: answer}, s.node.bus.MaxPayload())
+	if err == nil && reply != nil {
+		_ = reply(pieces[0]) // where the reply is lost, the follower asks again
+	}
+	if !owns {
+		return
+	}
+	page := s.member.Page(place, pageLimit)
+	if s.followed(from); s.stop == nil {
+		s.published = s.member.Place()
+		s.stop = s.member.Watch(s.notify)
+		s.notify() // what came meanwhile
+	}
+	s.node.send(subjectIn(from), wire.Page{Name: s.name, Page: page})
+}
+
+// notify has the shard publish. It may be called with locks held.
+func (s *seat) notify() {
+	if !s.changed.Swap(true) {
+		s.shard.box.call(s)
+	}
+}
+
+// followed notes that a replica follows the key.
+func (s *seat) followed(from string) {
+	if s.state.role != Owner {
+		return
+	}
+	s.wanted.Store(true)
+	if s.followers == nil {
+		s.followers = map[string]time.Duration{}
+	}
+	if _, known := s.followers[from]; known || len(s.followers) < mostFollowers {
+		s.followers[from] = s.node.now()
+	}
+}
+
+// lose notes that a replica does not follow the key any more.
+func (s *seat) lose(from string) {
+	delete(s.followers, from)
+	s.rest()
+	s.pollWant()
+}
+
+// expireFollowers forgets followers that say nothing any more.
+func (s *seat) expireFollowers(now time.Duration) {
+	for from, at := range s.followers {
+		if now >= at+followerExpiry {
+			delete(s.followers, from)
+		}
+	}
+	s.rest()
+}
+
+// rest stops to publish where nobody follows.
+func (s *seat) rest() {
+	if len(s.followers) == 0 {
+		s.unpublish()
+	}
+}
+
+func (s *seat) unpublish() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+	s.followers = nil
+}
+
+// publish publishes one page of what is new, and has the seat visited again where there is more.
+func (s *seat) publish() {
+	if s.state.role != Owner || s.stop == nil || s.left.Load() {
+		return
+	}
+	if s.publishPage() {
+		s.notify()
+	}
+}
+
+// publishPage publishes what is new, and reports whether there is more.
+func (s *seat) publishPage() (more bool) {
+	page := s.member.Page(s.published, pageLimit)
+	from := &s.published
+	if len(page.Events) == 0 && page.Condition == nil && page.Epoch == from.Epoch && page.Offset == from.Next {
+		return false
+	}
+	s.node.send(subjectEvents(s.name), wire.Page{Name: s.name, Page: page})
+	*from = page.Behind()
+	s.lately = s.node.now()
+	return page.More
+}
+
+// publishLast publishes what is left when the replica leaves.
+func (s *seat) publishLast() {
+	if s.state.role != Owner || s.stop == nil {
+		return
+	}
+	for range lastPages {
+		if !s.publishPage() {
+			return
+		}
+	}
+}
+
+// pollWant asks the other replicas whether they follow the key, where the owner itself has no subscribers.
+func (s *seat) pollWant() {
+	s.poll.Store(false)
+	if s.polling || s.state.local || s.state.role != Owner {
+		return
+	}
+	s.polling = true
+	began := s.node.now()
+	s.node.asks.run(func() {
+		ctx, cancel := context.WithTimeout(s.node.ctx, requestTimeout)
+		defer cancel()
+		_, err := s.node.bus.Request(ctx, subjectWant(s.name), nil)
+		s.node.gate()
+		s.shard.box.post(func() {
+			s.polling = false
+			s.wanted.Store(!errors.Is(err, ErrNoResponders) || s.heardSince(began))
+		})
+	})
+}
+
+// heardSince reports whether a follower was heard of since a time.
+func (s *seat) heardSince(began time.Duration) bool {
+	for _, at := range s.followers {
+		if at >= began {
+			return true
+		}
+	}
+	return false
+}
