@@ -14,13 +14,13 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/cluster/clustertest"
 	"github.com/grpcsse/grpcsse/bridge/internal/cluster/membus"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/wire"
 )
 
 // rig is a cluster in a bubble, with one key.
 type rig struct {
 	t        *testing.T
 	hub      *membus.Hub
-	codec    *codec
 	up       *clustertest.Upstream
 	replicas []*replica
 
@@ -38,7 +38,7 @@ type replica struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, hub: membus.NewHub(1), codec: &codec{}, up: clustertest.NewUpstream()}
+	r := &rig{t: t, hub: membus.NewHub(1), up: clustertest.NewUpstream()}
 	t.Cleanup(r.close)
 	return r
 }
@@ -64,7 +64,9 @@ func (r *rig) start(o cluster.Options) *replica {
 	o.Replica = fmt.Sprintf("r%d", len(r.replicas))
 	p.Member = clustertest.NewMember(o.Replica, r.up)
 	p.Positions = r.positions
-	node, err := cluster.New(p.bus, r.codec, p.gate.With(o))
+	codec, err := wire.NewCodec(wire.Settings{Name: "test", Secret: make([]byte, wire.MinSecret), Seal: true})
+	require.NoError(r.t, err)
+	node, err := cluster.New(p.bus, codec, p.gate.With(o))
 	require.NoError(r.t, err)
 	p.node = node
 	r.replicas = append(r.replicas, p)
