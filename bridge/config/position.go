@@ -2,8 +2,10 @@ package config
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // sourceFile is one configuration file: its name, and its lines for excerpts.
@@ -23,13 +25,23 @@ func newSourceFile(name string, data []byte) *sourceFile {
 // longestLine bounds, in bytes, the lines that are looked at for excerpts.
 const longestLine = 8 << 10
 
-// line returns a source line. It returns "" for a line that is too long to be shown, and for the line behind the last one, since
+// userinfo matches a user and a password in a URL, as far as text has URLs.
+var userinfo = regexp.MustCompile(`://[^\s"',\]}]+@`)
+
+// withoutUserinfo hides users and passwords in URLs. The length of the text stays the same.
+func withoutUserinfo(text string) string {
+	return userinfo.ReplaceAllStringFunc(text, func(found string) string {
+		return "://" + strings.Repeat("*", utf8.RuneCountInString(found)-len("://@")) + "@"
+	})
+}
+
+// line returns a source line, without the users and passwords of URLs. It returns "" for a line that is too long to be shown, and for the line behind the last one, since
 // the end of a file is a position too.
 func (f *sourceFile) line(number int) string {
 	if number < 1 || number > len(f.lines) || len(f.lines[number-1]) > longestLine {
 		return ""
 	}
-	return f.lines[number-1]
+	return withoutUserinfo(f.lines[number-1])
 }
 
 // resolve makes a path that the file names relative to where the program runs.

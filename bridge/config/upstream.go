@@ -100,7 +100,7 @@ func (d *decoder) target(n *node) (string, bool) {
 		return "", false
 	}
 	scheme, address, _ := strings.Cut(text, "://")
-	address = strings.TrimRight(address, "/")
+	address = strings.TrimRight(address[strings.LastIndexByte(address, '@')+1:], "/") // a user and a password are not for a hint
 	hint, readable := target.Check(text)
 	switch scheme = strings.ToLower(scheme); {
 	case address != "" && (scheme == "http" || scheme == "grpc"):
