@@ -9,7 +9,9 @@ import (
 type lingering struct {
 	place *list.Element // in the registry's list of idle streams
 	timer *time.Timer
-	since time.Time // when the last subscriber left, or when a subscriber elsewhere was last known to be
+	// since is when the last subscriber left, here or, as far as is known, in another replica.
+	since  time.Time
+	wanted bool // another replica had subscribers when it was asked last
 }
 
 // leave counts a subscriber less. When the last subscriber leaves, the stream lingers; a stream that is already forgotten is
@@ -50,11 +52,12 @@ func (r *Registry) expire(st *stream, l *lingering) {
 
 // staysFor reports whether a stream of a cluster goes on lingering.
 func (l *lingering) staysFor(st *stream) bool {
-	if st.wantedElsewhere() {
+	before := l.wanted
+	l.wanted = st.wantedElsewhere()
+	if l.wanted || before { // the last one may have left just now
 		l.since = time.Now()
-		return true
 	}
-	return time.Since(l.since) < st.settings.Linger
+	return l.wanted || time.Since(l.since) < st.settings.Linger
 }
 
 // wait returns when a lingering stream is looked at again.

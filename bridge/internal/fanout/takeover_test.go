@@ -1,0 +1,233 @@
+package fanout_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+)
+
+// twoReplicas has the first of two replicas own the key and the second one follow, each with a subscriber that has the messages
+// 1 and 2.
+func twoReplicas(t *testing.T, all []*replica) (a, b *client, up *attempt) {
+	t.Helper()
+	a, b = all[0].join(fanout.Newcomer{}), all[1].join(fanout.Newcomer{})
+	up = all[0].lead(1)
+	all[1].follow()
+	all[1].pull(all[0])
+	require.NoError(t, up.send("1#1", "2#2"))
+	all[1].pull(all[0])
+	require.Equal(t, []string{"1", "2"}, a.read())
+	require.Equal(t, []string{"1", "2"}, b.read())
+	return a, b, up
+}
+
+func TestATakeoverGoesOnWhereTheUpstreamTakesACursor(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+		a, b, _ := twoReplicas(t, all)
+		up := all[1].lead(2)
+		assert.Equal(t, reading.Attempt{Cursor: "2", HasCursor: true, Reopening: true}, up.Attempt)
+		require.NoError(t, up.send("3#3"))
+		all[0].follow()
+		all[0].pull(all[1])
+		assert.Equal(t, []string{"3"}, a.read())
+		assert.Equal(t, []string{"3"}, b.read())
+	})
+}
+
+func TestATakeoverBeginsAnEpochWhereTheUpstreamTakesNoCursor(t *testing.T) {
+	for name, s := range ids() {
+		if s.Resumes {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 2, s, func(all []*replica) {
+				a, b, _ := twoReplicas(t, all)
+				up := all[1].lead(2)
+				assert.False(t, up.HasCursor)
+				assert.Empty(t, b.read(), "until the upstream accepts")
+				require.NoError(t, up.send("5#5"))
+				all[0].follow()
+				all[0].pull(all[1])
+				assert.Equal(t, []string{resetOf("epoch", a), "5"}, a.read())
+				assert.Equal(t, []string{resetOf("epoch", b), "5"}, b.read())
+				assert.Equal(t, a.lastID, b.lastID)
+			})
+		})
+	}
+}
+
+func TestANewReaderBeginsAnEpochOfPositionsInTheSameReplica(t *testing.T) {
+	inCluster(t, 1, fanout.Settings{}, func(all []*replica) {
+		r := all[0]
+		c := r.join(fanout.Newcomer{})
+		require.NoError(t, r.lead(1).send("1", "2"))
+		c.read()
+		r.follow()
+		require.NoError(t, r.lead(2).send("4"))
+		assert.Equal(t, []string{resetOf("epoch", c), "4"}, c.read())
+	})
+}
+
+// TestALateEventOfADeposedOwnerReachesNobody has an upstream that brings events although its stream is cancelled.
+func TestALateEventOfADeposedOwnerReachesNobody(t *testing.T) {
+	for name, s := range ids() {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 2, s, func(all []*replica) {
+				a, _, up := twoReplicas(t, all)
+				version := all[0].seat().Page(fanout.Place{}, 1).Version
+				all[0].seat().Follow()
+				ctx := context.WithoutCancel(t.Context())
+				require.Error(t, up.sink.Event(ctx, eventOf("3#3")))
+				up.sink.Accepted(reading.Header{"late": nil})
+				assert.Empty(t, a.read())
+				page := all[0].seat().Page(fanout.Place{}, testLimit)
+				assert.Len(t, page.Events, 2)
+				assert.Equal(t, version, page.Version, "nor does anything else")
+				assert.Zero(t, all[0].upstream.open.Load()-1, "the reader has not noticed yet")
+				all[0].follow()
+				assert.Zero(t, all[0].upstream.open.Load())
+			})
+		})
+	}
+}
+
+// TestAPausedOwnerThatWakes has an owner that is paused while the next one leads. The owner's reader goes on before the owner is
+// told.
+func TestAPausedOwnerThatWakes(t *testing.T) {
+	t.Run("with what the next one has", func(t *testing.T) {
+		inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+			a, b, old := twoReplicas(t, all)
+			require.NoError(t, all[1].lead(2).send("3#3", "4#4", "5#5"))
+			require.NoError(t, old.send("3#3", "4#4"))
+			require.Equal(t, []string{"3", "4"}, a.read())
+			all[0].follow()
+			all[0].pull(all[1])
+			assert.Equal(t, []string{"5"}, a.read())
+			assert.Equal(t, []string{"3", "4", "5"}, b.read())
+		})
+	})
+	t.Run("with more than the next one has", func(t *testing.T) {
+		inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+			a, _, old := twoReplicas(t, all)
+			require.NoError(t, old.send("3#3", "4#4"))
+			require.Equal(t, []string{"3", "4"}, a.read())
+			up := all[1].lead(2)
+			all[0].follow()
+			all[0].pull(all[1])
+			require.NoError(t, up.send("3#3"))
+			all[0].pull(all[1])
+			assert.Empty(t, a.read(), "it has this one")
+			require.NoError(t, up.send("4#4", "5#5"))
+			all[0].pull(all[1])
+			assert.Equal(t, []string{"5"}, a.read())
+		})
+	})
+	t.Run("with other events", func(t *testing.T) {
+		for name, s := range map[string]fanout.Settings{
+			"first page": {HasID: true, Resumes: true}, "catches up": {HasID: true, Resumes: true, CatchUps: 2},
+		} {
+			t.Run(name, func(t *testing.T) {
+				inCluster(t, 2, s, func(all []*replica) {
+					a, _, old := twoReplicas(t, all)
+					require.NoError(t, all[1].lead(2).send("3#3"))
+					require.NoError(t, old.send("x#x"))
+					require.Equal(t, []string{"x"}, a.read())
+					all[0].follow()
+					all[0].pull(all[1])
+					assert.Equal(t, []string{resetOf("epoch", a), "1", "2", "3"}, a.read())
+					up := all[0].lead(3)
+					assert.Equal(t, "3", up.Cursor)
+					require.NoError(t, up.send("4#4"))
+					all[1].follow()
+					all[1].pull(all[0])
+					assert.Equal(t, []string{"4"}, a.read())
+					assert.Equal(t, []string{"3", "4"}, all[1].clients[0].read(), "the epoch has its name for the others")
+				})
+			})
+		}
+	})
+	t.Run("where ids are positions", func(t *testing.T) {
+		inCluster(t, 2, fanout.Settings{}, func(all []*replica) {
+			a, b, old := twoReplicas(t, all)
+			require.NoError(t, all[1].lead(2).send("9"))
+			require.NoError(t, old.send("3"))
+			require.Equal(t, []string{"3"}, a.read())
+			all[0].follow()
+			all[0].pull(all[1])
+			assert.Equal(t, []string{resetOf("epoch", a), "9"}, a.read())
+			assert.Equal(t, []string{resetOf("epoch", b), "9"}, b.read())
+			assert.Equal(t, a.lastID, b.lastID)
+		})
+	})
+}
+
+func TestEventsWithoutIDsAreComparedByWhatTheySay(t *testing.T) {
+	for name, test := range map[string]struct {
+		old, next []string
+		want      func(a *client) []string
+	}{
+		"the same": {[]string{"beat", "beat"}, []string{"beat", "beat", "3#3"}, func(*client) []string { return []string{"3"} }},
+		"another one": {[]string{"beat"}, []string{"news", "3#3"}, func(a *client) []string {
+			return []string{resetOf("epoch", a), "1", "2", "news", "3"}
+		}},
+		"another order": {[]string{"3#3", "beat"}, []string{"beat", "beat", "3#3"}, func(a *client) []string {
+			return []string{resetOf("epoch", a), "1", "2", "beat", "beat", "3"}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+				a, _, old := twoReplicas(t, all)
+				require.NoError(t, old.send(test.old...))
+				a.read()
+				require.NoError(t, all[1].lead(2).send(test.next...))
+				all[0].follow()
+				all[0].pull(all[1])
+				assert.Equal(t, test.want(a), a.read())
+			})
+		})
+	}
+}
+
+func TestAFaultOfTheUpstreamDuringATakeoverEndsNobody(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+		_, b, _ := twoReplicas(t, all)
+		all[1].lead(2).end(reading.Broken, "down")
+		after(reading.StaleAfter)
+		assert.Equal(t, []string{"stale: UNAVAILABLE"}, b.read())
+		up := all[1].newest()
+		require.NoError(t, up.send("3#3"))
+		assert.Equal(t, []string{"live: ", "3"}, b.read())
+	})
+}
+
+func TestTheNextOwnerEndsAGapThatBeganBefore(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+		_, b, up := twoReplicas(t, all)
+		up.end(reading.Broken, "down")
+		after(reading.StaleAfter)
+		all[1].pull(all[0])
+		assert.Equal(t, []string{"stale: UNAVAILABLE"}, b.read())
+		require.NoError(t, all[1].lead(2).send("3#3"))
+		assert.Equal(t, []string{"live: ", "3"}, b.read())
+	})
+}
+
+func TestAReplicaThatIsAloneGoesOnAndComesBack(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+		_, b, old := twoReplicas(t, all)
+		all[1].seat().Alone()
+		up := all[1].upstream.next()
+		require.Equal(t, "2", up.Cursor)
+		require.NoError(t, up.send("3#3"))
+		require.NoError(t, old.send("3#3", "4#4"))
+		all[1].follow()
+		all[1].pull(all[0])
+		assert.Equal(t, []string{"3", "4"}, b.read(), "without a reset")
+		assert.Zero(t, all[1].upstream.open.Load())
+	})
+}
