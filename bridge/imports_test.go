@@ -61,7 +61,8 @@ func program() []room {
 		{"cmd/grpcsse/internal/app", []string{
 			"std", "bridge", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
 			"cmd/grpcsse/internal/backstage",
-			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/front",
+			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/draft",
+			"cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
@@ -76,6 +77,7 @@ func program() []room {
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
 			"github.com/pires/go-proxyproto", "golang.org/x/sys/unix",
 		}},
+		{"cmd/grpcsse/internal/draft", []string{"std", protobufTree, "bridge", "bridge/config", "bridge/describe"}},
 		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
@@ -221,7 +223,8 @@ func knowers() map[string][]string {
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {
-			"cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge", "bridge/internal/catalog", "bridge/internal/stream",
+			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
+			"bridge/internal/catalog", "bridge/internal/stream",
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/describe",
 			"bridge/internal/fieldname",

@@ -19,12 +19,24 @@ type halfDescribed struct {
 // startHalfDescribed starts a server with such a service, and returns its address.
 func startHalfDescribed(t *testing.T) string {
 	t.Helper()
+	return startGRPC(t, func(server *grpc.Server) { reflectionv1.RegisterServerReflectionServer(server, halfDescribed{}) })
+}
+
+// startBare starts a server without a service, and returns its address.
+func startBare(t *testing.T) string {
+	t.Helper()
+	return startGRPC(t, func(*grpc.Server) {})
+}
+
+// startGRPC starts a server, and returns its address.
+func startGRPC(t *testing.T, register func(*grpc.Server)) string {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := grpc.NewServer()
-	reflectionv1.RegisterServerReflectionServer(server, halfDescribed{})
+	register(server)
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	t.Cleanup(func() {

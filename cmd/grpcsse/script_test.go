@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as people do. $UPSTREAM is a gRPC server with reflection, $BROKEN one that cannot describe
-// one of its services, $FOREIGN and $FOREIGN_TLS are URLs of a server that is not ours, $FOREIGN_CA the file of its
-// authority, $CLOSED an address where no server listens, $FREE one that was free a moment ago, and $SCHEMA the file of the
-// JSON Schema.
+// one of its services, $BARE one without reflection, $FOREIGN and $FOREIGN_TLS are URLs of a server that is not ours,
+// $FOREIGN_CA the file of its authority, $CLOSED an address where no server listens, $FREE one that was free a moment ago, and
+// $SCHEMA the file of the JSON Schema.
 func TestScripts(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	broken := startHalfDescribed(t)
+	broken, bare := startHalfDescribed(t), startBare(t)
 	foreign := startForeign(t)
 	// The group makes the servers outlive the scripts, which run in parallel.
 	t.Run("group", func(t *testing.T) {
@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("UPSTREAM", listener.Addr().String())
 				env.Setenv("BROKEN", broken)
+				env.Setenv("BARE", bare)
 				env.Setenv("SCHEMA", schema)
 				env.Setenv("FOREIGN", foreign.plain)
 				env.Setenv("FOREIGN_TLS", foreign.encrypted)

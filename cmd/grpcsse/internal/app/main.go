@@ -20,6 +20,7 @@ type cli struct {
 	Routes     routes      `cmd:"" help:"List what is served, and from where."`
 	Schema     schema      `cmd:"" help:"Print the JSON Schema of a configuration file, with which editors complete keys and mark mistakes."`
 	Demo       demo        `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
+	Init       initial     `cmd:"" help:"Write a first configuration file for a gRPC server, with a route for each server-streaming method."`
 	Tail       tailCommand `cmd:"" help:"Follow a stream of events as a browser does, and print the events."`
 	Completion completion  `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
 	Version    version     `cmd:"" help:"Print the version."`
