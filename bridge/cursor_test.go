@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/bridgetest"
+	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
 func TestTheCursorIsKnownUnderEverySpelling(t *testing.T) {
-	s := startServer(t, "127.0.0.1:0", echo)
-	f := startFront(t, s, routeFile(`request: {set: {after_sequence: "${last_event_id}"}}`, "event: {id: sequence}"))
+	up := bridgetest.NewUpstream(t, scripted)
+	_, url := bridgetest.NewBridge(t, up.YAML(upstreamFile(`request: {set: {after_sequence: "${last_event_id}"}}`, "event: {id: sequence}")))
 	for name, tt := range map[string]struct{ query, header, want string }{
 		"the header":                        {"", "42", "42"},
 		"a link":                            {"?last_event_id=7", "", "7"},
@@ -28,29 +30,38 @@ func TestTheCursorIsKnownUnderEverySpelling(t *testing.T) {
 		"a parameter with another spelling": {"?LastEventID=7", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := eventSource(t.Context(), t, f.url+"/watch/x"+tt.query)
+			var header []string
 			if tt.header != "" {
-				r.Header.Set("Last-Event-ID", tt.header)
+				header = []string{"Last-Event-ID", tt.header}
 			}
-			resp := do(t, clients(t)["HTTP1"], r)
-			require.Equal(t, http.StatusOK, resp.StatusCode)
-			got := newReader(resp).all(t)
+			page := bridgetest.Open(t, url+"/watch/x"+tt.query, header...)
 			if name == "a name with a broken escape" {
-				require.Len(t, got, 1)
-				assert.Contains(t, got[0].data, "two hexadecimal digits")
+				assert.Contains(t, page.ExpectEnd(`{"status": "INVALID_ARGUMENT"}`).Data, "two hexadecimal digits")
 				return
 			}
-			require.Len(t, got, 2, "no reset")
-			var request struct{ AfterSequence string }
-			decode(t, echoed(t, got[0]), &request)
-			assert.Equal(t, tt.want, request.AfterSequence)
+			call := up.NextCall("Watch")
+			assert.Equal(t, parseCursor(t, tt.want), call.Request.(*streamv1.WatchRequest).GetAfterSequence())
+			call.SendJSON("{}")
+			assert.Equal(t, http.StatusOK, page.Status())
+			page.ExpectEvent("", `{"sequence": "0"}`) // no reset
+			call.End(nil)
+			page.ExpectEnd(`{"status": "OK"}`)
 		})
 	}
 }
 
+// parseCursor returns the number of a cursor, 0 for none.
+func parseCursor(t *testing.T, text string) int64 {
+	t.Helper()
+	if text == "" {
+		return 0
+	}
+	return parseInt(t, text)
+}
+
 func TestAPolyfillThatComesBackAfterTheEndIsStopped(t *testing.T) {
-	s := startServer(t, "127.0.0.1:0", echo)
-	f := startFront(t, s, routeFile())
+	up := bridgetest.NewUpstream(t, serves(echo))
+	_, url := bridgetest.NewBridge(t, up.YAML(upstreamFile()))
 	for query, want := range map[string]int{
 		"?lastEventId=grpc-end":                 http.StatusNoContent,
 		"?count=1&lastEventId=grpc%2Dend":       http.StatusNoContent,
@@ -61,7 +72,6 @@ func TestAPolyfillThatComesBackAfterTheEndIsStopped(t *testing.T) {
 		"?lastEventId=Grpc-End":                 http.StatusOK,
 		"?lasteventid=grpc-end":                 http.StatusOK,
 	} {
-		resp := do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x"+query))
-		assert.Equal(t, want, resp.StatusCode, query)
+		assert.Equal(t, want, bridgetest.Open(t, url+"/watch/x"+query).Status(), query)
 	}
 }

@@ -11,11 +11,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/bridge/bridgetest"
 )
 
 // The message and the details of a server's fault reach no client: not in an event, not in a body, and not in a trailer.
@@ -93,12 +92,8 @@ func TestAPOSTIsNotToldToComeBackByADrain(t *testing.T) {
 
 func TestATraceHeaderThatIsForwardedIsSentOnce(t *testing.T) {
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	got := make(chan []string, 1)
-	s := startServer(t, "127.0.0.1:0", func(_ *streamv1.WatchRequest, stream grpc.ServerStreamingServer[streamv1.Event]) error {
-		got <- incoming(stream.Context()).Get("traceparent")
-		return nil
-	})
-	f := startFront(t, s, routeFile("metadata: {forward: [traceparent]}"))
-	newReader(do(t, clients(t)["HTTP1"], eventSource(t.Context(), t, f.url+"/watch/x", "Traceparent", trace))).all(t)
-	assert.Equal(t, []string{trace}, receive(t, got))
+	up := bridgetest.NewUpstream(t, scripted)
+	_, url := bridgetest.NewBridge(t, up.YAML(upstreamFile("metadata: {forward: [traceparent]}")))
+	bridgetest.Open(t, url+"/watch/x", "Traceparent", trace)
+	assert.Equal(t, []string{trace}, up.NextCall("Watch").Metadata.Get("traceparent"))
 }

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/bridgetest"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
@@ -183,6 +184,25 @@ func routeFile(extra ...string) string {
 		lines = append(lines, "    "+line)
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// upstreamFile is routeFile for an upstream of package bridgetest.
+func upstreamFile(extra ...string) string {
+	return strings.ReplaceAll(routeFile(extra...), "ADDR", "${env.UPSTREAM}")
+}
+
+// scripted makes an upstream of package bridgetest do what the test says.
+func scripted(s grpc.ServiceRegistrar) {
+	bridgetest.Scripted(streamv1.File_test_stream_v1_stream_proto)(s)
+}
+
+// serves makes an upstream of package bridgetest run code.
+func serves(w watch) func(grpc.ServiceRegistrar) {
+	return func(to grpc.ServiceRegistrar) {
+		s := new(server)
+		s.watch.Store(&w)
+		streamv1.RegisterStreamServiceServer(to, s)
+	}
 }
 
 // unparked is the address of clients whose connections the bridge does not know. So it cannot park these connections.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcsse/grpcsse/bridge/bridgetest"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -32,25 +33,26 @@ func hear(got chan<- metadata.MD) watch {
 }
 
 func TestOnlyListedMetadataPasses(t *testing.T) {
-	got := make(chan metadata.MD, 1)
-	s := startServer(t, "127.0.0.1:0", hear(got))
-	f := startFront(t, s, routeFile(
-		"metadata: {forward: [authorization, x-trace-bin], expose: [x-cursor, x-raw-bin]}", "open_wait: 10s"))
-	r := eventSource(t.Context(), t, f.url+"/watch/x",
+	up := bridgetest.NewUpstream(t, scripted)
+	_, url := bridgetest.NewBridge(t, up.YAML(upstreamFile("metadata: {forward: [authorization, x-trace-bin], expose: [x-cursor, x-raw-bin]}")))
+	page := bridgetest.Open(t, url+"/watch/x",
 		"Authorization", "Bearer t", "X-Trace-Bin", "AP8=", "X-Other", "no", "Cookie", "session=1",
 		"Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Grpc-Timeout", "1n")
-	resp := do(t, clients(t)["HTTP1"], r)
-	assert.Equal(t, "17", resp.Header.Get("X-Cursor"))
-	assert.Equal(t, "AP8=", resp.Header.Get("X-Raw-Bin"))
-	assert.Empty(t, resp.Header.Get("X-Secret"))
-	require.Len(t, newReader(resp).all(t), 2)
+	call := up.NextCall("Watch")
+	call.SendHeader("x-cursor", "17", "x-raw-bin", "\x00\xff", "x-secret", "s")
+	assert.Equal(t, "17", page.Header().Get("X-Cursor"))
+	assert.Equal(t, "AP8=", page.Header().Get("X-Raw-Bin"))
+	assert.Empty(t, page.Header().Get("X-Secret"))
+	call.SendJSON(`{"sequence": 1}`)
+	page.ExpectEvent("", `{"sequence": "1"}`)
+	call.End(nil)
+	page.ExpectEnd(`{"status": "OK"}`)
 
-	md := receive(t, got)
-	assert.Equal(t, []string{"Bearer t"}, md.Get("authorization"))
-	assert.Equal(t, []string{"\x00\xff"}, md.Get("x-trace-bin"))
-	assert.Equal(t, []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, md.Get("traceparent"))
+	assert.Equal(t, []string{"Bearer t"}, call.Metadata.Get("authorization"))
+	assert.Equal(t, []string{"\x00\xff"}, call.Metadata.Get("x-trace-bin"))
+	assert.Equal(t, []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, call.Metadata.Get("traceparent"))
 	for _, name := range []string{"x-other", "cookie", "last-event-id", "accept", "grpc-timeout"} {
-		assert.Empty(t, md.Get(name), name)
+		assert.Empty(t, call.Metadata.Get(name), name)
 	}
 }
 

@@ -251,7 +251,7 @@ func TestAnUpstreamThatIsNotAsExpectedFails(t *testing.T) {
 			"sends messages of type test.stream.v1.Event, found test.stream.v1.WatchRequest",
 		},
 		"a header of half a pair": {
-			func(_ *bridgetest.Upstream, c *bridgetest.Call) { c.SendHeader([]string{"a"}...) }, `names and values in turn, found ["a"]`,
+			func(_ *bridgetest.Upstream, c *bridgetest.Call) { c.SendHeader(strings.Fields("a")...) }, `names and values in turn, found ["a"]`,
 		},
 		"a message behind the end": {
 			func(_ *bridgetest.Upstream, c *bridgetest.Call) { c.End(nil); c.SendJSON(`{}`) }, "cannot send {}: the stream is over",
