@@ -3,6 +3,7 @@ package describe_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/bufbuild/protocompile"
@@ -42,12 +43,16 @@ func conformanceTypes(t *testing.T) (types []protoreflect.MessageDescriptor) {
 		return nil
 	}
 	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}})}
-	for _, name := range []string{
-		"google/protobuf/test_messages_proto2.proto", "google/protobuf/test_messages_proto3.proto",
-	} {
-		files, err := compiler.Compile(context.Background(), name)
+	for _, name := range []string{"proto2", "proto3", "proto2_editions", "proto3_editions", "edition2023"} {
+		files, err := compiler.Compile(context.Background(), "google/protobuf/test_messages_"+name+".proto")
 		require.NoError(t, err)
-		types = append(types, files[0].Messages().ByName(protoreflect.Name("TestAllTypesProto"+name[len(name)-7:len(name)-6])))
+		before := len(types)
+		for i := range files[0].Messages().Len() {
+			if md := files[0].Messages().Get(i); strings.HasPrefix(string(md.Name()), "TestAllTypes") {
+				types = append(types, md)
+			}
+		}
+		require.Greater(t, len(types), before, name)
 	}
 	return types
 }

@@ -123,12 +123,12 @@ type route struct {
 // newRoutes plans the routes. Methods with unusual messages have fewer proposals, and every method has a path of its own.
 func newRoutes(infos []bridge.RouteInfo) []*route {
 	var routes []*route
+	shapes := describe.New(describe.Options{})
 	for _, info := range infos {
 		if info.Method == nil {
 			continue
 		}
 		r := &route{info: info, bindings: info.Bindings()}
-		shapes := describe.New(describe.Options{})
 		if shape := shapes.Message(info.Method.Output()); shape.Kind == describe.Message {
 			r.event = shape.Object
 		}
