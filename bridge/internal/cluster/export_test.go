@@ -21,7 +21,8 @@ func (g *Gate) Shut(shut bool) {
 	}
 }
 
-func (g *Gate) pass() {
+// Pass waits while the gate is shut.
+func (g *Gate) Pass() {
 	g.mu.Lock()
 	shut := g.shut
 	g.mu.Unlock()
@@ -32,6 +33,6 @@ func (g *Gate) pass() {
 
 // With has a node pass the gate before it does anything.
 func (g *Gate) With(o Options) Options {
-	o.gate = g.pass
+	o.gate = g.Pass
 	return o
 }
