@@ -150,7 +150,9 @@ func library() []room {
 			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
 		}},
 		{"bridge/internal/cluster/membus", []string{"std", "bridge/internal/cluster"}},
-		{"bridge/internal/cluster/clustertest", []string{"std", "bridge/internal/fanout", "bridge/internal/replay"}},
+		{"bridge/internal/cluster/clustertest", []string{
+			"std", "bridge/internal/cluster", "bridge/internal/fanout", "bridge/internal/replay", testify,
+		}},
 		{"bridge/internal/cluster", []string{"std", "bridge/internal/fanout", "bridge/internal/wire"}},
 		{"bridge/internal/wire", []string{
 			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",

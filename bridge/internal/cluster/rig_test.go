@@ -24,6 +24,7 @@ type rig struct {
 	up       *clustertest.Upstream
 	replicas []*replica
 
+	closers   []func()
 	positions bool // the members that are started have ids which are positions
 }
 
@@ -94,6 +95,9 @@ func (p *replica) pause(paused bool) {
 }
 
 func (r *rig) close() {
+	for _, c := range r.closers {
+		c()
+	}
 	for _, p := range r.replicas {
 		if !p.dead {
 			p.pause(false)

@@ -45,7 +45,7 @@ func (sh *shard) run() {
 			s.visit()
 		}
 		sh.expire()
-		if len(mails)+len(ready) > 0 {
+		if len(mails)+len(ready) > 0 || !open {
 			continue
 		}
 		timer.Reset(sh.due() - sh.node.now())

@@ -1,2 +1,2 @@
-// Package clustertest has streams for tests of a cluster, and a suite for what connects its replicas.
+// Package clustertest has streams for tests of a cluster, and suites that each bus and each cluster must pass.
 package clustertest
