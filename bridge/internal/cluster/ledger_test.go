@@ -26,11 +26,10 @@ const (
 type ledger struct {
 	kind kind
 
-	mu    sync.Mutex
-	sent  int
-	news  chan struct{} // closed when there are more
-	open  int
-	opens int
+	mu   sync.Mutex
+	sent int
+	news chan struct{} // closed when there are more
+	open int
 }
 
 func newLedger(k kind) *ledger { return &ledger{kind: k, news: make(chan struct{})} }
@@ -69,7 +68,9 @@ type reader struct {
 
 // Run implements [reading.Upstream].
 func (r *reader) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) reading.Result {
-	cancelled := reading.Result{Fate: reading.Broken, End: pump.End{Ending: &ending.Ending{Code: ending.Unavailable, Reason: "cancelled"}}}
+	cancelled := reading.Result{
+		Fate: reading.Broken, End: pump.End{Ending: &ending.Ending{Code: ending.Unavailable, Reason: "cancelled"}},
+	}
 	if ctx.Err() != nil {
 		return cancelled
 	}
