@@ -154,7 +154,7 @@ func hostile(t require.TestingT) map[string][]byte {
 	start := func(kind byte) []byte { return append([]byte{kind}, "\x01A"...) }
 	count := func(b []byte, n uint64) []byte { return binary.AppendUvarint(b, n) }
 	page := append(start(kindPage), "\x01k\x00\x00\x00\x00\x00\x00"...)
-	event := func(rest string) []byte { return append(append(bytes.Clone(page), "\x00\x01\x00"...), rest...) }
+	event := func(rest string) []byte { return append(append(bytes.Clone(page), "\x00\x01"...), rest...) }
 	ending := func(rest string) []byte {
 		return append(append(start(kindPage), "\x01k\x04\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00"...), rest...)
 	}
@@ -173,11 +173,11 @@ func hostile(t require.TestingT) map[string][]byte {
 		"a long name":                 append(count(start(kindLeft), 129), make([]byte, 129)...),
 		"2^32 values":                 count(bytes.Clone(page), 1<<32),
 		"2^20 events":                 append(count(append(bytes.Clone(page), 0), 1<<20), make([]byte, 5<<20)...),
-		"an event without a block":    event("\x00\x00\x00\x00\x00\x00"),
-		"a block of one byte":         event("\x00\x01\x00\x00\x01\n\x00"),
-		"a block of two":              event("\x00\x00\x00\x00\x02\n\n\x00"),
-		"a block without an end":      event("\x00\x01\x00\x00\x07data: x\x00"),
-		"two events in a block":       event("\x00\x01\x00\x00\x12data: x\n\ndata: y\n\n\x00"),
+		"an event without a block":    event("\x00\x01\x00\x00\x00"),
+		"a block of one byte":         event("\x00\x01\x00\x00\x01\n"),
+		"a block of two":              event("\x00\x00\x00\x00\x02\n\n"),
+		"a block without an end":      event("\x00\x01\x00\x00\x07data: x"),
+		"two events in a block":       event("\x00\x01\x00\x00\x12data: x\n\ndata: y\n\n"),
 		"CR in a block":               event("\x00\x01\x00\x00\x0bdata: x\ry\n\n"),
 		"an index behind the block":   event("\x00\x63\x00\x00\x09data: x\n\n"),
 		"an index within a line":      event("\x00\x02\x00\x00\x0axdata: x\n\n"),
@@ -197,6 +197,44 @@ func hostile(t require.TestingT) map[string][]byte {
 	}
 }
 
+// reasons are parts of the errors of hostile messages: each message is right but for one thing.
+func reasons() map[string]string {
+	return map[string]string{
+		"nothing":                       "expected the kind of the message, found the end",
+		"no kind":                       "expected a kind from 1 to 8, found 0",
+		"a kind that there is not":      "expected a kind from 1 to 8, found 99",
+		"no sender":                     "expected a sender's name, found none",
+		"a number of 70 bits":           "expected a base, found no number",
+		"a number with zeros":           "expected a base in its shortest form",
+		"2^63 ends":                     "expected ends up to 1048576, found 9223372036854775808",
+		"a million ends in no bytes":    "expected 1048576 ends, found room for 0",
+		"a million ends in a million":   "expected 1048576 ends, found room for",
+		"a million names":               "expected a key's name",
+		"a long name":                   "expected a key's name up to 128, found 129",
+		"2^32 values":                   "expected values up to 1048576, found 4294967296",
+		"2^20 events":                   "a blank line at its end and nowhere else",
+		"an event without a block":      "a blank line at its end and nowhere else",
+		"a block of one byte":           "a blank line at its end and nowhere else",
+		"a block of two":                "a line end in front",
+		"a block without an end":        "a blank line at its end and nowhere else",
+		"two events in a block":         "a blank line at its end and nowhere else",
+		"CR in a block":                 "expected a block without CR",
+		"an index behind the block":     "expected a block with a data line where the message says",
+		"an index within a line":        "expected the data at the beginning of a line",
+		"an id with a line end":         "expected an id of printable ASCII without spaces, found the byte 0xa",
+		"an age of centuries":           "expected an age up to",
+		"flags that there are not":      "expected the flags of an event of 2 bits, found 0x4",
+		"events behind the last offset": "found events behind the last one",
+		"a thousand names of a header":  "expected 1000 names of a header, found room for 0",
+		"names without an order":        "expected the names of a header in their order",
+		"one name twice":                "expected the names of a header in their order",
+		"a line end in a header":        "expected a value of a header without line ends and NUL",
+		"a code of gRPC over 16":        "expected a code of gRPC up to 16, found 17",
+		"an HTTP status of 7":           "expected an HTTP status from 200 on, found 7",
+		"a delay below 0":               "expected a delay from 0 on, found -1ns",
+	}
+}
+
 func TestHostileMessages(t *testing.T) {
 	c := newCodec(t, plain)
 	for name, body := range hostile(t) {
@@ -207,6 +245,8 @@ func TestHostileMessages(t *testing.T) {
 			m, err := c.Decode("s", piece)
 			runtime.ReadMemStats(&after)
 			require.ErrorIs(t, err, ErrMalformed)
+			require.NotEmpty(t, reasons()[name])
+			require.ErrorContains(t, err, reasons()[name])
 			assert.Nil(t, m)
 			most := uint64(64*len(piece) + 1<<20)
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, most, "bytes for a message of %d", len(piece))
