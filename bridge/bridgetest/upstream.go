@@ -129,7 +129,9 @@ func (u *Upstream) NextCall(method string) *Call {
 	u.tb.Helper()
 	var call *Call
 	if !u.record.await(u.Timeout, func() bool { call = u.record.take(method); return call != nil }) {
-		u.tb.Fatalf("bridgetest: expected a call of %s within %s; calls before: %s", orAny(method), u.Timeout, u.record.all())
+		u.tb.Fatalf("bridgetest: expected a call of %s within %s; calls before: %s\n"+
+			"(where the bridge has refused a page, its stream has a Status other than 200, or the event grpc-status)",
+			orAny(method), u.Timeout, u.record.all())
 	}
 	call.upstream = u
 	return call
