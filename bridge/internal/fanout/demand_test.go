@@ -20,19 +20,19 @@ func TestAReplicaSaysWhetherItHasSubscribers(t *testing.T) {
 		r := all[0]
 		first, second := r.join(fanout.Newcomer{}), r.join(fanout.Newcomer{})
 		seat := r.seat()
-		assert.True(t, seat.local)
+		assert.True(t, seat.local.Load())
 		r.follow()
 		first.Close()
-		assert.True(t, seat.local)
+		assert.True(t, seat.local.Load())
 		second.Close()
-		assert.False(t, seat.local)
+		assert.False(t, seat.local.Load())
 		after(9 * time.Second)
 		r.join(fanout.Newcomer{})
-		assert.True(t, seat.local)
-		assert.False(t, seat.left)
+		assert.True(t, seat.local.Load())
+		assert.False(t, seat.left.Load())
 		r.clients[2].Close()
 		after(10 * time.Second)
-		assert.True(t, seat.left)
+		assert.True(t, seat.left.Load())
 		assert.Zero(t, r.registry.Streams())
 	})
 }
@@ -45,18 +45,18 @@ func TestAnOwnerStaysWhileOthersWantIt(t *testing.T) {
 				c := r.join(fanout.Newcomer{})
 				r.lead(1)
 				seat := r.seat()
-				seat.wanted = true
+				seat.wanted.Store(true)
 				c.Close()
 				after(time.Minute)
-				require.False(t, seat.left)
+				require.False(t, seat.left.Load())
 				require.EqualValues(t, 1, r.upstream.open.Load())
-				seat.wanted = false
+				seat.wanted.Store(false)
 				after(max(0, linger) - time.Millisecond)
 				if linger > 0 {
-					require.False(t, seat.left, "it lingers")
+					require.False(t, seat.left.Load(), "it lingers")
 				}
 				after(max(time.Second, linger/4) + 2*time.Millisecond) // it was asked for just before
-				assert.True(t, seat.left)
+				assert.True(t, seat.left.Load())
 				assert.Zero(t, r.upstream.open.Load())
 				assert.Zero(t, r.registry.Streams())
 			})
@@ -71,11 +71,11 @@ func TestAnOwnerThatIsRetiredDoesNotStayForOthers(t *testing.T) {
 		r := all[0]
 		c := r.join(fanout.Newcomer{})
 		r.lead(1)
-		r.seat().wanted = true
+		r.seat().wanted.Store(true)
 		c.Close()
 		retired = true
 		r.registry.EndRetired()
-		assert.True(t, r.seat().left)
+		assert.True(t, r.seat().left.Load())
 	})
 }
 
@@ -95,7 +95,7 @@ func TestAStreamThatIsSetAsideReadsForItself(t *testing.T) {
 			retired = true
 			r.join(fanout.Newcomer{})
 			synctest.Wait()
-			assert.True(t, former.left)
+			assert.True(t, former.left.Load())
 			assert.EqualValues(t, 1, r.upstream.open.Load())
 			former.Follow()
 			synctest.Wait()
@@ -113,11 +113,11 @@ func TestAnOwnerWithoutSubscribersGivesUpTheKey(t *testing.T) {
 		c := r.join(fanout.Newcomer{})
 		up := r.lead(1)
 		up.accept()
-		r.seat().wanted = true
+		r.seat().wanted.Store(true)
 		c.Close()
 		up.end(reading.Broken, "down")
 		after(time.Minute)
-		assert.True(t, r.seat().left)
+		assert.True(t, r.seat().left.Load())
 		assert.Nil(t, r.upstream.next())
 		assert.Nil(t, r.seat().Page(fanout.Place{}, 1).Condition.End, "another replica goes on")
 	})
@@ -127,7 +127,7 @@ func TestADrainedReplicaResigns(t *testing.T) {
 	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
 		a, b, up := twoReplicas(t, all)
 		all[0].registry.Resign()
-		assert.True(t, all[0].seat().resigned)
+		assert.True(t, all[0].seat().resigned.Load())
 		require.NoError(t, up.send("3#3"), "it goes on until the next one has begun")
 		require.NoError(t, all[1].lead(2).send("3#3", "4#4"))
 		all[0].follow()
@@ -172,8 +172,8 @@ func TestAFollowerThatIsEvictedLeaves(t *testing.T) {
 		evicted := r.seat()
 		r.key = "other"
 		r.join(fanout.Newcomer{})
-		assert.True(t, evicted.left)
-		assert.False(t, r.seat().left)
+		assert.True(t, evicted.left.Load())
+		assert.False(t, r.seat().left.Load())
 	})
 }
 
@@ -183,7 +183,7 @@ func TestCallsAfterLeavingChangeNothing(t *testing.T) {
 		page := carried(all[0].seat().Page(fanout.Place{}, testLimit))
 		b.Close()
 		seat := all[1].seat()
-		require.True(t, seat.left)
+		require.True(t, seat.left.Load())
 		seat.Lead(2)
 		seat.Alone()
 		seat.Follow()

@@ -17,6 +17,11 @@
 // then decide what all subscribers get. The rules stand beside their code: when the two streams have met (neighbours), which ids
 // of the log count (sureness), who shares a catch-up, how many are read at once, and how they end (catchUp, catchUps).
 //
+// With a [Cluster], one of several replicas reads the upstream of a key, and the logs of the others get what this replica reads.
+// A [Member] is a stream's part in that: its reader runs only while the replica is told to read, and [Page] carries events and
+// what is told beside them (member, leader, joint). The cluster itself, which decides who reads and carries the pages, is
+// elsewhere.
+//
 // A subscriber never misses an event without being told. The event grpc-reset tells it, and stands in front of the events that
 // follow. The reasons are an id after which the stream cannot go on, an upstream stream that could not go on where the last one
 // broke (a new epoch of the log), and a subscriber that was too slow.

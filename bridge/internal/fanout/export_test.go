@@ -45,3 +45,9 @@ func (s *Subscriber) CatchUpsLeft() (held, early int) {
 	defer s.stream.mu.Unlock()
 	return len(s.stream.catchUps.held), len(s.stream.catchUps.early)
 }
+
+// FenceByPosition has only the position of an event fence a replica that has lost the key.
+func (r *Registry) FenceByPosition() { r.weak.byPosition = true }
+
+// TakeAnyTerm has a follower take pages of lower terms.
+func (r *Registry) TakeAnyTerm() { r.weak.anyTerm = true }

@@ -93,8 +93,8 @@ const (
 	differs
 )
 
-// compare compares the log with a page, event by event where both have one. An event without an id may look like another one, so
-// such events alone decide only where the owner cannot show more.
+// compare compares the log with a page, event by event where both have one. An event without an id may look like another one,
+// so such events alone decide only where the owner cannot show more.
 func (m *member) compare(p *Page, state replay.State) verdict {
 	own := !m.stream.settings.HasID
 	switch {
@@ -103,6 +103,8 @@ func (m *member) compare(p *Page, state replay.State) verdict {
 	case p.Offset > state.Next || m.joint.known && p.Offset > m.joint.next:
 		return unknown
 	case own || state.First == state.Next:
+		return agrees
+	case p.Offset+uint64(len(p.Events)) <= state.First: // nothing is added before the owner gets to what the log holds
 		return agrees
 	}
 	sure, any := m.joint.known, false

@@ -78,8 +78,8 @@ func (r *Registry) enter(ctx context.Context, st *stream, upstream reading.Upstr
 	m.seat = r.Cluster.Enter(st.key, m)
 }
 
-// conclude waits until the stream's upstream is no longer read. Subscribers of a stream that ends with the registry's context get
-// the end that the upstream returns then.
+// conclude waits until the stream's upstream is no longer read. Subscribers of a stream that ends with the registry's context
+// get the end that the upstream returns then.
 func (m *member) conclude() {
 	m.mu.Lock()
 	newest := m.newest

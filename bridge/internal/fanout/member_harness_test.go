@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -23,16 +24,16 @@ func (c *scriptedCluster) Enter(_ string, m fanout.Member) fanout.Seat {
 type scriptedSeat struct {
 	fanout.Member
 
-	local    bool // what the member has said
-	wanted   bool // what the member is told
-	resigned bool
-	left     bool
+	local    atomic.Bool // what the member has said
+	wanted   atomic.Bool // what the member is told
+	resigned atomic.Bool
+	left     atomic.Bool
 }
 
-func (s *scriptedSeat) Want(local bool) { s.local = local }
-func (s *scriptedSeat) Wanted() bool    { return s.wanted }
-func (s *scriptedSeat) Resign()         { s.resigned = true }
-func (s *scriptedSeat) Leave()          { s.left = true }
+func (s *scriptedSeat) Want(local bool) { s.local.Store(local) }
+func (s *scriptedSeat) Wanted() bool    { return s.wanted.Load() }
+func (s *scriptedSeat) Resign()         { s.resigned.Store(true) }
+func (s *scriptedSeat) Leave()          { s.left.Store(true) }
 
 // replica is a world whose stream takes part in a cluster.
 type replica struct {
@@ -112,7 +113,7 @@ func inClusterOf(t *testing.T, n int, s fanout.Settings, limits fanout.Limits, t
 		for _, r := range all {
 			r.close()
 			for _, s := range r.cluster.seats {
-				require.True(t, s.left, "a seat is kept")
+				require.True(t, s.left.Load(), "a seat is kept")
 			}
 		}
 	})

@@ -150,7 +150,7 @@ func TestALeaverOfAFollowerThatWaits(t *testing.T) {
 		c := all[0].join(from("abcdefgh-1"))
 		all[0].follow()
 		c.Close()
-		assert.True(t, all[0].seat().left)
+		assert.True(t, all[0].seat().left.Load())
 		assert.Zero(t, all[0].registry.Streams())
 	})
 }
@@ -161,6 +161,6 @@ func TestAFollowerEndsWithTheRegistrysContext(t *testing.T) {
 		all[0].follow()
 		all[0].registry.Close(closed())
 		assert.Equal(t, []string{"end: closed"}, c.read())
-		assert.True(t, all[0].seat().left)
+		assert.True(t, all[0].seat().left.Load())
 	})
 }

@@ -175,7 +175,7 @@ func TestTheEndComesToFollowersBehindTheLastEvent(t *testing.T) {
 				up.end(reading.Over, "done")
 				assert.Equal(t, []string{"3", "4", "end: done"}, a.read())
 				a.Close()
-				require.True(t, owner.seat().left)
+				require.True(t, owner.seat().left.Load())
 				require.Zero(t, owner.registry.Bytes(), "the log is released")
 
 				first := owner.next(at)
@@ -186,7 +186,7 @@ func TestTheEndComesToFollowersBehindTheLastEvent(t *testing.T) {
 				require.True(t, other.seat().Take(carried(owner.next(first.Behind()))))
 				assert.Equal(t, []string{"4", "end: done"}, b.read())
 				assert.Zero(t, other.registry.Streams(), "the next subscriber begins a stream")
-				assert.True(t, other.seat().left)
+				assert.True(t, other.seat().left.Load())
 			})
 		})
 	}
