@@ -11,6 +11,7 @@ import (
 
 const (
 	pageTimeout = 400 * time.Millisecond // how long the page of an answered question may take
+	silentFor   = 20 * time.Second       // how long a follower waits for a word of the owner, who beats every 15 s
 	firstAsk    = 20 * time.Millisecond  // how long a follower waits before it asks again
 	mostAsk     = time.Second
 	settleFor   = 50 * time.Millisecond // how long pages may take that were published before a beat
@@ -27,6 +28,7 @@ type fill struct {
 	denied  int           // those of them that were answered by no owner
 	askAt   time.Duration // when to ask again; 0: not
 	pageBy  time.Duration // when the page of a question counts as lost; 0: none is awaited
+	heard   time.Duration // when the owner has said something of the key
 	checkAt time.Duration // when to compare end with the replica's place; 0: not
 	end     wire.End      // the newest that the owner has said of what it has published
 }
@@ -98,7 +100,8 @@ func (s *seat) answered(from string, term uint64, err error) {
 	st := &s.state
 	switch {
 	case err == nil && from == st.owner && term == st.term:
-		f.denied, f.pageBy = 0, s.node.now()+pageTimeout
+		f.heard = s.node.now()
+		f.denied, f.pageBy = 0, f.heard+pageTimeout
 		return
 	case err == nil && term > st.term:
 		f.asking = false
@@ -130,6 +133,7 @@ func (s *seat) take(from string, p *fanout.Page, asked bool) {
 	if st := &s.state; st.role != Follower || p.Term != st.term || from != st.owner || s.left.Load() {
 		return
 	}
+	s.fill.heard = s.node.now()
 	s.age(p)
 	ok := s.member.Take(p)
 	if asked {
@@ -185,7 +189,7 @@ func (s *seat) compare(from string, end wire.End) {
 	if st := &s.state; st.role != Follower || end.Term != st.term || from != st.owner || s.left.Load() {
 		return
 	}
-	s.fill.end = end
+	s.fill.end, s.fill.heard = end, s.node.now()
 	if !s.fill.asking && s.fill.checkAt == 0 && s.behind() {
 		s.fill.checkAt = s.node.now() + settleFor
 		s.arm()
@@ -205,6 +209,14 @@ func (s *seat) expireFill(now time.Duration) {
 	}
 	if f.askAt != 0 && f.askAt <= now {
 		f.askAt = 0
+		s.ask()
+	}
+}
+
+// expireSilence asks an owner that says nothing of the key: it may own the key no more, and have lost the way to say so.
+func (s *seat) expireSilence(now time.Duration) {
+	if s.state.role == Follower && !s.fill.asking && now >= s.fill.heard+silentFor {
+		s.fill.heard = now
 		s.ask()
 	}
 }

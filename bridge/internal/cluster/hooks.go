@@ -10,7 +10,9 @@ type Hooks struct {
 	Gap      func()                // a follower misses something that the owner has published, and asks for it
 	Filled   func(events int)      // a follower got events that it had asked for
 	Alone    func(d time.Duration) // the replica was alone with a key for so long, since the last call for the key
-	Aged     func(d time.Duration) // how old the newest event of a page of the owner was when it came, by the two clocks
+	// Aged tells how old the newest event of a page of the owner is: the time that the page has waited in the owner and here,
+	// without its way, because clocks differ.
+	Aged func(d time.Duration)
 }
 
 func (h *Hooks) role(from, to Role) {

@@ -138,7 +138,7 @@ func (s *seat) do(a action, before state) {
 		}
 	case doFollow:
 		s.unpublish()
-		s.fill = fill{}
+		s.fill = fill{heard: s.node.now()}
 		if !s.left.Load() {
 			s.member.Follow()
 		}
@@ -258,6 +258,7 @@ func (s *seat) tick(now time.Duration) {
 		s.reportAlone()
 	}
 	s.expireFollowers(now)
+	s.expireSilence(now)
 }
 
 // remove forgets a seat that is over.
