@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/deploy/internal/local"
 )
@@ -53,12 +52,7 @@ func TestAnUpdateClosesNoPage(t *testing.T) {
 		}
 
 		for _, page := range open {
-			seen := page.Seen()
-			assert.Zero(t, seen.Resets)
-			first := number(seen.IDs[0])
-			for i, id := range seen.IDs {
-				require.Equal(t, first+int64(i), number(id), "the events of a page, after its first one")
-			}
+			consecutive(t, page.Seen())
 		}
 	})
 }

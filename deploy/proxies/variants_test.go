@@ -75,6 +75,23 @@ func httpProxies() []proxy {
 	return []proxy{nginx, haproxy, caddy, nginxTLS, haproxyTLS, caddyTLS}
 }
 
+// hashingProxies are those that can choose the bridge by the path, with the changes for it that their comments describe.
+func hashingProxies() (hashing []proxy) {
+	for _, p := range httpProxies() {
+		switch p.file {
+		case "nginx.conf":
+			p.edits = append(p.edits, edit{"    #hash ", "    hash "})
+		case "haproxy.cfg":
+			p.edits = append(p.edits, edit{"    balance leastconn\n", ""},
+				edit{"#balance uri", "balance uri"}, edit{"#hash-type consistent", "hash-type consistent"})
+		case "Caddyfile":
+			p.edits = append(p.edits, edit{"\t\tlb_policy least_conn\n", ""}, edit{"#lb_policy uri_hash", "lb_policy uri_hash"})
+		}
+		hashing = append(hashing, p)
+	}
+	return hashing
+}
+
 // tcpProxies are those that pass TCP through, so that the bridge has the TLS.
 func tcpProxies() []proxy {
 	return []proxy{
@@ -123,6 +140,11 @@ routes:
     request: {set: {after_sequence: "${last_event_id}"}}
     event: {id: sequence, retry: 500ms}
     heartbeat: `+heartbeat+`
+    share: {late_join: latest, linger: 0s}
+  - path: /quotes/{symbol}
+    rpc: demo.market.v1.MarketService/WatchQuotes
+    request: {set: {after_sequence: "${last_event_id}"}}
+    event: {id: sequence, retry: 500ms}
     share: {late_join: latest, linger: 0s}
   - path: /mine
     rpc: demo.market.v1.MarketService/WatchTape

@@ -69,6 +69,15 @@ func (m *Market) LastHeader(t *testing.T) metadata.MD {
 
 // WatchTape streams all quotes after the one that the request names, or after now.
 func (m *Market) WatchTape(in *marketv1.WatchTapeRequest, out grpc.ServerStreamingServer[marketv1.Quote]) error {
+	return m.stream(in.AfterSequence, "AAPL", out)
+}
+
+// WatchQuotes is WatchTape with another symbol.
+func (m *Market) WatchQuotes(in *marketv1.WatchQuotesRequest, out grpc.ServerStreamingServer[marketv1.Quote]) error {
+	return m.stream(in.AfterSequence, in.GetSymbol(), out)
+}
+
+func (m *Market) stream(after *int64, symbol string, out grpc.ServerStreamingServer[marketv1.Quote]) error {
 	m.streams.Add(1)
 	defer m.streams.Add(-1)
 	header, _ := metadata.FromIncomingContext(out.Context())
@@ -76,8 +85,8 @@ func (m *Market) WatchTape(in *marketv1.WatchTapeRequest, out grpc.ServerStreami
 	m.headers = append(m.headers, header)
 	sent := m.quotes
 	m.mu.Unlock()
-	if in.AfterSequence != nil {
-		sent = in.GetAfterSequence()
+	if after != nil {
+		sent = *after
 	}
 	if err := out.SendHeader(nil); err != nil {
 		return err
@@ -87,7 +96,7 @@ func (m *Market) WatchTape(in *marketv1.WatchTapeRequest, out grpc.ServerStreami
 		newest, more := m.quotes, m.more
 		m.mu.Unlock()
 		for ; sent < newest; sent++ {
-			if err := out.Send(&marketv1.Quote{Sequence: sent + 1, Symbol: "AAPL"}); err != nil {
+			if err := out.Send(&marketv1.Quote{Sequence: sent + 1, Symbol: symbol}); err != nil {
 				return err
 			}
 		}
