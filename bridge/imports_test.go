@@ -63,7 +63,8 @@ func program() []room {
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/draft",
 			"cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/sseclient",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
+			"cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
@@ -82,6 +83,9 @@ func program() []room {
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
 		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
+		{"cmd/grpcsse/internal/probe", []string{
+			"std", "net/http", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/sseclient", "golang.org/x/term",
+		}},
 		{"cmd/grpcsse/internal/tail", []string{
 			"std", "net/http", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/sseclient", "golang.org/x/term",
 		}},
@@ -219,7 +223,8 @@ func knowers() map[string][]string {
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
-			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient", "cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
+			"cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient",
+			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
 			"bridge/internal/auth",
 			"bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
