@@ -61,8 +61,8 @@ func program() []room {
 		{"cmd/grpcsse/internal/app", []string{
 			"std", "bridge", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
 			"cmd/grpcsse/internal/backstage",
-			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/draft",
-			"cmd/grpcsse/internal/front",
+			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/demopage",
+			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
 			"cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
@@ -82,7 +82,8 @@ func program() []room {
 		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
-		{"cmd/grpcsse/internal/console", []string{"std", "net/http"}},
+		{"cmd/grpcsse/internal/console", []string{"std", "net/http", "bridge", "bridge/config", "bridge/describe"}},
+		{"cmd/grpcsse/internal/demopage", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/probe", []string{
 			"std", "net/http", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/sseclient", "golang.org/x/term",
 		}},
@@ -222,7 +223,7 @@ func knowers() map[string][]string {
 		},
 		"net/http": {
 			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
 			"bridge/internal/auth",

@@ -38,7 +38,19 @@ type Settings struct {
 	// Reloads returns how the reloads went until now.
 	Reloads func() Reloads
 	Log     *slog.Logger
+	// Console serves the page for people, at the paths that begin with its prefix. It may be nil.
+	Console Console
 }
+
+// Console is a page for people.
+type Console interface {
+	http.Handler
+	// Static reports whether a path is that of a file that is the same for everybody, and says nothing about the bridge.
+	Static(path string) bool
+}
+
+// ConsolePrefix is the path below which the console is.
+const ConsolePrefix = "/-/console/"
 
 // Handler answers the requests of administrators.
 type Handler struct {
@@ -68,13 +80,26 @@ func New(s Settings) (*Handler, error) {
 	mux.HandleFunc("POST /-/reload", h.reload)
 	mux.HandleFunc("POST /-/shed", h.shed)
 	addProfiles(mux)
+	if s.Console != nil {
+		mux.Handle(ConsolePrefix, s.Console)
+		h.guard.open = s.Console.Static
+	}
 	h.pages = mux
 	return h, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
+	protect(w.Header())
+	if refused := h.guard.check(r); refused != nil {
+		refused.write(w)
+		return
+	}
+	h.pages.ServeHTTP(w, r)
+}
+
+// protect keeps a browser from showing what a page of another origin must not have.
+func protect(header http.Header) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
@@ -82,9 +107,4 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Referrer-Policy", "no-referrer")
-	if refused := h.guard.check(r); refused != nil {
-		refused.write(w)
-		return
-	}
-	h.pages.ServeHTTP(w, r)
 }

@@ -18,6 +18,8 @@ type guard struct {
 	hosts hosts
 	token *token // nil where no token is needed
 	tries *tries
+	// open reports whether a path needs no token. It may be nil.
+	open func(path string) bool
 }
 
 func newGuard(listen, hostname string, log *slog.Logger) *guard {
@@ -34,10 +36,13 @@ func (g *guard) check(r *http.Request) *refusal {
 	case foreign(r):
 		return refuse(http.StatusForbidden, "the request comes from a page of another origin")
 	}
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if reads && g.open != nil && g.open(r.URL.Path) {
+		return nil
+	}
 	if refused := g.authenticate(r); refused != nil {
 		return refused
 	}
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if !reads && (len(r.Header.Values(Header)) != 1 || r.Header.Get(Header) != "1") {
 		return refuse(http.StatusForbidden, "expected the header "+Header+": 1, which no form of a page can send")
 	}

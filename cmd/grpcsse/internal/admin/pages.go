@@ -17,6 +17,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 <meta charset="utf-8">
 <title>grpcsse admin</title>
 <h1>grpcsse admin</h1>
+<p><a href="` + ConsolePrefix + `">Open the console</a>
 <ul>
 <li><a href="/routes">/routes</a>: the routes and upstreams, their states and problems, and how the last reload went
 <li><a href="/streams">/streams</a>: the open streams; ?limit=, ?after= and ?route=

@@ -11,8 +11,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/backstage"
-	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
 	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demopage"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
-	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
+	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demopage"
 )
 
 // demoYAML is the configuration of the demo. demoFile replaces its addresses by those of the running demo.

@@ -55,8 +55,9 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	defer spans.Stop(ctx) // after the bridge, whose last streams have spans
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
 	counted := metrics.New()
+	pages := newConsoles(s.local(cfg, passed), cfg.Server.Admin != nil)
 	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)),
-		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted))
+		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted), pages.observe())
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	r := s.reloader(t, b, lines, passed)
 	r.observe = func(result reloaded) { countReload(counted, result) }
 	r.began(cfg, files)
-	aside, err := openSides(ctx, b, r.control(counted), t.log)
+	aside, err := openSides(ctx, b, r.control(counted), pages, t.log)
 	if err != nil {
 		return err
 	}
@@ -79,9 +80,8 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer r.start(ctx, hangups, seen, began)()
-	f := front.Front{
-		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: b, Log: t.log, DrainTimeout: r.DrainTimeout,
-	}
+	f := pages.front(frontSettings(cfg), listener, t.log)
+	f.DrainTimeout = r.DrainTimeout
 	sayRoom(t.log, f.Settings)
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	aside.health.Listening()
@@ -133,14 +133,20 @@ func (s *serve) override(cfg *config.Config, passed net.Listener) error {
 			return &usageError{err: errors.New("--listen: " + p.Error()), hint: p.Hint}
 		}
 	}
+	if s.local(cfg, passed) {
+		cfg.Server.Hosts = loopbackNames()
+	}
+	return nil
+}
+
+// local reports whether the program serves one gRPC server, without a file and for this machine only. passed is the listener that
+// the program was given, or nil.
+func (s *serve) local(cfg *config.Config, passed net.Listener) bool {
 	address := cfg.Server.Listen
 	if passed != nil {
 		address = passed.Addr().String()
 	}
-	if s.Upstream != "" && isLoopback(address) {
-		cfg.Server.Hosts = loopbackNames()
-	}
-	return nil
+	return s.Upstream != "" && isLoopback(address)
 }
 
 // named returns the files that the command line names.

@@ -18,6 +18,7 @@ import (
 type sides struct {
 	health *health.Health
 	doors  []*sidedoor.Door
+	stop   func() // ends the samples for the console
 }
 
 // control is what an operator may see and do beside the bridge.
@@ -31,13 +32,14 @@ type control struct {
 }
 
 // openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
-func openSides(ctx context.Context, b *bridge.Bridge, of control, log *slog.Logger) (*sides, error) {
+func openSides(ctx context.Context, b *bridge.Bridge, of control, console *consoles, log *slog.Logger) (*sides, error) {
 	cfg := of.config()
-	s := &sides{health: health.New(b.Upstreams)}
+	s := &sides{health: health.New(b.Upstreams), stop: console.start(ctx, b, of.config)}
 	context.AfterFunc(ctx, s.health.Drain)
 	if address := cfg.Server.Health; address != "" {
 		listener, err := listenAside(ctx, "server.health", address)
 		if err != nil {
+			s.close(ctx)
 			return nil, err
 		}
 		s.doors = append(s.doors, sidedoor.Open(ctx, "health", listener, s.health.Handler(of.counted.Handler()), log))
@@ -47,6 +49,7 @@ func openSides(ctx context.Context, b *bridge.Bridge, of control, log *slog.Logg
 	}
 	pages, err := admin.New(admin.Settings{
 		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Reloads: of.reloads, Log: log,
+		Console: console.page(true),
 	})
 	var listener net.Listener
 	if err == nil {
@@ -64,6 +67,7 @@ func (s *sides) close(ctx context.Context) {
 	for _, door := range s.doors {
 		door.Close(ctx)
 	}
+	s.stop()
 }
 
 // listenAside opens the listener that a key names.

@@ -1,111 +1,123 @@
-// Package console is the demo's page: a few static files and one template, embedded. The page needs no build step and makes
-// requests only to its own server.
+// Package console is a page for the people who operate a bridge or try one out: what the bridge serves and to whom, and a form for
+// each route that opens a stream and shows its events.
+//
+// The page is a few static files, which are embedded. It needs no build step, and makes requests only to its own server. Whatever
+// comes from an upstream, such as documentation, names and events, is text for the page, and never markup.
 package console
 
 import (
-	"bytes"
 	"embed"
-	"fmt"
-	"html/template"
+	"encoding/json"
+	"io/fs"
+	"iter"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 //go:embed page
 var files embed.FS
 
-// Page is what the page says about the program that serves it.
-type Page struct {
-	// Address is the bridge's address for the browser, host:port.
-	Address string
-	// Upstream is the address of the gRPC server, host:port.
-	Upstream string
-	// Second is an address for a second bridge, host:port.
-	Second string
-	// Command starts the program in a shell, for example "grpcsse".
-	Command string
-	// Config is the bridge's configuration file, which the page offers for download.
-	Config []byte
-	// Streams are the routes that the page connects to, by name.
-	Streams map[string]Stream
+// Prefix is the path below which the console has its pages.
+const Prefix = "/-/console/"
+
+// Bridge is what the console needs of a bridge. See the bridge's own type for the methods.
+type Bridge interface {
+	http.Handler
+	Routes() []bridge.RouteInfo
+	Upstreams() []bridge.UpstreamInfo
+	Problems() config.Problems
+	Streams(after uint64) iter.Seq[bridge.StreamInfo]
 }
 
-// Stream is one route of the bridge.
-type Stream struct {
-	Name string
-	Path string
-	// RPC is the full method name, "demo.market.v1.MarketService/WatchQuotes".
-	RPC string
-	// YAML is the route in the configuration file.
-	YAML string
+// Settings are the parts of a console. All are needed.
+type Settings struct {
+	Bridge Bridge
+	// History has what happened in the last minutes.
+	History *History
+	// Config returns the configuration that is in force.
+	Config func() *config.Config
+	// Apart says that the routes are served by another listener. The console then serves their streams too, below its prefix.
+	Apart bool
 }
 
-// Method is the method's name without its service.
-func (s Stream) Method() string {
-	return s.RPC[strings.LastIndexByte(s.RPC, '/')+1:]
+// Console serves the page and what the page asks for. It checks neither the host nor the origin nor the credentials of a request:
+// the handler in front of it must.
+type Console struct {
+	Settings
+
+	mux  *http.ServeMux
+	turn sync.Mutex
+	// last is the last overview, and at when it was made. Both are guarded by turn.
+	last []byte
+	at   time.Time
 }
 
-// Handler serves the page at /, its files under /page/, and the configuration at /demo.yaml. It passes all other requests to
-// next. It returns an error where a stream that the page shows is missing.
-func Handler(page Page, next http.Handler) (http.Handler, error) {
-	index, err := page.render()
+// New returns a console.
+func New(s Settings) *Console {
+	c := &Console{Settings: s, mux: http.NewServeMux()}
+	page, err := fs.Sub(files, "page")
 	if err != nil {
-		return nil, err
+		panic(err) // the directory is embedded
 	}
-	static := http.FileServerFS(files)
+	c.mux.Handle("GET "+Prefix, http.StripPrefix(Prefix, static(http.FileServerFS(page))))
+	c.mux.HandleFunc("GET "+Prefix+"api/overview", c.overview)
+	c.mux.HandleFunc("GET "+Prefix+"api/routes", c.routes)
+	c.mux.HandleFunc("GET "+Prefix+"api/route", c.route)
+	if s.Apart {
+		c.mux.HandleFunc("GET "+streamPrefix, c.stream)
+		c.mux.HandleFunc("POST "+streamPrefix, c.stream)
+	}
+	return c
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+
+// Static reports whether a path is that of a file of the page, which is the same for everybody and says nothing about the bridge.
+func (c *Console) Static(path string) bool {
+	name, ok := strings.CutPrefix(path, Prefix)
+	if ok && name == "" {
+		return true
+	}
+	if !ok || strings.Contains(name, "/") {
+		return false
+	}
+	_, err := fs.Stat(files, "page/"+name)
+	return err == nil
+}
+
+// static allows the page its own files and requests to its own server only.
+func static(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/":
-			serve(w, r, "text/html; charset=utf-8", index)
-		case r.URL.Path == "/demo.yaml":
-			serve(w, r, "text/plain; charset=utf-8", page.Config)
-		case r.URL.Path == "/favicon.ico":
-			http.Redirect(w, r, "/page/icon.svg", http.StatusFound)
-		case strings.HasPrefix(r.URL.Path, "/page/") && !strings.HasSuffix(r.URL.Path, "/"):
-			secure(w.Header())
-			static.ServeHTTP(w, r)
-		default:
-			next.ServeHTTP(w, r)
-		}
-	}), nil
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		next.ServeHTTP(w, r)
+	})
 }
 
-func (p Page) render() ([]byte, error) {
-	index, err := template.New("index.html").Option("missingkey=error").ParseFS(files, "page/index.html")
+// write answers with JSON. An error of the write means that the browser has gone.
+func write(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
 	if err != nil {
-		return nil, err
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
 	}
-	data := map[string]any{
-		"address": p.Address, "upstream": p.Upstream, "second": p.Second, "command": p.Command,
-	}
-	for name, stream := range p.Streams {
-		data[name] = stream
-	}
-	// The box shows two routes: the one that the crowd listens to, and the one that tells the page about the crowd.
-	data["crowdBox"] = Stream{Name: "crowd", YAML: p.Streams["tape"].YAML + "\n\n" + p.Streams["crowd"].YAML}
-	var out bytes.Buffer
-	if err := index.Execute(&out, data); err != nil {
-		return nil, fmt.Errorf("the demo page needs a route that is not there: %w", err)
-	}
-	return out.Bytes(), nil
+	send(w, status, text)
 }
 
-func serve(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
-	secure(w.Header())
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "expected GET", http.StatusMethodNotAllowed)
-		return
-	}
-	w.Header().Set("Content-Type", contentType)
-	_, _ = w.Write(body) // the browser has left
-}
-
-// secure allows the page only its own files and its own streams.
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+func send(w http.ResponseWriter, status int, text []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache")
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
 }
