@@ -84,11 +84,11 @@ func (c *Console) Static(path string) bool {
 	if ok && name == "" {
 		return true
 	}
-	if !ok || strings.Contains(name, "/") {
+	if !ok {
 		return false
 	}
-	_, err := fs.Stat(files, "page/"+name)
-	return err == nil
+	entry, err := fs.Stat(files, "page/"+name)
+	return err == nil && !entry.IsDir()
 }
 
 // static allows the page its own files and requests to its own server only.

@@ -66,6 +66,7 @@ func TestTheFormOfARouteHasEachFieldOrSaysWhyNot(t *testing.T) {
 	for _, r := range d.Refused {
 		why[r.Name] = r.Reason
 	}
+	assert.NotContains(t, why, "on")
 	assert.Contains(t, why["labels"], "a map has no form in a query")
 	assert.Contains(t, why["any"], "a value of any form")
 	assert.Contains(t, why["filters"], "a list of messages")

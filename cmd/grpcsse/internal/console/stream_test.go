@@ -2,7 +2,9 @@ package console
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,4 +63,24 @@ func TestAStreamHasAHostOfTheRoutes(t *testing.T) {
 		require.NotNil(t, b.seen)
 		assert.Equal(t, test.host, b.seen.Host)
 	}
+}
+
+// bounded is a ResponseWriter of a listener that bounds how long a request may take.
+type bounded struct {
+	http.ResponseWriter
+
+	read, write time.Time
+}
+
+func (b *bounded) SetReadDeadline(at time.Time) error  { b.read = at; return nil }
+func (b *bounded) SetWriteDeadline(at time.Time) error { b.write = at; return nil }
+
+// A stream outlasts what the listener allows for a request.
+func TestAStreamHasNoDeadlineOfTheListener(t *testing.T) {
+	soon := time.Now().Add(time.Second)
+	w := &bounded{ResponseWriter: httptest.NewRecorder(), read: soon, write: soon}
+	c := newConsole(t, &fake{}, true)
+	c.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, Prefix+"stream/quotes", nil))
+	assert.True(t, w.read.IsZero())
+	assert.True(t, w.write.IsZero())
 }
