@@ -3,6 +3,7 @@ package console
 import (
 	"iter"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -11,13 +12,13 @@ import (
 // fake is a bridge without upstreams.
 type fake struct {
 	streams []bridge.StreamInfo
-	events  int64
+	events  atomic.Int64
 	looked  int           // how often the streams were asked for
 	seen    *http.Request // the last request for a stream
 }
 
 func (f *fake) Routes() []bridge.RouteInfo {
-	return []bridge.RouteInfo{{Name: "quotes", Path: "/quotes", Events: f.events}, {Name: "quotes", Path: "/quotes/{symbol}", Events: f.events}}
+	return []bridge.RouteInfo{{Name: "quotes", Path: "/quotes", Events: f.events.Load()}, {Name: "quotes", Path: "/quotes/{symbol}", Events: f.events.Load()}}
 }
 func (*fake) Upstreams() []bridge.UpstreamInfo { return nil }
 func (*fake) Problems() config.Problems        { return nil }

@@ -54,7 +54,7 @@ func TestTheHistoryHasTenMinutes(t *testing.T) {
 		}
 		h.StreamEnded(bridge.StreamEnd{Reason: bridge.ReasonGone})
 		h.Refused(bridge.Refusal{Reason: bridge.ReasonLimit})
-		b.events = 50
+		b.events.Store(50)
 		time.Sleep(Every + time.Second)
 		synctest.Wait()
 		require.Len(t, h.Samples(), 1)
@@ -63,7 +63,7 @@ func TestTheHistoryHasTenMinutes(t *testing.T) {
 			At: first.At, Open: 2, Opened: 3, Events: 50, Ends: map[bridge.Reason]int{bridge.ReasonGone: 1},
 			Refused: map[bridge.Reason]int{bridge.ReasonLimit: 1},
 		}, first)
-		b.events = 20 // a reload has removed a route
+		b.events.Store(20) // a reload has removed a route
 		time.Sleep(Every)
 		synctest.Wait()
 		second := h.Samples()[1]
