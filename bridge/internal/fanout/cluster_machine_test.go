@@ -24,7 +24,7 @@ type clusterMachine struct {
 	replicas  []*machineReplica
 	browsers  [4]browser
 	published int
-	runs      []uint64          // the term of each run
+	runs      []uint64          // the term of each run; the first one stands for all catch-ups
 	owned     map[string]uint64 // by event: the newest term whose owner had it when the term began
 	blocks    map[string]string // by position id: the event that some browser had
 	seen      *clusterCoverage
@@ -195,11 +195,14 @@ func (m *clusterMachine) pull(r *machineReplica) error {
 
 // flow has the upstream of a replica bring what it has, whether the replica is paused or not.
 func (m *clusterMachine) flow(r *machineReplica) error {
-	if len(r.open) == 0 {
+	if len(r.open) == 0 && m.plan.settings.CatchUps == 0 {
 		after(time.Second) // an upstream that broke is opened again
 	}
 	for at := r.upstream.next(); at != nil; at = r.upstream.next() {
 		a := &machineAttempt{attempt: at, run: r.run, sent: max(0, m.published-2)}
+		if at.CatchingUp {
+			a.run = 0
+		}
 		if at.HasCursor {
 			a.sent, _ = strconv.Atoi(at.Cursor)
 		}
@@ -211,7 +214,7 @@ func (m *clusterMachine) flow(r *machineReplica) error {
 		for failed := false; a.sent < m.published && !failed; a.sent++ {
 			failed = a.send(m.message(a.sent+1, a.run)) != nil
 			if failed {
-				m.breakUp(r)
+				a.end(reading.Broken, "broken")
 			}
 		}
 	}
@@ -221,7 +224,11 @@ func (m *clusterMachine) flow(r *machineReplica) error {
 // message is what the upstream sends: its number, the run by which it comes, and the term of that run when it comes. The term
 // of the run may be higher later.
 func (m *clusterMachine) message(seq, run int) string {
-	text := fmt.Sprintf("%d:%d:%d", seq, run, m.runs[run])
+	term := m.runs[run]
+	if run == 0 {
+		term = 0 // a catch-up has no term
+	}
+	text := fmt.Sprintf("%d:%d:%d", seq, run, term)
 	if m.plan.settings.HasID {
 		text += fmt.Sprintf("#%d", seq)
 	}
@@ -343,6 +350,50 @@ func (m *clusterMachine) messageOf(id string) int {
 	return anyMessage
 }
 
+// wait lets time pass. A catch-up takes silence for a sign that nothing is left to come, so where the route catches up, all
+// replicas get what there is meanwhile.
+func (m *clusterMachine) wait(d time.Duration) error {
+	if m.plan.settings.CatchUps == 0 {
+		after(d)
+		return m.bring()
+	}
+	for _, r := range m.replicas {
+		if r.paused {
+			return nil
+		}
+	}
+	for ; d > 0; d -= time.Second {
+		for _, r := range m.replicas {
+			if m.owner == nil || !m.owner.takesPart() {
+				m.elect(r)
+			}
+		}
+		for _, r := range m.replicas {
+			m.tell(r)
+		}
+		if err := m.bring(); err != nil {
+			return err
+		}
+		after(time.Second)
+	}
+	return m.bring()
+}
+
+// bring has all replicas get what there is.
+func (m *clusterMachine) bring() error {
+	for _, r := range m.replicas {
+		if err := m.flow(r); err != nil {
+			return err
+		}
+	}
+	for _, r := range m.replicas {
+		if err := m.pull(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // rest has the cluster do everything that is to be done.
 func (m *clusterMachine) rest() error {
 	for _, r := range m.replicas {
@@ -358,11 +409,8 @@ func (m *clusterMachine) rest() error {
 			return err
 		}
 	}
-	after(20 * time.Second) // the longest backoff of an upstream that broke
-	for _, r := range m.replicas {
-		if err := errors.Join(m.flow(r), m.pull(r)); err != nil {
-			return err
-		}
+	if err := m.wait(20 * time.Second); err != nil { // the longest backoff of an upstream that broke
+		return err
 	}
 	for i := range m.browsers {
 		if err := m.read(&m.browsers[i]); err != nil {

@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -65,7 +66,9 @@ type clusterCoverage struct{ elected, deposed, late, events, resets, ended int }
 // Each browser's messages follow each other unless the browser is told, none comes from a lower term than the one before it,
 // and an id that the bridge made stands for one event in all replicas.
 func TestReplicasInAnyOrderOfThings(t *testing.T) {
-	for name, s := range ids() {
+	kinds := ids()
+	kinds["ids, a cursor and catching up"] = fanout.Settings{HasID: true, Resumes: true, CatchUps: 2}
+	for name, s := range kinds {
 		t.Run(name, func(t *testing.T) {
 			seen := &clusterCoverage{}
 			rapid.Check(t, func(rt *rapid.T) {
@@ -112,7 +115,7 @@ func firstFaultInCluster(t *testing.T, s fanout.Settings, weaken func(*fanout.Re
 
 // run plays the plan.
 func (p clusterPlan) run(ctx context.Context, seen *clusterCoverage) (err error) {
-	m := &clusterMachine{plan: p, ctx: ctx, blocks: map[string]string{}, owned: map[string]uint64{}, seen: seen}
+	m := &clusterMachine{plan: p, ctx: ctx, blocks: map[string]string{}, owned: map[string]uint64{}, runs: []uint64{math.MaxUint64}, seen: seen}
 	for range p.replicas {
 		m.replicas = append(m.replicas, m.newReplica())
 	}
@@ -188,6 +191,9 @@ func (m *clusterMachine) do(s clusterStep) error {
 	case "alone":
 		m.goAlone(r)
 	case "sleep":
+		if m.plan.settings.CatchUps > 0 {
+			return m.wait(time.Duration(s.n*s.n) * time.Second)
+		}
 		time.Sleep(time.Duration(s.n*s.n) * time.Second)
 	}
 	return nil

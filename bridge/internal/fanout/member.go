@@ -24,10 +24,11 @@ import (
 type member struct {
 	stream   *stream
 	upstream reading.Upstream
-	ctx      context.Context // of the stream
-	joined   <-chan struct{} // closed when the first subscriber is there
-	seat     Seat            // the registry's lock guards it
-	left     atomic.Bool     // the cluster's calls change nothing any more
+	open     func() (Settings, reading.Upstream) // that of the subscriber with which the stream began
+	ctx      context.Context                     // of the stream
+	joined   <-chan struct{}                     // closed when the first subscriber is there
+	seat     Seat                                // the registry's lock guards it
+	left     atomic.Bool                         // the cluster's calls change nothing any more
 
 	// mu is held while the log grows. The locks of the registry and of streams may be taken while this one is held, never the
 	// other way round.

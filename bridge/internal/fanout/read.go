@@ -53,6 +53,10 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			s.started = true
 			s.report()
 			return atEnd || err != nil, true
+		case s.stream.log.State().Epoch != s.pos.Epoch && s.resumes():
+			if s.via != nil {
+				return false, true // its topic has changed, so it is called again
+			}
 		case s.stream.log.State().Epoch != s.pos.Epoch && s.anchored && !s.started:
 			s.strand(ending.ResetEpoch, true)
 		case s.stream.log.State().Epoch != s.pos.Epoch:

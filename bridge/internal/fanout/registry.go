@@ -105,9 +105,8 @@ func (r *Registry) find(
 			}
 			r.forget(evicted)
 		}
-		settings, upstream := open()
 		joined = make(chan struct{})
-		st = r.begin(key, settings, upstream, joined)
+		st = r.begin(key, open, joined)
 	}
 	st.subscribers++
 	r.keep(st)
@@ -118,7 +117,8 @@ func (r *Registry) find(
 }
 
 // begin adds a stream. The stream runs in the registry's context from the time joined is closed. The lock is held.
-func (r *Registry) begin(key string, settings Settings, upstream reading.Upstream, joined <-chan struct{}) *stream {
+func (r *Registry) begin(key string, open func() (Settings, reading.Upstream), joined <-chan struct{}) *stream {
+	settings, upstream := open()
 	ctx, cancel := context.WithCancel(r.ctx)
 	log := replay.NewRing(settings.Bounds)
 	st := newStream(r, key, settings, log, cancel)
@@ -127,6 +127,7 @@ func (r *Registry) begin(key string, settings Settings, upstream reading.Upstrea
 	release := settings.keep()
 	if r.Cluster != nil && settings.Cluster {
 		r.enter(ctx, st, upstream, joined, release)
+		st.member.open = open
 		return st
 	}
 	owner := &recorder{stream: st, into: r.appender(log)}

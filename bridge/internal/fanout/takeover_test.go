@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -128,9 +129,7 @@ func TestAPausedOwnerThatWakes(t *testing.T) {
 		})
 	})
 	t.Run("with other events", func(t *testing.T) {
-		for name, s := range map[string]fanout.Settings{
-			"first page": {HasID: true, Resumes: true}, "catches up": {HasID: true, Resumes: true, CatchUps: 2},
-		} {
+		for name, s := range map[string]fanout.Settings{"resumes": {HasID: true, Resumes: true}} {
 			t.Run(name, func(t *testing.T) {
 				inCluster(t, 2, s, func(all []*replica) {
 					a, _, old := twoReplicas(t, all)
@@ -230,4 +229,52 @@ func TestAReplicaThatIsAloneGoesOnAndComesBack(t *testing.T) {
 		assert.Equal(t, []string{"3", "4"}, b.read(), "without a reset")
 		assert.Zero(t, all[1].upstream.open.Load())
 	})
+}
+
+// TestAnotherEpochIsNoResetWhereTheRouteCatchesUp has two replicas that were alone from the beginning. One of them follows then.
+func TestAnotherEpochIsNoResetWhereTheRouteCatchesUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		owner, follower []string
+		want            []string
+		catchUp         []string // what a catch-up brings; nil where none is needed
+	}{
+		"the owner has the id": {
+			owner: []string{"2#2", "3#3", "4#4"}, follower: []string{"1#1", "2#2"}, want: []string{"3", "4"},
+		},
+		"the owner has only later ones": {
+			owner: []string{"4#4", "5#5"}, follower: []string{"1#1", "2#2"},
+			want: []string{"3", "4", "5"}, catchUp: []string{"3#3", "4#4", "5#5"},
+		},
+		"the owner has only earlier ones": {
+			owner: []string{"1#1"}, follower: []string{"1#1", "2#2"}, want: []string{"3"}, catchUp: []string{"3#3"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true, CatchUps: 2}, func(all []*replica) {
+				owner, other := all[0], all[1]
+				owner.join(fanout.Newcomer{})
+				b := other.join(fanout.Newcomer{})
+				up := owner.lead(1)
+				other.seat().Alone()
+				alone := other.upstream.next()
+				alone.accept()
+				up.accept()
+				after(time.Second) // the ids are sure
+				require.NoError(t, up.send(test.owner...))
+				require.NoError(t, alone.send(test.follower...))
+				require.Equal(t, "2", b.read()[1])
+				other.follow()
+				other.pull(owner)
+				got := b.read()
+				if test.catchUp != nil {
+					catchUp := other.upstream.next()
+					require.NotNil(t, catchUp)
+					require.Equal(t, "2", catchUp.Cursor)
+					_ = catchUp.send(test.catchUp...)
+					got = append(got, b.read()...)
+				}
+				assert.Equal(t, test.want, got)
+			})
+		})
+	}
 }

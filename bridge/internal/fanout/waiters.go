@@ -1,6 +1,9 @@
 package fanout
 
-import "github.com/grpcsse/grpcsse/bridge/internal/reading"
+import (
+	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
+)
 
 // waiters are the subscribers that came while the stream was filling. The stream's lock guards them.
 type waiters map[*Subscriber]waiter
@@ -39,6 +42,20 @@ func (st *stream) endFilling() {
 		}
 		st.waiters[s] = w
 	}
+}
+
+// resumes has a subscriber go on behind the last id that it has had, as if it had come with it, where the log of a follower has
+// begun anew because the owner's log is another one. It reports whether the stream goes on behind ids. Otherwise the subscriber
+// is told that the epoch is over.
+func (s *Subscriber) resumes() bool {
+	st := s.stream
+	if !st.follows || !st.catchesUp() || !s.anchored || s.lastID == "" || st.end != nil {
+		return false
+	}
+	s.displace(ending.NoReset, false)
+	s.resume(st.member.open)
+	st.catchUps.noteBusy()
+	return true
 }
 
 // stillWaits has a subscriber begin that has waited. It reports whether the subscriber waits on.
