@@ -151,6 +151,7 @@ func (d *decoder) fileKeys(server *Server, auth *Auth, include, defaults **node)
 				inside: func() []field { return d.routeKeys(&mappedRoute{Route: defaultRoute()}) },
 			},
 		},
+		d.cluster(server),
 		d.section("auth", "Who callers are, for the routes that ask for it.", "{jwt: {corp: {issuer: https://id.example.com}}}",
 			func() []field { return d.authKeys(auth) }).writing(unwritten).inMain(),
 	}

@@ -85,7 +85,7 @@ func TestSecretsInsideOfValuesAreMasked(t *testing.T) {
 // No key that names a file shows what is in the file. A new key of this kind is found by its name.
 func TestTheContentsOfFilesAreNotShown(t *testing.T) {
 	dir := t.TempDir()
-	const content = "correct-horse-battery-staple"
+	const content = "correct-horse-battery-staple-0123456789"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "key"), []byte(content), 0o600))
 	var files []string
 	for _, key := range config.KeyNames() {
@@ -96,7 +96,8 @@ func TestTheContentsOfFilesAreNotShown(t *testing.T) {
 	assert.Contains(t, files, "server.admin.token_file")
 	files = append(files, "upstream.metadata.x-a_file", "route.metadata.set.x-a_file", "route.metadata.set.x-a-bin_file")
 	for _, key := range files {
-		file := strings.ReplaceAll(fileWith(key, "key"), ": a}", ": a, annotations: true}")
+		file := strings.ReplaceAll(fileWith(key, "key"), "{market: {target: a}}", "{market: {target: a, annotations: true}}")
+		file = strings.ReplaceAll(file, trialSecret, "key")
 		cfg, err := config.Parse(filepath.Join(dir, "a.yaml"), []byte(file), config.WithEnv(noEnvironment))
 		if err != nil && strings.Contains(key, "-bin") {
 			continue // the content is no base64

@@ -32,6 +32,7 @@ func serverSettings() []serverSetting {
 		{"IdleTimeout", "server.idle_timeout", needsRestart},
 		{"ProxyProtocol", "server.proxy_protocol", needsRestart},
 		{"Connections", "server.limits.connections", needsRestart},
+		{"Cluster", "cluster", needsRestart},
 
 		{"AccessLog", "server.access_log", applies},
 		{"DrainTimeout", "server.drain_timeout", applies},
@@ -48,7 +49,7 @@ func serverSettings() []serverSetting {
 	}
 }
 
-// NeedRestart returns the keys under `server` whose value in next differs from that in running, and which a running program
+// NeedRestart returns the keys of [Server] whose value in next differs from that in running, and which a running program
 // cannot change.
 func NeedRestart(running, next Server) (keys []string) {
 	before, after := reflect.ValueOf(running), reflect.ValueOf(next)

@@ -91,3 +91,15 @@ func routeRule() map[string]any {
 		},
 	}
 }
+
+// natsRule says that the bridge has one way to say who it is.
+func natsRule() map[string]any {
+	return map[string]any{
+		"dependencies": map[string]any{"user": []string{"password_file"}, "password_file": []string{"user"}},
+		"not": map[string]any{"anyOf": []map[string]any{
+			{"required": []string{"credentials_file", "nkey_file"}},
+			{"required": []string{"credentials_file", "user"}},
+			{"required": []string{"nkey_file", "user"}},
+		}},
+	}
+}

@@ -25,6 +25,7 @@ func NewShare(late LateJoin) *Share {
 		SlowClient: SlowClientDisconnect,
 		Linger:     10 * time.Second,
 		CatchUp:    defaultCatchUp,
+		Cluster:    true,
 	}
 }
 
@@ -54,6 +55,7 @@ func (d *decoder) shareKeys(s *Share) []field {
 		key("linger", "How long the upstream stream outlives its last browser.", &s.Linger, durations(d.duration, durationForm)),
 		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
 		key("catch_up", "How many short upstream streams may be read at once for browsers whose id the log does not have.", &s.CatchUp, d.countOrWord(off)),
+		key("cluster", "Whether the replicas of a cluster read one upstream stream for all of them.", &s.Cluster, d.flag()),
 	}
 }
 

@@ -19,6 +19,7 @@ func TestShares(t *testing.T) {
 		Replay:     config.Replay{Events: 10, Bytes: 4 << 20, Age: time.Minute},
 		SlowClient: config.SlowClientDisconnect,
 		CatchUp:    4,
+		Cluster:    true,
 	}
 	assert.Equal(t, &defaults, cfg.Defaults.Share)
 
@@ -39,6 +40,7 @@ func TestShares(t *testing.T) {
 			Linger:      time.Minute,
 			ReopenAfter: time.Hour,
 			CatchUp:     100,
+			Cluster:     true,
 		},
 		"/since": &since,
 		"/all":   &all,
@@ -62,6 +64,7 @@ func TestSharesHaveTheDocumentedDefaults(t *testing.T) {
 			SlowClient: config.SlowClientDisconnect,
 			Linger:     10 * time.Second,
 			CatchUp:    4,
+			Cluster:    true,
 		}, cfg.Routes[0].Share, share)
 		assert.Equal(t, config.NewShare(config.LateJoin{Mode: config.LateJoinLatest}), cfg.Routes[0].Share)
 		assert.Empty(t, cfg.Warnings)

@@ -61,7 +61,7 @@ func texts() []string {
 		`1GiB`, `5000000000000GiB`, `text`, `5/s`, `"5/s"`, `005/m`, `0/s`, `5/sec`, `-5/s`, `5 / s`, `5000000000/s`,
 		`"${env.A:-5/h}"`, `":8080"`, `localhost:8080`, `"[::1]:80"`, `"a:b"`, `12:30:45`, `dns:///a:1`,
 		`http://a:1`, `http://`, `grpcs://a`, `unix:/a`, `"127.0.0.1:9091"`, `":8081"`,
-		`../testdata/problems/secrets/key`, `../testdata/problems/secrets/long`,
+		`../testdata/problems/secrets/key`, `../testdata/problems/secrets/long`, trialSecret, trialOther,
 		`app.example.com`, `"*.example.com"`, `"*.*.com"`, `10.0.0.0/8`, `"::1"`, `"[::1]"`, `10.1.2.3`, `10.1`,
 		`https://app.example.com`, `HTTPS://a`,
 		`2026-01-01`, `2026-01-01T00:00:00Z`, `!!str a`, `&a b`, `"${env.A:-5}"`, `"${env.A:-5s}"`, `"${env.A:-off}"`,
@@ -82,6 +82,7 @@ func lists() []string {
 		`[10.0.0.0/99]`, `["fe80::1%eth0"]`,
 		`["${env.A:-a}"]`, `["${env.A:-*}"]`, `["${env.A:-POST}"]`, `[GET, "${env.A:-POST}"]`,
 		`["${env.A:-https://a.example}"]`, `["a/b"]`, `[set-cookie]`,
+		`["nats://a"]`, `["nats://a:4222", "tls://b"]`, `["nats://u:p@a"]`, `["a:4222"]`,
 		`[RS256]`, `[RS256, ES384]`, `[RS256, RS256]`, `[HS256]`, `[none]`, `[header]`, `[header, "cookie:a", "query:b"]`,
 		`["query:a", "query:a"]`, `["cookie:"]`, `[query]`, `["query:last_event_id"]`, `["${env.A:-header}"]`,
 		`[{path: /a, rpc: a.B/C}]`, `[{path: /a, rpc: a.B/C, methods: [POST], body: a}]`,
@@ -122,6 +123,8 @@ func mappings() []string {
 		`{jwt: market}`, `{ask: market}`, `{jwt: market, ask: market}`, `{jwt: market, require: {a: b}}`, `{jwt: market, require: }`,
 		`{require: {a: b}}`, `{jwt: market, require: {"a b": c}}`, `{issuer: "https://a.example"}`, `{issuer: a}`,
 		`{issuer: a, jwks_url: "https://a.example"}`, `{jwks_url: "https://a.example", jwks_file: a}`, `{jwks_file: a}`,
+		`{servers: ["nats://a"]}`, `{servers: ["nats://a"], nkey_file: a, user: b}`, `{servers: ["tls://a"], user: b}`,
+		`{name: a, secret_file: ` + trialSecret + `, nats: {servers: ["nats://a"]}}`, `{name: a, nats: {servers: ["nats://a"]}}`,
 		`{url: "http://a.example", forward: [cookie]}`, `{url: "http://a.example"}`, `{forward: [cookie]}`,
 	}
 }
@@ -164,13 +167,26 @@ func besides(name string) map[string]string {
 		return map[string]string{"issuer": "https://a.example"}
 	case "auth.ask.*.url", "auth.ask.*.forward", "auth.ask.*.claims", "auth.ask.*.again":
 		return map[string]string{"url": "http://a", "forward": "[cookie]"}
-	case "upstream.tls.cert_file", "upstream.tls.key_file", "server.tls.cert_file", "server.tls.key_file":
+	case "upstream.tls.cert_file", "upstream.tls.key_file", "server.tls.cert_file", "server.tls.key_file",
+		"cluster.nats.tls.cert_file", "cluster.nats.tls.key_file":
 		return map[string]string{"cert_file": "a", "key_file": "b"}
+	case "cluster.name", "cluster.secret_file", "cluster.seal", "cluster.nats", "cluster.replicas", "cluster.patience":
+		return map[string]string{"name": "a", "secret_file": trialSecret, "nats": `{servers: ["nats://a"]}`}
+	case "cluster.nats.user", "cluster.nats.password_file":
+		return map[string]string{"user": "a", "password_file": trialSecret, "servers": `["nats://a"]`}
+	case "cluster.nats.servers", "cluster.nats.credentials_file", "cluster.nats.nkey_file", "cluster.nats.tls":
+		return map[string]string{"servers": `["nats://a"]`}
 	case "server.admin.token_file":
 		return map[string]string{"listen": `"127.0.0.1:9091"`}
 	}
 	return nil
 }
+
+// These are paths of files with secrets that are long enough for a cluster.
+const (
+	trialSecret = "../testdata/problems/secrets/cluster"
+	trialOther  = "../testdata/problems/secrets/other"
+)
 
 // nested returns a flow mapping in which keys lead to a value. The keys of beside are next to the last key, and those of outer
 // next to the first key.
@@ -196,6 +212,10 @@ func nested(keys []string, value string, beside, outer map[string]string) string
 // sectionNeeds returns the keys that the section around the second key requires.
 func sectionNeeds(keys []string) map[string]string {
 	switch {
+	case keys[0] == "cluster" && len(keys) > 2:
+		return map[string]string{"name": "a", "secret_file": trialSecret, "nats": `{servers: ["nats://a"]}`}
+	case keys[0] == "nats" && len(keys) > 2:
+		return map[string]string{"servers": `["nats://a"]`}
 	case len(keys) > 2 && keys[0] == "share" || len(keys) == 2 && keys[0] == "share" && keys[1] != "late_join":
 		return map[string]string{"late_join": "latest"}
 	case keys[0] == "cors":

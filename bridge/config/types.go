@@ -75,6 +75,8 @@ type Server struct {
 	AccessLog AccessLog
 	// Health is the address for probes and metrics; "", the default, is none. The program listens there, and not the bridge.
 	Health string
+	// Cluster is the section `cluster`; nil, the default, is a bridge that shares with no other one.
+	Cluster *Cluster
 	// Admin is the listener for administrators; nil, the default, is none. The program listens there, and not the bridge.
 	Admin *Admin
 	// TrustedProxies are the proxies in front of the bridge: addresses ("10.1.2.3") and ranges of addresses ("10.0.0.0/8"). None,
@@ -253,6 +255,9 @@ type Share struct {
 	// has brought what the log has too. With 0 there are none: these clients are told a reset. CatchUp has an effect only where
 	// events have ids of their own and a setting has ${last_event_id}.
 	CatchUp int
+	// Cluster says that the replicas of a cluster read one upstream stream for all of them; true by default. Without a cluster it
+	// has no effect.
+	Cluster bool
 }
 
 // LateJoin says which events of a shared stream a client gets first that joins while the stream is running, or that can't resume.
