@@ -57,7 +57,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 		_ = c.Close() // nothing was served, so only the problems matter
 		return nil, problems
 	}
-	streams := stream.New(ctx, sharedLimits(cfg), o.log, streamObserver{&o.observers})
+	streams := stream.New(ctx, sharedLimits(cfg), o.cluster, o.log, streamObserver{&o.observers})
 	streams.LimitQueues(int64(cfg.Server.QueueBytes))
 	b := &Bridge{
 		catalog: c, auth: who, streams: streams, reloads: newReloads(ctx, cfg.Server, o.log, o.observers.reloaded),
@@ -93,7 +93,8 @@ func (b *Bridge) Ready(ctx context.Context) error {
 // ctx, with an event that tells the browser to come back, so that the browsers do not all arrive elsewhere together. Where ctx
 // has no deadline, the streams end at once. Shutdown returns nil when the last stream has ended, and the error of ctx if ctx
 // ends before that. The http.Server should go on listening meanwhile: a browser whose connection is refused may give up for
-// good. Call [Bridge.Close] afterwards. Shutdown ends a [Bridge.Reload] that is under way.
+// good. In a cluster, Shutdown first gives the shared streams to other replicas that have clients of them: the clients notice
+// nothing. Call [Bridge.Close] afterwards. Shutdown ends a [Bridge.Reload] that is under way.
 func (b *Bridge) Shutdown(ctx context.Context) error {
 	now := time.Now()
 	by := now
@@ -102,6 +103,7 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 		by = now.Add(deadline.Sub(now) * 9 / 10)
 	}
 	b.reloads.end()
+	b.streams.Resign()
 	return b.handler.Shutdown(ctx, by)
 }
 

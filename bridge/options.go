@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
+	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/safelog"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
@@ -25,6 +26,7 @@ type options struct {
 	routes    []catalog.SourcedRoute
 
 	authorizer Authorizer // nil where the program has none
+	cluster    Cluster    // nil where the bridge is alone
 }
 
 // newOptions applies options to the defaults.
@@ -90,6 +92,17 @@ func WithAccessLog(l *slog.Logger) Option {
 // their attributes.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return optionFunc(func(o *options) { o.tracing = p })
+}
+
+// Cluster connects the bridges of several processes, so that they read one upstream stream for all clients of a shared route with
+// the same request. Package bridge/cluster makes one. Its methods are for the bridge.
+type Cluster interface{ fanout.Cluster }
+
+// WithCluster makes the bridge share the upstream streams of its shared routes with other bridges. It has no effect on routes
+// with `share.cluster: false`. A Cluster serves one bridge, and is closed after it. By default, and with nil, the bridge reads
+// all upstream streams itself.
+func WithCluster(c Cluster) Option {
+	return optionFunc(func(o *options) { o.cluster = c })
 }
 
 // WithObserver makes the bridge call the methods of o. The option may be given several times: the bridge calls each of the

@@ -151,7 +151,7 @@ func newRig(t *testing.T, server config.Server) *rig {
 	log := slog.New(slog.NewTextHandler(r.text, nil))
 	who, problems := auth.New(ctx, &config.Auth{}, nil, log)
 	require.Empty(t, problems)
-	r.Handler = New(server, r.routes, who, stream.New(ctx, fanout.Limits{}, log, deaf{}), Reports{Log: log, Observer: r.counts})
+	r.Handler = New(server, r.routes, who, stream.New(ctx, fanout.Limits{}, nil, log, deaf{}), Reports{Log: log, Observer: r.counts})
 	return r
 }
 

@@ -155,7 +155,7 @@ func (r running) Close() error {
 func newRunning(t *testing.T, log *slog.Logger) running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	return running{New(ctx, fanout.Limits{}, log, deaf{}), cancel}
+	return running{New(ctx, fanout.Limits{}, nil, log, deaf{}), cancel}
 }
 
 // deaf is an observer that ignores every call.

@@ -79,6 +79,7 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 		HasID:       rt.Plan.ID != nil,
 		Resumes:     rt.Plan.Binder.UsesCursor(),
 		CatchUps:    share.CatchUp,
+		Cluster:     share.Cluster,
 		Keep:        func() (release func()) { return keep(rt.Plan.Source) },
 		Retired:     func() bool { _, retired := rt.Edition.Retired(); return retired },
 		Slow:        rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),

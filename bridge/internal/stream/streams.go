@@ -47,9 +47,11 @@ type Observer interface {
 	CatchUpEnded(route string, outcome fanout.Outcome, lasted time.Duration)
 }
 
-// New returns a Streams whose streams end with ctx. limits apply to all shared streams together.
-func New(ctx context.Context, limits fanout.Limits, log *slog.Logger, o Observer) *Streams {
+// New returns a Streams whose streams end with ctx. limits apply to all shared streams together. cluster connects the shared
+// streams with those of other replicas; nil is for a bridge that is alone.
+func New(ctx context.Context, limits fanout.Limits, cluster fanout.Cluster, log *slog.Logger, o Observer) *Streams {
 	s := &Streams{ctx: ctx, log: log, observer: o, faults: newFaults(log), shared: fanout.NewRegistry(ctx, limits)}
+	s.shared.Cluster = cluster
 	s.shared.Hooks = fanout.Hooks{
 		Reopened:     func(route string, code ending.Code) { o.Reopened(route, true, code) },
 		IDLeftOut:    o.IDLeftOut,
@@ -69,6 +71,9 @@ func (s *Streams) LimitQueues(bytes int64) { s.queues.SetLimit(bytes) }
 
 // EndRetired ends the shared streams without callers whose route was changed or removed.
 func (s *Streams) EndRetired() { s.shared.EndRetired() }
+
+// Resign gives the shared streams that this replica reads to other replicas that have clients of them. The streams go on.
+func (s *Streams) Resign() { s.shared.Resign() }
 
 // Shared returns what the shared streams of each route hold, by the name of the route.
 func (s *Streams) Shared() map[string]fanout.Held { return s.shared.Held() }
