@@ -1,0 +1,200 @@
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/cluster"
+)
+
+// Bus connects the replicas of a cluster over NATS. It implements [cluster.Bus].
+type Bus struct {
+	*store
+
+	conn   *nats.Conn
+	prefix string // of all subjects, with a "." at the end
+	lanes  [lanes]*lane
+	notes  *notes
+	done   sync.WaitGroup
+
+	mu       sync.Mutex
+	watchers map[*func(bool)]struct{}
+	up       bool
+}
+
+// Messages are handled on this number of goroutines, each with a queue of so many messages. What comes while a queue is full is
+// lost, as a message may be: followers ask for what they miss.
+const (
+	lanes     = 4
+	laneQueue = 16 << 10
+)
+
+// lane handles the messages of some of the subscriptions, one after the other.
+type lane struct {
+	arrivals chan *nats.Msg
+
+	mu       sync.RWMutex
+	handlers map[*nats.Subscription]func(*nats.Msg)
+}
+
+var _ cluster.Bus = (*Bus)(nil)
+
+func newBus(conn *nats.Conn, name string, s *store, n *notes) *Bus {
+	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, watchers: map[*func(bool)]struct{}{}}
+	for i := range b.lanes {
+		l := &lane{arrivals: make(chan *nats.Msg, laneQueue), handlers: map[*nats.Subscription]func(*nats.Msg){}}
+		b.lanes[i] = l
+		b.done.Go(l.run)
+	}
+	return b
+}
+
+// Close closes the connection. No handler is called afterwards.
+func (b *Bus) Close() {
+	b.conn.Close()
+	for _, l := range b.lanes {
+		l.mu.Lock()
+		l.handlers = nil
+		l.mu.Unlock()
+		close(l.arrivals)
+	}
+	b.done.Wait()
+}
+
+func (l *lane) run() {
+	for m := range l.arrivals {
+		l.mu.RLock()
+		handle := l.handlers[m.Sub]
+		l.mu.RUnlock()
+		switch {
+		case handle != nil:
+			handle(m)
+		case m.Reply != "": // the subscription ended while the request was on its way
+			_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // as a server answers where nobody is subscribed
+		}
+	}
+}
+
+// Publish implements [cluster.Bus].
+func (b *Bus) Publish(subject string, data []byte) error {
+	return b.conn.Publish(b.prefix+subject, data)
+}
+
+// Subscribe implements [cluster.Bus].
+func (b *Bus) Subscribe(subject string, handle func(*cluster.Delivery)) (stop func(), err error) {
+	l := b.lanes[laneOf(subject)]
+	l.mu.Lock() // so that no message comes before its handler is known
+	defer l.mu.Unlock()
+	if l.handlers == nil {
+		return nil, nats.ErrConnectionClosed
+	}
+	sub, err := b.conn.ChanSubscribe(b.prefix+subject, l.arrivals)
+	if err != nil {
+		return nil, err
+	}
+	l.handlers[sub] = func(m *nats.Msg) {
+		d := &cluster.Delivery{Subject: subject, Data: m.Data}
+		if m.Reply != "" {
+			d.Reply = m.Respond
+		}
+		handle(d)
+	}
+	return func() {
+		_ = sub.Unsubscribe() // an error says that the connection is closed
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.handlers, sub)
+	}, nil
+}
+
+// laneOf chooses a lane for a subject.
+func laneOf(subject string) int {
+	sum := 0
+	for i := range len(subject) {
+		sum = sum*31 + int(subject[i])
+	}
+	return int(uint(sum) % lanes)
+}
+
+// Request implements [cluster.Bus].
+func (b *Bus) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
+	m, err := b.conn.RequestWithContext(ctx, b.prefix+subject, data)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, cluster.ErrNoResponders
+	case err != nil:
+		return nil, err
+	}
+	return m.Data, nil
+}
+
+// MaxPayload implements [cluster.Bus].
+func (b *Bus) MaxPayload() int {
+	if most := b.conn.MaxPayload(); most > 0 {
+		return int(most)
+	}
+	return defaultPayload
+}
+
+// defaultPayload is the greatest size of a message where no server has said another one.
+const defaultPayload = 1 << 20
+
+// Watch implements [cluster.Bus].
+func (b *Bus) Watch(changed func(connected bool)) (stop func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watchers[&changed] = struct{}{}
+	changed(b.up)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.watchers, &changed)
+	}
+}
+
+// link notes whether there is a connection.
+func (b *Bus) link(up bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == up {
+		return
+	}
+	b.up = up
+	for changed := range b.watchers {
+		(*changed)(up)
+	}
+}
+
+// notes writes each reason once to the log, until what it was about works again.
+type notes struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told map[string]string // by what it is about
+}
+
+// fault logs that something does not work, unless it is known for this reason.
+func (n *notes) fault(about string, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.told[about] == err.Error() {
+		return
+	}
+	n.told[about] = err.Error()
+	n.log.Warn("the cluster cannot be used: shared streams are read by this replica alone", "what", about, "error", err)
+}
+
+// works logs that something works again that did not, or that it works for the first time.
+func (n *notes) works(about string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if reason, known := n.told[about]; known && reason == "" {
+		return
+	}
+	n.told[about] = ""
+	n.log.Info("the cluster can be used", "what", about)
+}
