@@ -71,6 +71,7 @@ faults: ## Break what is around the program, with a ledger of every event; FAULT
 tidy: ## go mod tidy, for the modules that build on this one too
 	$(GO) mod tidy
 	$(GO) -C bench mod tidy
+	$(GO) -C bridge/cluster/natstest mod tidy
 	$(GO) -C deploy mod tidy
 
 .PHONY: deployment

@@ -109,6 +109,8 @@ func roomPath(name string) string {
 	switch name {
 	case "bridge":
 		return "bridge"
+	case "bridge/cluster": // bridge/internal/cluster has the same name
+		return name
 	case "bridgetest", "config", "describe", "metrics", "sse", "transcode":
 		return "bridge/" + name
 	}

@@ -59,7 +59,7 @@ func program() []room {
 	return []room{
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
-			"std", "bridge", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
+			"std", "bridge", "bridge/cluster", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/front",
@@ -105,6 +105,14 @@ func program() []room {
 // library is the bridge, with the rooms that a request passes.
 func library() []room {
 	return []room{
+		{"bridge/cluster", []string{
+			"std", "bridge/cluster/internal/natsbus", "bridge/config", "bridge/internal/cluster", "bridge/internal/fanout",
+			"bridge/internal/secret", "bridge/internal/wire",
+		}},
+		{"bridge/cluster/internal/natsbus", []string{
+			"std", "bridge/config", "bridge/internal/cluster", "bridge/internal/localfile", "bridge/internal/secret",
+			"github.com/nats-io/nats.go/...",
+		}},
 		{"bridge/bridgetest", []string{"std", "net/http", grpcTree, protobufTree, "bridge", "bridge/config"}},
 		{"bridge/metrics", []string{
 			"std", "net/http", "bridge", "bridge/internal/ending", "github.com/prometheus/client_golang/...",

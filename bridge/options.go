@@ -98,9 +98,8 @@ func WithTracerProvider(p trace.TracerProvider) Option {
 // the same request. Package bridge/cluster makes one. Its methods are for the bridge.
 type Cluster interface{ fanout.Cluster }
 
-// WithCluster makes the bridge share the upstream streams of its shared routes with other bridges. It has no effect on routes
-// with `share.cluster: false`. A Cluster serves one bridge, and is closed after it. By default, and with nil, the bridge reads
-// all upstream streams itself.
+// WithCluster makes the bridge share the upstream streams of its shared routes with other bridges, unless `share.cluster` is
+// false. A Cluster serves one bridge, and is closed after it. By default, and with nil, the bridge is alone.
 func WithCluster(c Cluster) Option {
 	return optionFunc(func(o *options) { o.cluster = c })
 }

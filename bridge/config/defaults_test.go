@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -82,6 +83,7 @@ func showKeys(name string, n *yaml.Node, shown map[string][]string) {
 // The doc comment of each field with a default states the default.
 func TestTheDocCommentsStateTheDefaults(t *testing.T) {
 	comments := fieldComments(t, "types.go")
+	maps.Copy(comments, fieldComments(t, "share.go"))
 	route := config.NewRoute("/")
 	route.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinLatestBy})
 	cfg := config.New(route)

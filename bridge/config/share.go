@@ -6,6 +6,32 @@ import (
 	"time"
 )
 
+// Share lets requests that ask the upstream for the same thing share one upstream stream. Two requests do that when they have
+// the same request message, without the fields that ${last_event_id} sets, and the same metadata. [NewShare] fills in the
+// defaults.
+type Share struct {
+	// LateJoin says what a client gets of the events before it came. It has no default.
+	LateJoin LateJoin
+	// Replay bounds the log, from which clients resume and late clients join.
+	Replay Replay
+	// SlowClient says what happens to a client that is half the log behind; [SlowClientDisconnect] by default.
+	SlowClient SlowClient
+	// Linger is how long the upstream stream and its log stay after the last client has left; 10 s by default. With 0 they end
+	// at once.
+	Linger time.Duration
+	// ReopenAfter is the time after which the upstream stream is opened again, so that the upstream checks the credentials again
+	// with which it was opened; 0, the default, is never.
+	ReopenAfter time.Duration
+	// CatchUp is how many upstream streams beside the shared one may be read at once for clients whose id the log does not have,
+	// as after a restart of the bridge; 4 by default. Each such stream goes on after the id of its clients, and ends as soon as it
+	// has brought what the log has too. With 0 there are none: these clients are told a reset. CatchUp has an effect only where
+	// events have ids of their own and a setting has ${last_event_id}.
+	CatchUp int
+	// Cluster says that the replicas of a cluster read one upstream stream for all of them; true by default. Without a cluster it
+	// has no effect.
+	Cluster bool
+}
+
 // The defaults of numbers in the section `share`: how many last values are kept, and how many catch-ups are read at once.
 const (
 	defaultKeys    = 10_000

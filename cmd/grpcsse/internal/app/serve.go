@@ -48,20 +48,20 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	if err := s.override(cfg, passed); err != nil {
 		return err
 	}
-	spans, err := telemetry.Start(ctx, built(), t.log)
+	spans, err := startTracing(ctx, t.log)
 	if err != nil {
-		return &hintedError{err: err, hint: "OTEL_TRACES_EXPORTER=none exports no spans"}
+		return err
 	}
 	defer spans.Stop(ctx) // after the bridge, whose last streams have spans
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
 	counted := metrics.New()
 	pages := newConsoles(s.local(cfg, passed), cfg.Server.Admin != nil)
-	b, err := bridge.New(ctx, cfg, bridge.WithLogger(t.log), bridge.WithAccessLog(slog.New(lines)),
+	b, end, err := openBridge(ctx, cfg, t.log, bridge.WithAccessLog(slog.New(lines)),
 		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted), pages.observe())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	r := s.reloader(t, b, lines, passed)
 	r.observe = func(result reloaded) { countReload(counted, result) }
 	r.began(cfg, files)
@@ -86,6 +86,35 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	aside.health.Listening()
 	return f.Run(ctx)
+}
+
+// openBridge returns the bridge for a configuration, as a part of the cluster that the configuration describes, and a function
+// that closes both.
+func openBridge(
+	ctx context.Context, cfg *config.Config, log *slog.Logger, options ...bridge.Option,
+) (b *bridge.Bridge, end func() error, err error) {
+	shared, leave, err := joinCluster(cfg.Server.Cluster, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err = bridge.New(ctx, cfg, append(options, bridge.WithLogger(log), shared)...)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return b, func() error {
+		defer leave()
+		return b.Close()
+	}, nil
+}
+
+// startTracing begins to export spans, where the environment asks for that.
+func startTracing(ctx context.Context, log *slog.Logger) (*telemetry.Telemetry, error) {
+	spans, err := telemetry.Start(ctx, built(), log)
+	if err != nil {
+		return nil, &hintedError{err: err, hint: "OTEL_TRACES_EXPORTER=none exports no spans"}
+	}
+	return spans, nil
 }
 
 // listen opens the public listener, unless one was passed to the program.
