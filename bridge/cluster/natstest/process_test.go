@@ -69,9 +69,11 @@ func startUpstream(t *testing.T) (u *ticking, address string) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Serve(lis) })
 	running.Go(func() {
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
 		for ctx.Err() == nil {
+			<-ticker.C
 			u.newest.Add(1)
-			time.Sleep(5 * time.Millisecond)
 		}
 	})
 	t.Cleanup(func() {
