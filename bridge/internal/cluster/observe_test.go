@@ -133,7 +133,7 @@ func TestAnOwnerThatStoodStillReadsItsEntry(t *testing.T) {
 	})
 }
 
-func TestOneLostAnswerMakesNoReplicaDead(t *testing.T) {
+func TestTwoLostAnswersMakeNoReplicaDead(t *testing.T) {
 	bubble(t, func(r *rig) {
 		a := r.join()
 		r.after(10 * time.Millisecond)
@@ -141,7 +141,7 @@ func TestOneLostAnswerMakesNoReplicaDead(t *testing.T) {
 		r.after(time.Second)
 		for range 5 {
 			r.hub.Lose(1)
-			r.after(300 * time.Millisecond)
+			r.after(750 * time.Millisecond) // an answer is waited for 400 ms
 			r.hub.Lose(0)
 			r.after(time.Second)
 		}
