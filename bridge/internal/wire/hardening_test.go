@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,12 +189,14 @@ func hostile(t require.TestingT) map[string][]byte {
 			"\x01k\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x00\x00\x02"...),
 			"\x00\x01\x00\x00\x09data: x\n\n\x00\x01\x00\x00\x09data: x\n\n"...),
 		"a thousand names of a header": count(bytes.Clone(condition), 1000),
-		"names without an order":       append(bytes.Clone(condition), "\x02\x01b\x00\x01a\x00"...),
-		"one name twice":               append(bytes.Clone(condition), "\x02\x01a\x00\x01a\x00"...),
-		"a line end in a header":       append(bytes.Clone(condition), "\x01\x01a\x01\x03x\ny"...),
-		"a code of gRPC over 16":       append(start(kindPage), "\x01k\x04\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00"...),
-		"an HTTP status of 7":          ending("\x04\x00\x05\x00\x00\x00\x07\x00"),
-		"a delay below 0":              ending("\x04\x01\x05\x00\x00\x00\x00\x00"),
+		"5000 values of a header": slices.Concat(condition, []byte("\x02\x01a\xc4\x13"), make([]byte, 2500),
+			[]byte("\x01b\xc4\x13"), make([]byte, 2500)),
+		"names without an order": append(bytes.Clone(condition), "\x02\x01b\x00\x01a\x00"...),
+		"one name twice":         append(bytes.Clone(condition), "\x02\x01a\x00\x01a\x00"...),
+		"a line end in a header": append(bytes.Clone(condition), "\x01\x01a\x01\x03x\ny"...),
+		"a code of gRPC over 16": append(start(kindPage), "\x01k\x04\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00"...),
+		"an HTTP status of 7":    ending("\x04\x00\x05\x00\x00\x00\x07\x00"),
+		"a delay below 0":        ending("\x04\x01\x05\x00\x00\x00\x00\x00"),
 	}
 }
 
@@ -226,6 +229,7 @@ func reasons() map[string]string {
 		"flags that there are not":      "expected the flags of an event of 2 bits, found 0x4",
 		"events behind the last offset": "found events behind the last one",
 		"a thousand names of a header":  "expected 1000 names of a header, found room for 0",
+		"5000 values of a header":       "expected values of a header up to 1594, found 2500",
 		"names without an order":        "expected the names of a header in their order",
 		"one name twice":                "expected the names of a header in their order",
 		"a line end in a header":        "expected a value of a header without line ends and NUL",
