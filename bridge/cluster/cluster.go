@@ -29,9 +29,9 @@ type Cluster struct {
 	tally *tally
 }
 
-// Connect returns the part of this process in the cluster that the configuration describes. It does not wait for NATS: where that
-// cannot be reached, or refuses the bridge, l says so once for each reason, the bridge serves alone, and the cluster goes on
-// trying. An error says what of the configuration cannot be used, such as a file that cannot be read. l may be nil.
+// Connect returns the part of this process in the cluster that the configuration describes. It tries each server of NATS
+// once, for 2 s at most. Where NATS cannot be reached, or refuses the bridge, l says so once for each reason, the bridge serves
+// alone, and the cluster goes on trying. An error says what of the configuration cannot be used, such as a file that cannot be read. l may be nil.
 //
 // The bridge uses the cluster until it is closed. Call [Cluster.Close] afterwards.
 func Connect(c *config.Cluster, l *slog.Logger) (*Cluster, error) {

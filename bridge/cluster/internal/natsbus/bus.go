@@ -3,7 +3,6 @@ package natsbus
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -19,6 +18,7 @@ type Bus struct {
 	prefix string // of all subjects, with a "." at the end
 	lanes  [lanes]*lane
 	notes  *notes
+	over   chan struct{} // closed by Close
 	done   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -44,11 +44,11 @@ type lane struct {
 var _ cluster.Bus = (*Bus)(nil)
 
 func newBus(conn *nats.Conn, name string, s *store, n *notes) *Bus {
-	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, watchers: map[*func(bool)]struct{}{}}
+	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, over: make(chan struct{}), watchers: map[*func(bool)]struct{}{}}
 	for i := range b.lanes {
 		l := &lane{arrivals: make(chan *nats.Msg, laneQueue), handlers: map[*nats.Subscription]func(*nats.Msg){}}
 		b.lanes[i] = l
-		b.done.Go(l.run)
+		b.done.Go(func() { l.run(b.over) })
 	}
 	return b
 }
@@ -60,22 +60,31 @@ func (b *Bus) Close() {
 		l.mu.Lock()
 		l.handlers = nil
 		l.mu.Unlock()
-		close(l.arrivals)
 	}
+	close(b.over) // the queues stay open: the connection may still be about to add a message
 	b.done.Wait()
 }
 
-func (l *lane) run() {
-	for m := range l.arrivals {
-		l.mu.RLock()
-		handle := l.handlers[m.Sub]
-		l.mu.RUnlock()
-		switch {
-		case handle != nil:
-			handle(m)
-		case m.Reply != "": // the subscription ended while the request was on its way
-			_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // as a server answers where nobody is subscribed
+func (l *lane) run(over <-chan struct{}) {
+	for {
+		select {
+		case m := <-l.arrivals:
+			l.handle(m)
+		case <-over:
+			return
 		}
+	}
+}
+
+func (l *lane) handle(m *nats.Msg) {
+	l.mu.RLock()
+	handle := l.handlers[m.Sub]
+	l.mu.RUnlock()
+	switch {
+	case handle != nil:
+		handle(m)
+	case m.Reply != "": // the subscription ended while the request was on its way
+		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // as a server answers where nobody is subscribed
 	}
 }
 
@@ -167,34 +176,4 @@ func (b *Bus) link(up bool) {
 	for changed := range b.watchers {
 		(*changed)(up)
 	}
-}
-
-// notes writes each reason once to the log, until what it was about works again.
-type notes struct {
-	log *slog.Logger
-
-	mu   sync.Mutex
-	told map[string]string // by what it is about
-}
-
-// fault logs that something does not work, unless it is known for this reason.
-func (n *notes) fault(about string, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.told[about] == err.Error() {
-		return
-	}
-	n.told[about] = err.Error()
-	n.log.Warn("the cluster cannot be used: shared streams are read by this replica alone", "what", about, "error", err)
-}
-
-// works logs that something works again that did not, or that it works for the first time.
-func (n *notes) works(about string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if reason, known := n.told[about]; known && reason == "" {
-		return
-	}
-	n.told[about] = ""
-	n.log.Info("the cluster can be used", "what", about)
 }

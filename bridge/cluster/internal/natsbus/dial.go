@@ -24,12 +24,13 @@ const (
 	maxPEM = 1 << 20
 )
 
-// Dial begins to connect to NATS. It does not wait for a server. l may be nil. The error says what of the configuration cannot be used.
+// Dial begins to connect to NATS. It tries each server once, for 2 s at most, and goes on
+// trying afterwards. l may be nil. The error says what of the configuration cannot be used.
 func Dial(c *config.Cluster, l *slog.Logger) (*Bus, error) {
 	if l == nil {
 		l = slog.New(slog.DiscardHandler)
 	}
-	note := &notes{log: l, told: map[string]string{}}
+	note := &notes{log: l, about: map[string]*told{}}
 	identity, err := identify(&c.NATS)
 	if err != nil {
 		return nil, err
@@ -53,14 +54,14 @@ func Dial(c *config.Cluster, l *slog.Logger) (*Bus, error) {
 		nats.ConnectHandler(linked(true)), nats.ReconnectHandler(linked(true)),
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
 			if err != nil {
-				note.fault("NATS", plain(err))
+				note.fault("NATS", err)
 			}
 			linked(false)(conn)
 		}),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { note.fault("NATS", plain(err)) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { note.fault("NATS", err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if !errors.Is(err, nats.ErrSlowConsumer) { // what is lost is asked for
-				note.fault("a subject of NATS", plain(err))
+				note.fault("a subject of NATS", err)
 			}
 		}),
 	)
@@ -79,15 +80,12 @@ func Dial(c *config.Cluster, l *slog.Logger) (*Bus, error) {
 		note.works("NATS")
 		b.link(true)
 	} else if err := conn.LastError(); err != nil {
-		note.fault("NATS", plain(err))
+		note.fault("NATS", err)
 	} else {
 		note.fault("NATS", errors.New("no server can be reached yet"))
 	}
 	return b, nil
 }
-
-// plain returns an error with its text on one line.
-func plain(err error) error { return errors.New(strings.Join(strings.Fields(err.Error()), " ")) }
 
 // identify returns the options that say who the bridge is, and how the servers are checked.
 func identify(n *config.NATS) (options []nats.Option, err error) {

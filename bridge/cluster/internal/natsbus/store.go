@@ -22,6 +22,8 @@ type store struct {
 	replicas int
 	notes    *notes
 
+	opening chan struct{} // has room for the one call that opens the bucket
+
 	mu sync.Mutex
 	kv jetstream.KeyValue // nil until the bucket is known to be there
 }
@@ -40,26 +42,41 @@ func newStore(conn *nats.Conn, c *config.Cluster, n *notes) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{js: js, conn: conn, bucket: "grpcsse_" + c.Name, replicas: c.Replicas, notes: n}, nil
+	return &store{js: js, conn: conn, bucket: "grpcsse_" + c.Name, replicas: c.Replicas, notes: n, opening: make(chan struct{}, 1)}, nil
 }
 
 // entries returns the bucket, and makes it where it is not there.
 func (s *store) entries(ctx context.Context) (jetstream.KeyValue, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kv != nil {
-		return s.kv, nil
+	if kv := s.known(); kv != nil {
+		return kv, nil
+	}
+	select {
+	case s.opening <- struct{}{}:
+		defer func() { <-s.opening }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if kv := s.known(); kv != nil {
+		return kv, nil
 	}
 	kv, err := s.open(ctx)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			s.notes.fault("the bucket "+s.bucket, plain(err))
+			s.notes.fault("the bucket "+s.bucket, err)
 		}
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.kv = kv
 	s.notes.works("the bucket " + s.bucket)
 	return kv, nil
+}
+
+func (s *store) known() jetstream.KeyValue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kv
 }
 
 func (s *store) open(ctx context.Context) (jetstream.KeyValue, error) {
@@ -68,8 +85,9 @@ func (s *store) open(ctx context.Context) (jetstream.KeyValue, error) {
 		err = s.make(ctx)
 	}
 	switch {
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return nil, fmt.Errorf("%w: start nats-server with JetStream, for example `nats-server -js`", err)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
+		errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("JetStream is off or has no leader: start nats-server with JetStream, for example `nats-server -js`: %w", err)
 	case err != nil:
 		return nil, err
 	}
