@@ -50,7 +50,7 @@ func Open(tb testing.TB, url string, header ...string) *Stream {
 	if len(header)%2 != 0 {
 		tb.Fatalf("bridgetest: Open: expected names and values in turn, found %q", header)
 	}
-	r, err := http.NewRequest(http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
 		tb.Fatalf("bridgetest: Open: %v", err)
 	}
@@ -113,13 +113,13 @@ func (r refusal) next() (Event, error) {
 // no answer.
 func (s *Stream) Status() int {
 	s.tb.Helper()
-	return s.wait().StatusCode
+	return s.wait().StatusCode //nolint:bodyclose // the goroutine that reads closes it
 }
 
 // Header waits for the answer as Status does, and returns its header.
 func (s *Stream) Header() http.Header {
 	s.tb.Helper()
-	return s.wait().Header
+	return s.wait().Header //nolint:bodyclose // see Status
 }
 
 func (s *Stream) wait() *http.Response {

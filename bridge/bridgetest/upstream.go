@@ -38,7 +38,7 @@ type Upstream struct {
 // the server, for example interceptors.
 func NewUpstream(tb testing.TB, register func(grpc.ServiceRegistrar), opts ...grpc.ServerOption) *Upstream {
 	tb.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("bridgetest: listen on a loopback port: %v", err)
 	}

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/grpcsse/grpcsse/bridge/bridgetest"
@@ -358,7 +357,7 @@ func TestAMessageThatIsNotReadFails(t *testing.T) {
 
 // A scripted service knows its test by the server that NewUpstream has made.
 func TestAScriptedServiceOfAnotherServerSaysSo(t *testing.T) {
-	var descriptor protoreflect.FileDescriptor = streamv1.File_test_stream_v1_stream_proto
+	descriptor := streamv1.File_test_stream_v1_stream_proto
 	server := grpc.NewServer()
 	bridgetest.Scripted(descriptor)(server)
 	assert.Len(t, server.GetServiceInfo()["test.stream.v1.StreamService"].Methods, 1, "server-streaming methods only")

@@ -101,7 +101,7 @@ func bad() map[string]http.HandlerFunc {
 		},
 		"redirects to nowhere": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Location"] = []string{"::"}
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		},
 		"an error": func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "secret of the provider", http.StatusBadGateway)

@@ -140,7 +140,7 @@ func (sh *shard) set(s *seat, due time.Duration) {
 }
 
 // timers is a heap of seats by the time at which they are due.
-type timers []*seat
+type timers []*seat //nolint:recvcheck // Len, Less and Swap have no use for a pointer
 
 func (t timers) Len() int           { return len(t) }
 func (t timers) Less(i, k int) bool { return t[i].due < t[k].due }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -142,7 +143,7 @@ func checkStep(t *rapid.T, before, after state, in input, did []action, reads bo
 	if !ok {
 		return
 	}
-	if answer.op == opCreate && answer.err == ErrExists || answer.op == opUpdate && answer.err == ErrConflict {
+	if answer.op == opCreate && errors.Is(answer.err, ErrExists) || answer.op == opUpdate && errors.Is(answer.err, ErrConflict) {
 		require.Contains(t, kinds, doGet, "a lost claim is followed by a read")
 	}
 	if before.role == Alone && answered(answer.err) && after.role == Alone && after.connected {

@@ -107,7 +107,7 @@ func (m *member) compare(p *Page, state replay.State) verdict {
 	case p.Offset+uint64(len(p.Events)) <= state.First: // nothing is added before the owner gets to what the log holds
 		return agrees
 	}
-	sure, any := m.joint.known, false
+	sure, some := m.joint.known, false
 	if p.Offset > state.First && p.After != "" {
 		if idAt(m.stream.log, replay.Position{Epoch: state.Epoch, Offset: p.Offset - 1}) != p.After {
 			return differs
@@ -126,10 +126,10 @@ func (m *member) compare(p *Page, state replay.State) verdict {
 		if !sameEvent(held[0], e) {
 			return differs
 		}
-		any, sure = true, sure || e.ID != ""
+		some, sure = true, sure || e.ID != ""
 	}
 	switch {
-	case sure || any && p.Oldest:
+	case sure || some && p.Oldest:
 		return agrees
 	case p.Oldest:
 		return differs

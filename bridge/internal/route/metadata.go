@@ -53,7 +53,7 @@ func (rt *Route) outgoing(head request.Head, in bind.Input) (metadata.MD, error)
 // traceOf returns the trace context of a caller. A malformed one is left out.
 func traceOf(h http.Header) metadata.MD {
 	md := metadata.MD{}
-	parent, state := tracing.Forwarded(h.Values("traceparent"), h.Values("tracestate"))
+	parent, state := tracing.Forwarded(h.Values("Traceparent"), h.Values("Tracestate"))
 	appendMetadata(md, "traceparent", parent)
 	appendMetadata(md, "tracestate", state)
 	return md

@@ -81,7 +81,7 @@ func testClaims(t *testing.T, join func(*testing.T) cluster.Bus) {
 				name := fmt.Sprintf("claim%d", i)
 				_, err := b.Create(ctx, name, []byte("x"))
 				if err != nil {
-					assert.ErrorIs(t, err, cluster.ErrExists)
+					assert.ErrorIs(t, err, cluster.ErrExists) //nolint:testifylint // not the goroutine of the test
 					continue
 				}
 				mu.Lock()

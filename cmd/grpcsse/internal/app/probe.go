@@ -11,7 +11,7 @@ import (
 )
 
 // probeCommand is `grpcsse probe`: what is right and wrong with a stream, on standard output.
-type probeCommand struct {
+type probeCommand struct { //nolint:recvcheck // kong asks the value for its help
 	endpoint
 
 	JSON    bool          `name:"json" help:"Print one JSON object instead of text."`

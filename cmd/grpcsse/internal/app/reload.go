@@ -164,7 +164,7 @@ func (r *reloader) Config() *config.Config { return r.now.Load().config }
 // State returns what administrators see of the reloads.
 func (r *reloader) State() admin.Reloads {
 	state := admin.Reloads{NeedRestart: r.now.Load().restart}
-	if last, any := r.Last(); any {
+	if last, known := r.Last(); known {
 		state.Last = &admin.Reload{At: last.At, Err: last.Err}
 	}
 	return state

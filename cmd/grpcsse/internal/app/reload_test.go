@@ -179,8 +179,8 @@ func TestAReloadReportsItsResult(t *testing.T) {
 		want := errors.Join(load, apply)
 		err := r.Reload(t.Context(), "the test")
 		assert.Equal(t, want != nil, err != nil)
-		last, any := r.Last()
-		assert.True(t, any)
+		last, known := r.Last()
+		assert.True(t, known)
 		assert.Equal(t, err, last.Err)
 		assert.False(t, last.At.Before(before))
 	}

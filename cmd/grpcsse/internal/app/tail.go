@@ -37,7 +37,7 @@ func (e *endpoint) open(command string, o sseclient.Options) (*url.URL, *sseclie
 }
 
 // tailCommand is `grpcsse tail`: the events of a stream, on standard output.
-type tailCommand struct {
+type tailCommand struct { //nolint:recvcheck // kong asks the value for its help
 	endpoint
 
 	JSON        bool          `name:"json" help:"Print one JSON object a line, with time, event, id and data."`

@@ -76,7 +76,7 @@ type session struct {
 func (s *session) meaning(ctx, within context.Context, err error) error {
 	switch {
 	case errors.Is(err, errEnough), ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // these are good ends
 	case errors.Is(err, sseclient.ErrNoContent), errors.Is(err, errGoodEnd), errors.Is(err, errEnded):
 		s.Screen.Say("%v", err)
 		return nil
