@@ -178,7 +178,12 @@ func TestARouteMayBeChangedAfterItIsServed(t *testing.T) {
 	r.Path, r.Name = "/b", "b"
 	infos := f.bridge.Routes()
 	require.Len(t, infos, 1)
-	assert.Equal(t, bridge.RouteInfo{Name: "/a", Methods: []string{"GET"}, Path: "/a", Source: "bridge.WithRoute"}, infos[0])
+	info := infos[0]
+	assert.Equal(t, []string{"/a", "/a", "bridge.WithRoute", "GET"}, append([]string{info.Name, info.Path, info.Source}, info.Methods...))
+	assert.Nil(t, info.Problem)
+	assert.Nil(t, info.Method)
+	assert.Equal(t, "/a", info.Config.Path, "the route has settings of its own")
+	assert.Equal(t, "/a", info.Config.Name)
 	assert.Empty(t, f.bridge.Problems())
 	assert.Empty(t, bridge.Check(t.Context(), nil, bridge.WithRoute(r, yieldAll(1))))
 }
