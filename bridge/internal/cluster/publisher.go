@@ -81,6 +81,7 @@ func (s *seat) followed(from string) {
 func (s *seat) lose(from string) {
 	delete(s.followers, from)
 	s.rest()
+	s.poll.Store(true)
 	s.pollWant()
 }
 
@@ -146,8 +147,11 @@ func (s *seat) publishLast() {
 
 // pollWant asks the other replicas whether they follow the key, where the owner itself has no subscribers.
 func (s *seat) pollWant() {
+	if s.polling { // it is asked again afterwards, since what is known then may be older than the wish to know
+		return
+	}
 	s.poll.Store(false)
-	if s.polling || s.state.local || s.state.role != Owner {
+	if s.state.local || s.state.role != Owner {
 		return
 	}
 	s.polling = true
@@ -160,6 +164,9 @@ func (s *seat) pollWant() {
 		s.shard.box.post(func() {
 			s.polling = false
 			s.wanted.Store(!errors.Is(err, ErrNoResponders) || s.heardSince(began))
+			if s.poll.Load() {
+				s.pollWant()
+			}
 		})
 	})
 }
