@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -39,14 +40,18 @@ type lane struct {
 
 	mu       sync.RWMutex
 	handlers map[*nats.Subscription]func(*nats.Msg)
+	subjects map[string]int // how many handlers a subject has
 }
+
+// leaving is how long a subscription goes on at the server after its end, so that requests that are on their way are answered.
+const leaving = 100 * time.Millisecond
 
 var _ cluster.Bus = (*Bus)(nil)
 
 func newBus(conn *nats.Conn, name string, s *store, n *notes) *Bus {
 	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, over: make(chan struct{}), watchers: map[*func(bool)]struct{}{}}
 	for i := range b.lanes {
-		l := &lane{arrivals: make(chan *nats.Msg, laneQueue), handlers: map[*nats.Subscription]func(*nats.Msg){}}
+		l := &lane{arrivals: make(chan *nats.Msg, laneQueue), handlers: map[*nats.Subscription]func(*nats.Msg){}, subjects: map[string]int{}}
 		b.lanes[i] = l
 		b.done.Go(func() { l.run(b.over) })
 	}
@@ -78,12 +83,12 @@ func (l *lane) run(over <-chan struct{}) {
 
 func (l *lane) handle(m *nats.Msg) {
 	l.mu.RLock()
-	handle := l.handlers[m.Sub]
+	handle, others := l.handlers[m.Sub], l.subjects[m.Sub.Subject]
 	l.mu.RUnlock()
 	switch {
 	case handle != nil:
 		handle(m)
-	case m.Reply != "": // the subscription ended while the request was on its way
+	case m.Reply != "" && others == 0: // the subscription ended while the request was on its way
 		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // as a server answers where nobody is subscribed
 	}
 }
@@ -105,6 +110,7 @@ func (b *Bus) Subscribe(subject string, handle func(*cluster.Delivery)) (stop fu
 	if err != nil {
 		return nil, err
 	}
+	l.subjects[sub.Subject]++
 	l.handlers[sub] = func(m *nats.Msg) {
 		d := &cluster.Delivery{Subject: subject, Data: m.Data}
 		if m.Reply != "" {
@@ -112,12 +118,21 @@ func (b *Bus) Subscribe(subject string, handle func(*cluster.Delivery)) (stop fu
 		}
 		handle(d)
 	}
-	return func() {
-		_ = sub.Unsubscribe() // an error says that the connection is closed
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.handlers, sub)
-	}, nil
+	return func() { l.leave(sub) }, nil
+}
+
+// leave ends a subscription. Further calls do nothing.
+func (l *lane) leave(sub *nats.Subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.handlers[sub] == nil {
+		return
+	}
+	delete(l.handlers, sub)
+	if l.subjects[sub.Subject]--; l.subjects[sub.Subject] == 0 {
+		delete(l.subjects, sub.Subject)
+	}
+	time.AfterFunc(leaving, func() { _ = sub.Unsubscribe() }) // an error says that the connection is closed
 }
 
 // laneOf chooses a lane for a subject.
