@@ -16,7 +16,7 @@ const (
 	mostAsk     = time.Second
 	settleFor   = 50 * time.Millisecond // how long pages may take that were published before a beat
 	mostAtOnce  = 3                     // questions in a row without a pause, where pages do not follow the place
-	mostDenied  = 4                     // after so many answers that nobody owns the key, its entry is claimed
+	mostDenied  = 4                     // after so many answers that the key has no owner, the replica claims its entry
 )
 
 // fill is how a follower gets what it lacks: it asks the owner, one question at a time.

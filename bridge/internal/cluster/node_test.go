@@ -52,7 +52,7 @@ func TestTheNextReplicaReadsOnWhenTheOwnerDies(t *testing.T) {
 	})
 }
 
-// The first case that broke a prototype: a conflict by position stops no owner whose reading half has caught up.
+// A conflict by position does not stop an owner whose reading half has caught up. Its term does.
 func TestAPausedOwnerBringsNoWrongEventWhenItWakes(t *testing.T) {
 	for _, positions := range []bool{false, true} {
 		bubble(t, func(r *rig) {
@@ -111,7 +111,7 @@ func (r *rig) samePositions() {
 	}
 }
 
-// The second case that broke a prototype: nobody can claim while the store has no leader.
+// While the store has no leader, no replica can claim a key.
 func TestTheOwnerAndTheStoreAreLostTogether(t *testing.T) {
 	bubble(t, func(r *rig) {
 		a := r.join()

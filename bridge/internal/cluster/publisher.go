@@ -95,7 +95,7 @@ func (s *seat) expireFollowers(now time.Duration) {
 	s.rest()
 }
 
-// rest stops to publish where nobody follows.
+// rest ends the publishing of the key where no replica follows it.
 func (s *seat) rest() {
 	if len(s.followers) == 0 {
 		s.unpublish()

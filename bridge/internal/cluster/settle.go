@@ -20,7 +20,7 @@ func (m *machine) settle() {
 	m.wake = m.next()
 }
 
-// lacksOwner reports whether nobody is known who reads the upstream.
+// lacksOwner reports whether no replica is known that reads the upstream.
 func (s *state) lacksOwner() bool { return s.role == Joining || s.owner == "" || s.dead }
 
 // mayAsk reports whether a request to the store may begin at a time.

@@ -89,7 +89,7 @@ func (l *lane) handle(m *nats.Msg) {
 	case handle != nil:
 		handle(m)
 	case m.Reply != "" && others == 0: // the subscription ended while the request was on its way
-		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // as a server answers where nobody is subscribed
+		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // a server of NATS answers so for a subject without subscriptions
 	}
 }
 

@@ -190,7 +190,7 @@ func testRequests(t *testing.T, join func(*testing.T) cluster.Bus) {
 	require.Eventually(t, func() bool {
 		_, err := a.Request(limited(t), "log.key", []byte("x"))
 		return err != nil
-	}, patience, poll, "when the subscription has ended nobody answers")
+	}, patience, poll, "a subscription that has ended does not answer")
 	silent, err := b.Subscribe("log.silent", func(*cluster.Delivery) {})
 	require.NoError(t, err)
 	t.Cleanup(silent)
@@ -198,7 +198,7 @@ func testRequests(t *testing.T, join func(*testing.T) cluster.Bus) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := a.Request(ctx, "log.silent", nil)
-		return assert.Error(t, err) && ctx.Err() != nil // before the subscription is known, nobody responds at once
+		return assert.Error(t, err) && ctx.Err() != nil // the error comes at once until the subscription is known
 	}, patience, poll)
 }
 
