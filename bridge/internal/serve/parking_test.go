@@ -89,20 +89,27 @@ type wrapper struct {
 
 func (w *wrapper) HandOver() (*net.TCPConn, func()) { return w.tcp, func() { w.ended++ } }
 
+// rigThatParks returns a rig with loops, and a connection of a client. It skips the test where the system has no loops.
+func rigThatParks(t *testing.T) (*rig, net.Conn) {
+	t.Helper()
+	r := newRig(t, config.Server{})
+	require.NoError(t, r.StartLoops())
+	if r.loops.Load() == nil {
+		t.Skip("no connection is parked on this system")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	return r, conn
+}
+
 // Where a connection was handed over and cannot be used, the listener that wraps it is told of its end all the same.
 func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 	for name, closed := range map[string]bool{"it broke meanwhile": true, "the bridge is closed": false} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, config.Server{})
-			require.NoError(t, r.StartLoops())
-			if r.loops.Load() == nil {
-				t.Skip("no connection is parked on this system")
-			}
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer func() { _ = listener.Close() }()
-			conn, err := net.Dial("tcp", listener.Addr().String())
-			require.NoError(t, err)
+			r, conn := rigThatParks(t)
 			w := &wrapper{tcp: conn.(*net.TCPConn)}
 			if closed {
 				require.NoError(t, conn.Close())
@@ -139,16 +146,7 @@ func (e *touchyConn) HandOver() (*net.TCPConn, func()) {
 func TestAPanicOfAParkableConnectionCostsThatConnectionOnly(t *testing.T) {
 	for name, atOnce := range map[string]bool{"while it is handed over": true, "when it has ended": false} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, config.Server{})
-			require.NoError(t, r.StartLoops())
-			if r.loops.Load() == nil {
-				t.Skip("no connection is parked on this system")
-			}
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer func() { _ = listener.Close() }()
-			conn, err := net.Dial("tcp", listener.Addr().String())
-			require.NoError(t, err)
+			r, conn := rigThatParks(t)
 			e := &touchyConn{Conn: conn, tcp: conn.(*net.TCPConn), atOnce: atOnce}
 			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
