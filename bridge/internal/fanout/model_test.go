@@ -249,6 +249,8 @@ func (c *clientModel) settle() (ok bool) {
 			if !c.place() {
 				return true
 			}
+		case c.epoch != newest && !c.started && !c.anchored:
+			c.epoch, c.early = -1, true
 		case c.epoch != newest:
 			c.displace("epoch", true)
 		case c.index >= log.first():

@@ -50,8 +50,6 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		atEnd, err := s.collect(b, limit)
 		switch {
 		case !errors.Is(err, replay.ErrGone):
-			s.started = true
-			s.report()
 			return atEnd || err != nil, true
 		case s.stream.log.State().Epoch != s.pos.Epoch && s.resumes():
 			if s.via != nil {
@@ -59,8 +57,10 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 			}
 		case s.stream.log.State().Epoch != s.pos.Epoch && s.anchored && !s.started:
 			s.strand(ending.ResetEpoch, true)
-		case s.stream.log.State().Epoch != s.pos.Epoch:
+		case s.stream.log.State().Epoch != s.pos.Epoch && s.started:
 			s.displace(ending.ResetEpoch, true)
+		case s.stream.log.State().Epoch != s.pos.Epoch: // it was given nothing, so it misses nothing of the earlier epoch
+			s.pos, s.early = replay.Position{}, true
 		case !s.started: // the place was lost before the first read
 			s.overtaken()
 		case s.pos.Epoch == s.stream.leap.Epoch && s.pos.Offset < s.stream.leap.Offset: // the replica was slow, not its subscriber

@@ -168,12 +168,22 @@ func (s *Subscriber) take(limit int) (*batch, *pump.End) {
 	s.drop()
 	b := batches.Get().(*batch)
 	end := s.gather(b, limit)
+	s.begun()
 	if b.empty() {
 		b.recycle()
 		return nil, end
 	}
 	s.batch = b
 	return b, end
+}
+
+// begun notes that the subscriber has read from its place, where it has one. A look of End is no read: the client may not even
+// have the header of its response then.
+func (s *Subscriber) begun() {
+	if s.pos.Epoch != "" && s.via == nil {
+		s.started = true
+		s.report()
+	}
 }
 
 // drop gives back the batch, if the subscriber has one.
