@@ -228,3 +228,55 @@ func TestTheUpstreamIsReadByOneReaderAtATime(t *testing.T) {
 		assert.LessOrEqual(t, most, int32(1))
 	})
 }
+
+// TestAStreamLingersFromWhenTheLastOtherReplicaMayHaveLeft has the last other replica leave between two questions. The owner
+// knows the time of the questions only.
+func TestAStreamLingersFromWhenTheLastOtherReplicaMayHaveLeft(t *testing.T) {
+	const linger = 10 * time.Second // so the owner asks every 2.5 s
+	inCluster(t, 1, fanout.Settings{Linger: linger}, func(all []*replica) {
+		r := all[0]
+		c := r.join(fanout.Newcomer{})
+		r.lead(1)
+		seat := r.seat()
+		seat.wanted.Store(true)
+		c.Close()
+		after(time.Minute - time.Millisecond)
+		seat.wanted.Store(false)
+		after(linger - time.Millisecond)
+		assert.False(t, seat.left.Load(), "the other replica has left just before the owner asked")
+		after(linger / 4)
+		assert.True(t, seat.left.Load())
+	})
+}
+
+// stubborn is an upstream that goes on for a while after its context is over, as one does that must clean up.
+type stubborn struct {
+	*fakeUpstream
+
+	last chan struct{} // closed: it may end
+}
+
+func (u *stubborn) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) reading.Result {
+	u.open.Add(1)
+	defer u.open.Add(-1)
+	result := u.fakeUpstream.Run(ctx, a, sink)
+	<-u.last
+	return result
+}
+
+func TestTheNextReaderWaitsUntilTheUpstreamIsClosed(t *testing.T) {
+	inCluster(t, 1, fanout.Settings{}, func(all []*replica) {
+		r := all[0]
+		up := &stubborn{newFakeUpstream(), make(chan struct{})}
+		s, err := r.registry.Join(r.key, fanout.Newcomer{}, func() (fanout.Settings, reading.Upstream) { return r.settings, up })
+		require.NoError(t, err)
+		defer s.Close()
+		r.seat().Lead(1)
+		require.NotNil(t, up.next())
+		r.follow()
+		r.seat().Lead(2)
+		require.Nil(t, up.next(), "the upstream has not noticed yet")
+		close(up.last)
+		require.NotNil(t, up.next())
+	})
+}
