@@ -3,6 +3,7 @@ package natsbus
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -93,9 +94,13 @@ func (l *lane) handle(m *nats.Msg) {
 	}
 }
 
-// Publish implements [cluster.Bus].
+// Publish implements [cluster.Bus]. Where the server takes nothing, the connection counts as lost.
 func (b *Bus) Publish(subject string, data []byte) error {
-	return b.conn.Publish(b.prefix+subject, data)
+	err := b.conn.Publish(b.prefix+subject, data)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = b.conn.ForceReconnect() // an error says that the connection is closed
+	}
+	return err
 }
 
 // Subscribe implements [cluster.Bus].

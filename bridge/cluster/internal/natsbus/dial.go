@@ -20,6 +20,8 @@ const (
 	dialTimeout   = 2 * time.Second
 	reconnectWait = 200 * time.Millisecond // between two attempts with all servers
 	pingInterval  = 2 * time.Second        // a dead connection is noticed after three of them at most
+	// writeTimeout is how long a server may take nothing. Meanwhile the messages of all keys wait.
+	writeTimeout = 2 * time.Second
 
 	maxPEM = 1 << 20
 )
@@ -46,11 +48,7 @@ func Dial(c *config.Cluster, l *slog.Logger) (*Bus, error) {
 			b.link(up && conn.IsConnected())
 		}
 	}
-	options := append(identity,
-		nats.Name("grpcsse"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
-		nats.ReconnectBufSize(-1), // what was not sent is asked for, and must not come late
+	options := append(append(identity, lasting()...),
 		nats.ConnectHandler(linked(true)), nats.ReconnectHandler(linked(true)),
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
 			if err != nil {
@@ -85,6 +83,17 @@ func Dial(c *config.Cluster, l *slog.Logger) (*Bus, error) {
 		note.fault("NATS", errors.New("no server can be reached yet"))
 	}
 	return b, nil
+}
+
+// lasting returns the options of a connection that is tried for ever, and that is given up soon where it does not work.
+func lasting() []nats.Option {
+	return []nats.Option{
+		nats.Name("grpcsse"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(writeTimeout), nats.ReconnectOnFlusherError(),
+		nats.ReconnectBufSize(-1), // what was not sent is asked for, and must not come late
+	}
 }
 
 // identify returns the options that say who the bridge is, and how the servers are checked.
