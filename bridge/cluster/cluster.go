@@ -35,14 +35,19 @@ type Cluster struct {
 //
 // The bridge uses the cluster until it is closed. Call [Cluster.Close] afterwards.
 func Connect(c *config.Cluster, l *slog.Logger) (*Cluster, error) {
-	if l == nil {
-		l = slog.New(slog.DiscardHandler)
-	}
 	text, err := secret.Read(c.SecretFile)
 	if err != nil {
 		return nil, fmt.Errorf("the secret of the cluster: %w", err)
 	}
-	codec, err := wire.NewCodec(wire.Settings{Name: c.Name, Secret: []byte(text), Seal: c.Seal})
+	return ConnectWithSecret(c, []byte(text), l)
+}
+
+// ConnectWithSecret is as [Connect], with a secret of at least 32 bytes that is not in a file. SecretFile is not looked at.
+func ConnectWithSecret(c *config.Cluster, secret []byte, l *slog.Logger) (*Cluster, error) {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	codec, err := wire.NewCodec(wire.Settings{Name: c.Name, Secret: secret, Seal: c.Seal})
 	if err != nil {
 		return nil, err
 	}

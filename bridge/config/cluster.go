@@ -61,6 +61,24 @@ func (d *decoder) cluster(s *Server) field {
 		reading(func(n *node) { s.Cluster = d.readCluster(n) }).inMain()
 }
 
+// NewCluster returns the settings with which the replicas of one name share over NATS. Every setting beside these two has the default
+// that it has in a file. SecretFile has none. [NATS.Validate] checks the servers.
+func NewCluster(name string, servers ...string) *Cluster {
+	c := freshCluster()
+	c.Name, c.NATS.Servers = name, servers
+	return c
+}
+
+// Validate returns the problems of settings that were made or changed in Go: the same that they would have in a file.
+func (t *NATS) Validate() Problems {
+	var c collector
+	d := &decoder{collector: &c}
+	root := &node{kind: mapping, pos: nowhere()}
+	treeWriter{collector: &c}.fields(root, d.natsKeys(t))
+	d.nats(root, &NATS{})
+	return c.placed(source{path: "cluster.nats"})
+}
+
 func freshCluster() *Cluster { return &Cluster{Seal: true, Patience: 2 * time.Second} }
 
 func (d *decoder) clusterKeys(c *Cluster) []field {

@@ -215,3 +215,20 @@ routes:
 	require.Len(t, r.Validate(), 1)
 	assert.Equal(t, "grpcsse.yaml:6:13: routes[0].on_end: expected `stop`, `reconnect` or `reopen`, found \"never\"", r.Validate()[0].Error())
 }
+
+// The servers of NATS that a program names are held to the rules of a file.
+func TestTheServersOfACluster(t *testing.T) {
+	c := config.NewCluster("prod", "nats://nats-0:4222", "tls://nats-1")
+	assert.Empty(t, c.NATS.Validate())
+	assert.True(t, c.Seal)
+	assert.Equal(t, 2*time.Second, c.Patience)
+	for server, want := range map[string]string{
+		"http://nats-0":         `cluster.nats.servers[0]: expected the URL of a server of NATS, such as nats://nats-0:4222 or tls://nats-0:4222, found "http://nats-0"`,
+		"nats://me:open@nats-0": `cluster.nats.servers[0]: expected the URL of a server of NATS, such as nats://nats-0:4222 or tls://nats-0:4222 without a user and a password, found some`,
+	} {
+		problems := config.NewCluster("prod", server).NATS.Validate()
+		require.Len(t, problems, 1, server)
+		assert.Equal(t, want, problems[0].Error())
+	}
+	assert.Len(t, config.NewCluster("prod").NATS.Validate(), 1, "a cluster without servers")
+}

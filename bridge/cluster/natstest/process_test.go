@@ -112,37 +112,62 @@ func TestMain(m *testing.M) {
 
 // replica is a process of grpcsse.
 type replica struct {
-	cmd *exec.Cmd
-	url string
+	cmd    *exec.Cmd
+	url    string
+	stderr *text
 }
 
 // startReplica starts a process that shares with others.
 func startReplica(t *testing.T, nats, upstream, route string) *replica {
 	t.Helper()
-	name, err := program()
-	require.NoError(t, err)
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := lis.Addr().String()
-	require.NoError(t, lis.Close())
+	address := freeAddress(t)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "cluster.key"), []byte(strings.Repeat("0123456789abcdef", 4)), 0o600))
 	file := filepath.Join(dir, "grpcsse.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(`
-server: {listen: "`+address+`", drain_timeout: 1s}
-upstreams: {test: {target: "`+upstream+`"}}
-routes:
-  - path: /watch/{topic}
-    rpc: test.stream.v1.StreamService/Watch
-`+route+`
+	require.NoError(t, os.WriteFile(file, []byte(configuration(address, upstream, route)+`
 cluster:
   name: test
   secret_file: cluster.key
   nats: {servers: ["nats://`+nats+`"]}
 `), 0o600))
-	r := &replica{cmd: exec.Command(name, "serve", "--strict", "--config", file), url: "http://" + address}
-	var log strings.Builder
-	r.cmd.Stderr = &log
+	return startProgram(t, address, nil, "serve", "--strict", "--config", file)
+}
+
+// configuration is a file with one route.
+func configuration(address, upstream, route string) string {
+	return `
+server: {listen: "` + address + `", drain_timeout: 1s}
+upstreams: {test: {target: "` + upstream + `"}}
+routes:
+  - path: /watch/{topic}
+    rpc: test.stream.v1.StreamService/Watch
+` + route
+}
+
+// freeAddress returns an address that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, lis.Close())
+	return lis.Addr().String()
+}
+
+// startProgram starts a process of grpcsse that listens at an address.
+func startProgram(t *testing.T, address string, env []string, args ...string) *replica {
+	t.Helper()
+	name, err := program()
+	require.NoError(t, err)
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return startProcess(t, address, cmd)
+}
+
+// startProcess starts a process that serves at an address. It ends with the test.
+func startProcess(t *testing.T, address string, cmd *exec.Cmd) *replica {
+	t.Helper()
+	r := &replica{cmd: cmd, url: "http://" + address, stderr: &text{}}
+	r.cmd.Stderr = r.stderr
 	require.NoError(t, r.cmd.Start())
 	ended := make(chan struct{})
 	go func() {
@@ -154,7 +179,7 @@ cluster:
 		_ = r.cmd.Process.Kill()
 		<-ended
 		if t.Failed() {
-			t.Log(log.String())
+			t.Log(r.stderr.String())
 		}
 	})
 	require.Eventually(t, func() bool {

@@ -31,6 +31,7 @@ type cli struct {
 type terminal struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	args           []string // the command line, without the name of the program
 }
 
 // say writes a line for people. An error of the write is ignored, because there is no other place to report it.
@@ -65,7 +66,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	command.Bind(parser)
 	command.BindTo(ctx, (*context.Context)(nil))
-	return complain(stderr, command.Run(&terminal{stdout: stdout, stderr: stderr, log: logger}))
+	return complain(stderr, command.Run(&terminal{stdout: stdout, stderr: stderr, log: logger, args: args}))
 }
 
 // usage returns err as a mistake on the command line, with the help text that belongs to it.

@@ -20,6 +20,7 @@ import (
 // serve is `grpcsse serve`.
 type serve struct {
 	source
+	trial
 
 	Listen  string        `placeholder:"ADDRESS" help:"Where to listen, instead of server.listen: host:port."`
 	Strict  bool          `help:"Refuse to start unless every route is in order."`
@@ -33,20 +34,12 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	began := time.Now()
 	seen := watch.Look(watch.Files{Names: s.named()})
 	files := &config.Files{}
-	cfg, err := s.configuration(t, files)
-	if err != nil {
-		return err
-	}
-	limitMemory(t.log, memlimit.FromCgroup)
-	passed, err := front.Passed(s.wanted(cfg))
+	cfg, passed, err := s.begin(t, files)
 	if err != nil {
 		return err
 	}
 	if passed != nil {
 		defer func() { _ = passed.Close() }() // it is closed already, unless the program could not start
-	}
-	if err := s.override(cfg, passed); err != nil {
-		return err
 	}
 	spans, err := startTracing(ctx, t.log)
 	if err != nil {
@@ -56,7 +49,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
 	counted := metrics.New()
 	pages := newConsoles(s.local(cfg, passed), cfg.Server.Admin != nil)
-	b, end, err := openBridge(ctx, cfg, t.log, bridge.WithAccessLog(slog.New(lines)),
+	b, end, err := s.openBridge(ctx, cfg, t.log, bridge.WithAccessLog(slog.New(lines)),
 		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted), pages.observe())
 	if err != nil {
 		return err
@@ -83,17 +76,39 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	f := pages.front(frontSettings(cfg), listener, t.log)
 	f.DrainTimeout = r.DrainTimeout
 	sayRoom(t.log, f.Settings)
+	s.say(t, listener.Addr())
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)
 	aside.health.Listening()
 	return f.Run(ctx)
 }
 
+// begin reads the configuration, with the flags that override it. passed is the listener that the program was given, or nil.
+func (s *serve) begin(t *terminal, files *config.Files) (cfg *config.Config, passed net.Listener, err error) {
+	if err := s.trial.begin(); err != nil {
+		return nil, nil, err
+	}
+	if cfg, err = s.configuration(t, files); err != nil {
+		return nil, nil, err
+	}
+	limitMemory(t.log, memlimit.FromCgroup)
+	if passed, err = front.Passed(s.wanted(cfg)); err != nil {
+		return nil, nil, err
+	}
+	if err := s.override(cfg, passed); err != nil {
+		if passed != nil {
+			_ = passed.Close() // it has accepted no connection
+		}
+		return nil, nil, err
+	}
+	return cfg, passed, nil
+}
+
 // openBridge returns the bridge for a configuration, as a part of the cluster that the configuration describes, and a function
 // that closes both.
-func openBridge(
+func (s *serve) openBridge(
 	ctx context.Context, cfg *config.Config, log *slog.Logger, options ...bridge.Option,
 ) (b *bridge.Bridge, end func() error, err error) {
-	shared, leave, err := joinCluster(cfg.Server.Cluster, log)
+	shared, leave, err := joinCluster(cfg.Server.Cluster, s.secret, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +180,7 @@ func (s *serve) override(cfg *config.Config, passed net.Listener) error {
 	if s.local(cfg, passed) {
 		cfg.Server.Hosts = loopbackNames()
 	}
-	return nil
+	return s.apply(cfg, s.Upstream != "")
 }
 
 // local reports whether the program serves one gRPC server, without a file and for this machine only. passed is the listener that
