@@ -219,6 +219,37 @@ func TestAnOwnerPublishesOnlyWhileSomebodyFollows(t *testing.T) {
 	})
 }
 
+// The member has its reader wait for the publishing, and must be watched no longer than there are followers.
+func TestAnOwnerSaysHowFarItHasPublished(t *testing.T) {
+	for name, end := range map[string]func(a, b *replica){
+		"the followers leave": func(_, b *replica) { b.seat.Leave() },
+		"the owner leaves":    func(a, _ *replica) { a.seat.Leave() },
+		"the owner is alone":  func(a, _ *replica) { a.bus.Connect(false) },
+		"its node ends":       func(a, _ *replica) { a.kill() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				a := r.join()
+				r.after(10 * time.Millisecond)
+				r.send(10)
+				assert.Zero(t, a.LastPublished())
+				b := r.join()
+				r.after(10 * time.Millisecond)
+				a.gate.Shut(true)
+				r.send(45) // more than two pages
+				assert.Zero(t, a.LastPublished())
+				a.gate.Shut(false)
+				r.after(10 * time.Millisecond)
+				assert.EqualValues(t, 55, a.LastPublished().Next)
+				assert.True(t, a.Watched())
+				end(a, b)
+				r.after(3 * time.Second)
+				assert.False(t, a.Watched())
+			})
+		})
+	}
+}
+
 func TestAnOwnerKnowsWhetherOthersWantTheKey(t *testing.T) {
 	bubble(t, func(r *rig) {
 		a := r.join()

@@ -129,6 +129,7 @@ func (s *seat) publishPage() (more bool) {
 	}
 	s.node.send(subjectEvents(s.name), wire.Page{Name: s.name, Page: page})
 	*from = page.Behind()
+	s.member.Published(*from)
 	s.lately = s.node.now()
 	return page.More
 }

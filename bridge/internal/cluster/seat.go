@@ -112,6 +112,9 @@ func (s *seat) apply(event any) {
 	before := s.state
 	after, actions := step(before, input{at: s.node.now(), jitter: rand.N(mostJitter), event: event})
 	s.state = after
+	if after.role != Owner {
+		s.unpublish()
+	}
 	s.subscribe()
 	for _, a := range actions {
 		s.do(a, before)
@@ -137,13 +140,11 @@ func (s *seat) do(a action, before state) {
 			s.announce()
 		}
 	case doFollow:
-		s.unpublish()
 		s.fill = fill{heard: s.node.now()}
 		if !s.left.Load() {
 			s.member.Follow()
 		}
 	case doAlone:
-		s.unpublish()
 		if !s.left.Load() {
 			s.member.Alone()
 		}

@@ -40,8 +40,12 @@ type Member interface {
 	// oldest event that the log holds. For a place of another term, the page begins some events before the place, so that the
 	// follower can compare. The events must not be changed. The next page for the same reader follows [Page.Behind].
 	Page(from Place, limit int) *Page
-	// Watch calls notify when Page may have something new, until stop. notify must not wait, and must not call the member.
+	// Watch calls notify when Page may have something new, until stop. notify must not wait, and must not call the member. The
+	// owner is watched once at a time, and only while another replica follows.
 	Watch(notify func()) (stop func())
+	// Published says up to which place the owner's log is published, while it is watched. Where that is far behind, the reader of
+	// the upstream waits a short time.
+	Published(to Place)
 }
 
 // Seat is a replica's part in a key. Its methods may be called concurrently and with locks held. None of them waits, and none

@@ -151,8 +151,16 @@ func (l *leader) Accepted(header reading.Header) {
 	})
 }
 
-// Event implements [reading.Sink].
+// Event implements [reading.Sink]. The event is in the log before a wait for the publishing.
 func (l *leader) Event(ctx context.Context, e *reading.Event) error {
+	if err := l.append(ctx, e); err != nil {
+		return err
+	}
+	l.member.outlet.wait(ctx, l.member.stream.log)
+	return nil
+}
+
+func (l *leader) append(ctx context.Context, e *reading.Event) error {
 	l.member.mu.Lock()
 	defer l.member.mu.Unlock()
 	if !l.leads() {

@@ -42,6 +42,8 @@ type member struct {
 	pace    recorder   // fits the reconnection time to a log that another replica fills
 	pending *Condition // the stream's end, where the log is not there yet
 	last    *lastPages // not nil when the upstream has ended the stream
+
+	outlet outlet // has a lock of its own
 }
 
 // turn is the time in which one reader may add to the log.
@@ -118,9 +120,6 @@ func (m *member) setAside() {
 		m.read()
 	})
 }
-
-// Watch implements [Member].
-func (m *member) Watch(notify func()) (stop func()) { return m.stream.Watch(notify) }
 
 // Place implements [Member].
 func (m *member) Place() Place {

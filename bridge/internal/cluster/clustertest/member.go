@@ -89,6 +89,8 @@ type Member struct {
 	terms    []uint64 // of Lead
 	watchers map[int]func()
 	watches  int
+
+	published fanout.Place
 }
 
 // NewMember returns a member that reads an upstream when it is to.
@@ -288,6 +290,20 @@ func (m *Member) Watch(notify func()) (stop func()) {
 		defer m.mu.Unlock()
 		delete(m.watchers, id)
 	}
+}
+
+// Published implements [fanout.Member].
+func (m *Member) Published(to fanout.Place) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.published = to
+}
+
+// LastPublished returns the newest place that the member was told as published.
+func (m *Member) LastPublished() fanout.Place {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.published
 }
 
 // Watched reports whether the member is watched.
