@@ -158,7 +158,10 @@ func (m *machine) answer(a entryAnswer) {
 		m.checkAt = min(m.checkAt, m.retryAt)
 		return
 	}
-	m.unasked, m.retryAt, m.retry = never, m.now, firstRetry
+	m.retryAt, m.retry = m.now, firstRetry
+	if !errors.Is(a.err, ErrExists) && !errors.Is(a.err, ErrConflict) { // after those, what the entry says is to be read
+		m.unasked = never
+	}
 	if m.role == Gone {
 		if a.err == nil && (a.op == opCreate || a.op == opUpdate) {
 			m.leaves, m.revision, m.term = true, a.revision, a.base+a.revision

@@ -89,6 +89,9 @@ func TestEachArrowBetweenRoles(t *testing.T) {
 		"joining: store is silent for 1 s":          {joining(), []input{at(time.Second, nil)}, Alone, []actionKind{doAlone}},
 		"joining: store fails, is asked again":      {joining(), []input{at(0, create(0, errDown)), at(100*ms, nil)}, Joining, []actionKind{doCreate}},
 		"joining: store fails for 1 s":              {joining(), []input{at(0, create(0, errDown)), at(100*ms, nil), at(time.Second, nil)}, Alone, []actionKind{doAlone}},
+		"joining: the entry cannot be read": {
+			joining(), []input{at(0, create(0, ErrExists)), at(0, entryAnswer{op: opGet, err: errDown}), at(100*ms, nil), at(500*ms, create(0, ErrExists)), at(500*ms, entryAnswer{op: opGet, err: errDown}), at(time.Second, nil)}, Alone, []actionKind{doCreate, doAlone},
+		},
 		"joining: no bus for 2 s":                   {joining(), []input{at(0, create(0, errDown)), at(0, linkChanged{false}), at(2*time.Second, nil)}, Alone, []actionKind{doAlone}},
 		"owner: higher term heard":                  {owner(), []input{at(1*ms, heard{"other", 8})}, Follower, []actionKind{doFollow, doAsk}},
 		"owner: lower term heard":                   {owner(), []input{at(1*ms, heard{"other", 6})}, Owner, nil},
