@@ -56,7 +56,8 @@ func ConnectWithSecret(c *config.Cluster, secret []byte, l *slog.Logger) (*Clust
 		return nil, err
 	}
 	counts := &tally{}
-	node, err := cluster.New(b, codec, cluster.Options{Patience: c.Patience, Hooks: counts.hooks()})
+	faults := &faults{log: l, tally: counts, told: map[error]struct{}{}}
+	node, err := cluster.New(b, codec, cluster.Options{Patience: c.Patience, Hooks: faults.add(counts.hooks())})
 	if err != nil {
 		b.Close()
 		return nil, err

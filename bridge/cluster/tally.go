@@ -14,9 +14,12 @@ type Counts struct {
 	Takeovers uint64 // streams that this process owned after another process had
 	Gaps      uint64 // how often a follower missed something that the owner had sent
 	Filled    uint64 // events that followers got because they asked for them
+	// Unread counts messages that the process could not read: of another program, or of a bridge with another secret or version.
+	Unread uint64
 	// AloneFor is how long streams were read without the cluster, added up.
 	AloneFor time.Duration
-	// Age is how old the newest event was when the newest page came, by the clocks of the two machines.
+	// Age is how old the newest event was when the newest page came. The clocks of the two machines decide about the way of the
+	// page, which counts for 5 s at most.
 	Age time.Duration
 }
 
@@ -27,6 +30,7 @@ func (c *Cluster) Counts() Counts { return c.tally.now() }
 type tally struct {
 	roles                   [numRoles]atomic.Int64
 	takeovers, gaps, filled atomic.Uint64
+	unread                  atomic.Uint64
 	alone, age              atomic.Int64 // nanoseconds
 }
 
@@ -51,6 +55,7 @@ func (t *tally) now() Counts {
 	return Counts{
 		Owned: t.roles[cluster.Owner].Load(), Followed: t.roles[cluster.Follower].Load(), Alone: t.roles[cluster.Alone].Load(),
 		Takeovers: t.takeovers.Load(), Gaps: t.gaps.Load(), Filled: t.filled.Load(),
+		Unread:   t.unread.Load(),
 		AloneFor: time.Duration(t.alone.Load()), Age: time.Duration(t.age.Load()),
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/wire"
 )
 
-// mostNames bounds the keys in one message, so that it is well below the greatest message of any bus.
+// mostNames bounds the keys in one message, so that a lost one is no great loss.
 const mostNames = 500
 
 // beat tells the followers how far keys are published: those that changed lately, or all.

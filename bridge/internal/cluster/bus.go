@@ -77,8 +77,8 @@ type Delivery struct {
 type Codec interface {
 	// Name returns the name of a key in subjects and entries: letters and digits. Replicas of one cluster have the same names.
 	Name(key string) string
-	// Encode returns a message as pieces of at most limit bytes, which are to be sent in their order. Only a [wire.Page] may need
-	// more than one piece: for others that are too large there is an error.
+	// Encode returns a message as pieces of at most limit bytes, which are to be sent in their order. A request, a reply and the
+	// value of an entry is one piece: there is an error where that would be too large.
 	Encode(subject string, m wire.Message, limit int) ([][]byte, error)
 	// Decode returns the message of a piece. It is nil without an error where other pieces of the message are still to come. A
 	// codec bounds what it keeps of messages whose pieces have not all come.

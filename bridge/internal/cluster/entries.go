@@ -23,7 +23,7 @@ func (n *Node) access(ctx context.Context, name string, a action) entryAnswer {
 	answer := entryAnswer{base: a.base, revision: a.revision}
 	var value []byte
 	if a.kind == doCreate || a.kind == doUpdate {
-		pieces, err := n.codec.Encode(name, wire.Message{From: n.me, Body: wire.Entry{Base: a.base}}, n.bus.MaxPayload())
+		pieces, err := n.encode(name, wire.Entry{Base: a.base})
 		if err != nil {
 			answer.err = err
 			return answer
@@ -51,7 +51,7 @@ func (n *Node) access(ctx context.Context, name string, a action) entryAnswer {
 
 // readEntry reads the value of an entry. What cannot be read is no answer of the store.
 func (n *Node) readEntry(name string, value []byte) (owner string, base uint64, err error) {
-	m, err := n.codec.Decode(name, value)
+	m, err := n.decode(name, value)
 	if err != nil {
 		return "", 0, fmt.Errorf("the entry of %s: %w", name, err)
 	}

@@ -75,7 +75,7 @@ func (s *seat) ask() {
 
 // query asks a question and returns who has answered what.
 func (n *Node) query(ctx context.Context, subject string, q wire.Question) (from string, term uint64, err error) {
-	pieces, err := n.codec.Encode(subject, wire.Message{From: n.me, Body: q}, n.bus.MaxPayload())
+	pieces, err := n.encode(subject, q)
 	if err != nil {
 		return "", 0, err
 	}
@@ -83,7 +83,7 @@ func (n *Node) query(ctx context.Context, subject string, q wire.Question) (from
 	if err != nil {
 		return "", 0, err
 	}
-	m, err := n.codec.Decode(subject, data)
+	m, err := n.decode(subject, data)
 	if err != nil || m == nil {
 		return "", 0, err
 	}

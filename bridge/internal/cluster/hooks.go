@@ -10,9 +10,24 @@ type Hooks struct {
 	Gap      func()                // a follower misses something that the owner has published, and asks for it
 	Filled   func(events int)      // a follower got events that it had asked for
 	Alone    func(d time.Duration) // the replica was alone with a key for so long, since the last call for the key
-	// Aged tells how old the newest event of a page of the owner is: the time that the page has waited in the owner and here,
-	// without its way, because clocks differ.
+	// Aged tells how old the newest event of a page of the owner is. As clocks differ, the way of the page counts for 5 s at most.
 	Aged func(d time.Duration)
+	// Unread tells that a message of a subject of the cluster, or an entry, cannot be read. The errors are those of the codec:
+	// another program, another secret or another version has written it, or a piece of it was lost.
+	Unread func(err error)
+	Unsent func(err error) // the codec could not write a message
+}
+
+func (h *Hooks) unread(err error) {
+	if h.Unread != nil {
+		h.Unread(err)
+	}
+}
+
+func (h *Hooks) unsent(err error) {
+	if h.Unsent != nil {
+		h.Unsent(err)
+	}
 }
 
 func (h *Hooks) role(from, to Role) {

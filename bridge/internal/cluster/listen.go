@@ -33,11 +33,10 @@ func reply(d *Delivery) {
 	}
 }
 
-// receive hands a message to the shards that it concerns. A message that is not one of this cluster is dropped: the codec has
-// counted it.
+// receive hands a message to the shards that it concerns. A message that is not one of this cluster is dropped.
 func (n *Node) receive(d *Delivery) {
-	m, err := n.codec.Decode(d.Subject, d.Data)
-	if err != nil || m == nil || m.From == n.me {
+	m, _ := n.decode(d.Subject, d.Data)
+	if m == nil || m.From == n.me {
 		return
 	}
 	switch b := m.Body.(type) {

@@ -140,12 +140,31 @@ func (n *Node) judge(replica string, alive bool) {
 	}
 }
 
+// encode returns the pieces of a message. The hooks are told where there are none.
+func (n *Node) encode(subject string, body wire.Body) ([][]byte, error) {
+	pieces, err := n.codec.Encode(subject, wire.Message{From: n.me, Body: body}, n.bus.MaxPayload())
+	if err != nil {
+		n.hooks.unsent(err)
+	}
+	return pieces, err
+}
+
 // send publishes a message. What is not sent is asked for by those who miss it.
 func (n *Node) send(subject string, body wire.Body) {
-	pieces, err := n.codec.Encode(subject, wire.Message{From: n.me, Body: body}, n.bus.MaxPayload())
+	pieces, err := n.encode(subject, body)
 	for i := 0; i < len(pieces) && err == nil; i++ {
-		err = n.bus.Publish(subject, pieces[i])
+		err = n.bus.Publish(subject, pieces[i]) // an error says that there is no connection, and then the pieces behind are of no use
 	}
+}
+
+// decode returns the message of a piece, or nil where there is none yet or it cannot be read. The hooks are told of the latter.
+func (n *Node) decode(subject string, piece []byte) (*wire.Message, error) {
+	m, err := n.codec.Decode(subject, piece)
+	if err != nil {
+		n.hooks.unread(err)
+		return nil, err
+	}
+	return m, nil
 }
 
 // Close gives up every key, waits until the store knows or ctx is over, and ends the node. Other replicas go on.

@@ -40,8 +40,7 @@ func (s *seat) question(from string, place fanout.Place, reply func([]byte) erro
 		answer.Term = s.state.term
 	}
 	subject := subjectLog(s.name)
-	pieces, err := s.node.codec.Encode(subject, wire.Message{From: s.node.me, Body: answer}, s.node.bus.MaxPayload())
-	if err == nil && reply != nil {
+	if pieces, err := s.node.encode(subject, answer); err == nil && reply != nil {
 		_ = reply(pieces[0]) // where the reply is lost, the follower asks again
 	}
 	if !owns {

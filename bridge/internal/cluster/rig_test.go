@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"testing"
@@ -25,6 +26,7 @@ type rig struct {
 	replicas []*replica
 
 	closers   []func()
+	payload   int  // of the buses; 0 is 1 MiB
 	positions bool // the members that are started have ids which are positions
 }
 
@@ -61,7 +63,7 @@ func (r *rig) join() *replica {
 }
 
 func (r *rig) start(o cluster.Options) *replica {
-	p := &replica{bus: r.hub.Join(1 << 20), gate: &cluster.Gate{}}
+	p := &replica{bus: r.hub.Join(cmp.Or(r.payload, 1<<20)), gate: &cluster.Gate{}}
 	o.Replica = fmt.Sprintf("r%d", len(r.replicas))
 	p.Member = clustertest.NewMember(o.Replica, r.up)
 	p.Positions = r.positions

@@ -184,8 +184,8 @@ func (s *seat) toggle(stop func(), wanted bool, subject string, handle func(*Del
 
 // hear receives what is said about the key.
 func (s *seat) hear(d *Delivery) {
-	m, err := s.node.codec.Decode(d.Subject, d.Data)
-	if err != nil || m == nil || m.From == s.node.me {
+	m, _ := s.node.decode(d.Subject, d.Data)
+	if m == nil || m.From == s.node.me {
 		return
 	}
 	var do func()

@@ -91,7 +91,8 @@ type Page struct {
 	// with Oldest has any. They count neither for More nor for the limit of a page: the bounds of the log bound them.
 	Values []*replay.Event
 	// Events are those from Offset on. Their epoch is that of the page, and [replay.Position.Epoch] in them is of no meaning.
-	// Clocks of replicas differ, so what is carried of [replay.Event.At] is how long ago it was.
+	// Clocks of replicas differ, so what is carried of [replay.Event.At] is how long ago it was when the page was sent. The way of the
+	// page is added up to a bound.
 	Events []*replay.Event
 	// Version is the version of the owner's condition. Condition is nil where the replica that is to have the page knows it.
 	Version   uint64

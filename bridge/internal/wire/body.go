@@ -58,8 +58,8 @@ func appendMessage(dst []byte, m Message, now time.Time) ([]byte, error) {
 	return nil, fmt.Errorf("message: expected a body that this package has, found %T", m.Body)
 }
 
-// readMessage reads what appendMessage has appended.
-func readMessage(data []byte, now time.Time) (*Message, error) {
+// readMessage reads what appendMessage has appended. sent is the value of now there, by the clock of this process.
+func readMessage(data []byte, sent time.Time) (*Message, error) {
 	r := &reader{rest: data, size: len(data)}
 	kind := r.byte("the kind of the message")
 	m := &Message{From: r.text("the sender's name", maxName)}
@@ -70,7 +70,7 @@ func readMessage(data []byte, now time.Time) (*Message, error) {
 	case kindEntry:
 		m.Body = Entry{Base: r.number("a base")}
 	case kindPage:
-		m.Body = Page{Name: r.name(), Page: r.page(now)}
+		m.Body = Page{Name: r.name(), Page: r.page(sent)}
 	case kindQuestion:
 		m.Body = Question{Name: r.name(), Place: r.place()}
 	case kindAnswer:

@@ -42,23 +42,34 @@ func NewCodec(s Settings) (*Codec, error) {
 func (c *Codec) Name(key string) string { return c.keys.name(key) }
 
 // Encode returns a message as pieces of at most limit bytes, to be sent in their order. The message is bound to a subject.
-// Only a [Page] is cut into several pieces; another message over the limit is [ErrTooLarge].
+// A [Page], a [Beat] and a [Following] are cut into several pieces where they are over the limit; another message is [ErrTooLarge]
+// then. Those others have at most [MaxWhole] bytes.
 func (c *Codec) Encode(subject string, m Message, limit int) ([][]byte, error) {
 	body, err := appendMessage(make([]byte, headerBytes, headerBytes+likelySize(m)+sealBytes), m, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	size := len(body) - headerBytes
-	_, page := m.Body.(Page)
 	switch {
 	case size > c.parts.most:
 		return nil, fmt.Errorf("%w: expected at most %d bytes, found %d", ErrTooLarge, c.parts.most, size)
 	case size <= limit-headerBytes-sealBytes:
 		return [][]byte{c.seal(body, subject, c.own.numbers(1), false)}, nil
-	case !page || limit < minLimit:
+	case !cuttable(m.Body) || limit < minLimit:
 		return nil, fmt.Errorf("%w: a piece may have %d bytes, found %d", ErrTooLarge, limit, size)
 	}
 	return c.cut(body[headerBytes:], subject, limit), nil
+}
+
+// MaxWhole is more than any message has that is one piece: a request, a reply, or the value of an entry.
+const MaxWhole = 1 << 10
+
+func cuttable(b Body) bool {
+	switch b.(type) {
+	case Page, Beat, Following:
+		return true
+	}
+	return false
 }
 
 // cut returns the pieces of a message.
@@ -92,7 +103,7 @@ func (c *Codec) Decode(subject string, piece []byte) (*Message, error) {
 			return nil, err
 		}
 	}
-	return readMessage(body, now)
+	return readMessage(body, now.Add(-h.way(now)))
 }
 
 // likelySize returns about how many bytes a message takes.

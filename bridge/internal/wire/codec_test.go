@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 var aSecret = []byte("a secret of 32 bytes for the test")
@@ -54,8 +56,8 @@ func TestAMessageComesAsItWas(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				m := anyMessage(t, time.Now())
 				limit := rapid.IntRange(minLimit, 4096).Draw(t, "limit")
-				if _, page := m.Body.(Page); !page {
-					limit = 1 << 20
+				if !cuttable(m.Body) {
+					limit = MaxWhole
 				}
 				pieces, err := from.Encode("ev.x", m, limit)
 				require.NoError(t, err)
@@ -125,22 +127,40 @@ func assertSameEvents(t require.TestingT, want, got []*replay.Event) {
 	}
 }
 
-// Clocks of replicas differ, so that the age of an event is carried and not its time.
+// Clocks of replicas differ, so that the age of an event is carried, and its way is bounded.
 func TestAnEventKeepsItsAge(t *testing.T) {
+	for _, tt := range []struct{ clock, way, counts time.Duration }{
+		{0, 0, 0},
+		{0, 30 * time.Millisecond, 30 * time.Millisecond},
+		{0, time.Minute, mostWay},
+		{-time.Hour, time.Second, mostWay}, // the sender's clock is behind
+		{time.Hour, time.Second, 0},        // the sender's clock is ahead
+		{time.Second, 3 * time.Second, 2 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			from, to := newCodec(t, plain), newCodec(t, plain)
+			e := anEvent(t, `{}`)
+			e.At = time.Now().Add(-time.Hour)
+			piece := one(t, from, "ev.x", Message{"A", Page{"k", &fanout.Page{Events: []*replay.Event{e}}}})
+			h, err := readHeader(piece)
+			require.NoError(t, err)
+			h.sent += int64(tt.clock)
+			h.put(piece)
+			time.Sleep(tt.way)
+			got := send(t, to, "ev.x", [][]byte{piece}).Body.(Page).Page.Events[0]
+			assert.Equal(t, time.Hour+tt.counts, time.Since(got.At), "%+v", tt)
+		})
+	}
+}
+
+func TestAnEventOfTheFutureIsOfNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := newCodec(t), newCodec(t)
 		e := anEvent(t, `{}`)
-		e.At = time.Now().Add(-time.Hour)
+		e.At = time.Now().Add(time.Hour) // a clock that was set back
 		pieces, err := from.Encode("ev.x", Message{"A", Page{"k", &fanout.Page{Events: []*replay.Event{e}}}}, 1000)
 		require.NoError(t, err)
-		time.Sleep(time.Minute)
 		got := send(t, to, "ev.x", pieces).Body.(Page).Page.Events[0]
-		assert.Equal(t, time.Hour, time.Since(got.At))
-
-		e.At = time.Now().Add(time.Hour) // a clock that was set back
-		pieces, err = from.Encode("ev.x", Message{"A", Page{"k", &fanout.Page{Events: []*replay.Event{e}}}}, 1000)
-		require.NoError(t, err)
-		got = send(t, to, "ev.x", pieces).Body.(Page).Page.Events[0]
 		assert.Zero(t, time.Since(got.At))
 	})
 }
@@ -189,7 +209,7 @@ func TestWhatCannotBeSent(t *testing.T) {
 		"too many names": {Message{"A", Following{many}}, 1 << 30, "message too large: expected at most 1048576 names, found 1048577"},
 		"too long a header": {
 			conditional(&fanout.Condition{Header: header}), 1 << 20, "message too large: expected a header of at most 4096"},
-		"over the limit":    {Message{"A", Following{many[:1000]}}, 1000, "message too large: a piece may have 1000 bytes"},
+		"over the limit":    {Message{"A", Left{string(make([]byte, 400))}}, 400, "message too large: a piece may have 400 bytes"},
 		"too small a limit": {bigPage(t, 500), minLimit - 1, "message too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -262,5 +282,35 @@ func BenchmarkPage(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/64, "ns/event")
 		})
+	}
+}
+
+// A server of NATS may carry less than a message with 500 keys.
+func TestMessagesWithManyKeysAreCut(t *testing.T) {
+	name := newCodec(t).Name("key")
+	for _, body := range []Body{
+		Beat{slices.Repeat([]End{{name, 1 << 60, name, 1 << 40, 1 << 30}}, 500)}, Following{slices.Repeat([]string{name}, 500)},
+	} {
+		for _, limit := range []int{MaxWhole, 4 << 10, 64 << 10} {
+			from, to := newCodec(t), newCodec(t)
+			pieces, err := from.Encode("beat", Message{"A", body}, limit)
+			require.NoError(t, err)
+			for _, piece := range pieces {
+				require.LessOrEqual(t, len(piece), limit)
+			}
+			assert.Equal(t, body, send(t, to, "beat", pieces).Body)
+		}
+	}
+}
+
+func TestWhatIsOnePieceHasABound(t *testing.T) {
+	name, id := string(bytes.Repeat([]byte("x"), maxName)), string(bytes.Repeat([]byte("x"), sse.MaxIDBytes))
+	for _, body := range []Body{
+		Entry{math.MaxUint64}, Answer{math.MaxUint64}, Left{name}, GaveUp{name, math.MaxUint64},
+		Question{name, fanout.Place{Term: math.MaxUint64, Epoch: name, Next: math.MaxUint64, LastID: id, Version: math.MaxUint64}},
+	} {
+		pieces, err := newCodec(t).Encode("in.A", Message{name, body}, MaxWhole)
+		require.NoError(t, err)
+		assert.Len(t, pieces, 1)
 	}
 }

@@ -3,11 +3,12 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 )
 
 // A piece is a header, and behind it a message or a part of one:
 //
-//	magic "gsc" · version · flags · sender (16) · number (8) · key (4)
+//	magic "gsc" · version · flags · sender (16) · number (8) · sent (8) · key (4)
 //
 // The sender is a random text of a process, and the number counts its pieces. Together they are the nonce of a sealed piece.
 // The key tells whether the replicas have the same secret; it is zero in a piece without a seal. A part has its index and the
@@ -18,7 +19,7 @@ const (
 
 	senderBytes = 16
 	keyBytes    = 4
-	headerBytes = len(magic) + 2 + senderBytes + 8 + keyBytes
+	headerBytes = len(magic) + 2 + senderBytes + 8 + 8 + keyBytes
 	sealBytes   = 16 // of the tag; room for it stays without a seal too
 	partBytes   = 10 // at most, of the index and the number of parts
 
@@ -38,6 +39,7 @@ type header struct {
 	sealed, part bool
 	sender       [senderBytes]byte
 	number       uint64
+	sent         int64 // when the piece was made, in nanoseconds since 1970 by the clock of the sender
 	key          [keyBytes]byte
 }
 
@@ -54,6 +56,7 @@ func (h *header) put(piece []byte) {
 	dst = append(dst, version, flags)
 	dst = append(dst, h.sender[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, h.number)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.sent))
 	_ = append(dst, h.key[:]...)
 }
 
@@ -76,6 +79,16 @@ func readHeader(piece []byte) (h header, err error) {
 	rest = rest[1:]
 	rest = rest[copy(h.sender[:], rest):]
 	h.number, rest = binary.BigEndian.Uint64(rest), rest[8:]
+	h.sent, rest = int64(binary.BigEndian.Uint64(rest)), rest[8:]
 	copy(h.key[:], rest)
 	return h, nil
+}
+
+// mostWay is how long a message counts as having been on its way at most. Clocks of replicas differ: an event that looks much older
+// than it is would leave the log of a replica too early.
+const mostWay = 5 * time.Second
+
+// way returns how long a piece was on its way, from 0 to mostWay.
+func (h *header) way(now time.Time) time.Duration {
+	return min(max(0, now.Sub(time.Unix(0, h.sent))), mostWay)
 }

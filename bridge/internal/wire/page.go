@@ -36,7 +36,7 @@ func appendPage(dst []byte, p *fanout.Page, now time.Time) ([]byte, error) {
 	return appendCondition(dst, p.Condition)
 }
 
-func (r *reader) page(now time.Time) *fanout.Page {
+func (r *reader) page(sent time.Time) *fanout.Page {
 	flags := r.flags("the flags of a page", 3)
 	p := &fanout.Page{
 		Oldest:  flags[0],
@@ -48,11 +48,11 @@ func (r *reader) page(now time.Time) *fanout.Page {
 		Version: r.number("a version"),
 	}
 	p.Values = readAll(r, "values", 1+eventBytes, func(r *reader) *replay.Event {
-		return r.event(replay.Position{Epoch: p.Epoch, Offset: r.number("an offset")}, now)
+		return r.event(replay.Position{Epoch: p.Epoch, Offset: r.number("an offset")}, sent)
 	})
 	next := p.Offset
 	p.Events = readAll(r, "events", eventBytes, func(r *reader) *replay.Event {
-		e := r.event(replay.Position{Epoch: p.Epoch, Offset: next}, now)
+		e := r.event(replay.Position{Epoch: p.Epoch, Offset: next}, sent)
 		next++
 		return e
 	})
@@ -65,7 +65,8 @@ func (r *reader) page(now time.Time) *fanout.Page {
 	return p
 }
 
-// appendEvent appends an event without its position. Clocks of replicas differ, so that the time of an event becomes its age.
+// appendEvent appends an event without its position. Clocks of replicas differ, so that the time of an event becomes its age. The
+// replica that reads the event adds its way.
 func appendEvent(dst []byte, e *replay.Event, now time.Time) []byte {
 	dst = appendFlags(dst, e.Mark, !e.At.IsZero())
 	if !e.At.IsZero() {
@@ -77,11 +78,11 @@ func appendEvent(dst []byte, e *replay.Event, now time.Time) []byte {
 	return appendText(dst, e.Block())
 }
 
-func (r *reader) event(at replay.Position, now time.Time) *replay.Event {
+func (r *reader) event(at replay.Position, sent time.Time) *replay.Event {
 	flags := r.flags("the flags of an event", 2)
 	var received time.Time
 	if flags[1] {
-		received = now.Add(-time.Duration(r.uint("an age", maxAge)))
+		received = sent.Add(-time.Duration(r.uint("an age", maxAge)))
 	}
 	data := int(r.uint("the index of the data", maxMessage)) - 1
 	id := r.id()

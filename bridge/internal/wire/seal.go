@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // MinSecret is the least size of a secret in bytes.
@@ -125,7 +126,7 @@ func (s *sender) numbers(n uint64) uint64 { return s.number.Add(n) - n }
 
 // seal completes a piece whose first bytes are kept for the header. It may write to the rest of the piece's capacity.
 func (c *Codec) seal(piece []byte, subject string, number uint64, part bool) []byte {
-	h := header{sealed: c.keys.seal, part: part, sender: c.own.name, number: number}
+	h := header{sealed: c.keys.seal, part: part, sender: c.own.name, number: number, sent: time.Now().UnixNano()}
 	if !h.sealed {
 		h.put(piece)
 		return piece
