@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 func appendText(dst, text []byte) []byte {
@@ -22,9 +23,14 @@ type Digest [sha256.Size]byte
 // newDigest returns the digest of a route that is compiled for the schema with the given hash. auth has what decides about its
 // callers, and from provides its messages.
 func newDigest(r *config.Route, auth *config.Auth, schemaHash string, from Provider) Digest {
+	return digestOf(transcode.Version, r, auth, schemaHash, from)
+}
+
+// digestOf is newDigest for a version of the transcoder's output, so that replicas of two releases do not share a stream.
+func digestOf(version uint64, r *config.Route, auth *config.Auth, schemaHash string, from Provider) Digest {
 	nameless := *r
 	nameless.Name, nameless.Limits = "", config.RouteLimits{}
-	content := appendValue(nil, reflect.ValueOf(nameless))
+	content := appendValue(binary.AppendUvarint(nil, version), reflect.ValueOf(nameless))
 	content = appendText(content, []byte(schemaHash))
 	content = appendText(content, []byte(from.Registration))
 	if from.Upstream != nil {

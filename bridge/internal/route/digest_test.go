@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/transcode"
 )
 
 // unshareKey reads the parts of a share key. It shows that two calls with different parts have different keys.
@@ -200,6 +201,7 @@ func TestTheDigestOfARouteHoldsEveryFieldButTheNameAndTheLimits(t *testing.T) {
 	assert.Equal(t, whole, digest(), "the digest of the unchanged route")
 	assert.NotEqual(t, whole, newDigest(&r, nil, "another schema", Provider{Upstream: &upstream}))
 	assert.NotEqual(t, whole, newDigest(&r, nil, "schema", Provider{Registration: "x"}))
+	assert.NotEqual(t, whole, digestOf(transcode.Version+1, &r, nil, "schema", Provider{Upstream: &upstream}))
 	assert.NotEqual(t, newDigest(&r, nil, "schema", Provider{Registration: "y"}), newDigest(&r, nil, "schema", Provider{Registration: "x"}))
 }
 
