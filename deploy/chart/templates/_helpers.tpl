@@ -42,5 +42,31 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $ours := dict "listen" ":8080" "health" ":8081" "drain_timeout" (printf "%ds" (int .Values.drainSeconds)) -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "server" (merge $ours $server) -}}
+{{- if .Values.cluster.enabled -}}
+{{- $_ := set $config "cluster" (include "grpcsse.cluster" . | fromYaml) -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* The section `cluster` of the configuration file. The files are those of the volume "cluster". */}}
+{{- define "grpcsse.cluster" -}}
+{{- $given := default dict .Values.config.cluster -}}
+{{- $nats := default dict $given.nats -}}
+{{- range $key, $instead := dict "name" "cluster.name" "secret_file" "cluster.secret" -}}
+{{- if hasKey $given $key -}}
+{{- fail (printf "config.cluster.%s belongs to the chart: set %s instead" $key $instead) -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey $nats "servers" -}}
+{{- fail "config.cluster.nats.servers belongs to the chart: set cluster.servers instead" -}}
+{{- end -}}
+{{- $ours := dict "servers" .Values.cluster.servers -}}
+{{- if .Values.cluster.credentials.name -}}
+{{- $_ := set $ours "credentials_file" "/etc/grpcsse-cluster/nats.creds" -}}
+{{- end -}}
+{{- if .Values.cluster.ca.name -}}
+{{- $_ := set $ours "tls" (dict "ca_file" "/etc/grpcsse-cluster/ca.crt") -}}
+{{- end -}}
+{{- $cluster := dict "name" .Values.cluster.name "secret_file" "/etc/grpcsse-cluster/cluster.key" "nats" $ours -}}
+{{- toYaml (merge $cluster (deepCopy $given)) -}}
 {{- end -}}

@@ -101,7 +101,7 @@ func TestAPodEndsInGoodOrder(t *testing.T) {
 // configuration returns the configuration file of a rendered chart, as the bridge loads it.
 func configuration(t *testing.T, objects []any) *config.Config {
 	t.Helper()
-	text := the[corev1.ConfigMap](t, objects).Data["grpcsse.yaml"]
+	text := fileOf(t, objects)
 	environment := func(name string) (string, bool) { return name, true }
 	cfg, err := config.Parse("grpcsse.yaml", []byte(text), config.WithEnv(environment))
 	require.NoError(t, err, text)
@@ -187,18 +187,20 @@ func TestMistakesInTheValues(t *testing.T) {
 		"a route without gateway": {"httpRoute: {enabled: true}", "parentRefs"},
 		"an ingress without host": {"ingress: {enabled: true}", "host"},
 		"an impossible scale":     {"autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 2}", "minReplicas is greater"},
+
+		"a cluster without a name":     {"cluster: {enabled: true, servers: ['nats://n'], secret: {name: s}}", "name"},
+		"a cluster without servers":    {"cluster: {enabled: true, name: prod, secret: {name: s}}", "servers"},
+		"a cluster without a secret":   {"cluster: {enabled: true, name: prod, servers: ['nats://n']}", "secret"},
+		"the name of a cluster, twice": {inCluster("{name: other}"), "set cluster.name instead"},
+		"its secret, twice":            {inCluster("{secret_file: x}"), "set cluster.secret instead"},
+		"its servers, twice":           {inCluster("{nats: {servers: ['nats://other']}}"), "set cluster.servers instead"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			values, err := chartutil.ReadValues([]byte(tt.values))
-			require.NoError(t, err)
+			values := tt.values
 			if name != "nothing" {
-				smallest, err := chartutil.ReadValues([]byte(valuesFile(t, "smallest")))
-				require.NoError(t, err)
-				values = chartutil.CoalesceTables(values, smallest)
+				values = merged(t, values)
 			}
-			text, err := values.YAML()
-			require.NoError(t, err)
-			_, err = render("grpcsse", text)
+			_, err := render("grpcsse", values)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

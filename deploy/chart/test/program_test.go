@@ -55,7 +55,7 @@ func TestTheProgramAnswersWhatTheChartAsks(t *testing.T) {
 // startContainer runs the command of the container with the file of the ConfigMap, in which the addresses are those of this test.
 func startContainer(t *testing.T, objects []any, public, health string) *local.Process {
 	t.Helper()
-	text := the[corev1.ConfigMap](t, objects).Data["grpcsse.yaml"]
+	text := fileOf(t, objects)
 	for of, actual := range map[string]string{
 		"listen: :8080\n": "listen: " + public + "\n", "health: :8081\n": "health: " + health + "\n",
 		"dns:///market:50051": local.StartMarket(t).Address,

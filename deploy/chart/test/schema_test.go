@@ -53,7 +53,13 @@ func with(t *testing.T, at string, value any) string {
 	for i := len(keys) - 1; i >= 0; i-- {
 		text = fmt.Sprintf("{%q: %s}", keys[i], text)
 	}
-	values, err := chartutil.ReadValues([]byte(text))
+	return merged(t, text)
+}
+
+// merged returns the smallest values with some more.
+func merged(t *testing.T, more string) string {
+	t.Helper()
+	values, err := chartutil.ReadValues([]byte(more))
 	require.NoError(t, err)
 	smallest, err := chartutil.ReadValues([]byte(valuesFile(t, "smallest")))
 	require.NoError(t, err)
@@ -90,6 +96,11 @@ func TestTheSchemaKnowsWhatAValueMayBe(t *testing.T) {
 		"preStopSeconds":                    {0, 301},
 		"replicas":                          {0, 1.5},
 		"minReadySeconds":                   {-1},
+		"cluster.name":                      {"a b", "a.b", strings.Repeat("x", 33)},
+		"cluster.servers":                   {[]any{"nats:4222"}, []any{"nats://user:password@nats:4222"}, []any{1}},
+		"cluster.secret.key":                {"", "a/b"},
+		"cluster.credentials.key":           {"", ".. /"},
+		"cluster.ca.key":                    {"", "a b"},
 		"image.repository":                  {""},
 		"image.pullPolicy":                  {"Sometimes", ""},
 		"service.type":                      {"ExternalName"},
