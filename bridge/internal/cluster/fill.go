@@ -16,6 +16,7 @@ const (
 	mostAsk     = time.Second
 	settleFor   = 50 * time.Millisecond // how long pages may take that were published before a beat
 	mostAtOnce  = 3                     // questions in a row without a pause, where pages do not follow the place
+	mostSilent  = 2                     // an owner that is silent for so many times silentFor counts as dead
 	mostDenied  = 4                     // after so many answers that the key has no owner, the replica claims its entry
 )
 
@@ -28,7 +29,8 @@ type fill struct {
 	denied  int           // those of them that were answered by no owner
 	askAt   time.Duration // when to ask again; 0: not
 	pageBy  time.Duration // when the page of a question counts as lost; 0: none is awaited
-	heard   time.Duration // when the owner has said something of the key
+	heard   time.Duration // when the owner has said something of the key, or was asked because it said nothing
+	silent  int           // how often it was asked because of that, one time after the other
 	checkAt time.Duration // when to compare end with the replica's place; 0: not
 	end     wire.End      // the newest that the owner has said of what it has published
 }
@@ -42,6 +44,19 @@ func (f *fill) due() time.Duration {
 		}
 	}
 	return due
+}
+
+// hear notes that the owner has said something of the key.
+func (f *fill) hear(now time.Duration) { f.heard, f.silent = now, 0 }
+
+// learn notes what the owner has said of its end, unless it has said something newer before: a beat and a page have ways of their
+// own.
+func (f *fill) learn(end wire.End) {
+	had := &f.end
+	older := end.Version < had.Version || end.Version == had.Version && end.Epoch == had.Epoch && end.Next < had.Next
+	if end.Term != had.Term || !older {
+		f.end = end
+	}
 }
 
 // ask asks the owner for what follows the replica's place.
@@ -100,7 +115,7 @@ func (s *seat) answered(from string, term uint64, err error) {
 	st := &s.state
 	switch {
 	case err == nil && from == st.owner && term == st.term:
-		f.heard = s.node.now()
+		f.hear(s.node.now())
 		f.denied, f.pageBy = 0, f.heard+pageTimeout
 		return
 	case err == nil && term > st.term:
@@ -133,13 +148,13 @@ func (s *seat) take(from string, p *fanout.Page, asked bool) {
 	if st := &s.state; st.role != Follower || p.Term != st.term || from != st.owner || s.left.Load() {
 		return
 	}
-	s.fill.heard = s.node.now()
+	s.fill.hear(s.node.now())
 	s.age(p)
 	ok := s.member.Take(p)
 	if asked {
 		s.taken(p, ok)
 	} else {
-		s.fill.end = wire.End{Term: p.Term, Epoch: p.Epoch, Next: p.Offset + uint64(len(p.Events)), Version: p.Version}
+		s.fill.learn(wire.End{Term: p.Term, Epoch: p.Epoch, Next: p.Offset + uint64(len(p.Events)), Version: p.Version})
 		if !ok {
 			s.gap()
 		}
@@ -189,7 +204,8 @@ func (s *seat) compare(from string, end wire.End) {
 	if st := &s.state; st.role != Follower || end.Term != st.term || from != st.owner || s.left.Load() {
 		return
 	}
-	s.fill.end, s.fill.heard = end, s.node.now()
+	s.fill.hear(s.node.now())
+	s.fill.learn(end)
 	if !s.fill.asking && s.fill.checkAt == 0 && s.behind() {
 		s.fill.checkAt = s.node.now() + settleFor
 		s.arm()
@@ -213,12 +229,20 @@ func (s *seat) expireFill(now time.Duration) {
 	}
 }
 
-// expireSilence asks an owner that says nothing of the key: it may own the key no more, and have lost the way to say so.
+// expireSilence asks an owner that says nothing of the key: it may own the key no more, and have lost the way to say so. One that
+// does not answer either, for as long again, counts as dead: whatever answers for it is no replica of the cluster.
 func (s *seat) expireSilence(now time.Duration) {
-	if s.state.role == Follower && !s.fill.asking && now >= s.fill.heard+silentFor {
-		s.fill.heard = now
-		s.ask()
+	f := &s.fill
+	if s.state.role != Follower || f.asking || now < f.heard+silentFor {
+		return
 	}
+	f.heard = now
+	if f.silent++; f.silent < mostSilent {
+		s.ask()
+		return
+	}
+	f.silent = 0
+	s.apply(ownerDenied{s.state.owner, s.state.term})
 }
 
 // age tells how old the newest event of a page is.

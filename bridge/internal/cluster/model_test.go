@@ -30,6 +30,7 @@ type model struct {
 	browsers  []*browser
 	meaning   map[string]int // which event an id is that of
 	started   int
+	thief     *thief
 	did       []string
 }
 
@@ -52,6 +53,7 @@ const (
 
 func newModel(k kind, ctx context.Context) (*model, error) {
 	m := &model{hub: membus.NewHub(1), ledger: newLedger(k), meaning: map[string]int{}}
+	m.thief = newThief(m.hub)
 	m.settings = fanout.Settings{
 		Label: "l", Bounds: replay.Bounds{Events: 200}, Linger: modelLinger, HasID: k != noIDs, Resumes: k == cursors, Cluster: true,
 		Backoff: backoff.Policy{Base: 100 * time.Millisecond, Max: time.Second},
@@ -213,6 +215,9 @@ func (m *model) do(ctx context.Context, d deed) error {
 		note("resign %s", p.name)
 		p.resigned = true
 		p.registry.Resign()
+	case 12:
+		note("say again %d", d.size)
+		m.thief.say(len(m.thief.kept)*d.size/12, d.size%4 == 0)
 	}
 	return nil
 }
@@ -250,6 +255,7 @@ func (m *model) run(ctx context.Context, deeds []deed) (err error) {
 			p.bus.Close()
 			p.end()
 		}
+		m.thief.bus.Close()
 	}()
 	for i := range 4 {
 		b := &browser{}

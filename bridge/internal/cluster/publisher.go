@@ -47,11 +47,7 @@ func (s *seat) question(from string, place fanout.Place, reply func([]byte) erro
 		return
 	}
 	page := s.member.Page(place, pageLimit)
-	if s.followed(from); s.stop == nil {
-		s.published = s.member.Place()
-		s.stop = s.member.Watch(s.notify)
-		s.notify() // what came meanwhile
-	}
+	s.followed(from)
 	s.node.send(subjectIn(from), wire.Page{Name: s.name, Page: page})
 }
 
@@ -62,7 +58,8 @@ func (s *seat) notify() {
 	}
 }
 
-// followed notes that a replica follows the key.
+// followed notes that a replica follows the key, and has the key published. The replica may lack what came before: it asks when a
+// page or a beat shows that.
 func (s *seat) followed(from string) {
 	if s.state.role != Owner {
 		return
@@ -73,6 +70,11 @@ func (s *seat) followed(from string) {
 	}
 	if _, known := s.followers[from]; known || len(s.followers) < mostFollowers {
 		s.followers[from] = s.node.now()
+	}
+	if s.stop == nil && !s.left.Load() {
+		s.published, s.lately = s.member.Place(), s.node.now()
+		s.stop = s.member.Watch(s.notify)
+		s.notify() // what came meanwhile
 	}
 }
 

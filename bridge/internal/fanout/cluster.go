@@ -32,7 +32,7 @@ type Member interface {
 	// Take adds to the log what the owner has read. It is called between Follow and the next Lead or Alone. It reports false where
 	// the page does not follow the replica's place: then the replica asks the owner again, with Place. Take changes the place each
 	// time that it reports false for an answer to this question, so that asking ends. A page of a lower term than that of the
-	// newest page is dropped, and Take reports true. Pages may come twice, out of order, or not at all. The page and its events
+	// newest page is dropped, and so is one of an earlier epoch of the term: Take reports true then. Pages may come twice, out of order, or not at all. The page and its events
 	// belong to the member from then on.
 	Take(p *Page) bool
 	// Page returns what follows a place: events of about limit bytes, or one event of any size. The owner calls it, for all

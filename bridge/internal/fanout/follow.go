@@ -43,6 +43,8 @@ func (m *member) Take(p *Page) (ok bool) {
 		return true
 	case p.Term > m.term:
 		m.term, m.joint, m.pending = p.Term, joint{}, nil
+	case p.Version < m.joint.version && p.Epoch != m.nameOf(m.stream.log.State().Epoch):
+		return true // of an epoch that the owner has left: each epoch begins with a higher version
 	}
 	events, ok := m.agree(p)
 	if !ok {

@@ -218,3 +218,30 @@ func TestTheTimeOfAnEventIsNotInTheFuture(t *testing.T) {
 		assert.Equal(t, time.Now(), got[len(got)-1].At)
 	})
 }
+
+// A page that answers a question may come behind the first page of the owner's next epoch.
+func TestALatePageOfAnEarlierEpochIsDropped(t *testing.T) {
+	for name, s := range ids() {
+		if s.Resumes {
+			continue // the epoch goes on
+		}
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 2, s, func(all []*replica) {
+				owner, other := all[0], all[1]
+				_, b, up := twoReplicas(t, all)
+				late := owner.seat().Page(fanout.Place{}, testLimit)
+				require.True(t, late.Oldest)
+				up.end(reading.Broken, "broken")
+				up = owner.newest()
+				require.NoError(t, up.send("7#7", "8#8"))
+				other.pull(owner)
+				require.Equal(t, []string{resetOf("epoch", &client{lastID: idOfB(s, late, 2)}), "7", "8"}, b.read())
+				require.True(t, other.seat().Take(carried(late)))
+				assert.Empty(t, b.read())
+				require.NoError(t, up.send("9#9"))
+				require.True(t, other.seat().Take(carried(owner.seat().Page(other.seat().Place(), testLimit))))
+				assert.Equal(t, []string{"9"}, b.read())
+			})
+		})
+	}
+}

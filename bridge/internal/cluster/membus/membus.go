@@ -26,6 +26,7 @@ type Hub struct {
 	entries map[string]entry
 	last    uint64
 	buses   []*Bus
+	tap     func(subject string, data []byte)
 }
 
 type entry struct {
@@ -51,6 +52,9 @@ func (h *Hub) Silence(silent bool) { h.locked(func() { h.silent = silent }) }
 func (h *Hub) DeleteStore() {
 	h.locked(func() { h.entries, h.last = map[string]entry{}, 0 })
 }
+
+// Tap has a function called with each message that is sent. It must not call the hub.
+func (h *Hub) Tap(tap func(subject string, data []byte)) { h.locked(func() { h.tap = tap }) }
 
 // Entries returns how many entries there are.
 func (h *Hub) Entries() (n int) {

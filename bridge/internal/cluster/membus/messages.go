@@ -27,6 +27,9 @@ func (b *Bus) send(subject string, data []byte, reply func(from *Bus, data []byt
 	defer h.mu.Unlock()
 	word, _, _ := strings.Cut(subject, ".")
 	b.sent[word]++
+	if h.tap != nil {
+		h.tap(subject, data)
+	}
 	for _, to := range h.buses {
 		if to == b {
 			continue
