@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bench/internal/load"
-	"github.com/grpcsse/grpcsse/bench/internal/relay"
+	"github.com/grpcsse/grpcsse/internal/relay"
 )
 
 // startRelay starts a network to an address.

@@ -1,4 +1,4 @@
-// Package relay is the network between two processes, and its faults: a TCP proxy that cuts connections, delays what it
+// Package relay is the network between two processes, and its faults: a TCP proxy that cuts connections, delays or holds what it
 // forwards, stops forwarding without a word, and accepts connections for which it then does nothing.
 package relay
 
@@ -23,10 +23,20 @@ type Relay struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	links map[*link]struct{} // guarded by mu
-	mute  bool               // guarded by mu
-	ended bool               // guarded by mu
+	links map[*link]struct{}          // guarded by mu
+	mute  bool                        // guarded by mu
+	ended bool                        // guarded by mu
+	holds map[Direction]chan struct{} // guarded by mu; closed when what is held in a direction goes on
 }
+
+// Direction is a way through a relay.
+type Direction uint8
+
+// These are the directions.
+const (
+	ToTarget   Direction = iota // what the target is sent
+	FromTarget                  // what the target sends
+)
 
 // buffer is how many bytes the kernel takes from the target for a relay that does not read: few, so that the target notices.
 const buffer = 4 << 10
@@ -37,7 +47,7 @@ func New(ctx context.Context, target string) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{target: target, listener: listener, links: map[*link]struct{}{}}
+	r := &Relay{target: target, listener: listener, links: map[*link]struct{}{}, holds: map[Direction]chan struct{}{}}
 	r.dialer.Control = func(_, _ string, raw syscall.RawConn) (err error) {
 		return errors.Join(raw.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
@@ -58,6 +68,28 @@ func (r *Relay) Mute(mute bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mute = mute
+}
+
+// Hold keeps what goes in a direction, on all connections, or lets it go on. Nothing is lost, as where a network loses the packets
+// of one direction for a while and TCP sends them again. The end of a connection is held too.
+func (r *Relay) Hold(d Direction, hold bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.holds[d]
+	switch {
+	case hold && held == nil:
+		r.holds[d] = make(chan struct{})
+	case !hold && held != nil:
+		close(held)
+		r.holds[d] = nil
+	}
+}
+
+// held returns the channel that is closed when what goes in a direction is not held any more; nil where it is not held.
+func (r *Relay) held(d Direction) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holds[d]
 }
 
 // Freeze stops the forwarding on all present connections for ever, and closes none: also what one end closes stays open at the
@@ -111,7 +143,7 @@ func (r *Relay) accept() {
 
 // connect forwards a connection.
 func (r *Relay) connect(near *net.TCPConn) {
-	l := &link{near: near, frozen: make(chan struct{}), ended: make(chan struct{}), delay: &r.delay}
+	l := &link{near: near, frozen: make(chan struct{}), ended: make(chan struct{}), relay: r}
 	if !r.add(l) {
 		_ = near.Close()
 		return
@@ -157,7 +189,7 @@ type link struct {
 	near   *net.TCPConn
 	frozen chan struct{} // closed when nothing is forwarded any more
 	ended  chan struct{} // closed when both ends are closed
-	delay  *atomic.Int64
+	relay  *Relay
 
 	mu  sync.Mutex
 	far *net.TCPConn // nil while there is none; guarded by mu
@@ -220,8 +252,8 @@ func (l *link) run() {
 	l.mu.Unlock()
 	if far != nil {
 		over := make(chan struct{}, 2)
-		go func() { l.forward(far, l.near); over <- struct{}{} }()
-		go func() { l.forward(l.near, far); over <- struct{}{} }()
+		go func() { l.forward(ToTarget, far, l.near); over <- struct{}{} }()
+		go func() { l.forward(FromTarget, l.near, far); over <- struct{}{} }()
 		<-over
 		defer func() { l.end(false); <-over }()
 	}
@@ -239,13 +271,13 @@ type piece struct {
 	due  time.Time
 }
 
-// forward copies from one end to the other, each piece after the delay.
-func (l *link) forward(to, from *net.TCPConn) {
+// forward copies from one end to the other, each piece after the delay, and when the direction is not held.
+func (l *link) forward(way Direction, to, from *net.TCPConn) {
 	pieces := make(chan piece, 64)
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for p := range pieces {
-			if !l.wait(time.Until(p.due)) {
+			if !l.wait(time.Until(p.due)) || !l.pass(way) {
 				continue
 			}
 			if _, err := to.Write(p.data); err != nil {
@@ -259,7 +291,7 @@ func (l *link) forward(to, from *net.TCPConn) {
 	for !l.isFrozen() {
 		n, err := from.Read(buf)
 		if n > 0 {
-			p := piece{append([]byte(nil), buf[:n]...), time.Now().Add(time.Duration(l.delay.Load()))}
+			p := piece{append([]byte(nil), buf[:n]...), time.Now().Add(time.Duration(l.relay.delay.Load()))}
 			select {
 			case pieces <- p:
 			case <-l.frozen:
@@ -289,5 +321,22 @@ func (l *link) wait(d time.Duration) bool {
 		return false
 	case <-l.ended:
 		return false
+	}
+}
+
+// pass waits while a direction is held, and reports false where the link is frozen or has ended.
+func (l *link) pass(way Direction) bool {
+	for {
+		held := l.relay.held(way)
+		if held == nil {
+			return true
+		}
+		select {
+		case <-held:
+		case <-l.frozen:
+			return false
+		case <-l.ended:
+			return false
+		}
 	}
 }

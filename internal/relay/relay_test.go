@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/grpcsse/grpcsse/bench/internal/relay"
+	"github.com/grpcsse/grpcsse/internal/relay"
 )
 
 // patience is how long a test waits for what should happen soon, and blink how long for what should not happen.
@@ -130,6 +130,29 @@ func TestAFrozenConnectionSaysNothing(t *testing.T) {
 	_, err = conn.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.False(t, errors.Is(err, os.ErrDeadlineExceeded))
+}
+
+func TestADirectionIsHeld(t *testing.T) {
+	for _, way := range []relay.Direction{relay.ToTarget, relay.FromTarget} {
+		r := echo(t)
+		conn := dial(t, r)
+		requireEcho(t, conn)
+		r.Hold(way, true)
+		r.Hold(way, true) // a second time changes nothing
+		_, err := say(conn, "hello", blink)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		r.Hold(way, false)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		back := make([]byte, 5)
+		_, err = io.ReadFull(conn, back)
+		require.NoError(t, err)
+		assert.Equal(t, "hello", string(back), "nothing is lost")
+		requireEcho(t, conn)
+		r.Hold(way, true)
+		_, err = say(conn, "hello", blink)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.Equal(t, 1, r.Cut(), "what is held can be cut")
+	}
 }
 
 func TestATargetThatIsDown(t *testing.T) {
