@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/grpcsse/grpcsse/bridge/bridgetest"
+	"github.com/grpcsse/grpcsse/bridge/cluster/natstest/internal/rig"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -88,16 +88,7 @@ func startUpstream(t *testing.T) (u *ticking, address string) {
 var built string
 
 // program builds grpcsse once.
-var program = sync.OnceValues(func() (string, error) {
-	name := filepath.Join(built, "grpcsse")
-	build := exec.Command("go", "build", "-o", name, "./cmd/grpcsse")
-	build.Dir = "../../.."
-	text, err := build.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, text)
-	}
-	return name, nil
-})
+var program = sync.OnceValues(func() (string, error) { return rig.Build("../../..", built) })
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "natstest")
@@ -112,7 +103,8 @@ func TestMain(m *testing.M) {
 
 // replica is a process of grpcsse.
 type replica struct {
-	cmd    *exec.Cmd
+	*rig.Process
+
 	url    string
 	stderr *text
 }
@@ -144,13 +136,11 @@ routes:
 ` + route
 }
 
-// freeAddress returns an address that was free a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := rig.FreeAddress()
 	require.NoError(t, err)
-	require.NoError(t, lis.Close())
-	return lis.Addr().String()
+	return address
 }
 
 // startProgram starts a process of grpcsse that listens at an address.
@@ -158,26 +148,18 @@ func startProgram(t *testing.T, address string, env []string, args ...string) *r
 	t.Helper()
 	name, err := program()
 	require.NoError(t, err)
-	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), env...)
-	return startProcess(t, address, cmd)
+	return startProcess(t, address, env, name, args...)
 }
 
 // startProcess starts a process that serves at an address. It ends with the test.
-func startProcess(t *testing.T, address string, cmd *exec.Cmd) *replica {
+func startProcess(t *testing.T, address string, env []string, name string, args ...string) *replica {
 	t.Helper()
-	r := &replica{cmd: cmd, url: "http://" + address, stderr: &text{}}
-	r.cmd.Stderr = r.stderr
-	require.NoError(t, r.cmd.Start())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = r.cmd.Wait()
-	}()
+	r := &replica{url: "http://" + address, stderr: &text{}}
+	var err error
+	r.Process, err = rig.Start(r.stderr, env, name, args...)
+	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = r.cmd.Process.Signal(syscall.SIGCONT)
-		_ = r.cmd.Process.Kill()
-		<-ended
+		assert.NoError(t, r.Kill())
 		if t.Failed() {
 			t.Log(r.stderr.String())
 		}
@@ -216,7 +198,7 @@ func TestABrowserDoesNotNoticeThatTheOwnerIsGone(t *testing.T) {
 				pages = append(pages, page)
 			}
 			require.Eventually(t, func() bool { return u.open.Load() == 1 }, patience, time.Millisecond, "one upstream stream")
-			require.NoError(t, owner.cmd.Process.Signal(signal))
+			require.NoError(t, owner.Signal(signal))
 			for _, page := range pages {
 				begin := u.newest.Load()
 				for last := int64(0); last < begin+100; {
@@ -238,7 +220,7 @@ func TestABrowserDoesNotNoticeThatTheOwnerIsGone(t *testing.T) {
 				page.Close()
 			}
 			if signal == syscall.SIGSTOP {
-				require.NoError(t, owner.cmd.Process.Signal(syscall.SIGCONT))
+				require.NoError(t, owner.Signal(syscall.SIGCONT))
 			}
 			first.Close()
 			assert.Eventually(t, func() bool { return u.open.Load() == 0 }, patience, time.Millisecond, "no upstream stream is left")

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -28,7 +27,7 @@ func TestTheCommandThatATrialShowsStartsAReplicaThatShares(t *testing.T) {
 	require.Eventually(t, func() bool { return shown.MatchString(first.stderr.String()) }, patience, time.Millisecond, "the command is shown")
 	found := shown.FindStringSubmatch(first.stderr.String())
 	command, secret := found[1], found[2]
-	second := startProcess(t, other, exec.Command("sh", "-c", "exec env "+command))
+	second := startProcess(t, other, nil, "sh", "-c", "exec env "+command)
 	oneStream(t, u, "/test.stream.v1.StreamService/Watch?topic=x", first, second)
 	assert.Equal(t, 1, strings.Count(first.stderr.String(), secret), "the secret is shown once")
 	assert.NotContains(t, second.stderr.String(), secret, "who was told the secret does not show it")
