@@ -67,6 +67,10 @@ bench: ## Compare with peers, about 20 minutes (bench/README.md); SCENARIO=share
 faults: ## Break what is around the program, with a ledger of every event; FAULTS='-streams 5000' is a larger variant
 	$(GO) -C bench test -count=1 -timeout 10m -parallel 4 -v ./faults $(FAULTS)
 
+.PHONY: chaos
+chaos: ## Break bridges and NATS servers of a cluster, with a ledger of every event; CHAOS='-chaos.for=1h' takes longer
+	$(GO) -C bridge/cluster/natstest test -count=1 -timeout 24h -run TestChaos -v ./chaos $(CHAOS)
+
 .PHONY: tidy
 tidy: ## go mod tidy, for the modules that build on this one too
 	$(GO) mod tidy
