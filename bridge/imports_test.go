@@ -78,7 +78,9 @@ func program() []room {
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
 			"github.com/pires/go-proxyproto", "golang.org/x/sys/unix",
 		}},
-		{"cmd/grpcsse/internal/draft", []string{"std", protobufTree, "bridge", "bridge/config", "bridge/describe"}},
+		{"cmd/grpcsse/internal/draft", []string{
+			"std", protobufTree, genproto, "bridge", "bridge/config", "bridge/describe", "gen/grpcsse/v1",
+		}},
 		{"cmd/grpcsse/internal/health", []string{"std", "net/http", "bridge"}},
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
@@ -247,7 +249,7 @@ func knowers() map[string][]string {
 		},
 		otelTree: {"cmd/grpcsse/internal/telemetry", "bridge", "bridge/internal/tracing"},
 		"gen/...": {
-			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/demo", "bridge/internal/schema",
+			"cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/demo", "bridge/internal/schema",
 		},
 	}
 }

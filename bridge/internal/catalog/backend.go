@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -192,8 +193,12 @@ func unavailable(u *backend, err error) string {
 	return fmt.Sprintf("the schema of upstream %q cannot be read: %s", u.cfg.Name, explained(u, err))
 }
 
-// explained returns the text of an error from reading a schema, with a hint where the target has no port.
+// explained returns the text of an error from reading a schema, with a hint where the target has no port, and where the server
+// probably speaks TLS: such a server closes a connection that does not begin with a handshake.
 func explained(u *backend, err error) string {
+	if u.cfg.TLS == nil && strings.Contains(err.Error(), "error reading server preface") {
+		return err.Error() + " (where the server speaks TLS, say --upstream-tls, or `tls: {}` in the file)"
+	}
 	if target.LacksPort(u.cfg.Target) {
 		return err.Error() + " (" + target.NoPort + ")"
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,9 +84,10 @@ func serves(t *testing.T, file string, routes int) {
 	address := stderr.find(t, `msg=listening address=(\S+)`)
 	client := &http.Client{Transport: new(http.Transport)}
 	defer client.CloseIdleConnections()
-	variable := regexp.MustCompile(`\{\w+\}`)
+	variable := strings.NewReplacer("{shelf=shelves/*}", "shelves/7")
+	name := regexp.MustCompile(`\{\w+\}`)
 	for _, r := range cfg.Routes {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+variable.ReplaceAllString(r.Path, "7"), nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+name.ReplaceAllString(variable.Replace(r.Path), "7"), nil)
 		require.NoError(t, err)
 		request.Header.Set("Accept", "text/event-stream")
 		response, err := client.Do(request)

@@ -87,8 +87,12 @@ service OrderService { rpc Watch(Old) returns (stream Old); rpc Tree(Old) return
 func compileNasty(t *testing.T, sources map[string]string) *protoregistry.Files {
 	t.Helper()
 	compiler := protocompile.Compiler{
-		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
-			Accessor: protocompile.SourceAccessorFromMap(sources),
+		Resolver: protocompile.WithStandardImports(protocompile.CompositeResolver{
+			&protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(sources)},
+			protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) { // google/api and grpcsse/v1
+				file, err := protoregistry.GlobalFiles.FindFileByPath(path)
+				return protocompile.SearchResult{Desc: file}, err
+			}),
 		}),
 	}
 	files := new(protoregistry.Files)
@@ -119,16 +123,16 @@ func (s listed) GetServiceInfo() map[string]grpc.ServiceInfo {
 
 // startNasty starts a server for the services of files, with reflection, and returns its address. Each stream has one empty message,
 // and ends with the call.
-func startNasty(t *testing.T, files *protoregistry.Files) string {
+func startNasty(t *testing.T, files *protoregistry.Files, options ...grpc.ServerOption) string {
 	t.Helper()
-	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+	server := grpc.NewServer(append(options, grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		empty := dynamicpb.NewMessage((&reflectionv1.ServerReflectionRequest{}).ProtoReflect().Descriptor())
 		if err := stream.SendMsg(empty); err != nil {
 			return err
 		}
 		<-stream.Context().Done()
 		return nil
-	}))
+	}))...)
 	reflectionv1.RegisterServerReflectionServer(server, reflection.NewServerV1(reflection.ServerOptions{
 		Services: listed{files}, DescriptorResolver: files,
 	}))

@@ -23,7 +23,22 @@ type source struct {
 	DescriptorSet string   `placeholder:"FILE" xor:"schema" help:"With --upstream: take the schema from this FileDescriptorSet, as buf build -o writes it: binary or JSON, compressed with gzip or not."`
 	Proto         []string `placeholder:"FILE" xor:"schema" sep:"none" help:"With --upstream: take the schema from this .proto file, or from those of a pattern such as 'api/**/*.proto'. May be given several times."`
 	ImportPath    []string `placeholder:"DIR" sep:"none" help:"With --proto: look for it, and for what it imports, in this directory; the default is the current one. May be given several times."`
-	CORS          []string `name:"cors" placeholder:"ORIGIN" sep:"none" help:"With --upstream: let pages of this origin read the streams, such as http://localhost:5173; '*' is any. May be given several times."`
+	secured
+	CORS []string `name:"cors" placeholder:"ORIGIN" sep:"none" help:"With --upstream: let pages of this origin read the streams, such as http://localhost:5173; '*' is any. May be given several times."`
+}
+
+// secured says that a gRPC server is reached over TLS.
+type secured struct {
+	UpstreamTLS bool   `name:"upstream-tls" help:"With --upstream: the gRPC server speaks TLS, and an authority that the system trusts has signed its certificate."`
+	UpstreamCA  string `name:"upstream-ca" placeholder:"FILE" help:"With --upstream: the gRPC server speaks TLS, and an authority in this PEM file has signed its certificate."`
+}
+
+// tls returns the settings of the upstream, nil where it speaks plaintext.
+func (s secured) tls() *config.UpstreamTLS {
+	if !s.UpstreamTLS && s.UpstreamCA == "" {
+		return nil
+	}
+	return &config.UpstreamTLS{CAFile: s.UpstreamCA}
 }
 
 // load reads the configuration. Its warnings go to the log.
@@ -59,6 +74,8 @@ func (s source) onlyWithUpstream() error {
 		{s.DescriptorSet != "", "--descriptor-set", "`schema: {descriptor_set: FILE}` of the upstream"},
 		{len(s.Proto) > 0, "--proto", "`schema: {proto: {files: [FILE]}}` of the upstream"},
 		{len(s.ImportPath) > 0, "--import-path", "`schema: {proto: {import_paths: [DIR]}}` of the upstream"},
+		{s.UpstreamTLS, "--upstream-tls", "`tls: {}` of the upstream"},
+		{s.UpstreamCA != "", "--upstream-ca", "`tls: {ca_file: FILE}` of the upstream"},
 		{len(s.CORS) > 0, "--cors", "`cors: {origins: [ORIGIN]}` of the route"},
 	} {
 		if flag.given {
@@ -71,6 +88,7 @@ func (s source) onlyWithUpstream() error {
 // forUpstream returns the configuration that the flags describe.
 func (s source) forUpstream() (*config.Config, error) {
 	cfg := config.ForUpstream(s.Upstream)
+	cfg.Upstreams[0].TLS = s.tls()
 	switch {
 	case s.DescriptorSet != "":
 		cfg.Upstreams[0].Schema = config.Schema{DescriptorSet: s.DescriptorSet}
@@ -106,8 +124,10 @@ func (s source) misused(p *config.Problem) error {
 		flag = "--proto"
 	case strings.Contains(p.Path, ".schema"):
 		flag = "--descriptor-set"
+	case strings.Contains(p.Path, ".tls"):
+		flag = "--upstream-ca"
 	case strings.Contains(hint, "`tls: {}`"):
-		hint += " TLS takes a configuration file"
+		hint += " On a command line, --upstream-tls says so"
 	}
 	return &usageError{err: fmt.Errorf("%s: %s", flag, p.Message), hint: hint}
 }

@@ -24,8 +24,12 @@ type Draft struct {
 	Target string
 	// Schema says where the schema comes from. Its paths are relative to the file.
 	Schema config.Schema
+	// TLS says how the server is reached over TLS. It is nil where the server speaks plaintext. Its paths are relative to the file.
+	TLS *config.UpstreamTLS
 	// Routes are the methods, one route each. Those without a Method are left out.
 	Routes []bridge.RouteInfo
+	// Rules are the rules of these methods. A method with a rule is served where the rule says, and not at a path of its name.
+	Rules []*Rule
 	// LeftOut says which services are not in the file, and why.
 	LeftOut []string
 }
@@ -33,13 +37,13 @@ type Draft struct {
 // usualTarget is the address of a server whose address is unknown.
 const usualTarget = "localhost:50051"
 
-// YAML returns the file. It has as many routes as there are methods.
+// YAML returns the file. A method has one route, or one for each of its rules.
 func (d Draft) YAML() []byte {
 	b := new(bytes.Buffer)
 	d.head(b)
 	d.upstream(b)
 	b.WriteString("\nroutes:")
-	for _, r := range newRoutes(d.Routes) {
+	for _, r := range newRoutes(d.Routes, d.Rules) {
 		b.WriteByte('\n')
 		r.write(b)
 	}
@@ -49,6 +53,9 @@ func (d Draft) YAML() []byte {
 	}
 	return b.Bytes()
 }
+
+// Count returns how many routes the file has.
+func (d Draft) Count() int { return len(newRoutes(d.Routes, d.Rules)) }
 
 func (d Draft) head(b *bytes.Buffer) {
 	fmt.Fprintf(b, `# yaml-language-server: $schema=./%[1]s.schema.json
@@ -86,8 +93,15 @@ func (d Draft) upstream(b *bytes.Buffer) {
 		list("files", s.Proto.Files)
 		list("import_paths", s.Proto.ImportPaths)
 	}
-	b.WriteString(`    # tls: {} # where the server speaks TLS
-
+	switch {
+	case d.TLS == nil:
+		b.WriteString("    # tls: {} # where the server speaks TLS\n")
+	case d.TLS.CAFile != "":
+		fmt.Fprintf(b, "    tls: {ca_file: %s}\n", quoted(d.TLS.CAFile))
+	default:
+		b.WriteString("    tls: {}\n")
+	}
+	b.WriteString(`
 # defaults:
 #   cors: {origins: ["http://localhost:5173"]} # let pages of another origin read the streams
 `)
@@ -112,32 +126,76 @@ func nameFor(target string) string {
 
 // route is one method on its way into the file.
 type route struct {
-	info     bridge.RouteInfo
-	bindings []bridge.Binding // those of query parameters, as long as the route has no variable
-	path     string
-	variable *bridge.Binding // of the path; nil where there is none
-	cursor   *bridge.Binding // the field that probably takes a cursor; nil where there is none
-	event    *describe.Object
+	info      bridge.RouteInfo
+	rule      *Rule // where the path comes from; nil where it is made of names
+	passed    []*Rule
+	bindings  []bridge.Binding // those of query parameters
+	variables []bridge.Binding // those of the path
+	path      string
+	cursor    *bridge.Binding // the field that probably takes a cursor; nil where there is none
+	event     *describe.Object
 }
 
-// newRoutes plans the routes. Methods with unusual messages have fewer proposals, and every method has a path of its own.
-func newRoutes(infos []bridge.RouteInfo) []*route {
+// newRoutes plans the routes. Methods with unusual messages have fewer proposals, and every route has a path of its own.
+func newRoutes(infos []bridge.RouteInfo, rules []*Rule) []*route {
 	var routes []*route
-	shapes := describe.New(describe.Options{})
 	for _, info := range infos {
 		if info.Method == nil {
 			continue
 		}
-		r := &route{info: info, bindings: info.Bindings()}
-		if shape := shapes.Message(info.Method.Output()); shape.Kind == describe.Message {
-			r.event = shape.Object
+		var passed []*Rule
+		begin := len(routes)
+		for _, rule := range rules {
+			switch {
+			case rule.rpc != info.RPC:
+			case rule.refused != "":
+				passed = append(passed, rule)
+			default:
+				routes = append(routes, newRuleRoute(info, rule))
+			}
 		}
-		r.cursor = cursorOf(r.bindings)
-		r.variable = variableOf(r.bindings, r.cursor)
-		routes = append(routes, r)
+		if len(routes) == begin {
+			routes = append(routes, newNamedRoute(info))
+		}
+		routes[begin].passed = passed
 	}
 	assignPaths(routes)
 	return routes
+}
+
+// newRuleRoute plans the route of a rule.
+func newRuleRoute(info bridge.RouteInfo, rule *Rule) *route {
+	r := &route{info: info, rule: rule, path: rule.info.Path, event: eventOf(info)}
+	for _, b := range rule.info.Bindings() {
+		switch b.From {
+		case bridge.BindingPath:
+			r.variables = append(r.variables, b)
+		case bridge.BindingQuery:
+			r.bindings = append(r.bindings, b)
+		case bridge.BindingBody:
+		}
+	}
+	r.cursor = cursorOf(r.bindings)
+	return r
+}
+
+// newNamedRoute plans a route whose path is made of names.
+func newNamedRoute(info bridge.RouteInfo) *route {
+	r := &route{info: info, bindings: info.Bindings(), event: eventOf(info)}
+	r.cursor = cursorOf(r.bindings)
+	if v := variableOf(r.bindings, r.cursor); v != nil {
+		r.variables = []bridge.Binding{*v}
+		r.bindings = slices.DeleteFunc(slices.Clone(r.bindings), func(b bridge.Binding) bool { return b.Name == v.Name })
+	}
+	return r
+}
+
+// eventOf returns what the JSON of a method's messages looks like, nil where it is no usual object.
+func eventOf(info bridge.RouteInfo) *describe.Object {
+	if shape := describe.New(describe.Options{}).Message(info.Method.Output()); shape.Kind == describe.Message {
+		return shape.Object
+	}
+	return nil
 }
 
 // write writes the route, and what is to know about it.
@@ -149,16 +207,52 @@ func (r *route) write(b *bytes.Buffer) {
 		comment(b, "  ", "The method is deprecated.", 1)
 	}
 	fmt.Fprintf(b, "  - path: %s\n    rpc: %s\n", word(r.path), word(r.info.RPC))
-	if r.variable != nil {
-		comment(b, "    ", "{"+r.variable.Name+"} is a field of the request, "+described(*r.variable), 1)
+	r.writeRule(b)
+	for _, v := range r.variables {
+		comment(b, "    ", "{"+v.Name+"} is a field of the request, "+described(v), 1)
 	}
 	r.writeParameters(b)
+	if data := r.data(); data != "" {
+		fmt.Fprintf(b, "    event:\n      data: %s # the response_body of the rule\n", word(data))
+	}
 	for _, p := range r.proposals() {
 		if p.reason != "" {
-			comment(b, "    ", p.reason, maxDocLines)
+			comment(b, p.indent, p.reason, maxDocLines)
 		}
-		fmt.Fprintf(b, "    # %s: %s\n", p.key, p.value)
+		fmt.Fprintf(b, "%s# %s: %s\n", p.indent, p.key, p.value)
 	}
+}
+
+// writeRule writes what follows from the rule, and why other rules are not in the file.
+func (r *route) writeRule(b *bytes.Buffer) {
+	if r.rule != nil {
+		comment(b, "    ", "The path is that of "+r.rule.words+".", maxDocLines)
+		if r.posts() {
+			fmt.Fprintf(b, "    methods: [%s]\n", strings.Join(r.rule.Route.Methods, ", "))
+			if body := r.rule.Route.Body; body != "" {
+				fmt.Fprintf(b, "    body: %s\n", quoted(body))
+			}
+		}
+		if r.posts() && len(r.rule.Route.Methods) > 1 {
+			comment(b, "    ", "GET is for an EventSource, which sends no POST. Leave GET out if a call starts or changes something.", maxDocLines)
+		}
+	}
+	for _, passed := range r.passed {
+		comment(b, "    ", "Not used: "+passed.words+": "+passed.refused, maxDocLines)
+	}
+}
+
+// posts reports whether the route answers a POST.
+func (r *route) posts() bool {
+	return r.rule != nil && slices.Contains(r.rule.Route.Methods, "POST")
+}
+
+// data returns the field that the rule makes the data of the events, "" for the whole message.
+func (r *route) data() string {
+	if r.rule == nil {
+		return ""
+	}
+	return r.rule.Route.Event.Data
 }
 
 // maxParameters is how many query parameters are listed.
@@ -166,10 +260,7 @@ const maxParameters = 12
 
 // writeParameters lists the query parameters.
 func (r *route) writeParameters(b *bytes.Buffer) {
-	parameters := slices.Clone(r.bindings)
-	if r.variable != nil {
-		parameters = slices.DeleteFunc(parameters, func(p bridge.Binding) bool { return p.Name == r.variable.Name })
-	}
+	parameters := r.bindings
 	if len(parameters) == 0 {
 		return
 	}

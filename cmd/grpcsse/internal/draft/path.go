@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,9 +12,18 @@ import (
 // assignPaths gives each route a path of its own: /quotes for WatchQuotes, /market/quotes where two services have such a method,
 // and /demo.market.v1.MarketService/WatchQuotes where even this is not enough. A variable follows where there is one. Paths of the
 // three forms differ: the first has one segment, and the third has capitals or dots, unless it is also the second of its method.
+// A path that a rule has is left to it.
 func assignPaths(routes []*route) {
 	candidates := []func(protoreflect.MethodDescriptor) string{shortPath, servicePath}
-	left := routes
+	taken := map[string]bool{}
+	var left []*route
+	for _, r := range routes {
+		if r.path != "" {
+			taken[shapeOf(r.path)] = true
+		} else {
+			left = append(left, r)
+		}
+	}
 	for _, candidate := range candidates {
 		count := map[string]int{}
 		for _, r := range left {
@@ -22,22 +32,28 @@ func assignPaths(routes []*route) {
 		var next []*route
 		for _, r := range left {
 			path := candidate(r.info.Method)
-			if path == "" || count[path] > 1 {
+			if path == "" || count[path] > 1 || taken[shapeOf(path+r.suffix())] {
 				next = append(next, r)
 				continue
 			}
-			r.path = path
+			r.path = path + r.suffix()
 		}
 		left = next
 	}
 	for _, r := range left {
-		r.path = fullPath(r.info.Method)
-	}
-	for _, r := range routes {
-		if r.variable != nil {
-			r.path += "/{" + r.variable.Name + "}"
+		r.path = fullPath(r.info.Method) + r.suffix()
+		for n := 2; taken[shapeOf(r.path)]; n++ {
+			r.path = fmt.Sprintf("%s/%d%s", fullPath(r.info.Method), n, r.suffix())
 		}
 	}
+}
+
+// suffix returns the variables of a path that is made of names.
+func (r *route) suffix() (suffix string) {
+	for _, v := range r.variables {
+		suffix += "/{" + v.Name + "}"
+	}
+	return suffix
 }
 
 func fullPath(m protoreflect.MethodDescriptor) string {

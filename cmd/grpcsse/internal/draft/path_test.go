@@ -110,3 +110,25 @@ func TestNamesOfUpstreams(t *testing.T) {
 		assert.Equal(t, want, nameFor(target), target)
 	}
 }
+
+func TestPathsWithOneShapeFitTheSameRequests(t *testing.T) {
+	for path, shape := range map[string]string{
+		"/a": "/a", "/a/{b}": "/a/*", "/a/{b=*}": "/a/*", "/a/*": "/a/*", "/{b=shelves/*}:watch": "/shelves/*:watch", "/a/{b=**}": "/a/**",
+		"/%61/{b.c}": "/a/*", "/%zz": "/%zz",
+	} {
+		assert.Equal(t, shape, shapeOf(path), path)
+	}
+}
+
+// A path of names makes way for a path that a rule has.
+func TestAPathOfARuleIsTaken(t *testing.T) {
+	all := methods(t, "a.S.WatchX", "a.S.Other")
+	for taken, want := range map[string]string{"/y": "/x", "/x": "/s/x", "/{any}": "/x"} {
+		named := &route{info: bridge.RouteInfo{Method: all[0]}}
+		assignPaths([]*route{named, {info: bridge.RouteInfo{Method: all[1]}, path: taken}})
+		assert.Equal(t, want, named.path, taken)
+	}
+	named := &route{info: bridge.RouteInfo{Method: all[0]}}
+	assignPaths([]*route{named, {path: "/x"}, {path: "/s/x"}, {path: "/a.S/WatchX"}, {path: "/a.S/WatchX/2"}})
+	assert.Equal(t, "/a.S/WatchX/3", named.path)
+}

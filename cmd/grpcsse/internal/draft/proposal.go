@@ -10,7 +10,12 @@ import (
 )
 
 // proposal is a line of the file that a user may switch on, with its reason.
-type proposal struct{ reason, key, value string }
+type proposal struct{ indent, reason, key, value string }
+
+const (
+	ofRoute = "    "   // the indentation of a route's keys
+	ofEvent = "      " // that of the keys in its event
+)
 
 // proposals returns what names and types suggest. No two proposals have the same key.
 func (r *route) proposals() (out []proposal) {
@@ -22,31 +27,51 @@ func (r *route) proposals() (out []proposal) {
 		id = nil
 	}
 	name, why := r.nameField()
-	var reasons, members []string
+	var members []proposal
 	switch {
 	case id != nil && r.cursor != nil:
-		reasons = append(reasons, fmt.Sprintf("Resume: a page that comes back goes on behind its last event. Right if each event has another "+
-			"%s, and if %s asks for the events behind that one. The lines event and request belong together.",
-			fieldName(id), r.cursor.Name))
+		members = append(members, proposal{reason: fmt.Sprintf("Resume: a page that comes back goes on behind its last event. Right if each "+
+			"event has another %s, and if %s asks for the events behind that one. The lines %s and request belong together.",
+			fieldName(id), r.cursor.Name, r.eventKey()), key: "id", value: word(fieldName(id))})
 	case id != nil:
-		reasons = append(reasons, fmt.Sprintf("Ids: a page finds the %s of an event in lastEventId. Right if no two events have the same.", fieldName(id)))
-	}
-	if id != nil {
-		members = append(members, "id: "+word(fieldName(id)))
+		members = append(members, proposal{reason: fmt.Sprintf("Ids: a page finds the %s of an event in lastEventId. Right if no two events have the same.",
+			fieldName(id)), key: "id", value: word(fieldName(id))})
 	}
 	if name != "" {
-		reasons, members = append(reasons, why), append(members, "name: "+word(name))
+		members = append(members, proposal{reason: why, key: "name", value: word(name)})
 	}
-	if len(members) > 0 {
-		out = append(out, proposal{strings.Join(reasons, "\n"), "event", "{" + strings.Join(members, ", ") + "}"})
-	}
+	out = r.ofEvent(members)
 	if id != nil && r.cursor != nil {
-		out = append(out, proposal{"", "request", "{set: {" + word(r.cursor.Name) + `: "${last_event_id}"}}`})
+		out = append(out, proposal{ofRoute, "", "request", "{set: {" + word(r.cursor.Name) + `: "${last_event_id}"}}`})
 	}
-	if share, ok := r.share(); ok {
+	if share, ok := r.share(); ok && !r.posts() {
 		out = append(out, share)
 	}
 	return out
+}
+
+// eventKey returns the key of a proposal for ids.
+func (r *route) eventKey() string {
+	if r.data() != "" {
+		return "id"
+	}
+	return "event"
+}
+
+// ofEvent returns proposals for keys of an event: one proposal, or one for each where the file has an event already.
+func (r *route) ofEvent(members []proposal) []proposal {
+	if len(members) == 0 {
+		return nil
+	}
+	var reasons, values []string
+	for i, m := range members {
+		members[i].indent = ofEvent
+		reasons, values = append(reasons, m.reason), append(values, m.key+": "+m.value)
+	}
+	if r.data() != "" {
+		return members
+	}
+	return []proposal{{ofRoute, strings.Join(reasons, "\n"), "event", "{" + strings.Join(values, ", ") + "}"}}
 }
 
 // fieldName returns the name by which a configuration names a field of an event.
@@ -191,15 +216,15 @@ func (r *route) share() (proposal, bool) {
 		if !isFound(f) {
 			continue
 		}
-		switch bound := r.variable != nil && r.variable.Name == name; {
+		switch bound := slices.ContainsFunc(r.variables, func(v bridge.Binding) bool { return v.Name == name }); {
 		case named(name, "snapshot") && f.Shape.Kind != describe.List && f.Shape.Kind != describe.Map:
 			join = "{since: " + word(name) + "}"
 			why = fmt.Sprintf("A page that joins gets all from the newest event with %s on.", name)
-			return proposal{effect + why, "share", "{late_join: " + join + "}"}, true
+			return proposal{ofRoute, effect + why, "share", "{late_join: " + join + "}"}, true
 		case join == "latest" && f.Oneof == nil && !bound && isKey(name, f.Shape.Kind):
 			join = "{latest_by: " + word(name) + "}"
 			why = fmt.Sprintf("A page that joins gets the newest event of each %s first.", name)
 		}
 	}
-	return proposal{effect + why, "share", "{late_join: " + join + "}"}, true
+	return proposal{ofRoute, effect + why, "share", "{late_join: " + join + "}"}, true
 }
