@@ -63,7 +63,7 @@ func program() []room {
 			"cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
 			"cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/printable"
 )
 
 // routes is `grpcsse routes`: a table of what is served, on standard output.
@@ -62,11 +64,19 @@ func (r *routes) write(t *terminal, infos []bridge.RouteInfo, problems config.Pr
 	return nil
 }
 
+// writeJSON writes a document with indentation. What a terminal would act on stands in it as \u and four digits.
 func writeJSON(w io.Writer, document any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
+	line, err := printable.JSON(document)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, line, "", "  "); err != nil {
+		return err
+	}
+	text.WriteByte('\n')
+	_, err = text.WriteTo(w)
+	return err
 }
 
 // table writes one line for each route.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,4 +34,17 @@ func TestTheTableShowsFewNames(t *testing.T) {
 	}
 	assert.Equal(t, "-", (*requestRow)(nil).summary())
 	assert.Equal(t, "private", (*shareRow)(nil).summary())
+}
+
+// The JSON of a stranger's schema does not control the terminal either. Its value stays what it is.
+func TestTheJSONOfRoutesIsPlainText(t *testing.T) {
+	const name = "a\u009b2J\u202e\u2028\u200f\x7f\U000e0041<b>"
+	var out bytes.Buffer
+	require.NoError(t, writeJSON(&out, listing{Routes: []routeRow{{Name: name}}, Problems: []problemRow{{Message: name}}}))
+	const shown = `"a\u009b2J\u202e\u2028\u200f\u007f\udb40\udc41<b>"`
+	assert.Contains(t, out.String(), "{\n  \"routes\": [\n    {\n      \"name\": "+shown+",\n")
+	assert.Contains(t, out.String(), `"message": `+shown)
+	var back listing
+	require.NoError(t, json.Unmarshal(out.Bytes(), &back))
+	assert.Equal(t, name, back.Routes[0].Name)
 }
