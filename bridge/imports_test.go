@@ -117,7 +117,7 @@ func library() []room {
 		}},
 		{"bridge/bridgetest", []string{"std", "net/http", grpcTree, protobufTree, "bridge", "bridge/config"}},
 		{"bridge/metrics", []string{
-			"std", "net/http", "bridge", "bridge/internal/ending", "github.com/prometheus/client_golang/...",
+			"std", "net/http", "bridge", "bridge/internal/cluster", "bridge/internal/ending", "github.com/prometheus/client_golang/...",
 		}},
 		{"bridge", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/internal/access", "bridge/internal/auth",

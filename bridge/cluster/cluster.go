@@ -26,7 +26,7 @@ import (
 type Cluster struct {
 	node  *cluster.Node
 	bus   *natsbus.Bus
-	tally *tally
+	tally *cluster.Tally
 }
 
 // Connect returns the part of this process in the cluster that the configuration describes. It tries each server of NATS
@@ -55,18 +55,21 @@ func ConnectWithSecret(c *config.Cluster, secret []byte, l *slog.Logger) (*Clust
 	if err != nil {
 		return nil, err
 	}
-	counts := &tally{}
-	faults := &faults{log: l, tally: counts, told: map[error]struct{}{}}
-	node, err := cluster.New(b, codec, cluster.Options{Patience: c.Patience, Hooks: faults.add(counts.hooks())})
+	tally := cluster.NewTally()
+	faults := &faults{log: l, told: map[error]struct{}{}}
+	node, err := cluster.New(b, codec, cluster.Options{Patience: c.Patience, Hooks: faults.add(tally.Hooks())})
 	if err != nil {
 		b.Close()
 		return nil, err
 	}
-	return &Cluster{node, b, counts}, nil
+	return &Cluster{node, b, tally}, nil
 }
 
 // Enter is for the bridge.
 func (c *Cluster) Enter(key string, m fanout.Member) fanout.Seat { return c.node.Enter(key, m) }
+
+// Name is for the bridge.
+func (c *Cluster) Name(key string) string { return c.node.Name(key) }
 
 // Close gives up what the process still reads for the cluster, and closes the connection to NATS. It waits for NATS for some
 // seconds at most. It must be called once, after the bridge is closed.
@@ -83,9 +86,22 @@ const closeTimeout = 3 * time.Second
 // Replica returns the name of this process in the cluster. It is made at random.
 func (c *Cluster) Replica() string { return c.node.Replica() }
 
+// Counts are what has happened to the shared streams of a process since it began, and what is so now. Durations are in Histograms.
+type (
+	Counts    = cluster.Counts
+	Histogram = cluster.Histogram
+)
+
+// Counts returns what has happened so far. metrics.Metrics.ReadCluster shows it to Prometheus.
+func (c *Cluster) Counts() Counts {
+	counts := c.tally.Counts()
+	counts.Connected = c.node.Connected()
+	return counts
+}
+
 // Stream is a shared stream in which the process has a part.
 type Stream struct {
-	// Key is the name of the stream's key in NATS, a digest.
+	// Key is the name of the stream's key in NATS, a digest that all processes have in common. It is the Key of bridge.StreamInfo.
 	Key string
 	// Role is "owner" for the process that reads the upstream, "follower", "alone" or "joining".
 	Role string

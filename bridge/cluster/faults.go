@@ -12,8 +12,7 @@ import (
 // faults writes to the log which messages cannot be read or written, each kind once: any program with access to the subjects can
 // send as many as it likes.
 type faults struct {
-	log   *slog.Logger
-	tally *tally
+	log *slog.Logger
 
 	mu   sync.Mutex
 	told map[error]struct{} // the kinds
@@ -26,10 +25,12 @@ func kinds() []error {
 	}
 }
 
+// add returns hooks that tell of faults too. Those that are given count them.
 func (f *faults) add(to cluster.Hooks) cluster.Hooks {
+	count := to.Unread
 	to.Unread = func(err error) {
+		count(err)
 		if !errors.Is(err, wire.ErrIncomplete) {
-			f.tally.unread.Add(1)
 			f.tell("a message of the cluster cannot be read", err)
 		}
 	}

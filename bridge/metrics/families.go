@@ -32,7 +32,8 @@ type families struct {
 	reloadAt  prometheus.Gauge
 	buildInfo prometheus.Gauge
 
-	now state
+	now    state
+	shared clusterState
 }
 
 func newFamilies() families {
@@ -87,6 +88,7 @@ func newFamilies() families {
 		}),
 		buildInfo: newBuildInfo(),
 		now:       newState(),
+		shared:    newClusterState(),
 	}
 }
 

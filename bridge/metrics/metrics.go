@@ -12,6 +12,7 @@ package metrics
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Metrics struct {
 
 	mu        sync.Mutex
 	bridges   map[*bridge.Bridge]struct{}
+	clusters  []Cluster
 	routes    life
 	upstreams life
 }
@@ -68,7 +70,7 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, f := range m.counted() {
 		f.Describe(to)
 	}
-	for _, d := range m.now.all() {
+	for _, d := range slices.Concat(m.now.all(), m.shared.all()) {
 		to <- d
 	}
 }
@@ -82,4 +84,5 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		f.Collect(to)
 	}
 	m.now.collect(now, to)
+	m.shared.collect(now.clusters, to)
 }

@@ -61,6 +61,7 @@ type reading struct {
 	routes  map[string]*routeReading
 	// upstreams are those of all bridges, by name.
 	upstreams map[string]*upstreamReading
+	clusters  []Cluster
 }
 
 // upstreamReading is the state of all upstreams with one name.
@@ -81,7 +82,7 @@ type routeReading struct {
 func (m *Metrics) read() *reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := &reading{bridges: len(m.bridges), routes: map[string]*routeReading{}, upstreams: map[string]*upstreamReading{}}
+	now := &reading{bridges: len(m.bridges), routes: map[string]*routeReading{}, upstreams: map[string]*upstreamReading{}, clusters: m.clusters}
 	for b := range m.bridges {
 		now.add(b.Routes())
 		now.addUpstreams(b.Upstreams())

@@ -12,6 +12,8 @@ type Hooks struct {
 	Alone    func(d time.Duration) // the replica was alone with a key for so long, since the last call for the key
 	// Aged tells how old the newest event of a page of the owner is. As clocks differ, the way of the page counts for 5 s at most.
 	Aged func(d time.Duration)
+	// Answered tells how long a replica took to answer over the bus whether it is there, or how long its answer was waited for.
+	Answered func(d time.Duration)
 	// Unread tells that a message of a subject of the cluster, or an entry, cannot be read. The errors are those of the codec:
 	// another program, another secret or another version has written it, or a piece of it was lost.
 	Unread func(err error)
@@ -63,5 +65,11 @@ func (h *Hooks) alone(d time.Duration) {
 func (h *Hooks) aged(d time.Duration) {
 	if h.Aged != nil {
 		h.Aged(max(0, d))
+	}
+}
+
+func (h *Hooks) answered(d time.Duration) {
+	if h.Answered != nil {
+		h.Answered(d)
 	}
 }

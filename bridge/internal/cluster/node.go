@@ -78,7 +78,7 @@ func New(bus Bus, codec Codec, o Options) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.entries = pool{most: entryTasks, gate: n.gate}
 	n.asks = pool{most: questionTasks, gate: n.gate}
-	n.peers = peers{bus: bus, ctx: n.ctx, gate: n.gate, verdict: n.judge, watched: map[string]*peer{}}
+	n.peers = peers{bus: bus, ctx: n.ctx, gate: n.gate, verdict: n.judge, answered: n.hooks.answered, watched: map[string]*peer{}}
 	for i := range n.shards {
 		n.shards[i] = newShard(n)
 	}
@@ -95,6 +95,9 @@ func New(bus Bus, codec Codec, o Options) (*Node, error) {
 
 // Replica returns the incarnation of the node.
 func (n *Node) Replica() string { return n.me }
+
+// Name returns the name of a key in the cluster, as [Node.Streams] has it.
+func (n *Node) Name(key string) string { return n.codec.Name(key) }
 
 // Enter has the replica take part in a key. The replica counts as one with subscribers until [fanout.Seat.Want] says otherwise.
 func (n *Node) Enter(key string, m fanout.Member) fanout.Seat {
@@ -124,6 +127,12 @@ func (n *Node) link(connected bool) {
 	for _, sh := range n.shards {
 		sh.box.post(func() { sh.each(linkChanged{connected}) })
 	}
+}
+
+// Connected reports whether the bus is connected.
+func (n *Node) Connected() bool {
+	connected, _ := n.linked()
+	return connected
 }
 
 // linked returns whether the bus is connected, and when it was lost.

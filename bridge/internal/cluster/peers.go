@@ -22,11 +22,12 @@ const mostPeers = 1024
 
 // peers watches other replicas: one goroutine for each that owns a key which this replica follows.
 type peers struct {
-	bus     Bus
-	ctx     context.Context
-	gate    func()
-	verdict func(replica string, alive bool)
-	running sync.WaitGroup
+	bus      Bus
+	ctx      context.Context
+	gate     func()
+	verdict  func(replica string, alive bool)
+	answered func(after time.Duration) // is told how long a replica took, or was waited for
+	running  sync.WaitGroup
 
 	mu       sync.Mutex
 	watched  map[string]*peer
@@ -85,8 +86,12 @@ func (p *peers) probe(ctx context.Context, replica string, w *peer) {
 		p.gate()
 		link := p.links()
 		asking, cancel := context.WithTimeout(ctx, probeTimeout)
+		began := time.Now()
 		_, err := p.bus.Request(asking, subjectAlive(replica), nil)
 		cancel()
+		if err == nil || errors.Is(err, context.DeadlineExceeded) {
+			p.answered(time.Since(began))
+		}
 		p.gate()
 		switch {
 		case err == nil:

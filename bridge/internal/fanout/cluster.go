@@ -13,6 +13,8 @@ type Cluster interface {
 	// Enter has the replica take part in a key. It does not wait: the cluster calls m later, from one goroutine at a time. m is
 	// called first by Lead, Follow or Alone. Each key is entered at most once at a time.
 	Enter(key string, m Member) Seat
+	// Name returns a digest of a key, which all replicas have in common. It tells nothing of the key.
+	Name(key string) string
 }
 
 // Member is a stream of a replica as the cluster sees it. No method waits for an upstream or a subscriber. The cluster calls

@@ -20,6 +20,8 @@ func (c *scriptedCluster) Enter(_ string, m fanout.Member) fanout.Seat {
 	return s
 }
 
+func (c *scriptedCluster) Name(key string) string { return key }
+
 // scriptedSeat is one replica's part in a key.
 type scriptedSeat struct {
 	fanout.Member
