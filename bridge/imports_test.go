@@ -69,7 +69,7 @@ func program() []room {
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
 		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
-		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/config"}},
+		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/cluster", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
 			"gen/demo/market/v1",

@@ -187,7 +187,7 @@ type StreamInfo struct {
 	// Shared says that the client reads a shared stream.
 	Shared bool
 	// Key is the same text for all clients of one shared stream, and differs from that of each other shared stream. It tells
-	// nothing of the requests, and each process has others. It is "" for a private stream.
+	// nothing of the requests. Each process has others, unless it is in a cluster. It is "" for a private stream.
 	Key string
 }
 

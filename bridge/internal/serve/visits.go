@@ -146,7 +146,8 @@ type OpenStream struct {
 	Route  string
 	Client netip.Addr // invalid where it is unknown
 	Began  time.Time
-	// Key is a digest that the callers of one shared stream have in common, and "" for a private stream.
+	// Key is a digest that the callers of one shared stream have in common, and "" for a private stream. In a cluster it is the
+	// cluster's name of the stream, otherwise a digest of this process.
 	Key string
 }
 
@@ -162,13 +163,21 @@ func (h *Handler) Streams(after uint64) iter.Seq[OpenStream] {
 			}
 			s := OpenStream{Number: v.number, Route: v.rt.Config.Name, Client: v.client, Began: v.control.Began}
 			if key := v.sub.Key(); key != "" {
-				s.Key = h.digest.of(key)
+				s.Key = h.nameOf(key)
 			}
 			if !yield(s) {
 				return
 			}
 		}
 	}
+}
+
+// nameOf returns a text for a key of a shared stream that tells nothing of it.
+func (h *Handler) nameOf(key string) string {
+	if name := h.streams.NameOf(key); name != "" {
+		return name
+	}
+	return h.digest.of(key)
 }
 
 // digest makes digests of keys that say nothing about the keys. Its secret is of this process, so a digest cannot be compared

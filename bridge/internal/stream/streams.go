@@ -86,3 +86,11 @@ func (s *Streams) Wait() { s.readers.Wait() }
 
 // Close logs the faults that were counted and are not logged yet. All streams must have ended.
 func (s *Streams) Close() { s.faults.close() }
+
+// NameOf returns what a cluster calls the key of a shared stream, "" where there is no cluster.
+func (s *Streams) NameOf(key string) string {
+	if s.shared.Cluster == nil {
+		return ""
+	}
+	return s.shared.Cluster.Name(key)
+}

@@ -27,10 +27,12 @@ type Bridge interface {
 	Shed(share float64, within time.Duration) int
 }
 
-// Settings are the parts of the handler. Reload may be nil, all others are needed.
+// Settings are the parts of the handler. Those that may be nil say so, all others are needed.
 type Settings struct {
 	Admin  config.Admin
 	Bridge Bridge
+	// Cluster is nil where the bridge is alone.
+	Cluster Cluster
 	// Config returns the configuration that is in force.
 	Config func() *config.Config
 	// Reload loads the configuration anew. It is nil where there is no file.
@@ -76,6 +78,7 @@ func New(s Settings) (*Handler, error) {
 	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /routes", h.routes)
 	mux.HandleFunc("GET /streams", h.streams)
+	mux.HandleFunc("GET /cluster", h.cluster)
 	mux.HandleFunc("GET /config", h.config)
 	mux.HandleFunc("POST /-/reload", h.reload)
 	mux.HandleFunc("POST /-/shed", h.shed)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/bridge/cluster"
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -167,10 +168,53 @@ func TestTheIndexNamesEveryPage(t *testing.T) {
 	r := newRig(t, local, "")
 	w := r.ask(http.MethodGet, "/")
 	require.Equal(t, http.StatusOK, w.Code)
-	for _, page := range []string{"/routes", "/streams", "/config", "/debug/pprof/", "/-/reload", "/-/shed", Header} {
+	for _, page := range []string{"/routes", "/streams", "/cluster", "/config", "/debug/pprof/", "/-/reload", "/-/shed", Header} {
 		assert.Contains(t, w.Body.String(), page)
 	}
 	assert.NotContains(t, strings.ToLower(w.Body.String()), "<script")
 	assert.Equal(t, http.StatusNotFound, r.ask(http.MethodGet, "/absent").Code)
 	assert.Empty(t, r.text.String())
+}
+
+// shared is a part in a cluster with some streams.
+type shared struct{}
+
+func (shared) Replica() string        { return "R1" }
+func (shared) Counts() cluster.Counts { return cluster.Counts{Connected: true} }
+
+func (shared) Streams() []cluster.Stream {
+	return []cluster.Stream{
+		{Key: "aa", Role: "owner", Owner: "R1", Term: 7, Followers: []string{"R2", "R3"}},
+		{Key: "bb", Role: "follower", Owner: "R2", Term: 9},
+		{Key: "cc", Role: "joining"},
+		{Key: "digest", Role: "alone", Owner: "R2", Term: 9},
+	}
+}
+
+// /cluster has pages as /streams has, by key. /streams says what the bridge is for the stream of a client.
+func TestWhoReadsASharedStream(t *testing.T) {
+	r := newRig(t, local, "")
+	w := r.ask(http.MethodGet, "/cluster")
+	assert.Equal(t, http.StatusNotFound, w.Code)
+	assert.Contains(t, w.Body.String(), "shares with no other one")
+	r.Cluster = shared{}
+	for query, want := range map[string]string{
+		"limit=2": `{"replica": "R1", "connected": true, "next": "bb", "streams": [
+			{"key": "aa", "role": "owner", "owner": "R1", "term": 7, "followers": ["R2", "R3"]},
+			{"key": "bb", "role": "follower", "owner": "R2", "term": 9}]}`,
+		"limit=2&after=bb": `{"replica": "R1", "connected": true, "streams": [
+			{"key": "cc", "role": "joining"}, {"key": "digest", "role": "alone", "owner": "R2", "term": 9}]}`,
+		"after=zz": `{"replica": "R1", "connected": true, "streams": []}`,
+	} {
+		w := r.ask(http.MethodGet, "/cluster?"+query)
+		assert.Equal(t, http.StatusOK, w.Code)
+		assert.JSONEq(t, want, w.Body.String(), query)
+	}
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x"} {
+		assert.Equal(t, http.StatusBadRequest, r.ask(http.MethodGet, "/cluster?"+query).Code, query)
+	}
+	r.bridge.streams = 1
+	assert.Contains(t, r.ask(http.MethodGet, "/streams").Body.String(), `"role": "alone"`)
+	r.Cluster = nil
+	assert.NotContains(t, r.ask(http.MethodGet, "/streams").Body.String(), `"role"`)
 }

@@ -21,6 +21,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 <ul>
 <li><a href="/routes">/routes</a>: the routes and upstreams, their states and problems, and how the last reload went
 <li><a href="/streams">/streams</a>: the open streams; ?limit=, ?after= and ?route=
+<li><a href="/cluster">/cluster</a>: the shared streams of this replica: who reads them, and for whom; ?limit= and ?after=
 <li><a href="/config">/config</a>: the effective configuration, without secrets
 <li><a href="/debug/pprof/">/debug/pprof/</a>: profiles
 <li>POST /-/reload: load the configuration anew
@@ -106,6 +107,7 @@ type streamRow struct {
 	Began  time.Time `json:"began"`
 	Kind   string    `json:"kind"`
 	Key    string    `json:"key,omitempty"`
+	Role   string    `json:"role,omitempty"` // of this bridge in the cluster
 }
 
 // streams answers with a page of the open streams. They have no metadata and no field of a request.
@@ -116,11 +118,11 @@ func (h *Handler) streams(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "after: expected the `next` of the page before, found something else")
 		return
 	}
-	limit, err := number(query.Get("limit"), usualStreams, 1, mostStreams)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "limit: expected a number from 1 to "+strconv.Itoa(mostStreams))
+	limit, ok := pageSize(w, r)
+	if !ok {
 		return
 	}
+	roles := h.roles()
 	out := struct {
 		Streams []streamRow `json:"streams"`
 		Next    uint64      `json:"next,omitempty"` // the `after` of the next page; left out on the last one
@@ -133,13 +135,13 @@ func (h *Handler) streams(w http.ResponseWriter, r *http.Request) {
 			out.Next = out.Streams[limit-1].ID
 			break
 		}
-		out.Streams = append(out.Streams, newStream(s))
+		out.Streams = append(out.Streams, newStream(s, roles))
 	}
 	write(w, http.StatusOK, out)
 }
 
-func newStream(s bridge.StreamInfo) streamRow {
-	row := streamRow{ID: s.ID, Route: s.Route, Began: s.Began.UTC(), Kind: "private", Key: s.Key}
+func newStream(s bridge.StreamInfo, roles map[string]string) streamRow {
+	row := streamRow{ID: s.ID, Route: s.Route, Began: s.Began.UTC(), Kind: "private", Key: s.Key, Role: roles[s.Key]}
 	if s.Client.IsValid() {
 		row.Client = s.Client.String()
 	}
@@ -147,6 +149,15 @@ func newStream(s bridge.StreamInfo) streamRow {
 		row.Kind = "shared"
 	}
 	return row
+}
+
+// pageSize reads how many rows a page is to have. Where that is wrong, it answers the request.
+func pageSize(w http.ResponseWriter, r *http.Request) (limit uint64, ok bool) {
+	limit, err := number(r.URL.Query().Get("limit"), usualStreams, 1, mostStreams)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "limit: expected a number from 1 to "+strconv.Itoa(mostStreams))
+	}
+	return limit, err == nil
 }
 
 // number reads a number within bounds. Empty text is the number usual.

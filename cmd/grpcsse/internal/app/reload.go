@@ -141,8 +141,8 @@ func (r *reloader) Last() (reloaded, bool) {
 }
 
 // control returns what the listeners for probes and for administrators may see and do.
-func (r *reloader) control(counted *metrics.Metrics) control {
-	of := control{config: r.Config, reloads: r.State, counted: counted}
+func (r *reloader) control(counted *metrics.Metrics, shared membership) control {
+	of := control{config: r.Config, reloads: r.State, counted: counted, shared: shared}
 	if !r.fixed {
 		of.reload = r.reloadForAdmin
 	}

@@ -199,7 +199,7 @@ func TestAReloadThatAnAdministratorLeavesIsLogged(t *testing.T) {
 		},
 	}
 	r.began(config.New(), &config.Files{})
-	require.Error(t, r.control(nil).reload(ctx))
+	require.Error(t, r.control(nil, membership{}).reload(ctx))
 	assert.Contains(t, log.all(), "the configuration was not replaced: the administrator left")
 }
 

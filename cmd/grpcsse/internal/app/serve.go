@@ -49,16 +49,19 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	lines := newAccessLog(t.stdout, cfg.Server.AccessLog)
 	counted := metrics.New()
 	pages := newConsoles(s.local(cfg, passed), cfg.Server.Admin != nil)
-	b, end, err := s.openBridge(ctx, cfg, t.log, bridge.WithAccessLog(slog.New(lines)),
+	b, shared, end, err := s.openBridge(ctx, cfg, t.log, bridge.WithAccessLog(slog.New(lines)),
 		bridge.WithTracerProvider(spans.Provider()), bridge.WithObserver(counted), pages.observe())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
+	if shared.part != nil {
+		counted.ReadCluster(shared.part)
+	}
 	r := s.reloader(t, b, lines, passed)
 	r.observe = func(result reloaded) { countReload(counted, result) }
 	r.began(cfg, files)
-	aside, err := openSides(ctx, b, r.control(counted), pages, t.log)
+	aside, err := openSides(ctx, b, r.control(counted, shared), pages, t.log)
 	if err != nil {
 		return err
 	}
@@ -103,22 +106,22 @@ func (s *serve) begin(t *terminal, files *config.Files) (cfg *config.Config, pas
 	return cfg, passed, nil
 }
 
-// openBridge returns the bridge for a configuration, as a part of the cluster that the configuration describes, and a function
-// that closes both.
+// openBridge returns the bridge for a configuration, its part in the cluster that the configuration describes, and a function that
+// closes both.
 func (s *serve) openBridge(
 	ctx context.Context, cfg *config.Config, log *slog.Logger, options ...bridge.Option,
-) (b *bridge.Bridge, end func() error, err error) {
-	shared, leave, err := joinCluster(cfg.Server.Cluster, s.secret, log)
+) (b *bridge.Bridge, shared membership, end func() error, err error) {
+	shared, err = join(cfg.Server.Cluster, s.secret, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, membership{}, nil, err
 	}
-	b, err = bridge.New(ctx, cfg, append(options, bridge.WithLogger(log), shared)...)
+	b, err = bridge.New(ctx, cfg, append(options, bridge.WithLogger(log), shared.option())...)
 	if err != nil {
-		leave()
-		return nil, nil, err
+		shared.leave()
+		return nil, membership{}, nil, err
 	}
-	return b, func() error {
-		defer leave()
+	return b, shared, func() error {
+		defer shared.leave()
 		return b.Close()
 	}, nil
 }

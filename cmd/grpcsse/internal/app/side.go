@@ -29,6 +29,7 @@ type control struct {
 	reloads func() admin.Reloads
 	// counted shows the metrics on the listener for probes.
 	counted *metrics.Metrics
+	shared  membership
 }
 
 // openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
@@ -47,10 +48,14 @@ func openSides(ctx context.Context, b *bridge.Bridge, of control, console *conso
 	if cfg.Server.Admin == nil {
 		return s, nil
 	}
-	pages, err := admin.New(admin.Settings{
+	settings := admin.Settings{
 		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Reloads: of.reloads, Log: log,
 		Console: console.page(true),
-	})
+	}
+	if of.shared.part != nil {
+		settings.Cluster = of.shared.part
+	}
+	pages, err := admin.New(settings)
 	var listener net.Listener
 	if err == nil {
 		listener, err = listenAside(ctx, "server.admin.listen", cfg.Server.Admin.Listen)
