@@ -28,16 +28,17 @@ type Bus struct {
 	up       bool
 }
 
-// Messages are handled on this number of goroutines, each with a queue of so many messages. What comes while a queue is full is
-// lost, as a message may be: followers ask for what they miss.
-const (
-	lanes     = 4
-	laneQueue = 16 << 10
-)
+// Messages are handled on this number of goroutines.
+const lanes = 4
+
+// mostArrivals is how many messages the connection may bring a lane while the lane does not run. It must be as many as one read of
+// the connection brings. They are not bounded by their size, so a lane moves them to its queue at once.
+const mostArrivals = 1 << 10
 
 // lane handles the messages of some of the subscriptions, one after the other.
 type lane struct {
 	arrivals chan *nats.Msg
+	queue    *queue
 
 	mu       sync.RWMutex
 	handlers map[*nats.Subscription]func(*nats.Msg)
@@ -52,8 +53,12 @@ var _ cluster.Bus = (*Bus)(nil)
 func newBus(conn *nats.Conn, name string, s *store, n *notes) *Bus {
 	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, over: make(chan struct{}), watchers: map[*func(bool)]struct{}{}}
 	for i := range b.lanes {
-		l := &lane{arrivals: make(chan *nats.Msg, laneQueue), handlers: map[*nats.Subscription]func(*nats.Msg){}, subjects: map[string]int{}}
+		l := &lane{
+			arrivals: make(chan *nats.Msg, mostArrivals), queue: newQueue(),
+			handlers: map[*nats.Subscription]func(*nats.Msg){}, subjects: map[string]int{},
+		}
 		b.lanes[i] = l
+		b.done.Go(func() { l.receive(b.over) })
 		b.done.Go(func() { l.run(b.over) })
 	}
 	return b
@@ -71,13 +76,30 @@ func (b *Bus) Close() {
 	b.done.Wait()
 }
 
-func (l *lane) run(over <-chan struct{}) {
+// receive has what arrives wait for its turn.
+func (l *lane) receive(over <-chan struct{}) {
 	for {
 		select {
 		case m := <-l.arrivals:
-			l.handle(m)
+			l.queue.add(m)
 		case <-over:
 			return
+		}
+	}
+}
+
+// run handles what waits.
+func (l *lane) run(over <-chan struct{}) {
+	var messages []*nats.Msg
+	for {
+		select {
+		case <-l.queue.wake:
+		case <-over:
+			return
+		}
+		messages = l.queue.take(messages)
+		for _, m := range messages {
+			l.handle(m)
 		}
 	}
 }

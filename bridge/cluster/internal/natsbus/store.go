@@ -133,6 +133,7 @@ func (s *store) do(ctx context.Context, call func(jetstream.KeyValue) error) err
 		}
 		err = call(kv)
 		if !again || !isGone(err) {
+			s.note(err)
 			return err
 		}
 		s.mu.Lock()
@@ -141,6 +142,17 @@ func (s *store) do(ctx context.Context, call func(jetstream.KeyValue) error) err
 		}
 		s.mu.Unlock()
 	}
+}
+
+// note logs once why the bucket cannot be used, although it is there: it may be full, for example.
+func (s *store) note(err error) {
+	if err = answer(err); err != nil && !isAnswer(err) && !errors.Is(err, context.Canceled) {
+		s.notes.fault("an entry of the bucket "+s.bucket, err)
+	}
+}
+
+func isAnswer(err error) bool {
+	return errors.Is(err, cluster.ErrConflict) || errors.Is(err, cluster.ErrNoEntry)
 }
 
 // isGone reports whether an error says that there is no bucket.
