@@ -127,6 +127,9 @@ func TestEachArrowBetweenRoles(t *testing.T) {
 		"follower: heard owner is dead, reads":      {follower(), []input{at(1*ms, heard{"third", 8}), at(1*ms, verdictCame{"third", false}), at(11*ms, nil)}, Follower, []actionKind{doGet}},
 		"follower: owner gave up":                   {follower(), []input{at(1*ms, ownerGaveUp{"other", 7}), at(11*ms, nil)}, Follower, []actionKind{doCreate}},
 		"follower: earlier owner gave up":           {follower(), []input{at(1*ms, ownerGaveUp{"third", 6}), at(11*ms, nil)}, Follower, nil},
+		"follower: owner gave up an earlier term":   {follower(), []input{at(1*ms, ownerGaveUp{"other", 6}), at(11*ms, nil)}, Follower, nil},
+		"follower: owner denied an earlier term":    {follower(), []input{at(1*ms, ownerDenied{"other", 6}), at(11*ms, nil)}, Follower, nil},
+		"follower: another denied":                  {follower(), []input{at(1*ms, ownerDenied{"third", 7}), at(11*ms, nil)}, Follower, nil},
 		"follower: owner says that it is none":      {follower(), []input{at(1*ms, ownerDenied{"other", 7}), at(11*ms, nil)}, Follower, []actionKind{doUpdate}},
 		"follower without subscribers: dead owner":  {follower(), []input{at(0, wantChanged{false}), at(1*ms, verdictCame{"other", false}), at(time.Minute, nil)}, Follower, nil},
 		"… that has subscribers again":              {follower(), []input{at(0, wantChanged{false}), at(1*ms, verdictCame{"other", false}), at(20*ms, wantChanged{true}), at(30*ms, nil)}, Follower, []actionKind{doUpdate}},
@@ -158,6 +161,19 @@ func TestEachArrowBetweenRoles(t *testing.T) {
 			assert.Equal(t, tt.role, p.role)
 			assert.Equal(t, tt.did, p.kinds())
 		})
+	}
+}
+
+// What comes later for a key that the replica has left, such as the verdict of a probe, does nothing.
+func TestNothingHappensToAKeyThatIsLeft(t *testing.T) {
+	p := left().and(at(1*ms, entryAnswer{op: opDelete, revision: 7}))
+	for _, event := range []any{
+		nil, wantChanged{true}, resignAsked{}, leaveAsked{}, linkChanged{false}, clockJumped{}, ownerGaveUp{"other", 9},
+		heard{"other", 9}, ownerDenied{"me", 7}, verdictCame{"me", true},
+	} {
+		after := p.and(at(time.Minute, event))
+		assert.Equal(t, p.state, after.state, "%T", event)
+		assert.Empty(t, after.did)
 	}
 }
 

@@ -86,6 +86,8 @@ func (e enterer) Enter(_ string, m fanout.Member) fanout.Seat {
 	return s
 }
 
+func (enterer) Name(key string) string { return key }
+
 func (r *machineReplica) takesPart() bool { return r.seat != nil && !r.seat.left.Load() }
 
 func (r *machineReplica) reads() bool { return r.takesPart() && (r.leads || r.alone) }

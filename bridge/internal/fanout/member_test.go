@@ -33,6 +33,19 @@ func TestAReplicaReadsTheUpstreamOnlyWhileItIsToldTo(t *testing.T) {
 	})
 }
 
+// Pages of the earlier owner must stay those of a lower term.
+func TestATermIsNotSetBack(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true}, func(all []*replica) {
+		_, _, _ = twoReplicas(t, all)
+		page := carried(all[0].seat().Page(fanout.Place{}, testLimit))
+		page.Term = 7
+		require.True(t, all[1].seat().Take(page))
+		all[1].seat().Lead(6)
+		assert.EqualValues(t, 7, all[1].seat().Page(fanout.Place{}, testLimit).Term)
+		require.NotNil(t, all[1].upstream.next())
+	})
+}
+
 func TestAStreamThatTakesNoPartIsReadAtOnce(t *testing.T) {
 	inCluster(t, 1, fanout.Settings{}, func(all []*replica) {
 		r := all[0]
