@@ -2,10 +2,6 @@ package app_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,99 +15,9 @@ import (
 	marketv1 "github.com/grpcsse/grpcsse/gen/demo/market/v1"
 )
 
-// patience bounds what has no limit of its own in the tests with a browser.
-const patience = 60 * time.Second
-
 // goneWithin is how soon the gRPC server must notice that a browser has left. It takes some milliseconds; a machine that is busy with
 // other tests takes longer. A stream that the back/forward cache keeps would stay for minutes.
 const goneWithin = 5 * time.Second
-
-// startBrowser starts a headless Chromium with a profile of its own, and returns a context for its first tab. Without a
-// browser on this machine the test is skipped, or fails if GRPCSSE_REQUIRE_BROWSER is 1.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	path := findBrowser()
-	if path == "" {
-		if os.Getenv("GRPCSSE_REQUIRE_BROWSER") == "1" {
-			t.Fatal("GRPCSSE_REQUIRE_BROWSER is 1, and there is no Chromium or Chrome on this machine")
-		}
-		t.Skip("skipped: there is no Chromium or Chrome on this machine (Debian: apt-get install chromium)")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // containers have no user namespaces; the page is our own
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)
-	// The context of a test ends before its clean-up, which is to close the browser gracefully: so it leaves nothing behind.
-	ctx, cancelTimeout := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
-	t.Cleanup(cancelTimeout)
-	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancelAllocator)
-	ctx, cancelBrowser := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		cancelBrowser()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	return ctx
-}
-
-// findBrowser looks where chromedp does.
-func findBrowser() string {
-	for _, name := range []string{
-		"headless_shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-		"google-chrome-beta", "google-chrome-unstable", "/usr/bin/google-chrome", "chrome",
-		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-	} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
-// openTab opens a URL in a new tab of the browser. Whatever the page complains about fails the test, unless it holds one of the
-// allowed texts.
-func openTab(t *testing.T, browser context.Context, url string, allowed ...string) (tab context.Context, closeTab func()) {
-	t.Helper()
-	tab, closeTab = chromedp.NewContext(browser)
-	messages := chromedp.Console(tab)
-	go func() {
-		for message, err := range messages {
-			if err != nil {
-				return
-			}
-			holds := func(text string) bool { return strings.Contains(message.String(), text) }
-			if slices.ContainsFunc(allowed, holds) {
-				continue
-			}
-			if message.IsException() || message.Type == "error" || message.Type == "warning" {
-				assert.Fail(t, "the page complains", message.String())
-			}
-		}
-	}()
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(url)))
-	return tab, closeTab
-}
-
-// eventually waits until a JavaScript expression is true.
-func eventually(t *testing.T, tab context.Context, expression string) {
-	t.Helper()
-	_, err := chromedp.Run(tab, chromedp.Poll[bool](expression))
-	if err != nil {
-		text, _ := chromedp.Run(tab, chromedp.Evaluate[string]("document.body.innerText"))
-		require.NoError(t, err, "%s never came true; the page says:\n%s", expression, text)
-	}
-}
-
-// click presses a button, wherever it is on the page.
-func click(t *testing.T, tab context.Context, selector string) {
-	t.Helper()
-	_, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.querySelector("`+selector+`").click() === undefined`))
-	require.NoError(t, err)
-}
 
 // witness sees at the gRPC server what happens to its streams.
 type witness struct {
