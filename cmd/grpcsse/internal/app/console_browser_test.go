@@ -15,14 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bufbuild/protocompile"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/grpcsse/grpcsse/bridge/bridgetest"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/app"
 	market "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
@@ -57,19 +55,6 @@ func startServe(t *testing.T, args ...string) (logged func(expression string) st
 	}
 }
 
-const nastyFile = "../console/testdata/nasty.proto"
-
-// startNasty serves a server whose documentation, names and events hold markup, and returns the URL of the console.
-func startNasty(t *testing.T) (up *bridgetest.Upstream, page string) {
-	t.Helper()
-	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{filepath.Dir(nastyFile)}})}
-	files, err := compiler.Compile(t.Context(), filepath.Base(nastyFile))
-	require.NoError(t, err)
-	up = bridgetest.NewUpstream(t, bridgetest.Scripted(files[0]))
-	logged := startServe(t, "--upstream", up.Addr, "--listen", "127.0.0.1:0", "--proto", nastyFile, "--strict")
-	return up, "http://" + logged(`msg=listening address=(\S+)`) + "/"
-}
-
 // requireTrue waits until an expression is true in a page of any browser.
 func requireTrue(t *testing.T, evaluate func(expression string) bool, expression string) {
 	t.Helper()
@@ -86,25 +71,15 @@ func TestTheConsoleShowsANastyServerAsTextInChromium(t *testing.T) {
 	click(t, tab, "#routes a")
 	eventually(t, tab, `document.querySelector(".head .doc")?.textContent.includes("<img src=x onerror=")`)
 	eventually(t, tab, `[...document.querySelectorAll(".refused dd")].some((dd) => dd.textContent.includes("a map has no form"))`)
-	set := func(label, value string) {
-		t.Helper()
-		eventually(t, tab, fmt.Sprintf(`(() => {
-			const field = [...document.querySelectorAll(".field")].find((f) => f.querySelector(".name").textContent === %q);
-			const box = field.querySelector("input, select, textarea");
-			box.value = %q;
-			box.dispatchEvent(new Event("input"));
-			return box.value === %q;
-		})()`, label, value, value))
-	}
-	set("right", "many")
+	set(t, tab, "right", "many")
 	click(t, tab, "#go")
 	eventually(t, tab, `document.activeElement.getAttribute("aria-invalid") === "true" && document.querySelector("#state").dataset.state === "idle"`)
-	set("right", "7")
-	set("text", "<b>&x=1")
-	set("level", "LEVEL_HIGH")
-	set("words", "a\nb")
-	set("most", "3")
-	set("__proto__", "5")
+	set(t, tab, "right", "7")
+	set(t, tab, "text", "<b>&x=1")
+	set(t, tab, "level", "LEVEL_HIGH")
+	set(t, tab, "words", "a\nb")
+	set(t, tab, "most", "3")
+	set(t, tab, "__proto__", "5")
 	click(t, tab, "#go")
 	call := up.NextCall("Watch")
 	call.ExpectRequest(`{"right": 7, "text": "<b>&x=1", "level": "LEVEL_HIGH", "words": ["a", "b"], "filter": {"limits": {"most": 3}}, "__proto__": 5}`)
@@ -133,7 +108,7 @@ func TestTheConsoleShowsANastyServerAsTextInChromium(t *testing.T) {
 	call.End(status.Error(codes.NotFound, "<b>gone</b>"))
 	eventually(t, tab, `document.querySelector("#state").dataset.state === "ended" && document.querySelector("#verdict").textContent.includes("NOT_FOUND <b>gone</b>")`)
 	eventually(t, tab, `document.querySelector("#last-id").textContent === "grpc-end"`)
-	eventually(t, tab, `document.title === "grpcsse console" && !document.querySelector("main script, main img, main b > i") && ({}).text === undefined`)
+	eventually(t, tab, `document.title === "/nasty.v1.Nasty/Watch – grpcsse console" && !document.querySelector("main script, main img, main b > i") && ({}).text === undefined`)
 
 	// The link has the state of the form, and opens no stream by itself.
 	link, err := chromedp.Run(tab, chromedp.Evaluate[string](`location.href`))

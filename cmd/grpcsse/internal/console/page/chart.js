@@ -25,8 +25,7 @@ export function chart({ title, unit = "", values, places, format, tone = "" }) {
   }
   return el("figure", { class: `chart ${tone}` },
     el("figcaption", {}, el("span", { text: title }), el("b", { text: values.length ? format(values[values.length - 1]) + unit : "–" })),
-    el("div", { class: "plot" }, drawn, values.length > 1 ? el("span", { class: "most", text: format(top) }) : null,
-      values.length > 1 ? null : el("span", { class: "soon", text: "the first figures come in ten seconds" })),
+    el("div", { class: "plot" }, drawn, values.length > 1 ? el("span", { class: "most", text: format(top) }) : null),
     el("div", { class: "axis", "aria-hidden": "true" }, el("span", { text: "10 min ago" }), el("span", { text: "now" })));
 }
 

@@ -44,6 +44,13 @@ export function difference(before, now) {
   return out;
 }
 
+/** How many characters two texts begin with in common. @param {string} a @param {string} b */
+export function common(a, b) {
+  let n = 0;
+  while (n < a.length && a[n] === b[n]) n++;
+  return n;
+}
+
 /** The age of an event: from the newest time in it until it arrived, in milliseconds. null without a time that can be one.
  * @param {Map<string, string>} flat @param {number} at */
 export function age(flat, at) {

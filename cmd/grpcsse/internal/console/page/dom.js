@@ -33,6 +33,25 @@ export function fill(node, ...children) {
   node.replaceChildren(.../** @type {any[]} */ (children.filter(Boolean)));
 }
 
+/**
+ * Makes a tree like another one, and keeps what is alike: the focus, the selection and the places of scroll bars stay. Neither tree
+ * has listeners.
+ * @param {Element} node @param {Element} wanted
+ */
+export function patch(node, wanted) {
+  for (const { name } of [...node.attributes]) if (!wanted.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  const next = [...wanted.childNodes];
+  next.forEach((child, i) => {
+    const old = node.childNodes[i];
+    if (!old) node.append(child);
+    else if (old.nodeName !== child.nodeName) old.replaceWith(child);
+    else if (child instanceof Element) patch(/** @type {Element} */ (old), child);
+    else if (old.nodeValue !== child.nodeValue) old.nodeValue = child.nodeValue;
+  });
+  while (node.childNodes.length > next.length) node.lastChild?.remove();
+}
+
 /** @param {number} n */
 export function short(n) {
   if (n < 1000) return n < 10 && n % 1 !== 0 ? n.toFixed(1) : String(Math.round(n));
@@ -80,7 +99,7 @@ export async function copy(text, button) {
     area.remove();
     button.focus();
   }
-  const before = button.textContent;
+  button.dataset.label ??= button.textContent ?? "";
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = before; }, 1200);
+  setTimeout(() => { button.textContent = button.dataset.label ?? ""; }, 1200);
 }

@@ -1,12 +1,13 @@
 // @ts-check
-import { age, difference, flatten } from "./diff.js";
+import { age, common, difference, flatten } from "./diff.js";
 import { bytes, clock, el, fill } from "./dom.js";
 
 /** What the page keeps: this many events and about this many bytes. Older ones are forgotten. */
 export const mostEvents = 2000;
 export const mostBytes = 16 << 20;
 /** How many events the list shows, and how much of the text of one. */
-const mostRows = 200, mostText = 400, mostDetail = 100_000;
+export const mostRows = 200;
+const mostText = 400, mostDetail = 100_000;
 /** A larger event is text only: it is not compared. */
 const mostParsed = 256 << 10;
 
@@ -23,6 +24,8 @@ export class Ring {
     this.kept = [];
     this.size = 0;
     this.count = 0;
+    /** How many events were forgotten. */
+    this.dropped = 0;
     /** The events of the upstream, without those of the bridge. */
     this.events = 0;
     /** @type {Map<string, string> | null} */
@@ -53,6 +56,7 @@ export class Ring {
     this.size += weight(kept);
     while (this.kept.length > mostEvents || this.size > mostBytes && this.kept.length > 1) {
       this.size -= weight(/** @type {Kept} */ (this.kept.shift()));
+      this.dropped++;
     }
     return kept;
   }
@@ -60,6 +64,7 @@ export class Ring {
   clear() {
     this.kept = [];
     this.size = 0;
+    this.dropped = 0;
   }
 }
 
@@ -74,10 +79,15 @@ export class EventList {
     this.mode = "data";
     this.words = /** @type {string[]} */ ([]);
     this.paused = false;
+    this.pausedAt = 0; // the number of the last event before the pause
     /** @type {Kept[]} */
     this.frozen = [];
     this.opened = new Set();
     this.node = el("ol", { class: "events", "aria-label": "Events, the newest first" });
+    this.node.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+      const line = /** @type {HTMLElement} */ (e.target).closest("li")?.querySelector('[aria-expanded="true"]');
+      if (e.key === "Escape" && line) /** @type {HTMLElement} */ (line).click();
+    });
     /** @type {Map<number, {mode: string, open: boolean, node: HTMLElement}>} */
     this.rows = new Map();
   }
@@ -86,6 +96,7 @@ export class EventList {
   pause(paused) {
     this.paused = paused;
     this.frozen = paused ? [...this.ring.kept] : [];
+    this.pausedAt = this.ring.count;
   }
 
   render() {
@@ -162,10 +173,12 @@ export class EventList {
 }
 
 /** @param {{path: string, from: string | null, to: string | null}} c */
-function change(c) {
-  return [el("span", { class: "change" }, el("i", { text: c.path || "value" }), " ",
-    c.from === null ? null : el("del", { text: c.from.slice(0, 120) }), c.from === null || c.to === null ? null : " → ",
-    c.to === null ? null : el("ins", { text: c.to.slice(0, 120) })), " "];
+function change({ path, from, to }) {
+  const alike = from !== null && to !== null ? common(from, to) : 0;
+  const rest = (/** @type {string} */ text) => (alike > 12 ? `…${text.slice(alike - 4)}` : text).slice(0, 120);
+  return [el("span", { class: "change" }, el("i", { text: path || "value" }), " ",
+    from === null ? null : el("del", { text: rest(from) }), from === null || to === null ? null : " → ",
+    to === null ? null : el("ins", { text: rest(to) })), " "];
 }
 
 /** @param {string} text */

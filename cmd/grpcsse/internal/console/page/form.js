@@ -1,5 +1,6 @@
 // @ts-check
 import { el } from "./dom.js";
+import { flow } from "./text.js";
 
 /** What a value of a kind looks like. @type {Map<string, string>} */
 const examples = new Map([
@@ -29,7 +30,7 @@ export class Form {
       into.append(this.input(field, state.getAll(`${field.in === "path" ? "p" : "q"}.${field.name}`)));
     }
     if (detail.body) this.node.append(this.bodyInput(state.get("body") ?? detail.body));
-    if (!detail.fields.length && !detail.body) this.node.append(el("p", { class: "none", text: "The request has no fields to set." }));
+    if (!detail.fields.length && !detail.body) this.node.append(el("p", { class: "none", text: detail.ready ? "The request has no fields to set." : "The fields of the request are not known." }));
   }
 
   /** @param {any} field @param {string[]} values */
@@ -133,4 +134,4 @@ function place(found, value) {
 }
 
 /** @param {string | undefined} text */
-export function doc(text) { return text ? el("p", { class: "doc", text }) : ""; }
+export function doc(text) { return text ? el("p", { class: "doc", text: flow(text) }) : ""; }

@@ -14,7 +14,8 @@ const menu = /** @type {HTMLElement} */ (document.getElementById("menu"));
 let served = { routes: [], streams: "", listen: "", tls: false };
 /** Closes the page that is shown. */
 let leave = () => {};
-let shown = "";
+/** Counts the pages, so that one that comes late is not shown. */
+let turn = 0;
 
 /** @param {string} id */
 export const linkTo = (id) => `#/route?${new URLSearchParams({ id })}`;
@@ -51,31 +52,36 @@ async function load() {
 
 /** @param {unknown} error */
 function complain(error) {
-  fill(main, el("div", { class: "card trouble" }, el("h1", { text: "The bridge did not answer" }),
+  fill(main, el("div", { class: "card trouble", role: "alert" }, el("h1", { text: "The bridge did not answer" }),
     el("p", { text: String(/** @type {any} */ (error)?.message || error) }),
-    el("button", { type: "button", text: "Try again", onclick: () => show(true) })));
+    el("button", { type: "button", text: "Try again", onclick: () => show() })));
 }
 
-/** @param {boolean} [again] */
-async function show(again = false) {
+async function show() {
   const [path, query] = location.hash.split("?");
-  const parameters = new URLSearchParams(query || "");
-  const place = path === "#/route" ? `route ${parameters.get("id")}` : "overview";
-  if (place === shown && !again) return;
+  const mine = ++turn;
   leave();
   leave = () => {};
-  shown = place;
-  document.body.classList.remove("open");
-  menu.setAttribute("aria-expanded", "false");
+  close();
   try {
     await load();
-    if (place === "overview") leave = overview(main, () => served);
-    else leave = await route(main, served, parameters);
-    if (place !== shown) leave();
+    const page = path === "#/route" ? await route(served, new URLSearchParams(query || "")) : overview(() => served);
+    if (mine !== turn) return page.leave();
+    leave = page.leave;
+    document.title = `${page.title} – grpcsse console`;
+    fill(main, ...page.nodes);
   } catch (error) {
+    if (mine !== turn) return;
     complain(error);
   }
   window.scrollTo(0, 0);
+  if (mine > 1) main.focus({ preventScroll: true }); // the keyboard goes on in the page, and a screen reader reads it
+}
+
+/** Closes the list of routes on a phone. */
+function close() {
+  document.body.classList.remove("open");
+  menu.setAttribute("aria-expanded", "false");
 }
 
 menu.addEventListener("click", () => {
@@ -86,24 +92,36 @@ menu.addEventListener("click", () => {
 find.addEventListener("input", draw);
 find.addEventListener("keydown", (e) => {
   if (e.key === "Enter") /** @type {HTMLElement | null} */ (list.querySelector("a"))?.click();
+  if (e.key === "Escape" && find.value) {
+    e.stopPropagation();
+    find.value = "";
+    draw();
+  }
 });
 document.addEventListener("keydown", (e) => {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(/** @type {HTMLElement} */ (e.target).tagName);
   if (e.key === "/" && !typing && !e.ctrlKey && !e.metaKey) {
     e.preventDefault();
     document.body.classList.add("open");
+    menu.setAttribute("aria-expanded", "true");
     find.focus();
   }
   if (e.key === "Escape" && document.body.classList.contains("open")) {
-    document.body.classList.remove("open");
-    menu.setAttribute("aria-expanded", "false");
+    close();
     menu.focus();
   }
 });
 side.addEventListener("click", (e) => {
-  if (/** @type {HTMLElement} */ (e.target).closest("a")) document.body.classList.remove("open");
+  const link = /** @type {HTMLElement} */ (e.target).closest("a");
+  if (!link) return;
+  close();
+  if (link.hash === location.hash) show(); // the address does not change, and the form begins anew all the same
+});
+document.getElementById("skip")?.addEventListener("click", (e) => {
+  e.preventDefault(); // the fragment of the address is the state of the page
+  main.focus();
 });
 window.addEventListener("hashchange", () => show());
 window.addEventListener("pagehide", () => leave());
-window.addEventListener("pageshow", (e) => { if (e.persisted) show(true); });
+window.addEventListener("pageshow", (e) => { if (e.persisted) show(); });
 show();

@@ -1,7 +1,8 @@
 // @ts-check
 import { ask } from "./api.js";
 import { chart } from "./chart.js";
-import { ago, bytes, el, fill, short, svg } from "./dom.js";
+import { ago, bytes, clock, el, fill, patch, short, svg } from "./dom.js";
+import { pieces } from "./text.js";
 
 const places = 120; // the samples of ten minutes
 const every = 2000;
@@ -14,48 +15,60 @@ const reasons = new Map([
   ["route", "route out of order"],
 ]);
 
-/** @param {HTMLElement} main @param {() => any} served @returns {() => void} */
-export function overview(main, served) {
+/** @param {() => any} served @returns {{nodes: Node[], title: string, leave: () => void}} */
+export function overview(served) {
   let timer = 0, over = false;
   const charts = el("div", { class: "charts" });
   const rest = el("div", { class: "panels" });
   const notes = el("div");
-  fill(main, el("h1", { class: "title", text: "Overview" }), notes, charts, rest);
+  const wait = el("p", { class: "note", role: "status", id: "wait", text: "Waiting for the first figures." });
   /** @type {any} */
   let before = null;
   async function tick() {
     try {
       const now = await ask("overview");
       if (over) return;
-      live(now);
+      say(`${short(now.streams)} open ${now.streams === 1 ? "stream" : "streams"}`, "up");
       draw(now, before);
       before = now;
     } catch (error) {
       if (over) return;
-      say(`No answer: ${/** @type {Error} */ (error).message}`, "down");
+      say("no answer", "down");
+      wait.textContent = `The bridge does not answer: ${/** @type {Error} */ (error).message}. ${before ? `The figures are those of ${clock(new Date(before.now)).slice(0, 8)}.` : ""}`;
+      wait.hidden = false;
     }
     timer = setTimeout(tick, every);
   }
   function draw(/** @type {any} */ now, /** @type {any} */ old) {
-    const s = now.samples;
-    const total = (/** @type {string} */ key, /** @type {any} */ x) => Object.values(x[key]).reduce((a, b) => a + b, 0);
-    fill(notes, ...now.problems.slice(0, 20).map((/** @type {string} */ p) => el("p", { class: "note", text: p })));
-    fill(charts,
-      chart({ title: "Open streams", values: [...s.map((/** @type {any} */ x) => x.open).slice(1), now.streams].slice(-places), places, format: short }),
-      chart({ title: "Events per second", values: s.map((/** @type {any} */ x) => x.events / now.every), places, format: short }),
-      chart({ title: "Sent per second", values: s.map((/** @type {any} */ x) => x.bytes / now.every), places, format: bytes }),
-      chart({ title: "Streams ended in 5 s", values: s.map((/** @type {any} */ x) => total("ends", x)), places, format: short }),
-      chart({ title: "Refused in 5 s", values: s.map((/** @type {any} */ x) => total("refused", x)), places, format: short, tone: "bad" }));
-    // The panels are not replaced under the keyboard.
-    if (rest.contains(document.activeElement)) return;
-    fill(rest, routesPanel(now, old, served()), upstreamsPanel(now), endsPanel(s), sharedPanel(now));
+    const left = 2 - now.samples.length;
+    wait.hidden = left <= 0;
+    const word = `The charts have a figure every ${now.every} seconds. They begin in ${left * now.every} seconds at most.`;
+    if (left > 0 && wait.textContent !== word) wait.textContent = word;
+    patch(notes, el("div", {}, ...now.problems.slice(0, 20).map((/** @type {string} */ p) => el("p", { class: "note", text: p }))));
+    patch(charts, el("div", { class: "charts" }, ...chartsOf(now)));
+    patch(rest, el("div", { class: "panels" }, upstreamsPanel(now), endsPanel(now.samples), sharedPanel(now), routesPanel(now, old, served())));
   }
+  fill(charts, ...chartsOf({ samples: [], streams: null, every: 5 }));
   tick();
-  return () => { over = true; clearTimeout(timer); say("", ""); };
+  return {
+    nodes: [el("h1", { class: "title", text: "Overview" }), wait, notes, charts, rest], title: "Overview",
+    leave: () => { over = true; clearTimeout(timer); say("", ""); },
+  };
 }
 
 /** @param {any} now */
-function live(now) { say(`${short(now.streams)} open ${now.streams === 1 ? "stream" : "streams"}`, "up"); }
+function chartsOf(now) {
+  const of = (/** @type {(sample: any) => number} */ value) => now.samples.map(value);
+  const total = (/** @type {any} */ counts) => Object.values(counts).reduce((a, b) => a + b, 0);
+  const open = now.streams === null ? [] : [...of((x) => x.open).slice(1), now.streams].slice(-places);
+  return [
+    chart({ title: "Open streams", values: open, places, format: short }),
+    chart({ title: "Events per second", values: of((x) => x.events / now.every), places, format: short }),
+    chart({ title: "Sent per second", values: of((x) => x.bytes / now.every), places, format: bytes }),
+    chart({ title: "Streams ended in 5 s", values: of((x) => total(x.ends)), places, format: short }),
+    chart({ title: "Refused in 5 s", values: of((x) => total(x.refused)), places, format: short, tone: "bad" }),
+  ];
+}
 
 /** @param {string} text @param {string} tone */
 function say(text, tone) {
@@ -89,7 +102,7 @@ function routesPanel(now, old, served) {
       const rate = was && seconds ? Math.max(0, r.events - was.events) / seconds : null;
       const bar = meter(r.open / most);
       return el("tr", { class: link && !link.ready ? "broken" : null },
-        el("th", { scope: "row" }, link ? el("a", { href: `#/route?${new URLSearchParams({ id: link.id })}`, text: r.name }) : r.name,
+        el("th", { scope: "row" }, link ? el("a", { href: `#/route?${new URLSearchParams({ id: link.id })}` }, ...breakable(r.name)) : el("span", {}, ...breakable(r.name)),
           link?.shared ? el("span", { class: "tag", text: "shared" }) : null,
           r.failing_since ? el("span", { class: "tag bad", text: `failing ${ago(Date.parse(now.now) - Date.parse(r.failing_since))}` }) : null,
           link && !link.ready ? el("span", { class: "tag bad", text: "out of order" }) : null),
@@ -100,6 +113,9 @@ function routesPanel(now, old, served) {
     })))) : none("There are no routes."));
   return node;
 }
+
+/** @param {string} text */
+const breakable = (text) => pieces(text).flatMap((piece) => [piece, el("wbr")]);
 
 /** @param {number} share */
 function meter(share) {

@@ -1,6 +1,7 @@
 // @ts-check
-import { EventList, KeyTable, mostEvents, Ring } from "./events.js";
+import { EventList, KeyTable, mostRows, Ring } from "./events.js";
 import { el, fill, short } from "./dom.js";
+import { flow } from "./text.js";
 import { Stream } from "./sse.js";
 
 const words = new Map([
@@ -42,9 +43,15 @@ export class Panel {
     this.rate = el("b", { text: "0" });
     this.late = el("b", { text: "–" });
     this.lastID = el("b", { class: "mono", id: "last-id", text: "–" });
-    this.verdict = el("div", { class: "verdict", id: "verdict", hidden: true });
+    this.verdict = el("div", { class: "verdict", id: "verdict", role: "status", hidden: true });
     this.filter = el("input", { type: "search", id: "filter", placeholder: "Filter", "aria-label": "Filter events", autocomplete: "off", spellcheck: "false" });
-    this.filter.addEventListener("input", () => { this.list.words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean); this.draw(); });
+    const sift = () => { this.list.words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean); this.draw(); };
+    this.filter.addEventListener("input", sift);
+    this.filter.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+      if (e.key !== "Escape") return;
+      this.filter.value = "";
+      sift();
+    });
     this.pauser = el("button", { type: "button", class: "quiet", id: "pause", "aria-pressed": "false", text: "Pause", onclick: () => this.pause(!this.list.paused) });
     const clear = el("button", { type: "button", class: "quiet", text: "Clear", onclick: () => { this.ring.clear(); this.pause(false); this.draw(); } });
     this.modes = this.choice("Show", [["data", "Data"], ["diff", "Difference"], ["raw", "Raw"]], (mode) => { this.list.mode = mode; this.draw(); });
@@ -86,9 +93,10 @@ export class Panel {
       this.draw();
     };
     return el("div", { class: "tabs", role: "tablist", "aria-label": "Views", onkeydown: (/** @type {KeyboardEvent} */ e) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
-      if (!step) return;
-      const at = (tabs.indexOf(/** @type {any} */ (document.activeElement)) + step + tabs.length) % tabs.length;
+      const from = tabs.indexOf(/** @type {any} */ (document.activeElement));
+      const to = { ArrowRight: from + 1, ArrowLeft: from - 1, Home: 0, End: -1 }[e.key];
+      if (to === undefined) return;
+      const at = (to + tabs.length) % tabs.length;
       pick(at);
       tabs[at].focus();
       e.preventDefault();
@@ -106,7 +114,8 @@ export class Panel {
 
   running() { return this.state === "open" || this.state === "connecting" || this.state === "waiting"; }
 
-  names() { return [...this.seen]; }
+  /** The names that events may have. */
+  names() { return [...this.detail.event_names, ...this.seen]; }
 
   /** @param {any} request */
   open(request) {
@@ -137,6 +146,7 @@ export class Panel {
     this.pill.dataset.state = state;
     this.pill.textContent = words.get(state);
     this.word.textContent = word;
+    if (state === "open") this.verdict.hidden = true;
     this.changed(this.running());
     this.draw();
   }
@@ -145,7 +155,7 @@ export class Panel {
   end(status) {
     const code = status.status || (status.code !== undefined ? `code ${status.code}` : "");
     fill(this.verdict, el("b", { text: String(code || "The answer") }), " ", String(status.message || "").slice(0, 2000),
-      el("span", { class: "soft", text: [status.reason && ` ended by: ${status.reason}`, status.retry === true && "the browser comes back", status.retry === false && "final"].filter(Boolean).join(", ") }));
+      el("span", { class: "soft", text: [status.reason && `ended by ${status.reason}`, status.retry === true && "the browser comes back", status.retry === false && "final"].filter(Boolean).map((word) => ` · ${word}`).join("") }));
     this.verdict.dataset.tone = status.code === 0 ? "good" : status.retry ? "wait" : "bad";
     this.verdict.hidden = false;
   }
@@ -171,7 +181,7 @@ export class Panel {
     this.none.hidden = shown > 0;
     this.none.textContent = this.ring.kept.length ? "No event has these words." : this.running() ? "The stream is open. No event has come yet." : "Open the stream to see its events.";
     if (!this.views.get("table").hidden) this.drawTable();
-    this.more.textContent = this.ring.count > this.ring.kept.length ? `The page keeps the newest ${short(Math.min(mostEvents, this.ring.kept.length))} events.` : "";
+    this.more.textContent = this.ring.dropped ? `The page keeps the newest ${this.ring.kept.length} events, and lists ${mostRows} of them.` : "";
     this.figures();
   }
 
@@ -201,13 +211,14 @@ export class Panel {
     const sorted = [...this.ages].sort((a, b) => a - b);
     this.late.textContent = sorted.length ? `${Math.round(sorted[sorted.length >> 1])} ms` : "–";
     this.lastID.textContent = this.stream?.lastID || "–";
+    if (this.list.paused) this.pauser.textContent = `Go on, ${short(this.ring.count - this.list.pausedAt)} new`;
   }
 
   /** @param {boolean} paused */
   pause(paused) {
     this.list.pause(paused);
     this.pauser.setAttribute("aria-pressed", String(paused));
-    this.pauser.textContent = paused ? "Go on" : "Pause";
+    this.pauser.textContent = "Pause";
     this.draw();
   }
 }
@@ -218,5 +229,5 @@ function message(detail) {
   return el("dl", { class: "members" }, ...detail.message.flatMap((/** @type {any} */ m) => [
     el("dt", {}, el("code", { text: m.name }), el("span", { class: "kind", text: m.type }), m.oneof ? el("span", { class: "tag", text: `one of ${m.oneof}` }) : null,
       m.deprecated ? el("span", { class: "tag bad", text: "deprecated" }) : null),
-    el("dd", { text: m.doc || "" })]));
+    el("dd", { text: flow(m.doc || "") })]));
 }

@@ -3,16 +3,21 @@ import { ask } from "./api.js";
 import { copy, el, fill } from "./dom.js";
 import { doc, Form } from "./form.js";
 import { Panel } from "./panel.js";
-import * as snippets from "./snippets.js";
+import { curl, publicOrigin, script } from "./snippets.js";
+import { pieces } from "./text.js";
+
+/** A longer state stays out of the address. The button for the link has it all the same. */
+const longestState = 16_000;
 
 /**
- * Shows a route: its documentation, its form and its stream.
- * @param {HTMLElement} main @param {any} served @param {URLSearchParams} state @returns {Promise<() => void>}
+ * The page of a route: its documentation, its form and its stream.
+ * @param {any} served @param {URLSearchParams} state @returns {Promise<{nodes: Node[], title: string, leave: () => void}>}
  */
-export async function route(main, served, state) {
+export async function route(served, state) {
   const detail = await ask(`route?${new URLSearchParams({ id: state.get("id") || "" })}`);
+  let noting = 0;
   const form = new Form(detail, state, () => changed());
-  const headers = new Headers(detail);
+  const headers = new Headers();
   const target = el("code", { class: "target", id: "target" });
   const go = el("button", { type: "submit", class: "primary", id: "go", text: "Open the stream" });
   const code = el("div", { class: "code" });
@@ -20,54 +25,66 @@ export async function route(main, served, state) {
     go.textContent = running ? "Close the stream" : "Open the stream";
     go.classList.toggle("stop", running);
   }, code);
+  const link = () => `#/route?${form.state()}`;
 
-  const publicURL = () => `${origin(served)}${form.target()}`;
+  function open() {
+    if (!form.valid()) return;
+    panel.stop();
+    panel.open({
+      url: served.streams + form.target(), method: detail.method, body: form.body?.value || "",
+      headers: Object.fromEntries(headers.read()), prefixed: served.streams !== "",
+    });
+    if (panel.node.getBoundingClientRect().top > innerHeight - 200) panel.node.scrollIntoView(); // on a phone it is below the form
+  }
   function changed() {
     target.textContent = form.target();
-    const text = `#/route?${form.state()}`;
-    if (text.length < 8000) history.replaceState(null, "", text);
-    fill(code, ...[
-      ["curl", snippets.curl(detail, publicURL(), form.body?.value || "", headers.read())],
-      ["EventSource", snippets.eventSource(detail, publicURL(), panel.names())],
-      ["YAML", snippets.config(detail)],
-    ].map(([title, text]) => el("section", {}, el("header", {}, el("h3", { text: title }),
-      el("button", { type: "button", class: "quiet", text: "Copy", onclick: (/** @type {any} */ e) => copy(text, e.currentTarget) })), el("pre", { tabindex: "0", text }))));
+    clearTimeout(noting);
+    noting = setTimeout(() => {
+      const here = location.hash.startsWith("#/route?") && new URLSearchParams(location.hash.split("?")[1]).get("id") === detail.id;
+      if (here && link().length < longestState) history.replaceState(null, "", link());
+    }, 200);
+    if (!panel.views.get("code").hidden) show();
+  }
+  function show() {
+    const { origin, connect } = publicOrigin(served, location);
+    const request = {
+      method: detail.method, url: origin + form.target(), connect, body: form.body?.value || "", headers: headers.read(), names: panel.names(),
+    };
+    fill(code, snippet("curl", curl(request)), snippet(detail.method === "GET" ? "EventSource" : "fetch", script(request)),
+      snippet("YAML", detail.yaml || "# The route is defined in the program."));
   }
   headers.changed = changed;
-  panel.shown = changed;
+  panel.shown = show;
 
   const node = el("form", { class: "card form", novalidate: true, "aria-label": "Request", onsubmit: (/** @type {Event} */ e) => {
     e.preventDefault();
-    if (panel.running()) panel.stop();
-    else if (form.valid()) {
-      panel.open({
-        url: served.streams + form.target(), method: detail.method, body: form.body?.value || "",
-        headers: Object.fromEntries(headers.read()), prefixed: served.streams !== "",
-      });
-    }
+    // Enter in an input asks again with the new values. The button closes what is open.
+    const typed = /** @type {HTMLElement} */ (document.activeElement)?.tagName === "INPUT";
+    if (panel.running() && !typed) panel.stop();
+    else open();
   } },
-  el("header", {}, el("h2", { text: "Request" }), el("button", { type: "button", class: "quiet", id: "link", text: "Copy link", onclick: (/** @type {any} */ e) => copy(location.href, e.currentTarget) })),
+  el("header", {}, el("h2", { text: "Request" }),
+    el("button", { type: "button", class: "quiet", id: "link", text: "Copy link", onclick: (/** @type {any} */ e) => copy(new URL(link(), location.href).href, e.currentTarget) })),
   form.node, refused(detail), headers.node,
   el("div", { class: "send" }, target, go));
-
-  fill(main, head(detail), el("div", { class: "work" }, node, panel.node));
   changed();
-  return () => panel.leave();
+  return {
+    nodes: [head(detail), el("div", { class: "work" }, node, panel.node)], title: detail.path,
+    leave: () => { clearTimeout(noting); panel.leave(); },
+  };
 }
 
-/** Where pages find the routes. @param {any} served */
-function origin(served) {
-  if (!served.streams) return location.origin;
-  const at = served.listen.lastIndexOf(":");
-  const host = served.listen.slice(0, at);
-  const any = host === "" || host === "0.0.0.0" || host === "[::]";
-  return `${served.tls ? "https" : "http"}://${any ? location.hostname : host}${served.listen.slice(at)}`;
+/** @param {string} title @param {string} text */
+function snippet(title, text) {
+  return el("section", { "aria-label": title }, el("header", {}, el("h3", { text: title }),
+    el("button", { type: "button", class: "quiet", text: "Copy", "aria-label": `Copy ${title}`, onclick: (/** @type {any} */ e) => copy(text, e.currentTarget) })),
+  el("pre", { tabindex: "0", text }));
 }
 
 /** @param {any} detail */
 function head(detail) {
   return el("div", { class: "head" },
-    el("h1", { class: "title" }, el("span", { class: "method", text: detail.method }), " ", el("span", { text: detail.path })),
+    el("h1", { class: "title" }, el("span", { class: "method", text: detail.method }), " ", el("span", {}, ...pieces(detail.path).flatMap((/** @type {string} */ p) => [p, el("wbr")]))),
     el("p", { class: "facts" },
       detail.rpc ? el("code", { text: detail.rpc }) : el("span", { text: "from this program" }),
       detail.upstream ? el("span", { text: `on ${detail.upstream}` }) : null,
@@ -90,8 +107,7 @@ function refused(detail) {
 
 /** Headers for the route. They may be credentials, so they are in no link and are not stored. */
 class Headers {
-  /** @param {any} detail */
-  constructor(detail) {
+  constructor() {
     this.changed = () => {};
     this.box = el("textarea", { id: "headers", rows: "2", spellcheck: "false", autocomplete: "off", placeholder: "Authorization: Bearer …" });
     this.box.addEventListener("input", () => this.changed());

@@ -85,7 +85,7 @@ export class Stream {
       this.listener.end(status && typeof status === "object" ? status : { message: text });
       return this.over("failed", `${answer.status} ${answer.statusText}`);
     }
-    this.listener.state("open", "");
+    this.listener.state("open", this.connects > 1 ? `connection ${this.connects}` : "");
     try {
       await this.read(/** @type {ReadableStream<Uint8Array>} */ (answer.body));
     } catch (error) {
@@ -115,7 +115,8 @@ export class Stream {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const parts = (rest + value).split("\n");
+      const parts = value.split("\n");
+      parts[0] = rest + parts[0]; // a long line is not searched again with each piece
       rest = /** @type {string} */ (parts.pop());
       for (const part of parts) {
         const line = part.endsWith("\r") ? part.slice(0, -1) : part;
