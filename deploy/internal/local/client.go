@@ -59,7 +59,7 @@ func await(t *testing.T, url string, wanted func(status int) bool) {
 	require.Eventually(t, func() bool {
 		response, err := client.Head(url)
 		return err == nil && response.Body.Close() == nil && wanted(response.StatusCode)
-	}, Soon, 20*time.Millisecond, "no server at %s", url)
+	}, Soon, soonAgain, "no server at %s", url)
 }
 
 // Certificate writes a certificate for Name and its key, each to a file, and both to a third one.

@@ -6,3 +6,6 @@ import "time"
 
 // Soon is how long anything may take in these tests.
 const Soon = 30 * time.Second
+
+// soonAgain is how long a test waits before it looks again.
+const soonAgain = 20 * time.Millisecond

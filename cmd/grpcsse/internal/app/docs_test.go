@@ -19,7 +19,7 @@ func TestTheDocumentedCommandsAreCommands(t *testing.T) {
 	require.NoError(t, err)
 	pages = append(pages, "../../../../README.md", "../../../../CONTRIBUTING.md", "../../../../.github/ISSUE_TEMPLATE/bug.yml")
 	shell := regexp.MustCompile("(?ms)^```sh\n.*?^```$")
-	line := regexp.MustCompile("(?m)^" + programName + " ([^\n#]*)")
+	line := regexp.MustCompile("(?m)^ *(?:[A-Z_]+=\\S* )*" + programName + " ([^\n#]*)") // variables of the environment may stand before
 	inline := regexp.MustCompile("`" + programName + " ([a-z][^`\n]*)`")
 	checked := 0
 	for _, page := range pages {
@@ -31,6 +31,7 @@ func TestTheDocumentedCommandsAreCommands(t *testing.T) {
 		}
 		for _, match := range commands {
 			command, _, _ := strings.Cut(match[1], " > ")
+			command, _, _ = strings.Cut(command, " 2> ")
 			command, _, _ = strings.Cut(command, " | ")
 			args := strings.Fields(command)
 			if len(args) == 0 || strings.Contains(command, "…") {
