@@ -46,6 +46,7 @@ type state struct {
 	role     Role
 	local    bool // the replica has subscribers of the key
 	resigned bool
+	looked   bool // the entry was asked for when the replica came
 	leaves   bool // an entry of the replica must be deleted, because the replica has left
 
 	connected bool

@@ -60,6 +60,9 @@ func (m *machine) claim() {
 		m.update(m.revision, m.base)
 	case m.revision != 0:
 		m.update(m.revision, m.term)
+	case m.role == Joining && !m.looked: // a key that another replica owns is joined with one question to the store, not three
+		m.looked = true
+		m.begin(opGet, action{kind: doGet})
 	case m.owner == "":
 		m.create()
 	default:

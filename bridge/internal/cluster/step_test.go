@@ -57,10 +57,11 @@ func (p played) kinds() (kinds []actionKind) {
 }
 
 // These are replicas in each role. An other replica owns the key in term 7 where me does not.
-func joining() played { return play() }
-func owner() played   { return play(at(0, create(7, nil))) }
+func comes() played   { return play() }
+func joining() played { return comes().and(at(0, noEntry())) }
+func owner() played   { return joining().and(at(0, create(7, nil))) }
 func follower() played {
-	return play(at(0, create(0, ErrExists)), at(0, get("other", 0, 7)), at(0, verdictCame{"other", true}))
+	return comes().and(at(0, get("other", 0, 7)), at(0, verdictCame{"other", true}))
 }
 func ownerless() played    { return follower().and(at(1*ms, verdictCame{"other", false})) }
 func aloneByLink() played  { return follower().and(at(0, linkChanged{false}), at(2*time.Second, nil)) }
@@ -78,7 +79,11 @@ func TestEachArrowBetweenRoles(t *testing.T) {
 		role Role
 		did  []actionKind
 	}{
-		"comes: claims at once":                     {joining(), nil, Joining, []actionKind{doCreate}},
+		"comes: reads the entry at once":            {comes(), nil, Joining, []actionKind{doGet}},
+		"comes: no entry":                           {comes(), []input{at(0, noEntry())}, Joining, []actionKind{doCreate}},
+		"comes: entry of another":                   {comes(), []input{at(0, get("other", 0, 7))}, Follower, []actionKind{doFollow, doAsk}},
+		"comes: store fails, is asked again":        {comes(), []input{at(0, entryAnswer{op: opGet, err: errDown}), at(100*ms, nil)}, Joining, []actionKind{doCreate}},
+		"comes: store is silent for 1 s":            {comes(), []input{at(time.Second, nil)}, Alone, []actionKind{doAlone}},
 		"joining: no entry":                         {joining(), []input{at(1*ms, create(7, nil))}, Owner, []actionKind{doLead}},
 		"joining: entry exists, is read":            {joining(), []input{at(1*ms, create(0, ErrExists))}, Joining, []actionKind{doGet}},
 		"joining: entry of another":                 {joining(), []input{at(0, create(0, ErrExists)), at(0, get("other", 0, 7))}, Follower, []actionKind{doFollow, doAsk}},
