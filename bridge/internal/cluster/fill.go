@@ -38,6 +38,9 @@ type fill struct {
 // due returns when there is something to do.
 func (f *fill) due() time.Duration {
 	due := never
+	if f == nil {
+		return due
+	}
 	for _, at := range [...]time.Duration{f.askAt, f.pageBy, f.checkAt} {
 		if at != 0 {
 			due = min(due, at)
@@ -80,7 +83,8 @@ func (s *seat) ask() {
 		s.shard.box.post(func() {
 			if s.state.owner == owner && s.state.term == term && s.state.role == Follower {
 				s.answered(from, answer, err)
-			} else if s.fill.asking = false; s.state.role == Follower {
+			} else if s.state.role == Follower {
+				s.fill.asking = false
 				s.ask() // the question was one to an earlier owner
 			}
 			s.arm()
@@ -108,7 +112,7 @@ func (n *Node) query(ctx context.Context, subject string, q wire.Question) (from
 
 // answered acts on the answer to a question. The page comes by itself.
 func (s *seat) answered(from string, term uint64, err error) {
-	f := &s.fill
+	f := s.fill
 	if !f.asking {
 		return // the page was faster
 	}
@@ -134,7 +138,7 @@ func (s *seat) answered(from string, term uint64, err error) {
 
 // askLater asks again after a while, because a question brought nothing.
 func (s *seat) askLater() {
-	f := &s.fill
+	f := s.fill
 	f.asking, f.pageBy = false, 0
 	f.askAt = s.node.now() + min(firstAsk<<f.tries, mostAsk)
 	f.tries = min(f.tries+1, 10)
@@ -164,7 +168,7 @@ func (s *seat) take(from string, p *fanout.Page, asked bool) {
 
 // taken goes on after the page of a question.
 func (s *seat) taken(p *fanout.Page, ok bool) {
-	f := &s.fill
+	f := s.fill
 	if !ok {
 		if s.askLater(); f.tries < mostAtOnce { // the place is another one now
 			s.ask()
@@ -214,7 +218,10 @@ func (s *seat) compare(from string, end wire.End) {
 
 // expireFill does what is due.
 func (s *seat) expireFill(now time.Duration) {
-	f := &s.fill
+	f := s.fill
+	if f == nil {
+		return
+	}
 	if f.pageBy != 0 && f.pageBy <= now {
 		s.askLater()
 	}

@@ -34,8 +34,8 @@ func (sh *shard) list() []Stream {
 	list := make([]Stream, 0, len(sh.seats))
 	for _, s := range sh.seats {
 		var followers []string
-		for replica := range s.followers {
-			followers = append(followers, replica)
+		for _, f := range s.followers {
+			followers = append(followers, f.replica)
 		}
 		slices.Sort(followers)
 		st := &s.state

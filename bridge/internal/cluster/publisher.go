@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
@@ -17,10 +18,16 @@ const (
 
 // publisher is how an owner brings what it reads to the followers. It publishes only while there are some.
 type publisher struct {
-	followers map[string]time.Duration // when each of them was last heard of
-	published fanout.Place             // how far the key is published
-	lately    time.Duration            // when something was published
-	stop      func()                   // ends the watch of the member; nil: the key is not published
+	followers []knownFollower
+	published fanout.Place  // how far the key is published
+	lately    time.Duration // when something was published
+	stop      func()        // ends the watch of the member; nil: the key is not published
+}
+
+// knownFollower is a replica that follows a key. A list of them takes less memory than a map, and most keys have few.
+type knownFollower struct {
+	replica string
+	heard   time.Duration // when it was last heard of
 }
 
 // announce tells all that the replica owns the key.
@@ -64,12 +71,16 @@ func (s *seat) followed(from string) {
 	if s.state.role != Owner {
 		return
 	}
-	s.wanted.Store(true)
-	if s.followers == nil {
-		s.followers = map[string]time.Duration{}
+	s.setWanted(true)
+	now := s.node.now()
+	for i := range s.followers {
+		if f := &s.followers[i]; f.replica == from {
+			f.heard = now
+			return
+		}
 	}
-	if _, known := s.followers[from]; known || len(s.followers) < mostFollowers {
-		s.followers[from] = s.node.now()
+	if len(s.followers) < mostFollowers {
+		s.followers = append(s.followers, knownFollower{from, now})
 	}
 	if s.stop == nil && !s.left.Load() {
 		s.published, s.lately = s.member.Place(), s.node.now()
@@ -80,7 +91,7 @@ func (s *seat) followed(from string) {
 
 // lose notes that a replica does not follow the key any more.
 func (s *seat) lose(from string) {
-	delete(s.followers, from)
+	s.followers = slices.DeleteFunc(s.followers, func(f knownFollower) bool { return f.replica == from })
 	s.rest()
 	s.poll.Store(true)
 	s.pollWant()
@@ -88,11 +99,7 @@ func (s *seat) lose(from string) {
 
 // expireFollowers forgets followers that say nothing any more.
 func (s *seat) expireFollowers(now time.Duration) {
-	for from, at := range s.followers {
-		if now >= at+followerExpiry {
-			delete(s.followers, from)
-		}
-	}
+	s.followers = slices.DeleteFunc(s.followers, func(f knownFollower) bool { return now >= f.heard+followerExpiry })
 	s.rest()
 }
 
@@ -165,7 +172,7 @@ func (s *seat) pollWant() {
 		s.node.gate()
 		s.shard.box.post(func() {
 			s.polling = false
-			s.wanted.Store(!errors.Is(err, ErrNoResponders) || s.heardSince(began))
+			s.setWanted(!errors.Is(err, ErrNoResponders) || s.heardSince(began))
 			if s.poll.Load() {
 				s.pollWant()
 			}
@@ -175,10 +182,5 @@ func (s *seat) pollWant() {
 
 // heardSince reports whether a follower was heard of since a time.
 func (s *seat) heardSince(began time.Duration) bool {
-	for _, at := range s.followers {
-		if at >= began {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.followers, func(f knownFollower) bool { return f.heard >= began })
 }

@@ -24,8 +24,9 @@ type seat struct {
 	poll     atomic.Bool // whether other replicas want the key is to be asked
 	changed  atomic.Bool // the member's Page may have something new
 	// These are set by the shard.
-	owns   atomic.Bool
-	wanted atomic.Bool
+	owns     atomic.Bool
+	wanted   atomic.Bool
+	wantedAt atomic.Int64 // when wanted was last true, as time since the node began
 
 	// The rest belongs to the shard.
 	state   state
@@ -39,7 +40,7 @@ type seat struct {
 	events  func() // ends the subscription of this name; nil is none
 	log     func()
 	want    func()
-	fill    fill
+	fill    *fill // of a follower; nil for others
 	publisher
 }
 
@@ -50,15 +51,24 @@ func (s *seat) Want(local bool) {
 	s.shard.box.call(s)
 }
 
-// Wanted reports whether another replica follows the key, as far as the owner has heard. It has the others asked again.
-func (s *seat) Wanted() bool {
+// Wanted reports whether another replica follows the key, as far as the owner has heard, and until when one did. It has the others
+// asked again.
+func (s *seat) Wanted() (yes bool, last time.Time) {
 	if !s.owns.Load() {
-		return false
+		return false, time.Time{}
 	}
 	if !s.poll.Swap(true) {
 		s.shard.box.call(s)
 	}
-	return s.wanted.Load()
+	return s.wanted.Load(), s.node.began.Add(time.Duration(s.wantedAt.Load()))
+}
+
+// setWanted notes whether another replica follows the key. The time that it notes is not before the end of the last wish.
+func (s *seat) setWanted(yes bool) {
+	if yes || s.wanted.Load() {
+		s.wantedAt.Store(int64(s.node.now()))
+	}
+	s.wanted.Store(yes)
 }
 
 // Resign gives the key to another replica that follows it.
@@ -131,20 +141,22 @@ func (s *seat) apply(event any) {
 func (s *seat) do(a action, before state) {
 	switch a.kind {
 	case doLead:
+		s.fill = nil
 		if before.owner != "" && before.owner != s.node.me {
 			s.node.hooks.tookOver()
 		}
-		s.wanted.Store(true)
+		s.setWanted(true)
 		if !s.left.Load() {
 			s.member.Lead(a.term)
 			s.announce()
 		}
 	case doFollow:
-		s.fill = fill{heard: s.node.now()}
+		s.fill = &fill{heard: s.node.now()}
 		if !s.left.Load() {
 			s.member.Follow()
 		}
 	case doAlone:
+		s.fill = nil
 		if !s.left.Load() {
 			s.member.Alone()
 		}

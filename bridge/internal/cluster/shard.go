@@ -114,7 +114,7 @@ func (sh *shard) enter(s *seat) {
 	connected, lost := sh.node.linked()
 	s.state = newState(sh.node.me, s.local.Load(), connected, lost, sh.node.patience)
 	s.at, s.shown = -1, Gone
-	s.wanted.Store(true)
+	s.setWanted(true)
 	sh.seats[s.name] = s
 	s.apply(nil)
 }

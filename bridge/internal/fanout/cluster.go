@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"time"
+
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
@@ -55,9 +57,9 @@ type Member interface {
 type Seat interface {
 	// Want says whether the replica has subscribers of the key.
 	Want(local bool)
-	// Wanted reports whether another replica has had subscribers of the key lately, as far as the owner knows. It is false for a
-	// replica that is not the owner.
-	Wanted() bool
+	// Wanted reports whether another replica has had subscribers of the key lately, as far as the owner knows. Where none has, last
+	// is when the owner learnt that, or the zero time. It is false for a replica that is not the owner.
+	Wanted() (yes bool, last time.Time)
 	// Resign gives the key to another replica that wants it. The replica goes on reading until the other one has begun, and becomes
 	// a follower then.
 	Resign()

@@ -50,12 +50,12 @@ func TestAnOwnerStaysWhileOthersWantIt(t *testing.T) {
 				after(time.Minute)
 				require.False(t, seat.left.Load())
 				require.EqualValues(t, 1, r.upstream.open.Load())
-				seat.wanted.Store(false)
+				seat.unwant()
 				after(max(0, linger) - time.Millisecond)
 				if linger > 0 {
 					require.False(t, seat.left.Load(), "it lingers")
 				}
-				after(max(time.Second, linger/4) + 2*time.Millisecond) // it was asked for just before
+				after(max(0, time.Second-max(0, linger)) + 2*time.Millisecond) // it is asked for once a second
 				assert.True(t, seat.left.Load())
 				assert.Zero(t, r.upstream.open.Load())
 				assert.Zero(t, r.registry.Streams())

@@ -223,8 +223,9 @@ func (m *member) append(events []*replay.Event) {
 	m.joint.next = next.Offset
 	st.grow(next)
 	st.registry.makeRoom(st)
-	if m.pace.next = next; fit {
-		m.pace.fitRetry()
+	if fit {
+		r := recorder{stream: st, next: next}
+		r.fitRetry()
 	}
 }
 

@@ -28,17 +28,19 @@ func (m *member) Alone() {
 
 // read begins to read the upstream, unless it is read already. The lock is held.
 func (m *member) read() {
-	if m.turn != nil || m.ctx.Err() != nil {
+	if m.turn != nil || m.over.Load() {
 		return
 	}
-	ctx, cancel := context.WithCancelCause(m.ctx)
-	t, before := &turn{cancel: cancel, done: make(chan struct{})}, m.newest
+	ctx, cancel := context.WithCancelCause(m.stream.registry.ctx)
+	t := &turn{cancel: cancel, done: make(chan struct{})}
+	t.before.Store(m.newest.Load())
 	started := m.stream.registry.start(func() {
 		defer close(t.done)
 		defer cancel(nil)
 		<-m.joined
-		if before != nil { // the upstream is read by one reader at a time
+		if before := t.before.Load(); before != nil { // the upstream is read by one reader at a time
 			<-before.done
+			t.before.Store(nil)
 		}
 		m.run(ctx, t)
 	})
@@ -46,7 +48,11 @@ func (m *member) read() {
 		cancel(nil)
 		return
 	}
-	m.turn, m.newest, m.pending, m.joint = t, t, nil, joint{}
+	m.newest.Store(t)
+	m.turn, m.pending, m.joint = t, nil, joint{}
+	if m.over.Load() { // the stream has ended meanwhile
+		m.cancelTurns()
+	}
 	m.stream.note(false)
 }
 
@@ -81,7 +87,7 @@ var _ reading.Owner = (*leader)(nil)
 // leads reports whether the turn is not over. The member's lock is held.
 func (l *leader) leads() bool {
 	m := l.member
-	return m.turn == l.turn || m.stream.registry.weak.byPosition && l.turn == m.newest
+	return m.turn == l.turn || m.stream.registry.weak.byPosition && l.turn == m.newest.Load()
 }
 
 // begin has the recorder go on at the end of the log. It reports whether the upstream has accepted a stream before, here or in

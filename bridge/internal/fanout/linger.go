@@ -10,8 +10,7 @@ type lingering struct {
 	place *list.Element // in the registry's list of idle streams
 	timer *time.Timer
 	// since is when the last subscriber left, here or, as far as is known, in another replica.
-	since  time.Time
-	wanted bool // another replica had subscribers when it was asked last
+	since time.Time
 }
 
 // leave counts a subscriber less. When the last subscriber leaves, the stream lingers; a stream that is already forgotten is
@@ -24,7 +23,7 @@ func (r *Registry) leave(st *stream) {
 	case st.subscribers > 0:
 	case st.forgotten:
 		st.release()
-	case !st.settings.lingers() && !st.wantedElsewhere():
+	case !st.settings.lingers() && !st.isWantedElsewhere():
 		r.forget(st)
 	default:
 		if st.member != nil {
@@ -52,12 +51,14 @@ func (r *Registry) expire(st *stream, l *lingering) {
 
 // staysFor reports whether a stream of a cluster goes on lingering.
 func (l *lingering) staysFor(st *stream) bool {
-	before := l.wanted
-	l.wanted = st.wantedElsewhere()
-	if l.wanted || before { // the last one may have left just now
-		l.since = time.Now()
+	wanted, last := st.wantedElsewhere()
+	if wanted {
+		last = time.Now()
 	}
-	return l.wanted || time.Since(l.since) < st.settings.Linger
+	if last.After(l.since) {
+		l.since = last
+	}
+	return wanted || time.Since(l.since) < st.settings.Linger
 }
 
 // wait returns when a lingering stream is looked at again.
@@ -75,9 +76,18 @@ func (l *lingering) wait(st *stream) time.Duration {
 // wantedEvery is how often at most a stream without subscribers asks whether another replica has any.
 const wantedEvery = time.Second
 
-// wantedElsewhere reports whether this replica reads the stream for other replicas. The registry's lock is held.
-func (st *stream) wantedElsewhere() bool {
-	return st.member != nil && !st.settings.retired() && st.member.seat.Wanted()
+// wantedElsewhere reports whether this replica reads the stream for other replicas, and where not, until when it did. The
+// registry's lock is held.
+func (st *stream) wantedElsewhere() (yes bool, last time.Time) {
+	if st.member == nil || st.settings.retired() {
+		return false, time.Time{}
+	}
+	return st.member.seat.Wanted()
+}
+
+func (st *stream) isWantedElsewhere() bool {
+	yes, _ := st.wantedElsewhere()
+	return yes
 }
 
 // EndRetired ends the streams that linger although no further subscriber will come. See [Settings].

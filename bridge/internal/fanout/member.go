@@ -25,23 +25,23 @@ type member struct {
 	stream   *stream
 	upstream reading.Upstream
 	open     func() (Settings, reading.Upstream) // that of the subscriber with which the stream began
-	ctx      context.Context                     // of the stream
+	release  func()                              // of the stream's settings
 	joined   <-chan struct{}                     // closed when the first subscriber is there
 	seat     Seat                                // the registry's lock guards it
 	left     atomic.Bool                         // the cluster's calls change nothing any more
+	over     atomic.Bool                         // the stream has ended, and no turn begins any more
 
 	// mu is held while the log grows. The locks of the registry and of streams may be taken while this one is held, never the
 	// other way round.
 	mu      sync.Mutex
-	term    uint64     // the highest term that the member has heard of
-	turn    *turn      // of the reader that may add to the log; nil while another replica's events are taken
-	newest  *turn      // the newest turn, which may be over
-	alias   alias      // where the log's epoch has another name in the cluster
-	joint   joint      // how far the log is known to be that of the owner
-	told    conditions // what the followers of this replica are told
-	pace    recorder   // fits the reconnection time to a log that another replica fills
-	pending *Condition // the stream's end, where the log is not there yet
-	last    *lastPages // not nil when the upstream has ended the stream
+	term    uint64               // the highest term that the member has heard of
+	turn    *turn                // of the reader that may add to the log; nil while another replica's events are taken
+	newest  atomic.Pointer[turn] // the newest turn, which may be over; written with the lock held
+	alias   alias                // where the log's epoch has another name in the cluster
+	joint   joint                // how far the log is known to be that of the owner
+	told    conditions           // what the followers of this replica are told
+	pending *Condition           // the stream's end, where the log is not there yet
+	last    *lastPages           // not nil when the upstream has ended the stream
 
 	outlet outlet // has a lock of its own
 }
@@ -49,7 +49,8 @@ type member struct {
 // turn is the time in which one reader may add to the log.
 type turn struct {
 	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when the reader has returned
+	before atomic.Pointer[turn] // whose reader has not returned yet
+	done   chan struct{}        // closed when the reader has returned
 }
 
 // alias is a name of an epoch of the log that differs from its name in the cluster. Only routes whose events have ids of their
@@ -68,30 +69,62 @@ type weakness struct {
 var _ Member = (*member)(nil)
 
 // enter has a stream take part in the cluster. release is that of the stream's settings. The registry's lock is held.
-func (r *Registry) enter(ctx context.Context, st *stream, upstream reading.Upstream, joined <-chan struct{}, release func()) {
-	m := &member{stream: st, upstream: upstream, ctx: ctx, joined: joined, pace: recorder{stream: st}}
-	st.member, st.filling = m, true
+func (r *Registry) enter(st *stream, upstream reading.Upstream, open func() (Settings, reading.Upstream), joined <-chan struct{}) {
+	m := &member{stream: st, upstream: upstream, open: open, joined: joined, release: st.settings.keep()}
+	st.member, st.filling, st.cancel = m, true, m.finish
 	r.running.Add(1)
-	context.AfterFunc(ctx, func() {
+	if !r.hasMembers {
+		r.hasMembers = true
+		context.AfterFunc(r.ctx, r.finishMembers)
+	}
+	m.seat = r.Cluster.Enter(st.key, m)
+}
+
+// finishMembers ends all streams of the cluster, because the registry's context is over.
+func (r *Registry) finishMembers() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, st := range r.all() {
+		if st.member != nil {
+			st.member.finish()
+		}
+	}
+}
+
+// finish ends the member's part in its stream: from then on the upstream is read no more. It does not wait, and may be called with
+// locks held. A second call changes nothing.
+func (m *member) finish() {
+	if m.over.Swap(true) {
+		return
+	}
+	m.cancelTurns()
+	go func() {
+		r := m.stream.registry
 		defer r.running.Done()
 		m.conclude()
-		release()
-		r.Hooks.ended(st)
-	})
-	m.seat = r.Cluster.Enter(st.key, m)
+		m.release()
+		r.Hooks.ended(m.stream)
+	}()
+}
+
+// cancelTurns ends the newest turn, and those before it whose readers have not returned.
+func (m *member) cancelTurns() {
+	for t := m.newest.Load(); t != nil; t = t.before.Load() {
+		t.cancel(nil)
+	}
 }
 
 // conclude waits until the stream's upstream is no longer read. Subscribers of a stream that ends with the registry's context
 // get the end that the upstream returns then.
 func (m *member) conclude() {
-	m.mu.Lock()
-	newest := m.newest
+	m.mu.Lock() // a turn that begins now is the last one
+	newest := m.newest.Load()
 	m.mu.Unlock()
 	if newest != nil {
 		<-newest.done
 	}
 	if r := m.stream.registry; r.ctx.Err() != nil {
-		end := m.upstream.Run(m.ctx, reading.Attempt{}, nowhere{}).End
+		end := m.upstream.Run(r.ctx, reading.Attempt{}, nowhere{}).End
 		r.end(m.stream, &end)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,14 +29,28 @@ type scriptedSeat struct {
 
 	local    atomic.Bool // what the member has said
 	wanted   atomic.Bool // what the member is told
+	until    atomic.Pointer[time.Time]
 	resigned atomic.Bool
 	left     atomic.Bool
 }
 
 func (s *scriptedSeat) Want(local bool) { s.local.Store(local) }
-func (s *scriptedSeat) Wanted() bool    { return s.wanted.Load() }
 func (s *scriptedSeat) Resign()         { s.resigned.Store(true) }
 func (s *scriptedSeat) Leave()          { s.left.Store(true) }
+
+func (s *scriptedSeat) Wanted() (yes bool, last time.Time) {
+	if at := s.until.Load(); at != nil {
+		last = *at
+	}
+	return s.wanted.Load(), last
+}
+
+// unwant has no other replica want the key from now on.
+func (s *scriptedSeat) unwant() {
+	now := time.Now()
+	s.until.Store(&now)
+	s.wanted.Store(false)
+}
 
 // replica is a world whose stream takes part in a cluster.
 type replica struct {

@@ -50,8 +50,10 @@ type Registry struct {
 	mu      sync.Mutex
 	closed  bool
 	streams map[string]*stream
-	retired retired   // the streams that can be joined no more, and still have subscribers
-	idle    list.List // the streams without subscribers, the longest idle first
+	// hasMembers says that a stream has taken part in the cluster.
+	hasMembers bool
+	retired    retired   // the streams that can be joined no more, and still have subscribers
+	idle       list.List // the streams without subscribers, the longest idle first
 }
 
 // NewRegistry returns a registry whose streams end with ctx. Each stream gets the end that its upstream returns then.
@@ -119,17 +121,17 @@ func (r *Registry) find(
 // begin adds a stream. The stream runs in the registry's context from the time joined is closed. The lock is held.
 func (r *Registry) begin(key string, open func() (Settings, reading.Upstream), joined <-chan struct{}) *stream {
 	settings, upstream := open()
-	ctx, cancel := context.WithCancel(r.ctx)
 	log := replay.NewRing(settings.Bounds)
-	st := newStream(r, key, settings, log, cancel)
+	st := newStream(r, key, settings, log)
 	st.identity = r.retired.identityAfter(key)
 	r.streams[key] = st
-	release := settings.keep()
 	if r.Cluster != nil && settings.Cluster {
-		r.enter(ctx, st, upstream, joined, release)
-		st.member.open = open
+		r.enter(st, upstream, open, joined)
 		return st
 	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	st.cancel = cancel
+	release := settings.keep()
 	owner := &recorder{stream: st, into: r.appender(log)}
 	r.running.Go(func() {
 		defer release()

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ type stream struct {
 	identity string // differs from that of every other stream
 	settings Settings
 	log      *replay.Ring
-	cancel   context.CancelFunc // ends the goroutine that reads the upstream
+	cancel   func() // ends the goroutine that reads the upstream
 	watchers watchers
 	// stopWatching ends the calls of changed by the log.
 	stopWatching func()
@@ -64,9 +63,9 @@ type stream struct {
 	leap replay.Position
 }
 
-func newStream(r *Registry, key string, settings Settings, log *replay.Ring, cancel context.CancelFunc) *stream {
+func newStream(r *Registry, key string, settings Settings, log *replay.Ring) *stream {
 	st := &stream{
-		registry: r, key: key, settings: settings, log: log, cancel: cancel,
+		registry: r, key: key, settings: settings, log: log,
 		values: lastValues{maxKeys: settings.LateJoin.Keys, maxBytes: settings.Bounds.Bytes},
 	}
 	st.past = newPast(settings.Bounds)

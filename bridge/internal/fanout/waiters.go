@@ -17,6 +17,13 @@ type waiter struct {
 
 func (all waiters) any() bool { return len(all) > 0 }
 
+// release gives the memory of a map without waiters back: there is one for each stream.
+func (all *waiters) release() {
+	if len(*all) == 0 {
+		*all = nil
+	}
+}
+
 // wait has a new subscriber wait for the end of the filling.
 func (s *Subscriber) wait(malformed bool, open func() (Settings, reading.Upstream)) {
 	st := s.stream
@@ -42,6 +49,7 @@ func (st *stream) endFilling() {
 		}
 		st.waiters[s] = w
 	}
+	st.waiters.release()
 }
 
 // resumes has a subscriber go on behind the last id that it has had, as if it had come with it, where the log of a follower has
@@ -66,6 +74,7 @@ func (s *Subscriber) stillWaits() bool {
 		return waits
 	}
 	delete(st.waiters, s)
+	st.waiters.release()
 	s.begin(w.malformed, w.early, w.open)
 	st.catchUps.noteBusy()
 	return false
