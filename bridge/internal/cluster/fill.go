@@ -239,7 +239,7 @@ func (s *seat) expireFill(now time.Duration) {
 // expireSilence asks an owner that says nothing of the key: it may own the key no more, and have lost the way to say so. One that
 // does not answer either, for as long again, counts as dead: whatever answers for it is no replica of the cluster.
 func (s *seat) expireSilence(now time.Duration) {
-	f := &s.fill
+	f := s.fill
 	if s.state.role != Follower || f.asking || now < f.heard+silentFor {
 		return
 	}

@@ -35,7 +35,7 @@ func (sh *shard) list() []Stream {
 	for _, s := range sh.seats {
 		var followers []string
 		for _, f := range s.followers {
-			followers = append(followers, f.replica)
+			followers = append(followers, f.replica.Value())
 		}
 		slices.Sort(followers)
 		st := &s.state

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
 	"github.com/grpcsse/grpcsse/bridge/internal/wire"
@@ -26,7 +27,7 @@ type publisher struct {
 
 // knownFollower is a replica that follows a key. A list of them takes less memory than a map, and most keys have few.
 type knownFollower struct {
-	replica string
+	replica unique.Handle[string]
 	heard   time.Duration // when it was last heard of
 }
 
@@ -72,15 +73,15 @@ func (s *seat) followed(from string) {
 		return
 	}
 	s.setWanted(true)
-	now := s.node.now()
+	now, replica := s.node.now(), unique.Make(from)
 	for i := range s.followers {
-		if f := &s.followers[i]; f.replica == from {
+		if f := &s.followers[i]; f.replica == replica {
 			f.heard = now
 			return
 		}
 	}
 	if len(s.followers) < mostFollowers {
-		s.followers = append(s.followers, knownFollower{from, now})
+		s.followers = append(s.followers, knownFollower{replica, now})
 	}
 	if s.stop == nil && !s.left.Load() {
 		s.published, s.lately = s.member.Place(), s.node.now()
@@ -91,7 +92,7 @@ func (s *seat) followed(from string) {
 
 // lose notes that a replica does not follow the key any more.
 func (s *seat) lose(from string) {
-	s.followers = slices.DeleteFunc(s.followers, func(f knownFollower) bool { return f.replica == from })
+	s.followers = slices.DeleteFunc(s.followers, func(f knownFollower) bool { return f.replica.Value() == from })
 	s.rest()
 	s.poll.Store(true)
 	s.pollWant()

@@ -229,10 +229,10 @@ func TestTheUpstreamIsReadByOneReaderAtATime(t *testing.T) {
 	})
 }
 
-// TestAStreamLingersFromWhenTheLastOtherReplicaMayHaveLeft has the last other replica leave between two questions. The owner
-// knows the time of the questions only.
-func TestAStreamLingersFromWhenTheLastOtherReplicaMayHaveLeft(t *testing.T) {
-	const linger = 10 * time.Second // so the owner asks every 2.5 s
+// TestAStreamLingersFromWhenTheLastOtherReplicaLeft has the last other replica leave just before the owner looks, and the owner
+// looks every quarter of its linger.
+func TestAStreamLingersFromWhenTheLastOtherReplicaLeft(t *testing.T) {
+	const linger = 10 * time.Second
 	inCluster(t, 1, fanout.Settings{Linger: linger}, func(all []*replica) {
 		r := all[0]
 		c := r.join(fanout.Newcomer{})
@@ -241,10 +241,10 @@ func TestAStreamLingersFromWhenTheLastOtherReplicaMayHaveLeft(t *testing.T) {
 		seat.wanted.Store(true)
 		c.Close()
 		after(time.Minute - time.Millisecond)
-		seat.wanted.Store(false)
+		seat.unwant()
 		after(linger - time.Millisecond)
 		assert.False(t, seat.left.Load(), "the other replica has left just before the owner asked")
-		after(linger / 4)
+		after(2 * time.Millisecond)
 		assert.True(t, seat.left.Load())
 	})
 }

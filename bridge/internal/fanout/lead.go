@@ -32,14 +32,16 @@ func (m *member) read() {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(m.stream.registry.ctx)
-	t := &turn{cancel: cancel, done: make(chan struct{})}
+	t := &turn{cancel: cancel}
 	t.before.Store(m.newest.Load())
+	t.reader.Add(1)
+	joined := m.joined
 	started := m.stream.registry.start(func() {
-		defer close(t.done)
+		defer t.reader.Done()
 		defer cancel(nil)
-		<-m.joined
+		m.await(joined)
 		if before := t.before.Load(); before != nil { // the upstream is read by one reader at a time
-			<-before.done
+			before.reader.Wait()
 			t.before.Store(nil)
 		}
 		m.run(ctx, t)
@@ -54,6 +56,17 @@ func (m *member) read() {
 		m.cancelTurns()
 	}
 	m.stream.note(false)
+}
+
+// await waits until the first subscriber is there.
+func (m *member) await(joined <-chan struct{}) {
+	if joined == nil {
+		return
+	}
+	<-joined
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.joined = nil
 }
 
 // run reads the upstream until the turn is over or the stream ends.

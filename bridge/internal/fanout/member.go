@@ -26,7 +26,6 @@ type member struct {
 	upstream reading.Upstream
 	open     func() (Settings, reading.Upstream) // that of the subscriber with which the stream began
 	release  func()                              // of the stream's settings
-	joined   <-chan struct{}                     // closed when the first subscriber is there
 	seat     Seat                                // the registry's lock guards it
 	left     atomic.Bool                         // the cluster's calls change nothing any more
 	over     atomic.Bool                         // the stream has ended, and no turn begins any more
@@ -34,6 +33,7 @@ type member struct {
 	// mu is held while the log grows. The locks of the registry and of streams may be taken while this one is held, never the
 	// other way round.
 	mu      sync.Mutex
+	joined  <-chan struct{}      // closed when the first subscriber is there; nil where a turn has waited for that
 	term    uint64               // the highest term that the member has heard of
 	turn    *turn                // of the reader that may add to the log; nil while another replica's events are taken
 	newest  atomic.Pointer[turn] // the newest turn, which may be over; written with the lock held
@@ -50,7 +50,7 @@ type member struct {
 type turn struct {
 	cancel context.CancelCauseFunc
 	before atomic.Pointer[turn] // whose reader has not returned yet
-	done   chan struct{}        // closed when the reader has returned
+	reader sync.WaitGroup       // there is a turn for each stream that is read, and a channel would take more memory
 }
 
 // alias is a name of an epoch of the log that differs from its name in the cluster. Only routes whose events have ids of their
@@ -121,7 +121,7 @@ func (m *member) conclude() {
 	newest := m.newest.Load()
 	m.mu.Unlock()
 	if newest != nil {
-		<-newest.done
+		newest.reader.Wait()
 	}
 	if r := m.stream.registry; r.ctx.Err() != nil {
 		end := m.upstream.Run(r.ctx, reading.Attempt{}, nowhere{}).End

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,9 +40,10 @@ const mostArrivals = 1 << 10
 type lane struct {
 	arrivals chan *nats.Msg
 	queue    *queue
+	prefix   string // of all subjects
 
 	mu       sync.RWMutex
-	handlers map[*nats.Subscription]func(*nats.Msg)
+	handlers map[*nats.Subscription]func(*cluster.Delivery)
 	subjects map[string]int // how many handlers a subject has
 }
 
@@ -54,8 +56,8 @@ func newBus(conn *nats.Conn, name string, s *store, n *notes) *Bus {
 	b := &Bus{store: s, conn: conn, prefix: "grpcsse." + name + ".", notes: n, over: make(chan struct{}), watchers: map[*func(bool)]struct{}{}}
 	for i := range b.lanes {
 		l := &lane{
-			arrivals: make(chan *nats.Msg, mostArrivals), queue: newQueue(),
-			handlers: map[*nats.Subscription]func(*nats.Msg){}, subjects: map[string]int{},
+			arrivals: make(chan *nats.Msg, mostArrivals), queue: newQueue(), prefix: b.prefix,
+			handlers: map[*nats.Subscription]func(*cluster.Delivery){}, subjects: map[string]int{},
 		}
 		b.lanes[i] = l
 		b.done.Go(func() { l.receive(b.over) })
@@ -110,7 +112,11 @@ func (l *lane) handle(m *nats.Msg) {
 	l.mu.RUnlock()
 	switch {
 	case handle != nil:
-		handle(m)
+		d := &cluster.Delivery{Subject: strings.TrimPrefix(m.Sub.Subject, l.prefix), Data: m.Data}
+		if m.Reply != "" {
+			d.Reply = m.Respond
+		}
+		handle(d)
 	case m.Reply != "" && others == 0: // the subscription ended while the request was on its way
 		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"503"}}}) // a server of NATS answers so for a subject without subscriptions
 	}
@@ -138,13 +144,7 @@ func (b *Bus) Subscribe(subject string, handle func(*cluster.Delivery)) (stop fu
 		return nil, err
 	}
 	l.subjects[sub.Subject]++
-	l.handlers[sub] = func(m *nats.Msg) {
-		d := &cluster.Delivery{Subject: subject, Data: m.Data}
-		if m.Reply != "" {
-			d.Reply = m.Respond
-		}
-		handle(d)
-	}
+	l.handlers[sub] = handle
 	return func() { l.leave(sub) }, nil
 }
 
