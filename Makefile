@@ -71,6 +71,10 @@ faults: ## Break what is around the program, with a ledger of every event; FAULT
 chaos: ## Break bridges and NATS servers of a cluster, with a ledger of every event; CHAOS='-chaos.for=1h' takes longer
 	$(GO) -C bridge/cluster/natstest test -count=1 -timeout 24h -run TestChaos -v ./chaos $(CHAOS)
 
+.PHONY: figures
+figures: ## Measure several replicas over NATS, about 5 minutes; FIGURES='-only takeover,open' is some of it
+	$(GO) -C bridge/cluster/natstest run ./figures $(FIGURES)
+
 .PHONY: tidy
 tidy: ## go mod tidy, for the modules that build on this one too
 	$(GO) mod tidy
