@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
+	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -30,13 +31,14 @@ func published(t *testing.T, s fanout.Settings, test func(owner, other *replica,
 }
 
 // floodFrom has the upstream send a burst of events with the numbers from one on. It waits until nothing moves, which may be
-// before the last one.
+// before the last one, so it cannot return whether they were taken.
 func floodFrom(up *attempt, first int) {
-	events := make([]string, flood)
-	for i := range events {
-		events[i] = fmt.Sprintf("%d#%d", first+i, first+i)
-	}
-	_ = up.send(events...)
+	up.do(func() *reading.Result {
+		for i := range flood {
+			_ = up.sink.Event(up.ctx, eventOf(fmt.Sprintf("%d#%d", first+i, first+i)))
+		}
+		return nil
+	})
 }
 
 // has returns how many events the owner has had.
