@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -31,6 +32,13 @@ func TestScripts(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if os.Getenv("GRPCSSE_REQUIRE_SHELLS") == "1" { // elsewhere the scripts try the completion of the shells that are there
+		for _, shell := range []string{"bash", "zsh", "fish"} {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Fatalf("GRPCSSE_REQUIRE_SHELLS is 1: %v", err)
+			}
+		}
 	}
 	schema, err := filepath.Abs("../../bridge/config/schema.json")
 	if err != nil {
