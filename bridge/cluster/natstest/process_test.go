@@ -179,7 +179,7 @@ const resumes = `    event: {id: sequence}
     request: {set: {after_sequence: "${last_event_id}"}}
     share: {late_join: latest, linger: 1s}`
 
-// The walk-through of docs/replicas.md: one upstream stream for the browsers of three replicas. The owner is killed, or stands
+// There is one upstream stream for the browsers of three replicas. The owner is killed, or stands
 // still, and the browsers of the others notice nothing.
 func TestABrowserDoesNotNoticeThatTheOwnerIsGone(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP, "ended": syscall.SIGTERM} {
