@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,6 +32,7 @@ func (f *fault) String() string {
 type breaker struct {
 	run     *run
 	random  *rand.Rand // of the scheduler alone
+	drawn   []drawFault
 	pending sync.WaitGroup
 
 	nodes sync.Mutex // held while a server of NATS is down: one at a time
@@ -38,11 +41,24 @@ type breaker struct {
 	faults []*fault // guarded by mu; all so far
 }
 
-// kinds are the kinds of faults. Each function draws what it needs from the random source, and returns what is to be done.
-func (x *breaker) kinds() []func() (*fault, func(context.Context) error) {
-	return []func() (*fault, func(context.Context) error){
-		x.killBridge, x.stopBridge, x.endBridge, x.killNode, x.deleteBucket, x.cut, x.dark, x.delay, x.oneWay,
+// drawFault draws a fault and what it needs from the random source. do has it happen.
+type drawFault func() (f *fault, do func(context.Context) error)
+
+// kinds returns the kinds of faults that the flag names, in a fixed order; all where it names none.
+func (x *breaker) kinds() (chosen []drawFault, err error) {
+	names := []string{"kill", "stop", "deploy", "nats", "bucket", "cut", "dark", "delay", "oneway"}
+	all := []drawFault{x.killBridge, x.stopBridge, x.endBridge, x.killNode, x.deleteBucket, x.cut, x.dark, x.delay, x.oneWay}
+	if *only == "" {
+		return all, nil
 	}
+	for name := range strings.SplitSeq(*only, ",") {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return nil, fmt.Errorf("the kinds of faults are %s, and %q is none of them", strings.Join(names, ", "), name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
 }
 
 // between draws a time.
@@ -60,8 +76,7 @@ func (x *breaker) breakThings(ctx context.Context) {
 		if ctx.Err() != nil {
 			break
 		}
-		kinds := x.kinds()
-		f, do := kinds[x.random.IntN(len(kinds))]()
+		f, do := x.drawn[x.random.IntN(len(x.drawn))]()
 		x.pending.Go(func() {
 			if err := do(context.WithoutCancel(ctx)); err != nil {
 				x.run.fail("%s: %v", f, err)
