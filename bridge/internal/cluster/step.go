@@ -31,7 +31,7 @@ func step(s state, in input) (state, []action) {
 		}
 	case ownerDenied:
 		if e.from == m.owner && e.term == m.term && m.role == Follower {
-			m.dead, m.checkAt = true, never
+			m.dead = true
 		}
 	case verdictCame:
 		m.verdict(e)
@@ -126,7 +126,7 @@ func (m *machine) forgetOwner() {
 }
 
 func (m *machine) verdict(v verdictCame) {
-	if v.replica != m.owner || m.role == Owner || m.role == Gone {
+	if v.replica != m.owner || m.role == Gone {
 		return
 	}
 	m.dead, m.alive = !v.alive, v.alive

@@ -51,7 +51,7 @@ func (m *member) read() {
 		return
 	}
 	m.newest.Store(t)
-	m.turn, m.pending, m.joint = t, nil, joint{}
+	m.turn, m.joint = t, joint{}
 	if m.over.Load() { // the stream has ended meanwhile
 		m.cancelTurns()
 	}
