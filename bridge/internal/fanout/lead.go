@@ -44,7 +44,9 @@ func (m *member) read() {
 			before.reader.Wait()
 			t.before.Store(nil)
 		}
-		m.run(ctx, t)
+		if ctx.Err() == nil { // the stream may have ended before the reader was on
+			m.run(ctx, t)
+		}
 	})
 	if !started { // the registry is closed
 		cancel(nil)
