@@ -44,6 +44,10 @@ fresh: generate ## Fail where generated code is not what the sources say
 test: ## All tests, with the race detector
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: client
+client: ## Test the script for pages, and fail where client/dist is not what the sources say (needs Node.js)
+	cd client && npm ci --silent --no-audit --no-fund && npm test --silent && npm run --silent types && npm run --silent check
+
 .PHONY: conformance
 conformance: ## The official protobuf conformance suite (its runner comes from CONFORMANCE_RUNNER, or from npm)
 	.ci/conformance

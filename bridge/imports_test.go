@@ -60,7 +60,7 @@ func program() []room {
 		{"cmd/grpcsse", []string{"std", "cmd/grpcsse/internal/app"}},
 		{"cmd/grpcsse/internal/app", []string{
 			"std", "bridge", "bridge/cluster", "bridge/config", "bridge/describe", "bridge/metrics", "cmd/grpcsse/internal/admin",
-			"cmd/grpcsse/internal/backstage",
+			"client", "cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
@@ -68,6 +68,7 @@ func program() []room {
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
+		{"client", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
 		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/cluster", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
@@ -234,7 +235,7 @@ func knowers() map[string][]string {
 			"bridge/internal/stream", "bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/upstream",
 		},
 		"net/http": {
-			"cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
+			"client", "cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
@@ -377,7 +378,7 @@ func permits(rule, path string) bool {
 func listPackages(t *testing.T) []pkg {
 	t.Helper()
 	// Other folders in the folder of the module are not part of the module.
-	rooms := []string{module + "bridge/...", module + "cmd/...", module + "gen/..."}
+	rooms := []string{module + "bridge/...", module + "client", module + "cmd/...", module + "gen/..."}
 	var complaints strings.Builder
 	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports"}, rooms...)...)
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // some files are for this system only

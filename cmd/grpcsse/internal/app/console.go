@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/client"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/console"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
@@ -60,14 +61,15 @@ func (c *consoles) page(apart bool) *console.Console {
 }
 
 // front returns the public listener with the bridge behind it. It has the console where the command line names one gRPC server and
-// only this machine reaches the listener.
+// only this machine reaches the listener, and the script for pages unless a route has the path of the script.
 func (c *consoles) front(settings front.Settings, listener net.Listener, log *slog.Logger) *front.Front {
 	f := &front.Front{Settings: settings, Listener: listener, Bridge: c.bridge, Handler: c.bridge, Log: log}
+	taken := func(path string) bool {
+		return slices.ContainsFunc(c.bridge.Routes(), func(r bridge.RouteInfo) bool { return r.Path == path })
+	}
 	if c.local {
-		taken := func(path string) bool {
-			return slices.ContainsFunc(c.bridge.Routes(), func(r bridge.RouteInfo) bool { return r.Path == path })
-		}
 		f.Handler = admin.Local(c.page(false), c.bridge, taken, log)
 	}
+	f.Handler = client.Beside(f.Handler, taken)
 	return f
 }

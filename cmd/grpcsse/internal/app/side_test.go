@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcsse/grpcsse/client"
 	market "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 )
 
@@ -91,8 +92,8 @@ func ask(t *testing.T, method, url string, header ...string) (int, string) {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(r)
+	caller := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := caller.Do(r)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
@@ -147,6 +148,9 @@ func TestProbesAndPagesOfAProgramFromStartToEnd(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	s.requirePages(t)
+	got, script := ask(t, http.MethodGet, s.public+client.Path)
+	assert.Equal(t, http.StatusOK, got)
+	assert.Contains(t, script, "export{")
 
 	kill()
 	s.requireProbe(t, "/readyz", 200, `"state":"down"`)

@@ -1,0 +1,242 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// inBothBrowsers runs a test in each browser. A browser runs all of its subtests, since starting one takes seconds.
+func inBothBrowsers(t *testing.T, run func(t *testing.T, b *scriptBrowser)) {
+	t.Helper()
+	for _, name := range []string{"Chromium", "Firefox"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, startScriptBrowser(t, name))
+		})
+	}
+}
+
+func startScriptBrowser(t *testing.T, name string) *scriptBrowser {
+	t.Helper()
+	if name == "Firefox" {
+		f := startFirefox(t)
+		return &scriptBrowser{browserPage: &browserPage{evaluate: f.evaluate}, navigate: f.open}
+	}
+	tab := startBrowser(t)
+	return &scriptBrowser{
+		restores: true,
+		browserPage: &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
+			t.Helper()
+			found, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](expression))
+			require.NoError(t, err, "%s", expression)
+			return found
+		}},
+		navigate: func(t *testing.T, url string) {
+			t.Helper()
+			require.NoError(t, chromedp.Do(tab, chromedp.Navigate(url)))
+		},
+	}
+}
+
+// inTheCache is the one breakage that a driven Firefox does not have: it loads a page anew when the test goes back.
+const inTheCache = "the page was in the cache"
+
+// breakage breaks what is between a page and its events.
+type breakage map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite)
+
+// A page comes back whatever the network and the servers do.
+func TestASubscriptionComesBack(t *testing.T) {
+	breakage{
+		"the network is cut":          cutTheNetwork,
+		"the bridge drains":           drainTheBridge,
+		"a connection is refused":     stopListening,
+		"a proxy answers 502":         answer502,
+		"a proxy answers with a page": answerHTML,
+	}.run(t)
+}
+
+// A page finds out by itself that it has no connection any more.
+func TestASubscriptionNoticesThatItIsDead(t *testing.T) {
+	breakage{
+		"nothing comes any more": fallSilent,
+		"the machine was asleep": jumpTheClock,
+		inTheCache:               leaveAndComeBack,
+	}.run(t)
+}
+
+// run requires that a page goes on after each breakage, without a loss or a repeat.
+func (all breakage) run(t *testing.T) {
+	t.Helper()
+	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
+		for name, breaks := range all {
+			if name == inTheCache && !b.restores {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				s := startScriptSite(t)
+				b.fresh(t, s)
+				b.listen(t, "/tape", "{}")
+				b.more(t, 20)
+				assert.Equal(t, []string{"live"}, b.states(t))
+				breaks(t, b, s)
+				b.more(t, 20)
+				b.until(t, `sub.state === "live" && sub.why === undefined`)
+				require.True(t, worth[bool](t, b.browserPage, "sub.close() === undefined"))
+				b.until(t, `over === "done" && end.reason === "closed"`)
+				b.wholly(t)
+			})
+		}
+	})
+}
+
+// told waits until the page was told of a state.
+func (b *scriptBrowser) told(t *testing.T, state string) {
+	t.Helper()
+	b.until(t, "states.includes("+strconv.Quote(state)+")")
+}
+
+func cutTheNetwork(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	s.restart(t)
+	b.told(t, "reconnecting network")
+}
+
+func drainTheBridge(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	old := s.bridge.Load()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_ = old.Shutdown(ctx) // until the end of the test, the old bridge turns everybody away
+	b.told(t, "reconnecting drain")
+	asked := s.asked.Load()
+	require.Eventually(t, func() bool { return s.asked.Load() > asked }, patience, beat, "the page comes back meanwhile")
+	s.bridge.Store(scriptBridge(t, s.began, nil))
+	require.NoError(t, old.Close())
+}
+
+func stopListening(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	s.down(t)
+	b.told(t, "reconnecting network")
+	b.until(t, `states.filter((s) => s === "reconnecting network").length >= 2`) // a connection was refused
+	s.up(t, s.url[len("http://"):])
+}
+
+func answer502(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	mend := s.breaks(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	s.restart(t)
+	b.told(t, "reconnecting http")
+	mend()
+}
+
+func answerHTML(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	mend := s.breaks(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<p>We are back soon.")
+	})
+	s.restart(t)
+	b.told(t, "reconnecting http")
+	mend()
+}
+
+func fallSilent(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	require.True(t, worth[bool](t, b.browserPage, "sub.close() === undefined"))
+	b.listen(t, "/tape", "{silence: 1000}")
+	b.more(t, 20)
+	dead := make(chan struct{}, 100)
+	mend := s.breaks(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, ":\n")
+		_ = http.NewResponseController(w).Flush()
+		dead <- struct{}{}
+		<-r.Context().Done()
+	})
+	s.restart(t)
+	select {
+	case <-dead:
+	case <-time.After(patience):
+		require.FailNow(t, "the page did not come back")
+	}
+	mend()
+	b.told(t, "reconnecting silent")
+}
+
+func jumpTheClock(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	mend := s.breaks(func(w http.ResponseWriter, r *http.Request) { // the connection that the machine had is gone, and does not know it
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, ":\n") // Firefox waits for the first byte
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	asked := s.asked.Load()
+	s.restart(t)
+	require.Eventually(t, func() bool { return s.asked.Load() > asked }, patience, beat)
+	b.until(t, `sub.state === "live"`)
+	mend()
+	require.True(t, worth[bool](t, b.browserPage, "jump(8 * 3600 * 1000)"))
+	b.told(t, "reconnecting silent")
+}
+
+func leaveAndComeBack(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	had := worth[int](t, b.browserPage, "mark()")
+	b.navigate(t, s.url+"/other")
+	b.until(t, "window.ready === true && window.marked === 0")
+	require.Eventually(t, func() bool { return s.open.Load() == 0 }, patience, beat, "the page that was left has no stream")
+	b.evaluate(t, "setTimeout(() => history.back()) > 0")
+	b.until(t, "window.marked === "+strconv.Itoa(had))
+	b.told(t, "reconnecting hidden")
+}
+
+func TestASubscriptionEnds(t *testing.T) {
+	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
+		s := startScriptSite(t)
+		b.fresh(t, s)
+		b.listen(t, "/end/0", "{}")
+		b.until(t, `over === "done"`)
+		assert.Equal(t, []string{"live", "ended upstream"}, b.states(t))
+		assert.Equal(t, "OK", worth[string](t, b.browserPage, "end.status"))
+		b.listen(t, "/end/5", "{}")
+		b.until(t, `over === "Error: NOT_FOUND: as asked"`)
+		assert.Equal(t, []int{1}, worth[[]int](t, b.browserPage, "ids"), "the error comes behind the events")
+		b.listen(t, "/no/such/path", "{}")
+		b.until(t, `over.startsWith("Error: ") && end.code === 5`)
+		asked := s.asked.Load()
+		assert.EqualValues(t, 3, asked)
+		b.listen(t, "/tape", "{signal: (window.abort = new AbortController()).signal}")
+		b.more(t, 5)
+		b.evaluate(t, "window.abort.abort() === undefined")
+		b.until(t, `over === "done" && end.reason === "closed"`)
+		require.Eventually(t, func() bool { return s.open.Load() == 0 }, patience, beat)
+		assert.Equal(t, asked+1, s.asked.Load(), "nothing comes back after an end")
+	})
+}
+
+// A page that is loaded again in the middle of a list goes on behind the last event that it has processed.
+func TestASubscriptionKeepsItsPlaceAcrossAReload(t *testing.T) {
+	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
+		s := startScriptSite(t)
+		const options = `{resume: {store: sessionStorage, key: "list"}}, true`
+		last := 0
+		for _, until := range []int{100, 400, 700, 1000} {
+			b.fresh(t, s)
+			b.listen(t, "/list", options)
+			b.until(t, "ids.at(-1) >= "+strconv.Itoa(until))
+			b.wholly(t)
+			assert.LessOrEqual(t, worth[int](t, b.browserPage, "ids[0]"), last+1, "no event is lost")
+			b.navigate(t, s.url+"/other")
+			b.until(t, "window.ready === true")
+			committed := worth[string](t, b.browserPage, `sessionStorage.getItem("list")`)
+			n, err := strconv.Atoi(committed)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, n, until)
+			last = n
+		}
+		assert.Equal(t, 1000, last)
+	})
+}
