@@ -25,14 +25,16 @@ func notRun() map[string]string {
 		"go install github.com/grpcsse/grpcsse/cmd/grpcsse@latest    # in a clone: go install ./cmd/grpcsse":         "it loads a release; the tests have the program",
 		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                                    "the module deploy installs the package with this file",
 		"go build -o /tmp/grpcsse ./cmd/grpcsse && cd bench && go run ./cmd/footprint -grpcsse /tmp/grpcsse -for 5s": bench,
-		"make bench":                         bench,
+		"make bench":   bench,
+		"make figures": bench,
+		"make figures FIGURES='-only events,program -rounds 9'": bench,
 		"make faults":                        ci,
 		"make faults FAULTS='-streams 5000'": ci,
 		"go test -run '^$' -bench Coding ./bridge/internal/frame":                                                                     bench,
 		"GOMAXPROCS=1 go test ./bridge/transcode -run '^$' -bench Transcode -benchmem -count 5":                                       bench,
 		"go test -count 1 -v -run TestBrowserCloseCancelsTheUpstream ./bridge":                                                        ci,
 		"go test -count 1 -v -run TestClosingTheTab ./cmd/grpcsse/internal/app":                                                       ci,
-		`curl -H "Authorization: Bearer $(cat admin.token)" http://127.0.0.1:9091/routes`:                                             "the script admin.txtar and package admin make these requests",
+		`curl -H "Authorization: Bearer $(cat admin.token)" http://127.0.0.1:9091/routes`:                                             "it needs a program with a listener for administrators; the tests of package admin make these requests",
 		`curl -X POST -H "Authorization: Bearer $(cat admin.token)" -H 'X-Grpcsse-Admin: 1' 'http://127.0.0.1:9091/-/shed?share=0.2'`: "as above",
 	}
 }
