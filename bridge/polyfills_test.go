@@ -61,7 +61,7 @@ func libraries(t *testing.T) map[string]pageLibrary {
 			},
 			open: `const show = () => {};
 				const fetchEventSource = (url, options) => library.fetchEventSource("/watch/x", {...options, onmessage(e) {
-					note({type: e.event || "message", data: e.data, lastEventId: e.id});
+					if (e.event !== "grpc-end") note({type: e.event || "message", data: e.data, lastEventId: e.id});
 					options.onmessage(e);
 				}});` + blockWith(t, page, "js", "fetchEventSource("),
 			ends: 2,
