@@ -101,6 +101,15 @@ func findBrowser() string {
 	return ""
 }
 
+// runsOnce skips a long test of what a page does in a run with the race detector. Such a test is about JavaScript, and runs without
+// the detector. What it uses of the program is used with the detector by the shorter tests of pages.
+func runsOnce(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("skipped: it runs without the race detector")
+	}
+}
+
 // openTab opens a URL in a new tab of the browser. Whatever the page complains about fails the test, unless it holds one of the
 // allowed texts.
 func openTab(t *testing.T, browser context.Context, url string, allowed ...string) (tab context.Context, closeTab func()) {

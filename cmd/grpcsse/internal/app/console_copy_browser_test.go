@@ -53,6 +53,7 @@ func runCurl(t *testing.T, up *bridgetest.Upstream, line, request string) {
 
 // What the page copies works: the command line, the code of a page, the configuration file, and the link.
 func TestWhatTheConsoleCopiesWorks(t *testing.T) {
+	runsOnce(t)
 	browser := startBrowser(t)
 	up, page := startNasty(t)
 	tab := openRoute(t, browser, page+"-/console/", "GET /nasty.v1.Nasty/Watch")
@@ -117,6 +118,7 @@ func TestTheConsoleSendsABody(t *testing.T) {
 
 // A stream that the server ends for a while comes back with its last id. One that is closed stays closed.
 func TestTheConsoleComesBack(t *testing.T) {
+	runsOnce(t)
 	browser := startBrowser(t)
 	up, page := startNastyRoutes(t, `
   - {path: /ids, rpc: nasty.v1.Nasty/Watch, event: {id: text}, request: {set: {constructor: "${header.last-event-id:-none}"}}, status: {NOT_FOUND: reconnect}}`)

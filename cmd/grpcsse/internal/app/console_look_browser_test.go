@@ -56,6 +56,7 @@ func eachLook(t *testing.T, tab context.Context, look func(name string)) {
 
 // Nothing is wider than the window, and all text can be read.
 func TestTheConsoleCanBeReadOnAnyScreen(t *testing.T) {
+	runsOnce(t)
 	browser := startBrowser(t)
 	up, page := startNastyRoutes(t, `
   - {path: "/organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes", rpc: nasty.v1.Nasty/Watch, event: {id: text}}
@@ -92,6 +93,7 @@ func press(t *testing.T, tab context.Context, keys string) {
 
 // The keyboard reaches everything, shows where it is, and does what is expected.
 func TestTheConsoleByKeyboard(t *testing.T) {
+	runsOnce(t)
 	browser := startBrowser(t)
 	up, page := startNasty(t)
 	tab := openRoute(t, browser, page+"-/console/", "GET /nasty.v1.Nasty/Watch")

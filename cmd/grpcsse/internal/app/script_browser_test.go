@@ -17,6 +17,7 @@ import (
 // inBothBrowsers runs a test in each browser. A browser runs all of its subtests, since starting one takes seconds.
 func inBothBrowsers(t *testing.T, run func(t *testing.T, b *scriptBrowser)) {
 	t.Helper()
+	runsOnce(t)
 	for _, name := range []string{"Chromium", "Firefox"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

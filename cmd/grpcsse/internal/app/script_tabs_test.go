@@ -68,6 +68,7 @@ func (s *scriptSite) leader(t *testing.T, except string) (tab string) {
 
 // Ten tabs use one connection. The tab that has it is closed, ten times, and another one takes over each time.
 func TestTabsShareOneSubscription(t *testing.T) {
+	runsOnce(t)
 	for _, name := range []string{"Chromium", "Firefox"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
