@@ -276,24 +276,37 @@ func (r *reader) start(command, address string) {
 	}
 }
 
-// follow runs a command that follows a stream, until it has written an event.
+// follow runs a command that follows a stream, until it has written an event. It runs it again while the bridge has no schema yet: a
+// reader takes longer to type than the bridge to load it.
 func (r *reader) follow(command string) string {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	read := r.firstEvent(ctx, command)
+	for ctx.Err() == nil && strings.Contains(strings.Join(read, " "), "the schema of the route is not loaded yet") {
+		read = r.firstEvent(ctx, command)
+	}
+	text := strings.Join(read, "\n") + "\n"
+	assert.True(r.t, slices.ContainsFunc(read, isEvent), "%s: %s has no event:\n%s", r.name, command, text)
+	return text
+}
+
+func isEvent(line string) bool { return strings.Contains(line, `{"`) }
+
+// firstEvent runs a command until it has written an event or ends, and returns its lines.
+func (r *reader) firstEvent(ctx context.Context, command string) (read []string) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	run := r.command(ctx, "exec "+command)
 	stdout, err := run.StdoutPipe()
 	require.NoError(r.t, err)
 	require.NoError(r.t, run.Start())
-	var read []string
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		read = append(read, lines.Text())
-		if strings.Contains(lines.Text(), `{"`) {
+		if isEvent(lines.Text()) {
 			break
 		}
 	}
 	cancel()
 	_ = run.Wait() // it was ended
-	text := strings.Join(read, "\n") + "\n"
-	assert.True(r.t, slices.ContainsFunc(read, func(line string) bool { return strings.Contains(line, `{"`) }), "%s: %s has no event:\n%s", r.name, command, text)
-	return text
+	return read
 }

@@ -28,6 +28,9 @@ func TestTheCommandThatATrialShowsStartsAReplicaThatShares(t *testing.T) {
 	found := shown.FindStringSubmatch(first.stderr.String())
 	command, secret := found[1], found[2]
 	second := startProcess(t, other, nil, "sh", "-c", "exec env "+command)
+	for _, r := range []*replica{first, second} { // it listens before it has asked the upstream for its schema
+		require.Eventually(t, func() bool { return strings.Contains(r.stderr.String(), "route is served") }, patience, time.Millisecond)
+	}
 	oneStream(t, u, "/test.stream.v1.StreamService/Watch?topic=x", first, second)
 	assert.Equal(t, 1, strings.Count(first.stderr.String(), secret), "the secret is shown once")
 	assert.NotContains(t, second.stderr.String(), secret, "who was told the secret does not show it")
