@@ -36,8 +36,8 @@ type Member interface {
 	// Take adds to the log what the owner has read. It is called between Follow and the next Lead or Alone. It reports false where
 	// the page does not follow the replica's place: then the replica asks the owner again, with Place. Take changes the place each
 	// time that it reports false for an answer to this question, so that asking ends. A page of a lower term than that of the
-	// newest page is dropped, and so is one of an earlier epoch of the term: Take reports true then. Pages may come twice, out of order, or not at all. The page and its events
-	// belong to the member from then on.
+	// newest page is dropped, and so is one of an earlier epoch of the term: Take reports true then. Pages may come twice, out of
+	// order, or not at all. The page and its events belong to the member from then on.
 	Take(p *Page) bool
 	// Page returns what follows a place: events of about limit bytes, or one event of any size. The owner calls it, for all
 	// followers and for one that asks. For a place in another epoch, or one whose events are evicted, the page begins at the
@@ -95,8 +95,8 @@ type Page struct {
 	// with Oldest has any. They count neither for More nor for the limit of a page: the bounds of the log bound them.
 	Values []*replay.Event
 	// Events are those from Offset on. Their epoch is that of the page, and [replay.Position.Epoch] in them is of no meaning.
-	// Clocks of replicas differ, so what is carried of [replay.Event.At] is how long ago it was when the page was sent. The way of the
-	// page is added up to a bound.
+	// Clocks of replicas differ, so what is carried of [replay.Event.At] is how long ago it was when the page was sent. The time that
+	// the page takes to arrive is added up to a bound.
 	Events []*replay.Event
 	// Version is the version of the owner's condition. Condition is nil where the replica that is to have the page knows it.
 	Version   uint64
