@@ -86,7 +86,10 @@ func program() []room {
 		{"cmd/grpcsse/internal/sidedoor", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
 		{"cmd/grpcsse/internal/console", []string{
-			"std", "net/http", protobufTree, "bridge", "bridge/config", "bridge/describe", "bridge/sse", "go.yaml.in/yaml/v4",
+			"std", "net/http", "bridge", "bridge/config", "bridge/describe", "cmd/grpcsse/internal/contract", "go.yaml.in/yaml/v4",
+		}},
+		{"cmd/grpcsse/internal/contract", []string{
+			"std", protobufTree, "bridge", "bridge/config", "bridge/describe", "bridge/sse", "bridge/transcode",
 		}},
 		{"cmd/grpcsse/internal/demopage", []string{"std", "net/http"}},
 		{"cmd/grpcsse/internal/probe", []string{
@@ -244,7 +247,7 @@ func knowers() map[string][]string {
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {
-			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
+			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
 			"bridge/internal/catalog", "bridge/internal/stream",
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/describe",

@@ -5,11 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/describe"
-	"github.com/grpcsse/grpcsse/bridge/sse"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/contract"
 )
 
 // longestDoc bounds the documentation of one declaration, in bytes. A foreign server can send any length.
@@ -146,6 +144,9 @@ func newDetail(row routeRow, info bridge.RouteInfo) detail {
 	out.Fields, out.Body = newFields(shapes, info)
 	out.Refused = refusedFields(shapes, info, out.Set)
 	message := shapes.Message(info.Method.Output())
+	if route, ok := contract.New(info); ok {
+		message = shapes.Message(route.Data)
+	}
 	out.Message = members(message)
 	if out.Key == "" {
 		out.Key = keyOf(message, info)
@@ -153,32 +154,12 @@ func newDetail(row routeRow, info bridge.RouteInfo) detail {
 	return out
 }
 
-// eventNames returns the names that the events of a route have: a constant, the members of a oneof, or the values of an enum.
+// eventNames returns the names that the events of a route have, as far as the schema tells them.
 func eventNames(info bridge.RouteInfo) []string {
 	out := []string{}
-	if info.Config == nil {
-		return out
-	}
-	add := func(name string) {
-		if safe, _ := sse.SafeName(name); !safe.IsZero() && len(out) < mostMembers {
-			out = append(out, safe.String())
-		}
-	}
-	event := info.Config.Event
-	add(event.NameConst)
-	if info.Method == nil || event.Name == "" {
-		return out
-	}
-	name := protoreflect.Name(event.Name)
-	message := info.Method.Output()
-	if oneof := message.Oneofs().ByName(name); oneof != nil {
-		for i := range oneof.Fields().Len() {
-			add(string(oneof.Fields().Get(i).Name()))
-		}
-	} else if field := message.Fields().ByName(name); field != nil && field.Enum() != nil {
-		for i := range field.Enum().Values().Len() {
-			add(string(field.Enum().Values().Get(i).Name()))
-		}
+	route, _ := contract.New(info)
+	for _, name := range route.Events.Known[:min(len(route.Events.Known), mostMembers)] {
+		out = append(out, name.Text)
 	}
 	return out
 }
