@@ -47,6 +47,7 @@ test: ## All tests, with the race detector
 .PHONY: client
 client: ## Test the script for pages, and fail where client/dist is not what the sources say (needs Node.js)
 	cd client && npm ci --silent --no-audit --no-fund && npm test --silent && npm run --silent types && npm run --silent check
+	cd client/test/recipes && npm ci --silent --no-audit --no-fund # what a test in Go builds docs/frameworks.md with
 
 .PHONY: conformance
 conformance: ## The official protobuf conformance suite (its runner comes from CONFORMANCE_RUNNER, or from npm)
