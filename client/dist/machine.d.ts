@@ -36,11 +36,11 @@ export interface Model {
     silence: number;
     /** Whether the page gives tokens; the one it gave last is good; and one was refused without an event since. */
     tokens: boolean;
-    good: boolean;
-    renewed: boolean;
+    good?: boolean | undefined;
+    renewed?: boolean | undefined;
     /** A connection is there, or on its way. */
-    busy: boolean;
-    hidden: boolean;
+    busy?: boolean;
+    hidden?: boolean;
 }
 export type Input = {
     is: "start" | "due" | "renewed" | "opened" | "heard" | "tick" | "online" | "pageshow" | "pagehide";

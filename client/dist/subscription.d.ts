@@ -4,7 +4,7 @@ import { type Query } from "./url.ts";
 export interface Message<Data = unknown, Name extends string = string> {
     /** The name that the route gives the event, `message` where it gives none. */
     name: Name;
-    /** The parsed JSON. 64-bit integers are strings. */
+    /** The parsed JSON. 64-bit integers are strings. Data that is no JSON, which no bridge sends, is the text itself. */
     data: Data;
     /** The id of the last event of the stream that had one, "" where there was none. */
     id: string;
@@ -31,10 +31,11 @@ export interface Options<Parameters extends Query = Query> {
     credentials?: RequestCredentials;
     /**
      * Where the id of the last event that the page has processed is kept, so that a reload of the page goes on after it. The page says
-     * what it has processed by `commit`. With `sessionStorage`, each tab has a place of its own. `key` is the URL by default.
+     * what it has processed by `commit`. `store` is `sessionStorage` by default, where each tab has a place of its own, and `key` is the
+     * URL. Where the store is full or forbidden, the page is warned in the console, and a reload begins anew.
      */
     resume?: {
-        store: Pick<Storage, "getItem" | "setItem">;
+        store?: Pick<Storage, "getItem" | "setItem">;
         key?: string;
     };
     /** Is called where events may be missing: the page should load its state anew. */
@@ -91,6 +92,8 @@ export declare class Subscription<E extends Message = Message> extends EventTarg
     close(): void;
     /** Says that the page has processed the event with this id and all before it. See {@link Options.resume}. */
     commit(id: string): void;
+    /** Works with the place that {@link Options.resume} names, if it does. */
+    private keep;
     [Symbol.asyncIterator](): AsyncIterableIterator<E>;
     addEventListener<N extends E["name"]>(name: N, listener: Listener<MessageEvent<DataOf<E, N>>>, options?: boolean | AddEventListenerOptions): void;
     addEventListener(name: "grpc-state", listener: Listener<CustomEvent<{

@@ -39,11 +39,11 @@ export interface Model {
   silence: number;
   /** Whether the page gives tokens; the one it gave last is good; and one was refused without an event since. */
   tokens: boolean;
-  good: boolean;
-  renewed: boolean;
+  good?: boolean | undefined;
+  renewed?: boolean | undefined;
   /** A connection is there, or on its way. */
-  busy: boolean;
-  hidden: boolean;
+  busy?: boolean;
+  hidden?: boolean;
 }
 
 export type Input =
@@ -65,10 +65,7 @@ export type Step = [Model, ...Effect[]];
 export const longest = 30_000, steady = 10_000;
 
 export function begin(cursor: string, silence: number, tokens: boolean): Model {
-  return {
-    state: "connecting", cursor, silence, tokens, failures: 0, retry: 3000, since: 0, heard: 0, good: false, renewed: false,
-    busy: false, hidden: false,
-  };
+  return {state: "connecting", cursor, silence, tokens, failures: 0, retry: 3000, since: 0, heard: 0};
 }
 
 const unauthenticated = 16;
@@ -154,7 +151,9 @@ function lose(m: Model, why: Status, now: number, random: number): Step {
   const refused = why.code === unauthenticated && m.tokens;
   // A token that could not be renewed may be good for a while.
   if (m.hidden || (why.reason === "token" && (state === "live" || state === "stale"))) return [m];
-  if (!why.retry && (!refused || m.renewed)) return end(m, why);
+  // What was never a stream is a wrong URL. Later it may be the page of a proxy.
+  const wrong = state === "connecting" && why.status === "HTTP 200";
+  if ((wrong || !why.retry) && (!refused || m.renewed)) return end(m, why);
   const cut = why === silent ? "doubt" : "cut";
   const lasted = state !== "connecting" && now - m.since > steady;
   const failures = lasted ? 0 : m.failures;

@@ -1,16 +1,12 @@
 /** What waits for one loop over a subscription. It gives every event once, in order. */
 export class Queue<E> implements AsyncIterableIterator<E> {
-  private readonly items: E[] = [];
+  readonly items: E[] = [];
   private readonly waiting: (() => void)[] = [];
   private over = false;
   private failure: Error | undefined;
 
   /** `taken` is called when an event was taken, and `left` when the loop is left. */
   constructor(private readonly taken: () => void, private readonly left: (q: Queue<E>) => void) {}
-
-  get length(): number {
-    return this.items.length;
-  }
 
   push(item: E): void {
     this.items.push(item);

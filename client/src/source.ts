@@ -50,7 +50,12 @@ export function connection(request: Request, tell: Tell): Source {
       });
       if (response.status === 200 && response.headers.get("content-type")?.startsWith("text/event-stream")) {
         say({is: "opened"});
-        await read(response.body!, say, () => abort === mine, request.room);
+        const parse = parser((block) => say({is: "block", block}), (ms) => say({is: "retry", ms}));
+        const decoder = new TextDecoder(), reader = response.body!.getReader();
+        for (let piece; abort === mine && !(piece = await reader.read()).done; await request.room()) {
+          say({is: "heard"});
+          parse(decoder.decode(piece.value, {stream: true}));
+        }
         why = status("network", "it ended");
       } else why = await refusal(response);
     } catch (e) {
@@ -59,19 +64,6 @@ export function connection(request: Request, tell: Tell): Source {
     say({is: "lost", why});
   };
   return {open, cut, doubt: cut, leave: cut, tick() {}};
-}
-
-async function read(body: ReadableStream<Uint8Array>, say: Tell, wanted: () => boolean, room: Request["room"]): Promise<void> {
-  const parse = parser((block) => say({is: "block", block}), (ms) => say({is: "retry", ms}));
-  const decoder = new TextDecoder();
-  const reader = body.getReader();
-  while (wanted()) {
-    const {done, value} = await reader.read();
-    if (done) return;
-    say({is: "heard"});
-    parse(decoder.decode(value, {stream: true}));
-    await room();
-  }
 }
 
 /** Codes of gRPC for statuses of HTTP. */

@@ -1,3 +1,4 @@
+import {attempt} from "./attempt.ts";
 import {begin, status, step, type Effect, type Input, type Model, type State, type Status} from "./machine.ts";
 import {Queue} from "./queue.ts";
 import {connection, type Request, type Source, type Tell} from "./source.ts";
@@ -8,7 +9,7 @@ import {extend, type Query} from "./url.ts";
 export interface Message<Data = unknown, Name extends string = string> {
   /** The name that the route gives the event, `message` where it gives none. */
   name: Name;
-  /** The parsed JSON. 64-bit integers are strings. */
+  /** The parsed JSON. 64-bit integers are strings. Data that is no JSON, which no bridge sends, is the text itself. */
   data: Data;
   /** The id of the last event of the stream that had one, "" where there was none. */
   id: string;
@@ -34,9 +35,10 @@ export interface Options<Parameters extends Query = Query> {
   credentials?: RequestCredentials;
   /**
    * Where the id of the last event that the page has processed is kept, so that a reload of the page goes on after it. The page says
-   * what it has processed by `commit`. With `sessionStorage`, each tab has a place of its own. `key` is the URL by default.
+   * what it has processed by `commit`. `store` is `sessionStorage` by default, where each tab has a place of its own, and `key` is the
+   * URL. Where the store is full or forbidden, the page is warned in the console, and a reload begins anew.
    */
-  resume?: {store: Pick<Storage, "getItem" | "setItem">; key?: string};
+  resume?: {store?: Pick<Storage, "getItem" | "setItem">; key?: string};
   /** Is called where events may be missing: the page should load its state anew. */
   onreset?: (reset: Reset) => void;
   /**
@@ -57,9 +59,6 @@ type Listener<E> = ((event: E) => void) | {handleEvent(event: E): void} | null;
 /** Where this many events wait for a loop, no more is read: the bridge then holds the stream back. */
 const most = 1000;
 
-/** A subscription is closed with this status. */
-const closed = (): Status => status("closed", "closed", 1, "CANCELLED", false);
-
 /**
  * A stream of events, which comes back by itself. Read it with `for await`, or listen to its events by their names, or both. It
  * connects when the first loop or listener for data is there, so that none of them misses an event.
@@ -73,7 +72,7 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
   private readonly queues = new Set<Queue<E>>();
   private readonly settled: Promise<Status>;
   private settle!: (s: Status) => void;
-  private told: {state: State; why: Status | undefined} = {state: "connecting", why: undefined};
+  private told: Model;
   private begun = false;
   private secret = "";
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -88,17 +87,16 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
     const {signal, token, tokenParameter, resume, onreset, silence = 45_000, credentials} = options;
     const bare = extend(url, options.query ?? {});
     this.place = resume?.key ?? "grpcsse " + bare;
-    this.model = begin(resume?.store.getItem(this.place) ?? "", silence, !!token);
+    this.model = begin(this.keep((store) => store.getItem(this.place)) ?? "", silence, !!token);
+    this.told = this.model;
     this.settled = new Promise((resolve) => (this.settle = resolve));
     const request: Request = {
       url: (cursor) => extend(bare, {
-        ...(tokenParameter && this.secret && {[tokenParameter]: this.secret}), ...(cursor && {last_event_id: cursor}),
+        ...(tokenParameter && {[tokenParameter]: this.secret || undefined}), last_event_id: cursor || undefined,
       }),
       init: () => ({
-        headers: {
-          Accept: "text/event-stream", ...(this.secret && !tokenParameter && {Authorization: "Bearer " + this.secret}),
-        },
-        ...(credentials && {credentials}),
+        credentials: credentials!, // fetch takes undefined as nothing
+        headers: {Accept: "text/event-stream", ...(this.secret && !tokenParameter && {Authorization: "Bearer " + this.secret})},
       }),
       room: () => this.full,
     };
@@ -133,12 +131,18 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
 
   /** Closes the stream for good. */
   close(): void {
-    this.take({is: "close", why: closed()});
+    this.take({is: "close", why: status("closed", "closed", 1, "CANCELLED")});
   }
 
   /** Says that the page has processed the event with this id and all before it. See {@link Options.resume}. */
   commit(id: string): void {
-    if (id) this.options.resume?.store.setItem(this.place, id);
+    if (id) this.keep((store) => store.setItem(this.place, id));
+  }
+
+  /** Works with the place that {@link Options.resume} names, if it does. */
+  private keep<T>(use: (store: Pick<Storage, "getItem" | "setItem">) => T): T | undefined {
+    const {resume} = this.options;
+    return resume && attempt("resume", () => use(resume.store ?? sessionStorage));
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<E> {
@@ -213,25 +217,23 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
 
   /** Does what a step asks for. `first` says that no event has come before. */
   private act(effect: Effect, input: Input, first: boolean): void {
-    const {source, timer} = this;
+    const {source} = this;
     if (effect === "connect") source.open(this.model.cursor);
     else if (effect === "renew") void this.renew();
-    else if (effect === "cut") source.cut();
-    else if (effect === "doubt") source.doubt();
-    else if (input.is === "block" && (effect === "deliver" || effect === "notice")) {
-      const {name, data, id} = input.block;
-      if (effect === "deliver") this.deliver(name, JSON.parse(data), id);
+    else if (effect === "deliver" || effect === "notice") {
+      const {name, data, id} = (input as Extract<Input, {is: "block"}>).block;
+      if (effect === "deliver") this.deliver(name, attempt("data", () => JSON.parse(data), data), id);
       else if (name !== "grpc-cursor") this.tell(name, JSON.parse(data));
       else if (first) this.commit(id); // no event has come that the page could have to process
     } else {
-      clearTimeout(timer);
-      if (effect === "leave") source.leave();
-      else this.timer = setTimeout(() => this.take({is: "due"}), effect as number);
+      clearTimeout(this.timer);
+      if (typeof effect === "string") source[effect]();
+      else this.timer = setTimeout(() => this.take({is: "due"}), effect);
     }
   }
 
   private changed(state: State, why: Status | undefined): void {
-    this.told = {state, why};
+    this.told = this.model;
     if (state === "ended") {
       clearInterval(this.watch);
       this.listen("removeEventListener");
@@ -251,13 +253,13 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
   private deliver(name: string, data: unknown, id: string): void {
     for (const queue of this.queues) {
       queue.push({name, data, id} as E);
-      if (queue.length >= most) this.full ??= new Promise((resolve) => (this.drain = resolve));
+      if (queue.items.length >= most) this.full ??= new Promise((resolve) => (this.drain = resolve));
     }
     this.dispatchEvent(new MessageEvent(name, {data, lastEventId: id}));
   }
 
   private makeRoom(): void {
-    if (this.state !== "ended" && [...this.queues].some((q) => q.length > most / 2)) return;
+    if (this.state !== "ended" && [...this.queues].some((q) => q.items.length > most / 2)) return;
     this.drain?.();
     this.full = this.drain = undefined;
   }

@@ -1,5 +1,6 @@
 import type {Block} from "./parse.ts";
 import type {Input} from "./machine.ts";
+import {attempt, warn} from "./attempt.ts";
 import type {Source, Tell} from "./source.ts";
 import {silent} from "./machine.ts";
 
@@ -26,7 +27,8 @@ const kept = 1000;
  * follows as soon as the two streams meet. When another leader begins, most tabs have had the same event as it, and simply go on.
  */
 export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Source {
-  if (!globalThis.navigator?.locks) return own(tell); // the page has no secure origin
+  // Where the page has no secure origin, or none at all, each tab has its own connection.
+  if (!attempt("tabs", () => (new BroadcastChannel(name).close(), navigator.locks.request))) return own(tell);
   let channel: BroadcastChannel | undefined;
   let release: () => void; // gives the lock back, or stops waiting for it
   let at = ""; // the id of the last event that this tab has had
@@ -46,6 +48,8 @@ export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Sou
     if (input.is === "block" && input.block.id) at = input.block.id;
     tell(input);
   };
+  const announce = (): void => say({say: "lead", term, at, open});
+  const ask = (): void => say({say: "hello", term});
   const mine = own((input) => {
     if (leads) {
       see(input);
@@ -79,11 +83,11 @@ export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Sou
     if (word.say === "hello") {
       if (!leads) return;
       if (word.term > term) term = word.term + 1; // the clock was set back, or stood still
-      say({say: "lead", term, at, open});
+      announce();
     } else if (leads) {
       // the last words of an earlier leader
     } else if (word.term < term) {
-      say({say: "hello", term}); // these are such words, unless the leader must have a greater term
+      ask(); // these are such words, unless the leader must have a greater term
     } else if (word.say === "lead") {
       if (word.term === term && follows) return; // it answered another tab
       term = word.term;
@@ -93,7 +97,7 @@ export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Sou
       meet();
       if (!follows && !connected) connect();
     } else if (word.term > term) {
-      say({say: "hello", term});
+      ask();
     } else {
       const {input} = word;
       see(input);
@@ -111,7 +115,7 @@ export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Sou
     feed = [];
     term = Math.max(term + 1, Date.now());
     open = false;
-    say({say: "lead", term, at, open});
+    announce();
     connect();
   };
   const join = (): void => {
@@ -125,8 +129,12 @@ export function tabs(name: string, own: (tell: Tell) => Source, tell: Tell): Sou
       if (channel !== joined) return resolve();
       release = resolve;
       lead();
-    })).catch(() => {});
-    say({say: "hello", term});
+    })).catch((e) => {
+      if (channel !== joined) return; // it waits no more
+      warn("tabs", e);
+      lead();
+    });
+    ask();
   };
   return {
     open(cursor) {

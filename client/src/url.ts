@@ -10,7 +10,7 @@ export type Query = Record<string, string | number | boolean | bigint | readonly
  */
 export function fill(template: string, variables: Variables): string {
   return template.replace(/\{([^}=]+)(=[^}]*)?\}/g, (_, name: string, pattern?: string) => {
-    if (variables[name] === undefined) throw new TypeError(`${template}: the variable ${name} has no value`);
+    if (variables[name] === undefined) throw new TypeError(`${template}: no ${name}`);
     const value = String(variables[name]);
     return pattern ? value.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(value);
   });
@@ -21,7 +21,7 @@ export function extend(url: string, query: Query): string {
   const bare = url.replace(/#.*/, "");
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) parameters.append(name, String(one));
+    for (const one of [value].flat()) if (one !== undefined) parameters.append(name, one as string);
   }
   const added = String(parameters);
   return bare + (added && (bare.includes("?") ? "&" : "?") + added);

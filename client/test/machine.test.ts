@@ -89,6 +89,17 @@ test("a stream that never opened is connecting until it does", () => {
   assert.equal(rig.model.why, undefined);
 });
 
+test("what was never a stream is a wrong URL", () => {
+  const page: Input = {is: "lost", why: status("http", "text/html", 14, "HTTP 200")};
+  const rig = new Rig();
+  rig.take({is: "start"});
+  assert.deepEqual(rig.take(page), ["cut", "leave"]);
+  assert.equal(rig.model.state, "ended");
+  assert.equal(rig.model.why?.retry, false);
+  const proxied = new Rig().open();
+  assert.deepEqual(proxied.take(page), ["cut", 3000], "a proxy may answer so for a while");
+});
+
 test("the bridge asks to come back", () => {
   const rig = new Rig().open();
   assert.deepEqual(rig.take({is: "retry", ms: 500}, ended(14, true, "drain")), ["cut", 500]);

@@ -48,6 +48,6 @@ test("leaving a loop drops what waits", async () => {
     break;
   }
   assert.equal(left, 1);
-  assert.equal(q.length, 0);
+  assert.equal(q.items.length, 0);
   assert.deepEqual(await q.next(), {value: undefined, done: true});
 });

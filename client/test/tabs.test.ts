@@ -279,10 +279,26 @@ test("the end of the stream is the end in all tabs", async () => {
   assert.equal(world.connections, 0);
 });
 
-test("without locks, a tab has a connection of its own", () => {
-  Object.defineProperty(globalThis, "navigator", {value: {}, configurable: true});
-  const own: Source = {open() {}, cut() {}, doubt() {}, leave() {}, tick() {}};
-  assert.equal(tabs("tape", () => own, () => {}), own);
+test("a tab has a connection of its own where the browser has no locks or refuses them, and says so once", async () => {
+  const warnings: string[] = [];
+  const {warn} = console;
+  console.warn = (text: string) => warnings.push(text);
+  try {
+    let opened = 0;
+    const own: Source = {open: () => opened++, cut() {}, doubt() {}, leave() {}, tick() {}};
+    const world = new World(chance(5));
+    world.running = {} as Tab;
+    const request = (): Promise<void> => Promise.reject(new DOMException("no origin", "SecurityError"));
+    Object.defineProperty(globalThis, "navigator", {value: {locks: {request}}, configurable: true});
+    tabs("tape", () => own, () => {}).open("");
+    await new Promise(setImmediate);
+    assert.equal(opened, 1);
+    Object.defineProperty(globalThis, "navigator", {value: {}, configurable: true});
+    for (let i = 0; i < 2; i++) assert.equal(tabs("tape", () => own, () => {}), own);
+    assert.deepEqual(warnings, ["grpcsse: tabs"]);
+  } finally {
+    console.warn = warn;
+  }
 });
 
 test("whatever happens, no tab loses an event or has one twice", async () => {

@@ -30,6 +30,9 @@ const scriptPage = `<!doctype html>
 <link rel="icon" href="data:,">
 <script type="module">
 import {subscribe} from "/grpcsse.js";
+window.subscribe = subscribe;
+window.warnings = [];
+console.warn = (...words) => warnings.push(words.join(" "));
 window.listen = (url, options = {}, commit = false) => {
   window.ids = []; window.states = []; window.resets = []; window.names = []; window.over = ""; window.tokens = 0;
   const sub = window.sub = subscribe(url, {onreset: (r) => resets.push(r.reason), ...options});
@@ -68,6 +71,7 @@ type scriptSite struct {
 	began  time.Time
 	bridge atomic.Pointer[bridge.Bridge]
 	broken atomic.Pointer[http.HandlerFunc] // answers in place of the bridge, unless it is nil
+	also   map[string]http.HandlerFunc      // what else is served, by its path
 	asked  atomic.Int64                     // requests for a stream
 	open   atomic.Int64                     // streams that are open
 
@@ -93,7 +97,7 @@ type numbered struct {
 //   - /end/{code} has one event, and ends with a status.
 func startScriptSite(t *testing.T, options ...bridge.Option) *scriptSite {
 	t.Helper()
-	s := &scriptSite{began: time.Now(), from: map[string]int{}}
+	s := &scriptSite{began: time.Now(), from: map[string]int{}, also: map[string]http.HandlerFunc{}}
 	s.bridge.Store(scriptBridge(t, s.began, options))
 	s.up(t, "127.0.0.1:0")
 	t.Cleanup(func() {
@@ -103,9 +107,9 @@ func startScriptSite(t *testing.T, options ...bridge.Option) *scriptSite {
 	return s
 }
 
-func scriptBridge(t *testing.T, began time.Time, options []bridge.Option) *bridge.Bridge {
-	t.Helper()
-	tape := bridge.Func(func(ctx context.Context, r after) iter.Seq2[numbered, error] {
+// scriptTape is the upstream of /tape.
+func scriptTape(began time.Time) bridge.Source {
+	return bridge.Func(func(ctx context.Context, r after) iter.Seq2[numbered, error] {
 		next := r.After + 1
 		if r.After == 0 {
 			next = int64(time.Since(began)/beat) + 1
@@ -123,6 +127,18 @@ func scriptBridge(t *testing.T, began time.Time, options []bridge.Option) *bridg
 			}
 		}
 	})
+}
+
+// scriptRoute is a route whose events have ids, and which goes on after any id.
+func scriptRoute(path string) *config.Route {
+	r := config.NewRoute(path)
+	r.Event.ID, r.Event.Retry = "n", 500*time.Millisecond
+	r.Request.Set = []config.Setting{{Field: "after", Value: config.Reference(config.LastEventID)}}
+	return r
+}
+
+func scriptBridge(t *testing.T, began time.Time, options []bridge.Option) *bridge.Bridge {
+	t.Helper()
 	list := bridge.Func(func(ctx context.Context, r after) iter.Seq2[numbered, error] {
 		return func(yield func(numbered, error) bool) {
 			tick := time.NewTicker(time.Millisecond / 4)
@@ -141,12 +157,9 @@ func scriptBridge(t *testing.T, began time.Time, options []bridge.Option) *bridg
 		}
 	})
 	route := func(path string, source bridge.Source) bridge.Option {
-		r := config.NewRoute(path)
-		r.Event.ID, r.Event.Retry = "n", 500*time.Millisecond
-		r.Request.Set = []config.Setting{{Field: "after", Value: config.Reference(config.LastEventID)}}
-		return bridge.WithRoute(r, source)
+		return bridge.WithRoute(scriptRoute(path), source)
 	}
-	b, err := bridge.New(t.Context(), config.New(), append(options, route("/tape", tape), route("/list", list), route("/end/{code}", end))...)
+	b, err := bridge.New(t.Context(), config.New(), append(options, route("/tape", scriptTape(began)), route("/list", list), route("/end/{code}", end))...)
 	require.NoError(t, err)
 	return b
 }
@@ -191,6 +204,10 @@ func (s *scriptSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case client.Path:
 		client.Handler().ServeHTTP(w, r)
+		return
+	}
+	if also, ok := s.also[r.URL.Path]; ok {
+		also(w, r)
 		return
 	}
 	s.asked.Add(1)
