@@ -59,7 +59,7 @@ func startFirefox(t *testing.T) *firefox {
 	}
 	profile := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPrefs), 0o600))
-	command := exec.Command(path, "--headless", "--no-remote", "--marionette", "--profile", profile, "about:blank")
+	command := exec.Command(path, "--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile, "about:blank")
 	command.Env = append(os.Environ(), "HOME="+profile)
 	require.NoError(t, command.Start())
 	f := new(firefox)
@@ -159,4 +159,12 @@ func (f *firefox) evaluate(t *testing.T, expression string) json.RawMessage {
 	})
 	require.NoError(t, json.Unmarshal(answer, &result))
 	return result.Value
+}
+
+// chrome evaluates an expression with the rights of the browser itself.
+func (f *firefox) chrome(t *testing.T, expression string) json.RawMessage {
+	t.Helper()
+	f.command(t, "Marionette:SetContext", map[string]any{"value": "chrome"})
+	defer f.command(t, "Marionette:SetContext", map[string]any{"value": "content"})
+	return f.evaluate(t, expression)
 }

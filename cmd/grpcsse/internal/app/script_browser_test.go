@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,15 @@ func startScriptBrowser(t *testing.T, name string) *scriptBrowser {
 	tab := startBrowser(t)
 	return &scriptBrowser{
 		restores: true,
+		freeze: func(t *testing.T, frozen bool) {
+			t.Helper()
+			state := page.SetWebLifecycleStateStateActive
+			if frozen {
+				state = page.SetWebLifecycleStateStateFrozen
+			}
+			_, err := chromedp.Call(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
+			require.NoError(t, err)
+		},
 		browserPage: &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
 			t.Helper()
 			found, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](expression))
@@ -48,8 +58,11 @@ func startScriptBrowser(t *testing.T, name string) *scriptBrowser {
 	}
 }
 
-// inTheCache is the one breakage that a driven Firefox does not have: it loads a page anew when the test goes back.
-const inTheCache = "the page was in the cache"
+// Only Chromium has these breakages. Firefox keeps no page with an open stream, and loads it anew; and it freezes no page.
+const (
+	inTheCache = "the page was in the cache"
+	frozen     = "the page was frozen"
+)
 
 // breakage breaks what is between a page and its events.
 type breakage map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite)
@@ -68,9 +81,11 @@ func TestASubscriptionComesBack(t *testing.T) {
 // A page finds out by itself that it has no connection any more.
 func TestASubscriptionNoticesThatItIsDead(t *testing.T) {
 	breakage{
-		"nothing comes any more": fallSilent,
-		"the machine was asleep": jumpTheClock,
-		inTheCache:               leaveAndComeBack,
+		"nothing comes any more":                fallSilent,
+		"the machine was asleep":                jumpTheClock,
+		"the page waited, and was in the cache": leaveWhileItWaits,
+		inTheCache:                              leaveAndComeBack,
+		frozen:                                  freezeThePage,
 	}.run(t)
 }
 
@@ -79,7 +94,7 @@ func (all breakage) run(t *testing.T) {
 	t.Helper()
 	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
 		for name, breaks := range all {
-			if name == inTheCache && !b.restores {
+			if (name == inTheCache && !b.restores) || (name == frozen && b.freeze == nil) {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {
@@ -184,11 +199,38 @@ func jumpTheClock(t *testing.T, b *scriptBrowser, s *scriptSite) {
 	b.told(t, "reconnecting silent")
 }
 
+// leaveWhileItWaits leaves a page that has no connection and is about to ask for one. Both browsers keep such a page.
+func leaveWhileItWaits(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	mend := s.breaks(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	s.restart(t)
+	b.until(t, `states.filter((s) => s === "reconnecting http").length >= 2`) // it waits for two seconds now
+	goAndComeBack(t, b, s, mend)
+}
+
 func leaveAndComeBack(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	goAndComeBack(t, b, s, func() {})
+}
+
+func freezeThePage(t *testing.T, b *scriptBrowser, s *scriptSite) {
+	require.True(t, worth[bool](t, b.browserPage, `(() => {
+		window.frozen = false;
+		document.addEventListener("freeze", () => { window.frozen = true; });
+		return true;
+	})()`))
+	b.freeze(t, true)
+	s.restart(t)
+	b.freeze(t, false)
+	b.until(t, "frozen")
+	b.told(t, "reconnecting network")
+}
+
+// goAndComeBack goes to another page, and back to the page that was left.
+func goAndComeBack(t *testing.T, b *scriptBrowser, s *scriptSite, meanwhile func()) {
 	had := worth[int](t, b.browserPage, "mark()")
 	b.navigate(t, s.url+"/other")
 	b.until(t, "window.ready === true && window.marked === 0")
 	require.Eventually(t, func() bool { return s.open.Load() == 0 }, patience, beat, "the page that was left has no stream")
+	meanwhile()
 	b.evaluate(t, "setTimeout(() => history.back()) > 0")
 	b.until(t, "window.marked === "+strconv.Itoa(had))
 	b.told(t, "reconnecting hidden")

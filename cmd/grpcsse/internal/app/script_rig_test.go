@@ -251,7 +251,8 @@ func (s *scriptSite) breaks(h http.HandlerFunc) (mend func()) {
 type scriptBrowser struct {
 	*browserPage
 	navigate func(t *testing.T, url string)
-	restores bool // going back shows the page that was left. A driven Firefox loads it anew.
+	freeze   func(t *testing.T, frozen bool) // stops the page, or lets it go on; nil in Firefox
+	restores bool                            // a page may have an open stream and be kept for going back to. Firefox keeps no such page.
 }
 
 // fresh loads the page.
