@@ -236,50 +236,61 @@ func goAndComeBack(t *testing.T, b *scriptBrowser, s *scriptSite, meanwhile func
 	b.told(t, "reconnecting hidden")
 }
 
-func TestASubscriptionEnds(t *testing.T) {
+// What a page with the script can rely on. The tests share one browser of each kind, since starting one takes seconds.
+func TestASubscription(t *testing.T) {
 	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
-		s := startScriptSite(t)
-		b.fresh(t, s)
-		b.listen(t, "/end/0", "{}")
-		b.until(t, `over === "done"`)
-		assert.Equal(t, []string{"live", "ended upstream"}, b.states(t))
-		assert.Equal(t, "OK", worth[string](t, b.browserPage, "end.status"))
-		b.listen(t, "/end/5", "{}")
-		b.until(t, `over === "Error: NOT_FOUND: as asked"`)
-		assert.Equal(t, []int{1}, worth[[]int](t, b.browserPage, "ids"), "the error comes behind the events")
-		b.listen(t, "/no/such/path", "{}")
-		b.until(t, `over.startsWith("Error: ") && end.code === 5`)
-		asked := s.asked.Load()
-		assert.EqualValues(t, 3, asked)
-		b.listen(t, "/tape", "{signal: (window.abort = new AbortController()).signal}")
-		b.more(t, 5)
-		b.evaluate(t, "window.abort.abort() === undefined")
-		b.until(t, `over === "done" && end.reason === "closed"`)
-		require.Eventually(t, func() bool { return s.open.Load() == 0 }, patience, beat)
-		assert.Equal(t, asked+1, s.asked.Load(), "nothing comes back after an end")
+		for name, run := range map[string]func(t *testing.T, b *scriptBrowser){
+			"ends":                            endForGood,
+			"keeps its place across a reload": keepThePlace,
+			"takes bad input":                 takeBadInput,
+			"works with workers":              workWithWorkers,
+			"renews its token":                renewTheToken,
+		} {
+			t.Run(name, func(t *testing.T) { run(t, b) })
+		}
 	})
 }
 
+func endForGood(t *testing.T, b *scriptBrowser) {
+	s := startScriptSite(t)
+	b.fresh(t, s)
+	b.listen(t, "/end/0", "{}")
+	b.until(t, `over === "done"`)
+	assert.Equal(t, []string{"live", "ended upstream"}, b.states(t))
+	assert.Equal(t, "OK", worth[string](t, b.browserPage, "end.status"))
+	b.listen(t, "/end/5", "{}")
+	b.until(t, `over === "Error: NOT_FOUND: as asked"`)
+	assert.Equal(t, []int{1}, worth[[]int](t, b.browserPage, "ids"), "the error comes behind the events")
+	b.listen(t, "/no/such/path", "{}")
+	b.until(t, `over.startsWith("Error: ") && end.code === 5`)
+	asked := s.asked.Load()
+	assert.EqualValues(t, 3, asked)
+	b.listen(t, "/tape", "{signal: (window.abort = new AbortController()).signal}")
+	b.more(t, 5)
+	b.evaluate(t, "window.abort.abort() === undefined")
+	b.until(t, `over === "done" && end.reason === "closed"`)
+	require.Eventually(t, func() bool { return s.open.Load() == 0 }, patience, beat)
+	assert.Equal(t, asked+1, s.asked.Load(), "nothing comes back after an end")
+}
+
 // A page that is loaded again in the middle of a list goes on behind the last event that it has processed.
-func TestASubscriptionKeepsItsPlaceAcrossAReload(t *testing.T) {
-	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
-		s := startScriptSite(t)
-		const options = `{resume: {store: sessionStorage, key: "list"}}, true`
-		last := 0
-		for _, until := range []int{100, 400, 700, 1000} {
-			b.fresh(t, s)
-			b.listen(t, "/list", options)
-			b.until(t, "ids.at(-1) >= "+strconv.Itoa(until))
-			b.wholly(t)
-			assert.LessOrEqual(t, worth[int](t, b.browserPage, "ids[0]"), last+1, "no event is lost")
-			b.navigate(t, s.url+"/other")
-			b.until(t, "window.ready === true")
-			committed := worth[string](t, b.browserPage, `sessionStorage.getItem("list")`)
-			n, err := strconv.Atoi(committed)
-			require.NoError(t, err)
-			require.GreaterOrEqual(t, n, until)
-			last = n
-		}
-		assert.Equal(t, 1000, last)
-	})
+func keepThePlace(t *testing.T, b *scriptBrowser) {
+	s := startScriptSite(t)
+	const options = `{resume: {store: sessionStorage, key: "list"}}, true`
+	last := 0
+	for _, until := range []int{100, 400, 700, 1000} {
+		b.fresh(t, s)
+		b.listen(t, "/list", options)
+		b.until(t, "ids.at(-1) >= "+strconv.Itoa(until))
+		b.wholly(t)
+		assert.LessOrEqual(t, worth[int](t, b.browserPage, "ids[0]"), last+1, "no event is lost")
+		b.navigate(t, s.url+"/other")
+		b.until(t, "window.ready === true")
+		committed := worth[string](t, b.browserPage, `sessionStorage.getItem("list")`)
+		n, err := strconv.Atoi(committed)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, n, until)
+		last = n
+	}
+	assert.Equal(t, 1000, last)
 }

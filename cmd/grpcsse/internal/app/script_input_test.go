@@ -12,23 +12,21 @@ import (
 )
 
 // Where a page or a browser lacks what the script needs, a subscription does what an EventSource would do, and says so once.
-func TestASubscriptionTakesBadInput(t *testing.T) {
-	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
-		for name, run := range map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite){
-			"the URL is no stream":              findNoStream,
-			"data is no JSON":                   takeText,
-			"the storage is full":               fillTheStorage,
-			"there is no storage":               forbidTheStorage,
-			"there are no Web Locks":            takeLocksAway,
-			"the page has no origin of its own": sandboxThePage,
-		} {
-			t.Run(name, func(t *testing.T) {
-				s := startScriptSite(t)
-				b.fresh(t, s)
-				run(t, b, s)
-			})
-		}
-	})
+func takeBadInput(t *testing.T, b *scriptBrowser) {
+	for name, run := range map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite){
+		"the URL is no stream":              findNoStream,
+		"data is no JSON":                   takeText,
+		"the storage is full":               fillTheStorage,
+		"there is no storage":               forbidTheStorage,
+		"there are no Web Locks":            takeLocksAway,
+		"the page has no origin of its own": sandboxThePage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startScriptSite(t)
+			b.fresh(t, s)
+			run(t, b, s)
+		})
+	}
 }
 
 // warned requires that the page was told of one thing, once.

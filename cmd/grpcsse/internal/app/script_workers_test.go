@@ -38,26 +38,24 @@ func (s *scriptSite) serves(path, script string) {
 }
 
 // A subscription works in both kinds of workers, and behind a service worker.
-func TestASubscriptionWorksWithWorkers(t *testing.T) {
-	inBothBrowsers(t, func(t *testing.T, b *scriptBrowser) {
-		for name, begin := range map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite){
-			"in a worker":             inWorker("new Worker('/worker.js', {type: 'module'})"),
-			"in a shared worker":      inWorker("new SharedWorker('/worker.js', {type: 'module'}).port"),
-			"behind a service worker": behindServiceWorker,
-		} {
-			t.Run(name, func(t *testing.T) {
-				s := startScriptSite(t)
-				s.serves("/worker.js", workerScript)
-				s.serves("/service.js", forgetfulWorker)
-				b.fresh(t, s)
-				begin(t, b, s)
-				b.more(t, 20)
-				s.restart(t)
-				b.told(t, "reconnecting network")
-				b.more(t, 20)
-			})
-		}
-	})
+func workWithWorkers(t *testing.T, b *scriptBrowser) {
+	for name, begin := range map[string]func(t *testing.T, b *scriptBrowser, s *scriptSite){
+		"in a worker":             inWorker("new Worker('/worker.js', {type: 'module'})"),
+		"in a shared worker":      inWorker("new SharedWorker('/worker.js', {type: 'module'}).port"),
+		"behind a service worker": behindServiceWorker,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startScriptSite(t)
+			s.serves("/worker.js", workerScript)
+			s.serves("/service.js", forgetfulWorker)
+			b.fresh(t, s)
+			begin(t, b, s)
+			b.more(t, 20)
+			s.restart(t)
+			b.told(t, "reconnecting network")
+			b.more(t, 20)
+		})
+	}
 }
 
 func inWorker(made string) func(t *testing.T, b *scriptBrowser, s *scriptSite) {
