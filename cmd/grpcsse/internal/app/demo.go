@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/client"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/backstage"
 	server "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
 	page "github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demopage"
@@ -121,8 +122,9 @@ func demoFront(
 	if err != nil {
 		return nil, nil, errors.Join(err, b.Close())
 	}
+	noRoute := func(string) bool { return false } // no route of the demo has the path of the script
 	return &front.Front{
-		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: show.Buttons(b, handler), Log: t.log,
+		Settings: frontSettings(cfg), Listener: listener, Bridge: b, Handler: client.Beside(show.Buttons(b, handler), noRoute), Log: t.log,
 	}, b, nil
 }
 

@@ -16,8 +16,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/grpcsse/grpcsse/client"
 )
 
 // tenLines returns the page with the script in docs/browser.md.
@@ -59,7 +57,6 @@ func startQuotesSite(t *testing.T, page string) *quotesSite {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(page))
 	})
-	mux.Handle(client.Path, client.Handler())
 	mux.HandleFunc("/favicon.ico", http.NotFound)
 	mux.Handle("/", proxy)
 	server := httptest.NewServer(mux)
@@ -125,27 +122,30 @@ func TestThePageOfTenLinesIsTyped(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(packages, filepath.Join(folder, "node_modules")))
 	copyTo(t, filepath.Join(clientFolder, "test/types/routes.d.ts"), filepath.Join(folder, "routes.d.ts"))
-	for mistake, complaint := range map[string]string{
-		"":                             "",
-		"data.price>data.prise":        "Property 'prise' does not exist on type 'Quote'",
-		`{symbol: "AAPL"}>{}`:          "No overload matches this call",
-		`{resume: {}}>{query: {v: 1}}`: "No overload matches this call",
-	} {
-		text := strings.ReplaceAll(script, `"/grpcsse.js"`, `"grpcsse"`)
-		if was, wrong, ok := strings.Cut(mistake, ">"); ok {
-			require.Contains(t, text, was)
-			text = strings.Replace(text, was, wrong, 1)
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(folder, "page.ts"), []byte(text), 0o600))
-		command := exec.CommandContext(t.Context(), tsc, "--strict", "--noEmit", "--module", "esnext", "--moduleResolution", "bundler",
-			"--target", "es2022", "--lib", "es2022,dom,dom.iterable", "--types", "", "page.ts", "routes.d.ts")
-		command.Dir = folder
-		said, err := command.CombinedOutput()
-		if complaint == "" {
-			require.NoError(t, err, "%s", said)
+	args := strings.Fields("--strict --noEmit --pretty false --module esnext --moduleResolution bundler --target es2022 --lib es2022,dom,dom.iterable")
+	args = append(args, "--types", "", "routes.d.ts")
+	script = strings.ReplaceAll(script, `"/grpcsse.js"`, `"grpcsse"`)
+	files := []struct{ name, was, wrong, complaint string }{
+		{name: "right.ts"},
+		{"field.ts", "data.price", "data.prise", "Property 'prise' does not exist on type 'Quote'"},
+		{"variable.ts", `{symbol: "AAPL"}`, "{}", "No overload matches this call"},
+		{"parameter.ts", "{resume: {}}", "{query: {v: 1}}", "No overload matches this call"},
+	}
+	for _, file := range files {
+		require.Contains(t, script, file.was)
+		text := strings.Replace(script, file.was, file.wrong, 1)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, file.name), []byte(text), 0o600))
+		args = append(args, file.name)
+	}
+	command := exec.CommandContext(t.Context(), tsc, args...)
+	command.Dir = folder
+	said, err := command.CombinedOutput()
+	require.Error(t, err)
+	for _, file := range files {
+		if file.complaint == "" {
+			assert.NotContains(t, string(said), file.name)
 		} else {
-			require.Error(t, err, mistake)
-			assert.Contains(t, string(said), complaint)
+			assert.Regexp(t, regexp.MustCompile("(?m)^"+file.name+`\(\d+,\d+\): .*`+regexp.QuoteMeta(file.complaint)), string(said))
 		}
 	}
 }
