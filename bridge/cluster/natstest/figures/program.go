@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 const atOnce = "{late_join: latest}" // the stream ends with its last page
@@ -103,6 +105,10 @@ func measureLone(ctx context.Context, l *lab) error {
 	if err := pause(ctx, warmUp); err != nil {
 		return err
 	}
+	passing, err := natsAlone(ctx, st.nats[0].address)
+	if err != nil {
+		return err
+	}
 	first, _ := st.up.now()
 	stop := st.up.flow(1, 10*time.Millisecond)
 	err = pause(ctx, 30*time.Second)
@@ -126,8 +132,44 @@ func measureLone(ctx context.Context, l *lab) error {
 		later = append(later, got[1][i].at.Sub(got[0][i].at))
 		own = append(own, got[0][i].at.Sub(st.up.sentAt(got[0][i].event)))
 	}
+	l.note("a lone message from one connection to NATS to another one", "%s (p50), %s (p99)", duration(median(passing)), duration(quantile(passing, 0.99)))
 	l.note("a lone event from the upstream to a page at the owner", "%s (p50), %s (p99)", duration(median(own)), duration(quantile(own, 0.99)))
 	atMost(l, "a lone event at the other replica, later than at the owner, p50", 200*time.Microsecond, median(later), duration, "")
 	atMost(l, "the same, p99", 2*time.Millisecond, quantile(later, 0.99), duration, "")
 	return nil
+}
+
+// natsAlone measures how long lone messages take through NATS, without the bridge.
+func natsAlone(ctx context.Context, address string) (took []time.Duration, err error) {
+	var conns [2]*nats.Conn
+	for i := range conns {
+		if conns[i], err = nats.Connect("nats://" + address); err != nil {
+			return nil, err
+		}
+		defer conns[i].Close()
+	}
+	came := make(chan time.Time, 1)
+	if _, err := conns[1].Subscribe("figures.lone", func(*nats.Msg) { came <- time.Now() }); err != nil {
+		return nil, err
+	}
+	if err := conns[1].Flush(); err != nil {
+		return nil, err
+	}
+	data := make([]byte, 300)
+	for range 500 {
+		sent := time.Now()
+		if err := conns[0].Publish("figures.lone", data); err != nil {
+			return nil, err
+		}
+		select {
+		case at := <-came:
+			took = append(took, at.Sub(sent))
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return took, nil
 }
