@@ -43,6 +43,7 @@ func (s *Shapes) Message(md protoreflect.MessageDescriptor) *Shape {
 	}
 	o := &Object{
 		Name: md.FullName(), Doc: Doc(md), Deprecated: Deprecated(md), Extensible: md.ExtensionRanges().Len() > 0,
+		Descriptor: md,
 	}
 	shape := &Shape{Kind: Message, Object: o}
 	s.byMessage[md.FullName()] = shape // a recursive type finds it
@@ -144,7 +145,7 @@ func (s *Shapes) enum(ed protoreflect.EnumDescriptor) *Shape {
 }
 
 func newEnum(ed protoreflect.EnumDescriptor) *EnumType {
-	e := &EnumType{Name: ed.FullName(), Doc: Doc(ed), Deprecated: Deprecated(ed)}
+	e := &EnumType{Name: ed.FullName(), Doc: Doc(ed), Deprecated: Deprecated(ed), Descriptor: ed}
 	met := map[protoreflect.EnumNumber]bool{}
 	for i := range ed.Values().Len() {
 		v := ed.Values().Get(i)

@@ -2,7 +2,6 @@ package describe_test
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 
@@ -15,11 +14,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/describe"
 	"github.com/grpcsse/grpcsse/bridge/transcode"
-)
-
-var (
-	nan32, inf32 = float32(math.NaN()), float32(math.Inf(1))
-	nan64, inf64 = math.NaN(), math.Inf(1)
+	"github.com/grpcsse/grpcsse/internal/anymessage"
 )
 
 // allOptions returns every combination of options.
@@ -72,7 +67,7 @@ func TestWhatIsWrittenFits(t *testing.T) {
 	all := describeAll(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		d := rapid.SampledFrom(all).Draw(rt, "type")
-		message := (&drawer{t: rt}).message(d.md)
+		message := anymessage.Message(rt, d.md)
 		value := d.json(rt, message)
 		if bad := misfit(d.shape, value); bad != "" {
 			rt.Fatalf("%s under %+v%s", d.md.FullName(), d.options, bad)

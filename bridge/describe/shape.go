@@ -79,6 +79,8 @@ type Object struct {
 	Oneofs []*Oneof
 	// Extensible says that the type may have extensions. Then there may be further members, with names such as "[pkg.name]".
 	Extensible bool
+	// Descriptor is the type in its schema.
+	Descriptor protoreflect.MessageDescriptor
 }
 
 // Field describes a member of an object.
@@ -119,6 +121,8 @@ type EnumType struct {
 	Deprecated bool
 	// Values are the values, in the order of the .proto file.
 	Values []*EnumValue
+	// Descriptor is the enum in its schema.
+	Descriptor protoreflect.EnumDescriptor
 }
 
 // EnumValue describes a value of an enum.
