@@ -45,6 +45,11 @@ type OptionsOf<P extends keyof Routes> = Record<never, never> extends QueryOf<P>
 type ArgumentsOf<P extends keyof Routes> = P extends `${string}{${string}` ? [variables: VariablesOf<P>, ...rest: OptionsOf<P>] : OptionsOf<P>;
 /** Subscribes to a route that {@link Routes} has: `subscribe("/quotes/{symbol}", {symbol: "AAPL"})`. */
 export declare function subscribe<P extends keyof Routes & string>(path: P, ...rest: ArgumentsOf<P>): Subscription<EventsOf<P>>;
+/**
+ * A path that {@link Routes} has, with a type of the data: what it returns is of no use, and says why.
+ * @deprecated Leave out the type: the data of this path has one already.
+ */
+export declare function subscribe<T = never>(path: [T] extends [never] ? never : keyof Routes & string, first?: Variables | Options, second?: Options): "leave out the type of the data: Routes has it for this path";
 /** Subscribes to a path with variables, whose data is a `T`. */
 export declare function subscribe<T = unknown, P extends `${string}{${string}` = `${string}{${string}`>(path: P extends keyof Routes ? never : P, variables: Variables, options?: Options): Subscription<Message<T>>;
 /** Subscribes to a URL, relative or absolute, whose data is a `T`: `subscribe<Quote>("/quotes/AAPL")`. */

@@ -95,7 +95,6 @@ export declare class Subscription<E extends Message = Message> extends EventTarg
     /** Works with the place that {@link Options.resume} names, if it does. */
     private keep;
     [Symbol.asyncIterator](): AsyncIterableIterator<E>;
-    addEventListener<N extends E["name"]>(name: N, listener: Listener<MessageEvent<DataOf<E, N>>>, options?: boolean | AddEventListenerOptions): void;
     addEventListener(name: "grpc-state", listener: Listener<CustomEvent<{
         state: State;
         why: Status | undefined;
@@ -104,6 +103,7 @@ export declare class Subscription<E extends Message = Message> extends EventTarg
     addEventListener(name: "grpc-expiring", listener: Listener<CustomEvent<{
         in: string;
     }>>, options?: boolean | AddEventListenerOptions): void;
+    addEventListener<N extends E["name"]>(name: N, listener: Listener<MessageEvent<DataOf<E, N>>>, options?: boolean | AddEventListenerOptions): void;
     /** Connects, unless it has. The code that called may add more listeners first. */
     private start;
     /** Begins to listen to the window, or ends that. */

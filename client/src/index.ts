@@ -43,6 +43,13 @@ type ArgumentsOf<P extends keyof Routes> = P extends `${string}{${string}`
 
 /** Subscribes to a route that {@link Routes} has: `subscribe("/quotes/{symbol}", {symbol: "AAPL"})`. */
 export function subscribe<P extends keyof Routes & string>(path: P, ...rest: ArgumentsOf<P>): Subscription<EventsOf<P>>;
+/**
+ * A path that {@link Routes} has, with a type of the data: what it returns is of no use, and says why.
+ * @deprecated Leave out the type: the data of this path has one already.
+ */
+export function subscribe<T = never>(
+  path: [T] extends [never] ? never : keyof Routes & string, first?: Variables | Options, second?: Options,
+): "leave out the type of the data: Routes has it for this path";
 /** Subscribes to a path with variables, whose data is a `T`. */
 export function subscribe<T = unknown, P extends `${string}{${string}` = `${string}{${string}`>(
   path: P extends keyof Routes ? never : P, variables: Variables, options?: Options,
@@ -51,7 +58,7 @@ export function subscribe<T = unknown, P extends `${string}{${string}` = `${stri
 export function subscribe<T = unknown, P extends string = string>(
   url: P extends keyof Routes | `${string}{${string}` ? never : P, options?: Options,
 ): Subscription<Message<T>>;
-export function subscribe(path: string, first: Variables | Options = {}, second: Options = {}): Subscription {
+export function subscribe(path: string, first: Variables | Options = {}, second: Options = {}): unknown {
   return path.includes("{")
     ? new Subscription(fill(path, first as Variables), second)
     : new Subscription(path, first as Options);

@@ -156,9 +156,6 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
     return queue;
   }
 
-  override addEventListener<N extends E["name"]>(
-    name: N, listener: Listener<MessageEvent<DataOf<E, N>>>, options?: boolean | AddEventListenerOptions,
-  ): void;
   override addEventListener(
     name: "grpc-state", listener: Listener<CustomEvent<{state: State; why: Status | undefined}>>,
     options?: boolean | AddEventListenerOptions,
@@ -168,6 +165,9 @@ export class Subscription<E extends Message = Message> extends EventTarget imple
   ): void;
   override addEventListener(
     name: "grpc-expiring", listener: Listener<CustomEvent<{in: string}>>, options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener<N extends E["name"]>(
+    name: N, listener: Listener<MessageEvent<DataOf<E, N>>>, options?: boolean | AddEventListenerOptions,
   ): void;
   override addEventListener(name: string, listener: unknown, options?: boolean | AddEventListenerOptions): void {
     super.addEventListener(name, listener as EventListener, options);

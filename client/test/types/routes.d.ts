@@ -8,5 +8,7 @@ declare module "grpcsse" {
     "/quotes/{symbol}": {variables: {symbol: string}; query: {venue?: string; depth?: number}; events: {message: Quote}};
     "/jobs/{id}": {variables: {id: string}; query: {token: string}; events: {progress: {percent: number}; done: {result: string}}};
     "/ticks": {events: {message: {n: string}}};
+    "/sides": {events: {BUY: {buy: string}; [name: `${number}`]: {n: string}}};
+    "/topics": {events: {[name: string]: {n: string}}};
   }
 }

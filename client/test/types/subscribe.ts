@@ -35,6 +35,20 @@ export async function known(): Promise<void> {
   jobs.addEventListener("done", (e) => same<typeof e.data, {result: string}>());
 }
 
+/** The names of events may be those of an enum with numbers, or any. */
+export async function names(): Promise<void> {
+  for await (const event of subscribe("/sides")) {
+    if (event.name === "BUY") same<typeof event.data, {buy: string}>();
+    else same<typeof event.data, {n: string}>();
+  }
+  subscribe("/sides").addEventListener("7", (e) => same<typeof e.data, {n: string}>());
+  const topics = subscribe("/topics");
+  topics.addEventListener("weather", (e) => same<typeof e.data, {n: string}>());
+  topics.addEventListener("grpc-state", (e) => same<typeof e.detail.state, State>());
+  // @ts-expect-error: no name is a word
+  subscribe("/sides").addEventListener("seven", () => {});
+}
+
 export function refused(): void {
   // @ts-expect-error: the variable is missing
   subscribe("/quotes/{symbol}");
@@ -60,6 +74,10 @@ export function refused(): void {
   subscribe("/ticks", {silent: true});
   // @ts-expect-error: there is no such event
   subscribe("/jobs/{id}", {id: "7"}, {query: {token: "x"}}).addEventListener("message", () => {});
+  // @ts-expect-error: the route has a type already
+  subscribe<Price>("/ticks").close();
+  // @ts-expect-error: the route has a type already
+  subscribe<Price>("/quotes/{symbol}", {symbol: "AAPL"}).close();
   // @ts-expect-error: the state is read only
   subscribe("/ticks").state = "live";
   // @ts-expect-error: a subscription is made by subscribe
@@ -74,4 +92,6 @@ export async function other(): Promise<void> {
   for await (const event of subscribe("/prices/AAPL")) same<typeof event.data, unknown>();
   subscribe(location.href, {credentials: "include"});
   subscribe<Price>("/prices/AAPL").addEventListener("any", (e) => same<typeof e.data, Price>());
+  subscribe<Price>("/prices/AAPL").addEventListener("grpc-state", (e) => same<typeof e.detail.state, State>());
+  subscribe("/prices/AAPL").addEventListener("grpc-reset", (e) => same<typeof e.detail.reason, string>());
 }
