@@ -21,6 +21,7 @@ type cli struct {
 	Schema     schema       `cmd:"" help:"Print the JSON Schema of a configuration file, with which editors complete keys and mark mistakes."`
 	Demo       demo         `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
 	Init       initial      `cmd:"" help:"Write a first configuration file for a gRPC server, with a route for each server-streaming method."`
+	Types      typesCommand `cmd:"" help:"Write TypeScript types of all routes: their events, parameters and bodies."`
 	Tail       tailCommand  `cmd:"" help:"Follow a stream of events as a browser does, and print the events."`
 	Probe      probeCommand `cmd:"" help:"Say what is right and wrong with a stream of events, of any server."`
 	Completion completion   `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`

@@ -109,13 +109,13 @@ func messageAt(md protoreflect.MessageDescriptor, path string) protoreflect.Mess
 }
 
 // Posts reports whether the route answers POST.
-func (r Route) Posts() bool { return slices.Contains(r.Methods, "POST") }
+func (r *Route) Posts() bool { return slices.Contains(r.Methods, "POST") }
 
 // Gets reports whether the route answers GET, which an EventSource sends.
-func (r Route) Gets() bool { return len(r.Methods) == 0 || slices.Contains(r.Methods, "GET") }
+func (r *Route) Gets() bool { return len(r.Methods) == 0 || slices.Contains(r.Methods, "GET") }
 
 // QueryBesideBody returns the query parameters of a request with a body: those whose fields the body does not give.
-func (r Route) QueryBesideBody() []Parameter {
+func (r *Route) QueryBesideBody() []Parameter {
 	if r.Body == nil {
 		return r.Query
 	}
