@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/access"
 	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/catalog"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/serve"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 )
@@ -132,20 +133,16 @@ func (b *Bridge) Close() error {
 	return err
 }
 
-// Park makes connections with event streams over plain HTTP/1.1 cost no goroutine. Once the response to such a request has begun, the bridge
-// takes the connection over from net/http, and one loop serves many connections. An idle client of a shared stream then needs a
-// twentieth of the memory. A private stream still needs two goroutines that read its upstream. On all connections of the server, the bridge also bounds how much the kernel buffers for a client
-// (`send_buffer`), and notices clients whose machine vanished. On systems other than Linux, Park changes nothing.
+// Park makes connections with event streams over HTTP/1.1 cost no goroutine on Linux. Once the response to such a request has
+// begun, the bridge takes the connection over from net/http, and one loop serves many. On all connections, it also bounds how
+// much the kernel buffers for a client (`send_buffer`), and notices clients whose machine vanished.
 //
-// Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The error
-// comes from the operating system, for example because no file descriptor is left.
+// Call Park before the server serves. It sets the server's ConnContext, and calls the function that was there before. The
+// connections must be those of a TCP listener, or a [Parkable] around one; with TLS, the listener must be a [ParkingListener].
 //
-// The connections must be those of a TCP listener, or a [Parkable] around one.
-//
-// For a parked connection, ServeHTTP returns while the stream goes on. Middleware that measures a request, or holds something
-// for it, therefore sees only its beginning. A ResponseWriter that middleware wraps must have a method Unwrap; its connection
-// is then not parked. Parked connections belong to the bridge: [Bridge.Shutdown] and [Bridge.Close] end them, and the methods
-// of the http.Server do not.
+// For a parked connection, ServeHTTP returns while the stream goes on, so middleware sees only its beginning. A ResponseWriter
+// that middleware wraps must have a method Unwrap; its connection is not parked. Parked connections belong to the bridge:
+// [Bridge.Shutdown] and [Bridge.Close] end them, and the methods of the http.Server do not.
 func (b *Bridge) Park(server *http.Server) error {
 	if err := b.handler.StartLoops(); err != nil {
 		return err
@@ -159,6 +156,9 @@ func (b *Bridge) Park(server *http.Server) error {
 	}
 	return nil
 }
+
+// ParkingListener returns a listener of the connections of l, which [Bridge.Park] can park under the TLS of package crypto/tls.
+func ParkingListener(l net.Listener) net.Listener { return pump.Carrying(l) }
 
 // Parkable is a connection of a listener that wraps its TCP connections, for example to count them. What is written to the
 // Parkable must go to the TCP connection unchanged. [Bridge.Park] parks such connections too. For the limits that it sets on

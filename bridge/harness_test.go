@@ -138,6 +138,7 @@ func serveThrough(t *testing.T, b *bridge.Bridge, handler http.Handler) string {
 	web.Config.Protocols = new(http.Protocols)
 	web.Config.Protocols.SetHTTP1(true)
 	web.Config.Protocols.SetUnencryptedHTTP2(true)
+	web.Listener = newEither(t, web.Listener)
 	require.NoError(t, b.Park(web.Config))
 	park := web.Config.ConnContext
 	web.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -208,8 +209,8 @@ func serves(w watch) func(grpc.ServiceRegistrar) {
 // unparked is the address of clients whose connections the bridge does not know. So it cannot park these connections.
 const unparked = "127.0.0.2"
 
-// clients returns a client for each kind of connection: HTTP/1.1 that the bridge parks where the system supports that, HTTP/1.1
-// that it does not park, and HTTP/2.
+// clients returns a client for each kind of connection: HTTP/1.1 that the bridge parks where the system supports that, without
+// TLS and with it, HTTP/1.1 that it does not park, and HTTP/2.
 func clients(t *testing.T) map[string]*http.Client {
 	t.Helper()
 	out := map[string]*http.Client{"HTTP1": newClient(t, ""), "h2c": newClient(t, "")}
@@ -218,6 +219,7 @@ func clients(t *testing.T) map[string]*http.Client {
 	protocols.SetUnencryptedHTTP2(true)
 	if runtime.GOOS == "linux" {
 		out["unparked"] = newClient(t, unparked)
+		out["TLS1"] = newSecuredClient(t)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func serveCounted(t *testing.T, f *front, secure bool) (*counted, string) {
 	t.Helper()
 	web := httptest.NewUnstartedServer(f.bridge)
 	listener := &counted{Listener: web.Listener}
-	web.Listener = listener
+	web.Listener = bridge.ParkingListener(listener)
 	web.EnableHTTP2 = secure
 	web.Config.Protocols = new(http.Protocols)
 	web.Config.Protocols.SetHTTP1(true)
@@ -84,6 +85,7 @@ func TestTheConnectionsOfAListenerThatWrapsThemAreParkedAndTheirEndsTold(t *test
 	clients := clients(t)
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the certificate is the test's own
 	clients["TLS"] = &http.Client{Transport: &http.Transport{TLSClientConfig: insecure, ForceAttemptHTTP2: true}}
+	clients["TLS1"] = &http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
 	delete(clients, "unparked")
 	ends := map[string]func(t *testing.T, f *front, resp *http.Response){
 		"the client leaves": func(_ *testing.T, _ *front, resp *http.Response) { _ = resp.Body.Close() },
@@ -95,9 +97,9 @@ func TestTheConnectionsOfAListenerThatWrapsThemAreParkedAndTheirEndsTold(t *test
 			t.Run(kind+", "+how, func(t *testing.T) {
 				s := startServer(t, "127.0.0.1:0", untilCancelled)
 				f := startFront(t, s, routeFile("open_wait: 1ms"))
-				listener, url := serveCounted(t, f, kind == "TLS")
+				listener, url := serveCounted(t, f, strings.HasPrefix(kind, "TLS"))
 				resp := do(t, client, eventSource(t.Context(), t, url+"/watch/x"))
-				parked := kind == "HTTP1" && runtime.GOOS == "linux"
+				parked := strings.HasSuffix(kind, "1") && runtime.GOOS == "linux"
 				assert.Equal(t, parked, resp.Close, "a connection that is parked serves nothing else")
 				end(t, f, resp)
 				_, _ = io.Copy(io.Discard, resp.Body)

@@ -10,7 +10,7 @@ import (
 // What a proxy says about the page counts only where the proxy is trusted.
 func TestOnlyATrustedProxySaysWhatThePageAskedFor(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
-	f := startFront(t, s, "server: {trusted_proxies: [127.0.0.1, \"::1\"], hosts: [app.example]}\n"+routeFile("open_errors: http"))
+	f := startFront(t, s, "server: {trusted_proxies: [127.0.0.1, 127.0.0.5, \"::1\"], hosts: [app.example]}\n"+routeFile("open_errors: http"))
 	page := []string{"Origin", "https://app.example", "X-Forwarded-Host", "app.example", "X-Forwarded-Proto", "https"}
 	for name, client := range clients(t) {
 		status := func(header ...string) int {

@@ -109,7 +109,8 @@ func TestTheSpansOfAPrivateStream(t *testing.T) {
 			assert.Equal(t, "b7ad6b7169203331", served.Parent.SpanID().String())
 			assert.True(t, served.Parent.IsRemote())
 			assert.Equal(t, map[string]string{
-				"http.request.method": "GET", "http.route": "/watch/{topic}", "grpcsse.route": "watch", "url.scheme": "http",
+				"http.request.method": "GET", "http.route": "/watch/{topic}", "grpcsse.route": "watch",
+				"url.scheme":                map[bool]string{true: "https", false: "http"}[kind == "TLS1"],
 				"network.protocol.version":  strings.TrimSuffix(strings.TrimPrefix(resp.Proto, "HTTP/"), ".0"),
 				"http.response.status_code": "200", "rpc.system.name": "grpc",
 				"rpc.method": "test.stream.v1.StreamService/Watch", "rpc.response.status_code": "OK",

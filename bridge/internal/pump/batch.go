@@ -98,6 +98,9 @@ func (b *batch) close(p *parked, e *End, alone bool) {
 	b.after, b.end = 1, e
 }
 
+// last reports whether nothing follows the batch.
+func (b *batch) last(p *parked) bool { return b.after > 0 || p.stage == last }
+
 func (b *batch) size() (n int) {
 	for _, piece := range b.pieces {
 		n += len(piece)

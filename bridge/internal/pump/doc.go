@@ -5,7 +5,7 @@
 //
 //   - [Run], on a goroutine of the subscriber's own, over any response of net/http.
 //   - [Loops], which drive any number of connections that were taken over from net/http, without a goroutine for each. They
-//     exist on Linux only, and only connections of plain HTTP/1.1 can be taken over.
+//     exist on Linux only, and only connections of HTTP/1.1 can be taken over.
 //
 // The method step of a loop makes all its decisions: what happens to which connection at a given time. It reads no clock and
 // calls the system through an interface only. One goroutine calls step and has a timer. Another one waits for epoll.

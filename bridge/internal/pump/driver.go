@@ -8,11 +8,12 @@ import (
 
 // driver runs a loop on a goroutine and tells it the time.
 type driver struct {
-	loop   *loop
-	poller poller
-	began  time.Time
-	alarm  *time.Timer
-	armed  time.Duration // when the alarm goes off; never where it is stopped
+	loop    *loop
+	poller  poller
+	records records // of the loop's connections that carry TLS
+	began   time.Time
+	alarm   *time.Timer
+	armed   time.Duration // when the alarm goes off; never where it is stopped
 }
 
 func newDriver(in *inbox, p poller, ended func()) *driver {

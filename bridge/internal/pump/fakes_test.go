@@ -115,16 +115,16 @@ func (f fakeSocket) Watch(k key) error {
 	return nil
 }
 
-func (f fakeSocket) Write(pieces [][]byte) (int, error) {
+func (f fakeSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken != nil {
-		return 0, f.broken
+		return 0, false, f.broken
 	}
 	if f.room == 0 {
-		return 0, nil
+		return 0, false, nil
 	}
-	return f.take(pieces), nil
+	return f.take(pieces), false, nil
 }
 
 func (f fakeSocket) Waiting() int {

@@ -20,7 +20,10 @@ import (
 
 // Closing a socket that holds unread bytes resets the connection, and the end of the stream may be lost.
 func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
-	s := newParkingSite(t)
+	eachParking(t, bytesThatAClientSendsEarlyDoNotCostItTheEnd)
+}
+
+func bytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T, s *site) {
 	for range 50 {
 		events := s.topic()
 		v := s.visit(t, 0)
@@ -36,7 +39,10 @@ func TestBytesThatAClientSendsEarlyDoNotCostItTheEnd(t *testing.T) {
 
 // A machine that has vanished takes nothing, but a send buffer has room for a long time.
 func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
-	s := newParkingSite(t)
+	eachParking(t, aClientThatAcknowledgesNothingIsCutOff)
+}
+
+func aClientThatAcknowledgesNothingIsCutOff(t *testing.T, s *site) {
 	s.settings.WriteTimeout = time.Second
 	events := s.topic()
 	v := s.visit(t, 0)
@@ -56,7 +62,10 @@ func TestAClientThatAcknowledgesNothingIsCutOff(t *testing.T) {
 
 // Descriptors and slots are used again at once. No client gets bytes of another client.
 func TestClientsThatComeAndGoDoNotDisturbOthers(t *testing.T) {
-	s := newParkingSite(t)
+	eachParking(t, clientsThatComeAndGoDoNotDisturbOthers)
+}
+
+func clientsThatComeAndGoDoNotDisturbOthers(t *testing.T, s *site) {
 	events := s.topic()
 	constant := make([]*visitor, 0, 20)
 	for range cap(constant) {

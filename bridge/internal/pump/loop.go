@@ -280,6 +280,9 @@ func (l *loop) call(p *parked) {
 // visit writes to p until nothing is left or the client takes no more. A subscriber that always has more waits for another
 // visit, so that others have theirs.
 func (l *loop) visit(p *parked) {
+	if p.pending && !l.flush(p) {
+		return
+	}
 	for range writesPerVisit {
 		if p.speaks() {
 			if !l.speak(p) {
@@ -321,19 +324,17 @@ func (l *loop) speak(p *parked) bool {
 // write writes the batch, and reports whether more may be written to p.
 func (l *loop) write(p *parked) bool {
 	size := l.batch.size()
-	n, err := p.sock.Write(l.batch.pieces)
+	n, pending, err := p.sock.Write(l.batch.pieces, l.batch.last(p))
 	if err != nil {
 		l.finish(p, p.outcome(reasonOf(err), err), plainly)
 		return false
 	}
 	l.batch.settle(p, n, l.began.Add(l.now))
-	if p.stage == last && p.rest == nil {
-		out := p.outcome(p.end.Ending.Reason, nil)
-		out.End = p.end
-		l.finish(p, out, gracefully)
+	if p.pending = pending; p.said() && !pending {
+		l.part(p)
 		return false
 	}
-	blocked := n < size
+	blocked := n < size || pending
 	if n > 0 || blocked && !p.blocked {
 		p.taken = l.now
 		if blocked {

@@ -1,6 +1,7 @@
 package pump
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -8,7 +9,7 @@ import (
 	"time"
 )
 
-// Loops drive parked connections: connections of plain HTTP/1.1 that were taken over from net/http. A parked connection has no
+// Loops drive parked connections: connections of HTTP/1.1 that were taken over from net/http. A parked connection has no
 // goroutine. A loop writes to all connections whose cursors have something new. The kernel tells the loop which clients have
 // left, and which connections can be written to again. The client reads the same bytes as [Run] would have written.
 //
@@ -64,6 +65,26 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
 // error, the connection still belongs to the caller, and done is not called.
 func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome)) error {
+	return l.park(conn, cur, s, control, done, func(sock socket, _ *records) socket { return sock })
+}
+
+// ParkTLS does the same as Park for conn that carries TLS with a [Carrier]. The handshake is over, and nothing else reads from
+// secured or writes to it. Where ParkTLS returns an error, secured is as it was.
+func (l *Loops) ParkTLS(
+	conn *net.TCPConn, secured *tls.Conn, cur Cursor, s *Settings, control *Control, done func(Outcome),
+) error {
+	carrier := CarrierOf(secured)
+	if carrier == nil {
+		return errors.ErrUnsupported
+	}
+	return l.park(conn, cur, s, control, done, func(sock socket, made *records) socket {
+		return seal(sock, secured, carrier, made)
+	})
+}
+
+func (l *Loops) park(
+	conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome), over func(socket, *records) socket,
+) error {
 	if !l.enter() {
 		return ErrClosed
 	}
@@ -73,7 +94,7 @@ func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, control *Contro
 		l.open.Done()
 		return err
 	}
-	d.park(sock, cur, s, control, done)
+	d.park(over(sock, &d.records), cur, s, control, done)
 	return nil
 }
 

@@ -33,6 +33,7 @@ type parked struct {
 	stage   stage
 	told    bool // the control has blocks to write
 	blocked bool // the socket takes nothing until epoll says that it is writable
+	pending bool // the socket has taken bytes that the kernel has not taken; blocked is true too
 	queued  bool // the subscriber waits for a visit of its own
 }
 
@@ -54,6 +55,9 @@ const (
 func (p *parked) speaks() bool {
 	return p.told && p.stage == running && p.end == nil && len(p.rest) == 0 && !p.s.Mute
 }
+
+// said reports whether the socket has taken the whole stream with its end.
+func (p *parked) said() bool { return p.stage == last && p.rest == nil }
 
 // outcome returns how the stream went.
 func (p *parked) outcome(reason ending.Reason, err error) Outcome {

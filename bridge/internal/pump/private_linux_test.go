@@ -10,18 +10,19 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// These benchmarks are of private streams, over either kind of connection, to a reader in this process.
+// These benchmarks are of private streams, over each kind of connection, to a reader in this process.
 
 func benchmarkKinds(b *testing.B, run func(b *testing.B, s *site, q *Queue)) {
 	start := map[string]func(*testing.B) *site{
 		"run": func(b *testing.B) *site {
-			return newSite(b, func(s *site, w http.ResponseWriter, r *http.Request) {
+			return newSite(b, false, func(s *site, w http.ResponseWriter, r *http.Request) {
 				s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings, nil)
 			})
 		},
-		"parked": func(b *testing.B) *site { return newParkingSite(b) },
+		"parked":      func(b *testing.B) *site { return newParkingSite(b, false) },
+		"parked, TLS": func(b *testing.B) *site { return newParkingSite(b, true) },
 	}
-	for _, kind := range []string{"run", "parked"} {
+	for _, kind := range []string{"run", "parked", "parked, TLS"} {
 		b.Run(kind, func(b *testing.B) {
 			s, q := start[kind](b), NewQueue(64<<10)
 			s.cursor = func() Cursor { return q }

@@ -5,14 +5,16 @@ type socket interface {
 	// Watch has the events of the socket arrive in the loop's inbox, with the key k. The socket's state at the time of the call
 	// arrives as an event too.
 	Watch(k key) error
-	// Write sends as much of the pieces as the kernel takes now. Where it sends less than all without an error, the kernel
-	// takes no more until an event says that the socket is writable.
-	Write(pieces [][]byte) (n int, err error)
-	// Waiting returns how many bytes the client has not acknowledged yet.
+	// Write takes as many bytes of the pieces as it can now, and sends them. What it has taken may be pending: the kernel has not
+	// taken all of it yet, and nothing more is taken before that. A later Write, also one without pieces, sends it first. Where
+	// Write takes less than all without an error, or something is pending, the kernel takes no more until an event says that the
+	// socket is writable. last says that nothing follows the pieces.
+	Write(pieces [][]byte, last bool) (n int, pending bool, err error)
+	// Waiting returns how many bytes that were taken the client has not acknowledged yet.
 	Waiting() int
 	// Fault returns why the connection broke, or nil where the client has closed it.
 	Fault() error
-	// Close closes the connection.
+	// Close closes the connection. What is pending is lost.
 	Close(how closing)
 }
 

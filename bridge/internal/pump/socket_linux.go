@@ -40,8 +40,8 @@ func descriptors(conn *net.TCPConn) (own, other int, err error) {
 func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k) }
 
 // Write implements [socket]. The descriptor is non-blocking, as package net makes it. Most writes are one event. For them Write
-// uses write(2), the cheapest call.
-func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
+// uses write(2), the cheapest call. Nothing is ever pending.
+func (t *tcpSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err error) {
 	for {
 		if len(pieces) == 1 {
 			n, err = unix.Write(t.fd, pieces[0])
@@ -50,11 +50,11 @@ func (t *tcpSocket) Write(pieces [][]byte) (n int, err error) {
 		}
 		switch {
 		case err == nil:
-			return n, nil
+			return n, false, nil
 		case errors.Is(err, unix.EAGAIN):
-			return 0, nil
+			return 0, false, nil
 		case !errors.Is(err, unix.EINTR):
-			return 0, os.NewSyscallError("write", err)
+			return 0, false, os.NewSyscallError("write", err)
 		}
 	}
 }

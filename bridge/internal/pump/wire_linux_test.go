@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -24,21 +25,22 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// site serves streams over real connections of one of the two kinds.
+// site serves streams over real connections of one kind.
 type site struct {
 	server   *httptest.Server
 	cursor   func() Cursor // returns the cursor of the next client
 	settings Settings
 	outcomes chan Outcome
 	form     frame.Form
+	secure   bool // the connections carry TLS
 }
 
 type connKey struct{}
 
-// eachWire runs a test over both kinds of connection, from an HTTP server to a socket.
+// eachWire runs a test over each kind of connection, from an HTTP server to a socket.
 func eachWire(t *testing.T, test func(*testing.T, *site)) {
 	t.Run("run", func(t *testing.T) {
-		s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) {
+		s := newSite(t, false, func(s *site, w http.ResponseWriter, r *http.Request) {
 			wire := r.Context().Value(connKey{}).(net.Conn)
 			assert.NoError(t, Tune(wire, s.settings.SendBuffer, s.settings.WriteTimeout))
 			conn := NewHTTPConn(w, s.settings.WriteTimeout).Over(wire)
@@ -50,19 +52,32 @@ func eachWire(t *testing.T, test func(*testing.T, *site)) {
 		})
 		test(t, s)
 	})
-	t.Run("parked", func(t *testing.T) { test(t, newParkingSite(t)) })
+	eachParking(t, test)
 }
 
-func newParkingSite(t testing.TB) *site {
+// eachParking runs a test over each kind of connection that is parked.
+func eachParking(t *testing.T, test func(*testing.T, *site)) {
+	t.Run("parked", func(t *testing.T) { test(t, newParkingSite(t, false)) })
+	t.Run("parked, TLS", func(t *testing.T) { test(t, newParkingSite(t, true)) })
+}
+
+func newParkingSite(t testing.TB, secure bool) *site {
 	loops, err := NewLoops(2, nil, nil)
 	require.NoError(t, err)
-	s := newSite(t, func(s *site, w http.ResponseWriter, _ *http.Request) {
+	s := newSite(t, secure, func(s *site, w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		control := http.NewResponseController(w)
 		assert.NoError(t, control.Flush())
 		conn, _, err := control.Hijack()
-		if assert.NoError(t, err) {
-			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, nil, func(o Outcome) { s.outcomes <- o }))
+		done := func(o Outcome) { s.outcomes <- o }
+		switch secured, _ := conn.(*tls.Conn); {
+		case err != nil:
+			t.Error(err)
+		case secured != nil:
+			tcp := CarrierOf(secured).Conn.(*net.TCPConn)
+			assert.NoError(t, loops.ParkTLS(tcp, secured, s.cursor(), &s.settings, nil, done))
+		default:
+			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, nil, done))
 		}
 	})
 	s.form = frame.Form{Chunked: true}
@@ -71,23 +86,30 @@ func newParkingSite(t testing.TB) *site {
 	return s
 }
 
-func newSite(t testing.TB, handle func(*site, http.ResponseWriter, *http.Request)) *site {
-	s := &site{outcomes: make(chan Outcome, 10_000), settings: Settings{
+func newSite(t testing.TB, secure bool, handle func(*site, http.ResponseWriter, *http.Request)) *site {
+	s := &site{secure: secure, outcomes: make(chan Outcome, 10_000), settings: Settings{
 		Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 64 << 10,
 	}}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(s, w, r) }))
 	s.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, conn)
 	}
-	s.server.Start()
+	if secure {
+		s.server.Listener = Carrying(s.server.Listener)
+		s.server.StartTLS()
+	} else {
+		s.server.Start()
+	}
 	t.Cleanup(s.server.Close)
 	return s
 }
 
-// visitor is a client with a connection of its own. It reads only what a test has it read.
+// visitor is a client with a connection of its own. It reads only what a test has it read, and what it writes itself goes past
+// TLS.
 type visitor struct {
 	*net.TCPConn
-	body io.Reader
+	secured *tls.Conn // nil where there is no TLS
+	body    io.Reader
 }
 
 // visit opens a stream and reads the header. window is about how many unread bytes the client's kernel holds; 0 is the kernel's
@@ -101,11 +123,17 @@ func (s *site) visit(t testing.TB, window int) *visitor {
 		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(window))
 	}
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
-	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	v, over := &visitor{TCPConn: conn.(*net.TCPConn)}, conn
+	if s.secure {
+		v.secured = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		over = v.secured
+	}
+	_, err = io.WriteString(over, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	require.NoError(t, err)
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	res, err := http.ReadResponse(bufio.NewReader(over), nil)
 	require.NoError(t, err)
-	return &visitor{conn.(*net.TCPConn), res.Body}
+	v.body = res.Body
+	return v
 }
 
 // piece returns text in the form of the cursor's pieces.
@@ -237,7 +265,9 @@ func TestOverTheWireALeavingClientIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) { eachWire(t, func(t *testing.T, s *site) { noticed(t, s, goes) }) })
 	}
 	t.Run("it has sent bytes", func(t *testing.T) { // net/http would see only these bytes, and not that the client leaves
-		noticed(t, newParkingSite(t), func(v *visitor) { v.Write([]byte("GET / HTTP/1.1")); v.Close() })
+		eachParking(t, func(t *testing.T, s *site) {
+			noticed(t, s, func(v *visitor) { v.Write([]byte("GET / HTTP/1.1")); v.Close() })
+		})
 	})
 }
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -43,8 +44,25 @@ type parkable interface {
 	HandOver() (conn *net.TCPConn, ended func())
 }
 
-// canPark reports whether a connection can be parked.
-func canPark(conn net.Conn) bool {
+// below returns the connection that is parked for conn, which net/http serves, and the TLS on it, nil where there is none. The
+// connection is nil where TLS cannot be parked.
+func below(conn net.Conn) (carrying net.Conn, secured *tls.Conn) {
+	carrier, _ := conn.(*pump.Carrier)
+	if secured, _ = conn.(*tls.Conn); secured != nil {
+		carrier, conn = pump.CarrierOf(secured), nil
+	}
+	if carrier != nil {
+		conn = carrier.Conn
+	}
+	return conn, secured
+}
+
+// canPark reports whether the connection of a request can be parked.
+func canPark(r *http.Request) bool {
+	conn, secured := below(connOf(r))
+	if (secured != nil) != (r.TLS != nil) {
+		return false // something else does TLS
+	}
 	switch conn.(type) {
 	case *net.TCPConn, parkable:
 		return true
@@ -74,16 +92,16 @@ func (h *Handler) StartLoops() error {
 	return nil
 }
 
-// parks reports whether the caller's connection can be taken over from net/http. That is possible for event streams over plain
-// HTTP/1.1, on a ResponseWriter that no middleware wraps.
+// parks reports whether the caller's connection can be taken over from net/http. That is possible for event streams over
+// HTTP/1.1, on a ResponseWriter that no middleware wraps. TLS must be on a [pump.Carrier].
 func (h *Handler) parks(w http.ResponseWriter, req *request.Request) bool {
 	r := req.HTTP
-	if h.loops.Load() == nil || r.TLS != nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
+	if h.loops.Load() == nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || req.Format != request.EventStream {
 		return false
 	}
 	_, hijacks := w.(http.Hijacker)
 	_, wrapped := w.(interface{ Unwrap() http.ResponseWriter })
-	return hijacks && !wrapped && canPark(connOf(r))
+	return hijacks && !wrapped && canPark(r)
 }
 
 // tune bounds how much the kernel buffers for a connection that is not parked. A connection that serves several streams has the
@@ -97,59 +115,73 @@ func tune(rt *route.Route, r *http.Request) {
 // park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
 // header of the response was written before.
 func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
-	conn, ended, err := v.takeOver(w)
+	taken, err := v.takeOver(w)
 	if err != nil {
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
 	v.sub.Detach()
-	err = v.handler.loops.Load().Park(conn, v.sub.Cursor(), settings, &v.control, func(out pump.Outcome) {
+	over, ended := v.handler.loops.Load(), taken.ended
+	done := func(out pump.Outcome) {
 		v.handler.visits.Go(func() { // these may wait for the stream's reader and for the listener, and the loop must not
 			ended()
 			v.finish(out)
 		})
-	})
+	}
+	if taken.secured == nil {
+		err = over.Park(taken.tcp, v.sub.Cursor(), settings, &v.control, done)
+	} else {
+		err = over.ParkTLS(taken.tcp, taken.secured, v.sub.Cursor(), settings, &v.control, done)
+	}
 	if err != nil {
-		_ = conn.Close() // no one else will close the connection
+		_ = taken.tcp.Close() // no one else will close the connection
 		ended()
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 	}
 }
 
-// takeOver flushes the header, and returns the connection, and what to call when it has ended. It drops what the client has
-// sent ahead, since the connection carries no further response.
-func (v *visit) takeOver(w http.ResponseWriter) (tcp *net.TCPConn, ended func(), err error) {
+// takenOver is a connection that was taken over from net/http.
+type takenOver struct {
+	tcp     *net.TCPConn
+	secured *tls.Conn // on tcp; nil where there is no TLS
+	ended   func()    // to be called when the connection has ended
+}
+
+// takeOver flushes the header, and takes the connection over. It drops what the client has sent ahead, since the connection
+// carries no further response.
+func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
 	controller := http.NewResponseController(w)
 	if err := controller.SetWriteDeadline(time.Now().Add(v.rt.Config.WriteTimeout)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := controller.Flush(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	conn, _, err := controller.Hijack()
+	hijacked, _, err := controller.Hijack()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	ended = func() {}
+	conn, secured := below(hijacked)
+	taken := &takenOver{secured: secured, ended: func() {}}
 	switch c := conn.(type) {
 	case *net.TCPConn:
-		tcp = c
+		taken.tcp = c
 	case parkable:
-		if tcp, ended = v.handler.handOver(c); tcp == nil {
+		if taken.tcp, taken.ended = v.handler.handOver(c); taken.tcp == nil {
 			_ = conn.Close()
-			ended()
-			return nil, nil, net.ErrClosed
+			taken.ended()
+			return nil, net.ErrClosed
 		}
 	default:
-		_ = conn.Close() // net/http wrote a header for a stream that cannot follow
-		return nil, nil, http.ErrNotSupported
+		_ = hijacked.Close() // net/http wrote a header for a stream that cannot follow
+		return nil, http.ErrNotSupported
 	}
-	if err := tcp.SetDeadline(time.Time{}); err != nil {
-		_ = tcp.Close()
-		ended()
-		return nil, nil, err
+	if err := taken.tcp.SetDeadline(time.Time{}); err != nil {
+		_ = taken.tcp.Close()
+		taken.ended()
+		return nil, err
 	}
-	return tcp, ended, nil
+	return taken, nil
 }
 
 // handOver takes the TCP connection from a connection of the program. A panic of the program's code is logged: it costs the

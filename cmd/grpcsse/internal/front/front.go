@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
@@ -54,7 +55,7 @@ func (f *Front) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
-			failed <- server.ServeTLS(listener, "", "")
+			failed <- server.ServeTLS(bridge.ParkingListener(listener), "", "")
 			return
 		}
 		failed <- server.Serve(listener)

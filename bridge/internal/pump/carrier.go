@@ -1,0 +1,43 @@
+package pump
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+)
+
+// Carrier is a connection that carries TLS and can be parked. A [crypto/tls.Conn] keeps the connection that it was made with. So
+// the Carrier stands between the two: until the connection is parked it passes everything on, and afterwards the records of TLS
+// go to the loop in place of the connection. It may be used as its connection may.
+type Carrier struct{ net.Conn }
+
+// CarrierOf returns the carrier of a TLS connection, or nil where another connection carries it.
+func CarrierOf(secured *tls.Conn) *Carrier {
+	c, _ := secured.NetConn().(*Carrier)
+	return c
+}
+
+// NetConn returns the connection that the Carrier stands for.
+func (c *Carrier) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite tells the client that nothing follows, where the connection can do that.
+func (c *Carrier) CloseWrite() error {
+	conn, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return conn.CloseWrite()
+}
+
+// Carrying returns a listener of the connections of l, each in a [Carrier].
+func Carrying(l net.Listener) net.Listener { return carrying{l} }
+
+type carrying struct{ net.Listener }
+
+func (c carrying) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &Carrier{conn}, nil
+}
