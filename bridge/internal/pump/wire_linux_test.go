@@ -32,7 +32,7 @@ type site struct {
 	settings Settings
 	outcomes chan Outcome
 	form     frame.Form
-	secure   bool // the connections carry TLS
+	secure   *tls.Config // of the clients; nil where there is no TLS
 }
 
 type connKey struct{}
@@ -87,7 +87,7 @@ func newParkingSite(t testing.TB, secure bool) *site {
 }
 
 func newSite(t testing.TB, secure bool, handle func(*site, http.ResponseWriter, *http.Request)) *site {
-	s := &site{secure: secure, outcomes: make(chan Outcome, 10_000), settings: Settings{
+	s := &site{outcomes: make(chan Outcome, 10_000), settings: Settings{
 		Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 64 << 10,
 	}}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(s, w, r) }))
@@ -95,6 +95,8 @@ func newSite(t testing.TB, secure bool, handle func(*site, http.ResponseWriter, 
 		return context.WithValue(ctx, connKey{}, conn)
 	}
 	if secure {
+		// Most handshakes resume a session, since many of them with a signature would take much of a test's time.
+		s.secure = &tls.Config{InsecureSkipVerify: true, ServerName: "test", ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 		s.server.Listener = Carrying(s.server.Listener)
 		s.server.StartTLS()
 	} else {
@@ -124,8 +126,8 @@ func (s *site) visit(t testing.TB, window int) *visitor {
 	}
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 	v, over := &visitor{TCPConn: conn.(*net.TCPConn)}, conn
-	if s.secure {
-		v.secured = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	if s.secure != nil {
+		v.secured = tls.Client(conn, s.secure)
 		over = v.secured
 	}
 	_, err = io.WriteString(over, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -159,6 +161,7 @@ func (s *site) topic() *tape {
 
 func (v *visitor) read(t *testing.T, want string) {
 	t.Helper()
+	require.NoError(t, v.SetReadDeadline(time.Now().Add(20*time.Second)))
 	got := make([]byte, len(want))
 	_, err := io.ReadFull(v.body, got)
 	require.NoError(t, err)
@@ -180,6 +183,7 @@ func (v *visitor) waitUntilFull(t *testing.T) {
 
 func (v *visitor) readToEnd(t *testing.T, want string) {
 	t.Helper()
+	require.NoError(t, v.SetReadDeadline(time.Now().Add(20*time.Second)))
 	got, err := io.ReadAll(v.body)
 	require.NoError(t, err, "the body is whole")
 	require.True(t, want == string(got), "%d bytes of %d", len(got), len(want))
