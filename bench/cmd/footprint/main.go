@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ import (
 func main() {
 	var r run
 	flag.StringVar(&r.program, "grpcsse", "", "the program `file`")
+	flag.StringVar(&r.only, "only", "", "the beginning of the kinds' names that are measured, as HTTP/1.1; all where it is empty")
 	flag.IntVar(&r.browsers, "browsers", 1000, "how many browsers each kind has")
 	flag.Float64Var(&r.rate, "rate", 5, "events a second for each browser")
 	flag.DurationVar(&r.window, "for", 10*time.Second, "how long events are counted")
@@ -59,6 +61,7 @@ var kinds = []kind{
 
 type run struct {
 	program  string
+	only     string
 	browsers int
 	rate     float64
 	window   time.Duration
@@ -88,6 +91,9 @@ func (r run) all(ctx context.Context) error {
 	}()
 	fmt.Printf("| connection | shared: memory each, CPU per event | private: memory each, CPU per event |\n|---|--:|--:|\n")
 	for _, k := range kinds {
+		if !strings.HasPrefix(k.name, r.only) {
+			continue
+		}
 		fmt.Printf("| %s |", k.name)
 		for _, shared := range []bool{true, false} {
 			memory, cpu, err := r.measure(ctx, directory, listener.Addr().String(), k, shared)
