@@ -29,6 +29,7 @@ func figure(t *testing.T, tab context.Context, name string) int {
 }
 
 func TestABrowserShowsACrowdThatOutlivesItsUpstream(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=40")

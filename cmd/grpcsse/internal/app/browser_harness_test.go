@@ -30,7 +30,7 @@ type sharedBrowser struct {
 	err  error
 }
 
-// testsWithBrowser runs the tests, and then quits the browser, before goroutines are counted.
+// testsWithBrowser runs the tests, and then quits the browsers, before goroutines are counted.
 type testsWithBrowser struct{ m *testing.M }
 
 func (r testsWithBrowser) Run() int {
@@ -38,6 +38,7 @@ func (r testsWithBrowser) Run() int {
 	if chromium.quit != nil {
 		chromium.quit()
 	}
+	sharedFirefox.quit()
 	return code
 }
 
@@ -50,6 +51,7 @@ func (b *sharedBrowser) launch(ctx context.Context, path string) {
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("force-prefers-reduced-motion", true), // colours change at once
 	)
 	// The browser goes on after the test that started it.
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(ctx), options...)
@@ -137,7 +139,7 @@ func openTab(t *testing.T, browser context.Context, url string, allowed ...strin
 // eventually waits until a JavaScript expression is true.
 func eventually(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
-	_, err := chromedp.Run(tab, chromedp.Poll[bool]("Boolean("+expression+")"))
+	_, err := chromedp.Run(tab, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingTimeout(patience)))
 	if err != nil {
 		text, _ := chromedp.Run(tab, chromedp.Evaluate[string]("document.body.innerText"))
 		require.NoError(t, err, "%s never came true; the page says:\n%s", expression, text)

@@ -25,6 +25,7 @@ func eventuallySays(t *testing.T, tab context.Context, selector, text string) {
 }
 
 func TestABrowserShowsAKillWithoutACrowd(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -64,6 +65,7 @@ func TestABrowserShowsAKillWithoutACrowd(t *testing.T) {
 }
 
 func TestAnotherTabOfTheBrowserSeesThatTheServerIsDead(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	one, closeOne := openTab(t, browser, d.page)
@@ -83,6 +85,7 @@ func TestAnotherTabOfTheBrowserSeesThatTheServerIsDead(t *testing.T) {
 }
 
 func TestTheButtonsHaveAConnectionOfTheBrowserForThemselves(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=10")
@@ -109,6 +112,7 @@ func TestTheButtonsHaveAConnectionOfTheBrowserForThemselves(t *testing.T) {
 }
 
 func TestABrowserShowsNoPlaceToResumeAtAfterAFinalEnd(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -128,6 +132,8 @@ func TestABrowserShowsNoPlaceToResumeAtAfterAFinalEnd(t *testing.T) {
 }
 
 func TestABrowserShowsNoSignOfAChangeThatRoundsToNothing(t *testing.T) {
+	runsOnce(t)
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -150,6 +156,8 @@ func TestABrowserShowsNoSignOfAChangeThatRoundsToNothing(t *testing.T) {
 }
 
 func TestThePageFitsANarrowBrowser(t *testing.T) {
+	runsOnce(t)
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, "about:blank")
@@ -175,14 +183,18 @@ func TestThePageFitsANarrowBrowser(t *testing.T) {
 // faint is a JavaScript function that lists the texts with a contrast below 4.5:1, and the lines and dots that say something
 // with one below 3:1, as WCAG 2 has it.
 const faint = `(() => {
+	const once = (f) => { // keeps what f has found, since an element has many texts and many ancestors
+		const found = new Map();
+		return (e) => found.has(e) ? found.get(e) : found.set(e, f(e)).get(e);
+	};
 	const parse = (css) => { const [r, g, b, a = 1] = css.match(/[\d.]+(?=[^(]*?\))/g).map(Number); return { r, g, b, a }; };
 	const over = (top, below) => Object.fromEntries(["r", "g", "b"].map((c) => [c, top.a * top[c] + (1 - top.a) * below[c]]));
-	const behind = (e) => {
+	const behind = once((e) => {
 		if (!e) return { r: 255, g: 255, b: 255 };
 		const own = parse(getComputedStyle(e).backgroundColor);
 		return own.a === 1 ? own : over(own, behind(e.parentElement));
-	};
-	const opacity = (e) => e ? Number(getComputedStyle(e).opacity) * opacity(e.parentElement) : 1;
+	});
+	const opacity = once((e) => e ? Number(getComputedStyle(e).opacity) * opacity(e.parentElement) : 1);
 	const light = (c) => [[c.r, 0.2126], [c.g, 0.7152], [c.b, 0.0722]].reduce((sum, [v, share]) =>
 		sum + share * (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4), 0);
 	const ratio = (css, e, ground) => {
@@ -220,6 +232,8 @@ const faint = `(() => {
 })()`
 
 func TestEverythingCanBeSeenInABrowserInTheLightAndInTheDark(t *testing.T) {
+	runsOnce(t)
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page+"?crowd=40")

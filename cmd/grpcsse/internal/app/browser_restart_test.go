@@ -1,63 +1,12 @@
 package app_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// browserPage is a page in one of the browsers.
-type browserPage struct {
-	// evaluate returns the JSON of what a JavaScript expression is worth.
-	evaluate func(t *testing.T, expression string) json.RawMessage
-}
-
-// openIn opens a page in a browser of that name.
-func openIn(t *testing.T, name, url string) *browserPage {
-	t.Helper()
-	if name == "Firefox" {
-		f := startFirefox(t)
-		f.open(t, url)
-		return &browserPage{evaluate: f.evaluate}
-	}
-	// A bridge that is killed sends no end, and a request that has just arrived has no answer.
-	tab, closeTab := openTab(t, startBrowser(t), url, "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE")
-	t.Cleanup(closeTab)
-	return &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
-		t.Helper()
-		found, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](expression))
-		require.NoError(t, err, "%s", expression)
-		return found
-	}}
-}
-
-// worth decodes what an expression is worth on a page.
-func worth[T any](t *testing.T, p *browserPage, expression string) (value T) {
-	t.Helper()
-	require.NoError(t, json.Unmarshal(p.evaluate(t, expression), &value), "%s", expression)
-	return value
-}
-
-// until waits until an expression is true.
-func (p *browserPage) until(t *testing.T, expression string) {
-	t.Helper()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	late := time.After(patience)
-	for !worth[bool](t, p, expression) {
-		select {
-		case <-again.C:
-		case <-late:
-			text := worth[string](t, p, "document.body.innerText")
-			require.FailNow(t, "it never came true", "%s\nthe page says:\n%s", expression, text)
-		}
-	}
-}
 
 // listenToTheTape makes the page listen to the shared route, and write down the ids that it gets and the resets that it is
 // told.
@@ -73,11 +22,13 @@ const listenToTheTape = `(() => {
 // TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted replaces the bridge behind the demo's page and its crowd while events flow,
 // first as a deploy does, and then as kill -9 does.
 func TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted(t *testing.T) {
-	for _, name := range []string{"Chromium", "Firefox"} {
+	t.Parallel()
+	for _, name := range browsers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := startDemo(t)
-			p := openIn(t, name, d.page+"?crowd=30")
+			// A bridge that is killed sends no end, and a request that has just arrived has no answer.
+			p := startIn(t, name)(t, d.page+"?crowd=30", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE")
 			p.until(t, `document.querySelector("#quotes .state").dataset.state === "open"`)
 			require.True(t, worth[bool](t, p, listenToTheTape))
 			press := func(button string) {

@@ -54,6 +54,7 @@ func opened(a *activityv1.Activity) bool    { return a.GetOpened() != nil }
 func cancelled(a *activityv1.Activity) bool { return a.GetCancelled() != nil }
 
 func TestClosingTheTabCancelsTheStreamUpstream(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	w := newWitness(t, d.grpc)
@@ -76,6 +77,7 @@ func TestClosingTheTabCancelsTheStreamUpstream(t *testing.T) {
 }
 
 func TestLeavingThePageCancelsTheStreamUpstream(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	w := newWitness(t, d.grpc)
@@ -96,6 +98,7 @@ func TestLeavingThePageCancelsTheStreamUpstream(t *testing.T) {
 }
 
 func TestThePageShowsEachStreamToItsEnd(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)
@@ -126,6 +129,7 @@ func TestThePageShowsEachStreamToItsEnd(t *testing.T) {
 }
 
 func TestACodeDecidesWhetherTheBrowserComesBack(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	d := startDemo(t)
 	tab, closeTab := openTab(t, browser, d.page)

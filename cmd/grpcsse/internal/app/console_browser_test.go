@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -55,32 +54,25 @@ func startServe(t *testing.T, args ...string) (logged func(expression string) st
 	}
 }
 
-// requireTrue waits until an expression is true in a page of any browser.
-func requireTrue(t *testing.T, evaluate func(expression string) bool, expression string) {
-	t.Helper()
-	require.Eventually(t, func() bool { return evaluate(expression) }, patience, 20*time.Millisecond, expression)
-}
-
 // What a foreign server says is text for the console, wherever it stands.
 func TestTheConsoleShowsANastyServerAsTextInChromium(t *testing.T) {
-	browser := startBrowser(t)
+	t.Parallel()
 	up, page := startNasty(t)
-	tab, closeTab := openTab(t, browser, page)
-	defer closeTab()
-	eventually(t, tab, `document.querySelectorAll("#routes a").length === 1 && location.pathname === "/-/console/"`)
-	click(t, tab, "#routes a")
-	eventually(t, tab, `document.querySelector(".head .doc")?.textContent.includes("<img src=x onerror=")`)
-	eventually(t, tab, `[...document.querySelectorAll(".refused dd")].some((dd) => dd.textContent.includes("a map has no form"))`)
-	set(t, tab, "right", "many")
-	click(t, tab, "#go")
-	eventually(t, tab, `document.activeElement.getAttribute("aria-invalid") === "true" && document.querySelector("#state").dataset.state === "idle"`)
-	set(t, tab, "right", "7")
-	set(t, tab, "text", "<b>&x=1")
-	set(t, tab, "level", "LEVEL_HIGH")
-	set(t, tab, "words", "a\nb")
-	set(t, tab, "most", "3")
-	set(t, tab, "__proto__", "5")
-	click(t, tab, "#go")
+	p := startIn(t, "Chromium")(t, page)
+	p.until(t, `document.querySelectorAll("#routes a").length === 1 && location.pathname === "/-/console/"`)
+	p.click(t, "#routes a")
+	p.until(t, `document.querySelector(".head .doc")?.textContent.includes("<img src=x onerror=")`)
+	p.until(t, `[...document.querySelectorAll(".refused dd")].some((dd) => dd.textContent.includes("a map has no form"))`)
+	set(t, p, "right", "many")
+	p.click(t, "#go")
+	p.until(t, `document.activeElement.getAttribute("aria-invalid") === "true" && document.querySelector("#state").dataset.state === "idle"`)
+	set(t, p, "right", "7")
+	set(t, p, "text", "<b>&x=1")
+	set(t, p, "level", "LEVEL_HIGH")
+	set(t, p, "words", "a\nb")
+	set(t, p, "most", "3")
+	set(t, p, "__proto__", "5")
+	p.click(t, "#go")
 	call := up.NextCall("Watch")
 	call.ExpectRequest(`{"right": 7, "text": "<b>&x=1", "level": "LEVEL_HIGH", "words": ["a", "b"], "filter": {"limits": {"most": 3}}, "__proto__": 5}`)
 	event := func(n int) string {
@@ -88,40 +80,40 @@ func TestTheConsoleShowsANastyServerAsTextInChromium(t *testing.T) {
 			"labels": {"__proto__": "%d", "toString": "x"}, "any": {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s"}, "f7": %d}`, n, n)
 	}
 	call.SendJSON(event(1), event(2))
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 2 && document.querySelector("#count").textContent === "2"`)
-	click(t, tab, "#mode-diff")
-	eventually(t, tab, `[...document.querySelectorAll(".events li:first-child .change")].some((c) => c.textContent === "f7 1 → 2")`)
-	click(t, tab, "#pause")
+	p.until(t, `document.querySelectorAll(".events li").length === 2 && document.querySelector("#count").textContent === "2"`)
+	p.click(t, "#mode-diff")
+	p.until(t, `[...document.querySelectorAll(".events li:first-child .change")].some((c) => c.textContent === "f7 1 → 2")`)
+	p.click(t, "#pause")
 	call.SendJSON(event(3))
-	eventually(t, tab, `document.querySelector("#count").textContent === "3" && document.querySelectorAll(".events li").length === 2`)
-	click(t, tab, "#pause")
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 3`)
-	click(t, tab, "#mode-raw")
-	eventually(t, tab, `document.querySelector(".events .body").textContent.includes("data: {")`)
-	click(t, tab, ".events button")
-	eventually(t, tab, `document.querySelector(".detail pre").textContent.includes("onerror=alert(1)")`)
-	click(t, tab, "#tab-table")
-	eventually(t, tab, `document.querySelector(".keys tbody th").textContent === "<script>document.title='owned'</script>"`)
-	eventually(t, tab, `[...document.querySelectorAll(".keys thead th")].some((th) => th.textContent === "__proto__")`)
-	click(t, tab, "#tab-code")
-	eventually(t, tab, `document.querySelector(".code pre").textContent.startsWith("curl -N 'http://127.0.0.1:")`)
+	p.until(t, `document.querySelector("#count").textContent === "3" && document.querySelectorAll(".events li").length === 2`)
+	p.click(t, "#pause")
+	p.until(t, `document.querySelectorAll(".events li").length === 3`)
+	p.click(t, "#mode-raw")
+	p.until(t, `document.querySelector(".events .body").textContent.includes("data: {")`)
+	p.click(t, ".events button")
+	p.until(t, `document.querySelector(".detail pre").textContent.includes("onerror=alert(1)")`)
+	p.click(t, "#tab-table")
+	p.until(t, `document.querySelector(".keys tbody th").textContent === "<script>document.title='owned'</script>"`)
+	p.until(t, `[...document.querySelectorAll(".keys thead th")].some((th) => th.textContent === "__proto__")`)
+	p.click(t, "#tab-code")
+	p.until(t, `document.querySelector(".code pre").textContent.startsWith("curl -N 'http://127.0.0.1:")`)
 	call.End(status.Error(codes.NotFound, "<b>gone</b>"))
-	eventually(t, tab, `document.querySelector("#state").dataset.state === "ended" && document.querySelector("#verdict").textContent.includes("NOT_FOUND <b>gone</b>")`)
-	eventually(t, tab, `document.querySelector("#last-id").textContent === "grpc-end"`)
-	eventually(t, tab, `document.title === "/nasty.v1.Nasty/Watch – grpcsse console" && !document.querySelector("main script, main img, main b > i") && ({}).text === undefined`)
+	p.until(t, `document.querySelector("#state").dataset.state === "ended" && document.querySelector("#verdict").textContent.includes("NOT_FOUND <b>gone</b>")`)
+	p.until(t, `document.querySelector("#last-id").textContent === "grpc-end"`)
+	p.until(t, `document.title === "/nasty.v1.Nasty/Watch – grpcsse console" && !document.querySelector("main script, main img, main b > i") && ({}).text === undefined`)
 
 	// The link has the state of the form, and opens no stream by itself.
-	link, err := chromedp.Run(tab, chromedp.Evaluate[string](`location.href`))
-	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("about:blank"), chromedp.Navigate(link)))
-	eventually(t, tab, `document.querySelector("#target")?.textContent.includes("text=%3Cb%3E%26x%3D1") && document.querySelector("#state").dataset.state === "idle"`)
-	click(t, tab, "#home")
-	eventually(t, tab, `document.querySelectorAll(".charts figure").length === 5 && document.querySelector(".panels").textContent.includes("Ends by reason")`)
+	link := worth[string](t, p, `location.href`)
+	p.navigate(t, "about:blank")
+	p.navigate(t, link)
+	p.until(t, `document.querySelector("#target")?.textContent.includes("text=%3Cb%3E%26x%3D1") && document.querySelector("#state").dataset.state === "idle"`)
+	p.click(t, "#home")
+	p.until(t, `document.querySelectorAll(".charts figure").length === 5 && document.querySelector(".panels").textContent.includes("Ends by reason")`)
 }
 
 // The page of the listener for administrators asks for the token, and opens streams through this listener.
 func TestTheConsoleOfTheAdminListenerInFirefox(t *testing.T) {
-	f := startFirefox(t)
+	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -137,25 +129,23 @@ upstreams: {market: {target: "`+listener.Addr().String()+`"}}
 routes: [{name: quotes, path: "/quotes/{symbol}", rpc: demo.market.v1.MarketService/WatchQuotes, event: {id: sequence}}]
 `), 0o600))
 	admin := "http://" + startServe(t, "--config", file, "--strict")(`listener=admin address=(\S+)`)
-	isTrue := func(expression string) bool { return string(f.evaluate(t, "Boolean("+expression+")")) == "true" }
-
-	f.open(t, admin+"/-/console/#/route?"+url.Values{"id": {"GET /quotes/{symbol}"}, "p.symbol": {"AAPL"}}.Encode())
+	p := startIn(t, "Firefox")(t, admin+"/-/console/#/route?"+url.Values{"id": {"GET /quotes/{symbol}"}, "p.symbol": {"AAPL"}}.Encode())
 	enter := func(token string) {
-		requireTrue(t, isTrue, `document.querySelector("dialog[open] input")`)
-		f.evaluate(t, `(() => { const d = document.querySelector("dialog"); d.querySelector("input").value = "`+token+`"; d.querySelector("button").click(); })()`)
+		p.until(t, `document.querySelector("dialog[open] input")`)
+		p.evaluate(t, `(() => { const d = document.querySelector("dialog"); d.querySelector("input").value = "`+token+`"; d.querySelector("button").click(); })()`)
 	}
 	enter("wrong-horse")
-	requireTrue(t, isTrue, `document.querySelector("dialog[open] p")?.textContent === "This token was refused."`)
+	p.until(t, `document.querySelector("dialog[open] p")?.textContent === "This token was refused."`)
 	enter("correct-horse-battery")
-	requireTrue(t, isTrue, `document.querySelector("#go") && document.querySelector("#target").textContent === "/quotes/AAPL"`)
-	f.evaluate(t, `document.querySelector("#go").click()`)
-	requireTrue(t, isTrue, `document.querySelectorAll(".events li").length > 0 && Number(document.querySelector("#last-id").textContent) > 0`)
-	requireTrue(t, isTrue, `document.querySelector("#state").dataset.state === "open"`)
-	f.evaluate(t, `document.querySelector("#go").click()`)
-	requireTrue(t, isTrue, `document.querySelector("#state").dataset.state === "stopped"`)
-	f.evaluate(t, `document.querySelector("#home").click()`)
-	requireTrue(t, isTrue, `document.querySelectorAll(".charts figure").length === 5`)
-	assert.True(t, isTrue(`localStorage.length + sessionStorage.length === 0 && document.cookie === "" && !location.href.includes("horse")`))
+	p.until(t, `document.querySelector("#go") && document.querySelector("#target").textContent === "/quotes/AAPL"`)
+	p.click(t, "#go")
+	p.until(t, `document.querySelectorAll(".events li").length > 0 && Number(document.querySelector("#last-id").textContent) > 0`)
+	p.until(t, `document.querySelector("#state").dataset.state === "open"`)
+	p.click(t, "#go")
+	p.until(t, `document.querySelector("#state").dataset.state === "stopped"`)
+	p.click(t, "#home")
+	p.until(t, `document.querySelectorAll(".charts figure").length === 5`)
+	assert.True(t, worth[bool](t, p, `localStorage.length + sessionStorage.length === 0 && document.cookie === "" && !location.href.includes("horse")`))
 }
 
 // A public address has no console, and neither has a program with a file.

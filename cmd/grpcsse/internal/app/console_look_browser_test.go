@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -21,12 +20,13 @@ const faults = `(() => {
 		const c = [r, g, b][i] / 255;
 		return sum + k * (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
 	}, 0);
+	const grounds = new Map([[null, [255, 255, 255]]]);
 	const ground = (e) => {
-		for (; e; e = e.parentElement) {
+		if (!grounds.has(e)) {
 			const c = parse(getComputedStyle(e).backgroundColor);
-			if (c.length === 3 || c[3] > 0.99) return c;
+			grounds.set(e, c.length === 3 || c[3] > 0.99 ? c : ground(e.parentElement));
 		}
-		return [255, 255, 255];
+		return grounds.get(e);
 	};
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	for (let n = walk.nextNode(); n; n = walk.nextNode()) {
@@ -57,19 +57,22 @@ func eachLook(t *testing.T, tab context.Context, look func(name string)) {
 // Nothing is wider than the window, and all text can be read.
 func TestTheConsoleCanBeReadOnAnyScreen(t *testing.T) {
 	runsOnce(t)
-	browser := startBrowser(t)
+	t.Parallel()
+	tab, closeTab := openTab(t, startBrowser(t), "about:blank", "404 (Not Found)") // there is no route /none
+	defer closeTab()
+	p := pageIn(tab, closeTab)
 	up, page := startNastyRoutes(t, `
   - {path: "/organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes", rpc: nasty.v1.Nasty/Watch, event: {id: text}}
   - {path: /lost, rpc: nasty.v1.Nasty/NoSuchMethod}`)
-	tab := openRoute(t, browser, page, "GET /organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes",
-		"404 (Not Found)") // there is no route /none
-	set(t, tab, "text", "x")
-	click(t, tab, "#go")
+	p.navigate(t, page+"#/route?id=GET+/organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes")
+	p.until(t, `document.querySelector("#go")`)
+	set(t, p, "text", "x")
+	p.click(t, "#go")
 	call := up.NextCall("Watch")
 	for n := range 5 {
 		call.SendJSON(fmt.Sprintf(`{"text": "a-name-that-is-far-too-long-for-a-column-%d", "f0": %d, "labels": {"aVeryLongKeyWithoutAnyBreak": "x"}}`, n, n))
 	}
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 5`)
+	p.until(t, `document.querySelectorAll(".events li").length === 5`)
 	for _, view := range []string{"#mode-data", "#mode-diff", "#mode-raw", "#tab-table", "#tab-code", "#tab-message"} {
 		click(t, tab, view)
 		eachLook(t, tab, func(name string) {
@@ -85,68 +88,9 @@ func TestTheConsoleCanBeReadOnAnyScreen(t *testing.T) {
 	}
 }
 
-// press presses keys.
-func press(t *testing.T, tab context.Context, keys string) {
-	t.Helper()
-	require.NoError(t, chromedp.Do(tab, chromedp.KeyEvent(keys)))
-}
-
-// The keyboard reaches everything, shows where it is, and does what is expected.
-func TestTheConsoleByKeyboard(t *testing.T) {
-	runsOnce(t)
-	browser := startBrowser(t)
-	up, page := startNasty(t)
-	tab := openRoute(t, browser, page+"-/console/", "GET /nasty.v1.Nasty/Watch")
-	press(t, tab, "/")
-	eventually(t, tab, `document.activeElement.id === "find"`)
-	press(t, tab, "nasty"+kb.Enter)
-	eventually(t, tab, `document.activeElement.id === "main"`) // the page of the route is read from its beginning
-	evaluate[bool](t, tab, `document.querySelector("#in-0").focus() === undefined`)
-	press(t, tab, "one"+kb.Enter)
-	call := up.NextCall("Watch")
-	call.ExpectRequest(`{"text": "one"}`)
-	press(t, tab, "2"+kb.Enter) // again, with the new value
-	call.ExpectCancel()
-	call = up.NextCall("Watch")
-	call.ExpectRequest(`{"text": "one2"}`)
-	call.SendJSON(`{"text": "x"}`)
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 1`)
-
-	// Each stop of the Tab key is seen, and no control is left out.
-	evaluate[bool](t, tab, `document.querySelector("#skip").focus() === undefined`)
-	wanted := `[...document.querySelectorAll('a[href], button, input, select, textarea, summary, pre[tabindex="0"], [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.checkVisibility())`
-	evaluate[bool](t, tab, `(window.stops = new Set([document.activeElement])) && true`)
-	for range evaluate[int](t, tab, wanted+`.length`) + 3 {
-		press(t, tab, kb.Tab)
-		seen := evaluate[string](t, tab, `(() => { const e = document.activeElement; stops.add(e); const s = getComputedStyle(e);
-			return e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1 ? "" : e.outerHTML.slice(0, 120); })()`)
-		require.Empty(t, seen, "the focus is not seen")
-	}
-	assert.Empty(t, evaluate[[]string](t, tab, wanted+`.filter((e) => !stops.has(e)).map((e) => e.outerHTML.slice(0, 120))`), "Tab does not reach them")
-	assert.Empty(t, evaluate[[]string](t, tab, wanted+`.filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML.slice(0, 120))`), "they have no name")
-
-	evaluate[bool](t, tab, `document.querySelector(".events button").focus() === undefined`)
-	press(t, tab, kb.Enter)
-	eventually(t, tab, `document.querySelector(".events .detail") && document.activeElement.getAttribute("aria-expanded") === "true"`)
-	press(t, tab, kb.Escape)
-	eventually(t, tab, `!document.querySelector(".events .detail") && document.activeElement.className === "line"`)
-	evaluate[bool](t, tab, `document.querySelector("#filter").focus() === undefined`)
-	press(t, tab, "none")
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 0`)
-	press(t, tab, kb.Escape)
-	eventually(t, tab, `document.querySelectorAll(".events li").length === 1 && document.querySelector("#filter").value === ""`)
-	evaluate[bool](t, tab, `document.querySelector("#tab-events").focus() === undefined`)
-	press(t, tab, kb.ArrowLeft)
-	eventually(t, tab, `document.activeElement.id === "tab-message" && !document.querySelector("#view-message").hidden`)
-	press(t, tab, kb.Home)
-	eventually(t, tab, `document.activeElement.id === "tab-events"`)
-	evaluate[bool](t, tab, `document.querySelector("#skip").focus() === undefined`)
-	press(t, tab, kb.Enter)
-	eventually(t, tab, `document.activeElement.id === "main" && location.hash.startsWith("#/route")`)
-}
-
 // The overview says that it waits, and its figures change in place: the focus stays.
 func TestTheOverviewChangesInPlace(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	_, page := startNasty(t)
 	tab, closeTab := openTab(t, browser, page)

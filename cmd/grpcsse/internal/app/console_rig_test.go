@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -54,18 +53,17 @@ routes:
 }
 
 // openRoute opens the page of a route. The page may complain with one of the allowed texts.
-func openRoute(t *testing.T, browser context.Context, page, id string, allowed ...string) (tab context.Context) {
+func openRoute(t *testing.T, open opener, page, id string, allowed ...string) *browserPage {
 	t.Helper()
-	tab, closeTab := openTab(t, browser, page+"#/route?id="+strings.ReplaceAll(id, " ", "+"), allowed...)
-	t.Cleanup(closeTab)
-	eventually(t, tab, `document.querySelector("#go")`)
-	return tab
+	p := open(t, page+"#/route?id="+strings.ReplaceAll(id, " ", "+"), allowed...)
+	p.until(t, `document.querySelector("#go")`)
+	return p
 }
 
 // set gives an input of the form a value.
-func set(t *testing.T, tab context.Context, label, value string) {
+func set(t *testing.T, p *browserPage, label, value string) {
 	t.Helper()
-	eventually(t, tab, fmt.Sprintf(`(() => {
+	p.until(t, fmt.Sprintf(`(() => {
 		const field = [...document.querySelectorAll(".field")].find((f) => f.querySelector(".name")?.textContent === %q);
 		const box = field.querySelector("input, select, textarea");
 		box.value = %q;

@@ -19,7 +19,8 @@ import (
 func inBothBrowsers(t *testing.T, run func(t *testing.T, b *scriptBrowser)) {
 	t.Helper()
 	runsOnce(t)
-	for _, name := range []string{"Chromium", "Firefox"} {
+	t.Parallel()
+	for _, name := range browsers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			run(t, startScriptBrowser(t, name))
@@ -30,7 +31,7 @@ func inBothBrowsers(t *testing.T, run func(t *testing.T, b *scriptBrowser)) {
 func startScriptBrowser(t *testing.T, name string) *scriptBrowser {
 	t.Helper()
 	if name == "Firefox" {
-		f := startFirefox(t)
+		f := openFirefox(t)
 		return &scriptBrowser{browserPage: &browserPage{evaluate: f.evaluate}, navigate: f.open}
 	}
 	tab := startBrowser(t)

@@ -49,20 +49,12 @@ func openScriptTabs(t *testing.T, name string) (open func(t *testing.T, url stri
 	}
 }
 
-func openFirefoxTab(t *testing.T, f *firefox, url string) *scriptTab {
+func openFirefoxTab(t *testing.T, f *firefoxWindow, url string) *scriptTab {
 	t.Helper()
-	var made struct{ Handle string }
-	require.NoError(t, json.Unmarshal(f.command(t, "WebDriver:NewWindow", map[string]any{"type": "tab"}), &made))
-	turn := func() {
-		f.command(t, "WebDriver:SwitchToWindow", map[string]any{"handle": made.Handle, "focus": false})
-	}
-	turn()
-	f.open(t, url)
+	w := f.tab(t)
+	w.open(t, url)
 	return &scriptTab{
-		close: func() {
-			turn()
-			f.command(t, "WebDriver:CloseWindow", nil)
-		},
+		close: func() { w.close(t) },
 		kill: func(t *testing.T) {
 			t.Helper()
 			find := `[...gBrowser.browsers].find((b) => b.currentURI.spec === "` + url + `").frameLoader.remoteTab.osPid`
@@ -71,12 +63,9 @@ func openFirefoxTab(t *testing.T, f *firefox, url string) *scriptTab {
 			process, err := os.FindProcess(pid)
 			require.NoError(t, err)
 			require.NoError(t, process.Kill())
+			w.handle = "" // there is no page to close any more
 		},
-		scriptBrowser: &scriptBrowser{browserPage: &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
-			t.Helper()
-			turn()
-			return f.evaluate(t, expression)
-		}}},
+		scriptBrowser: &scriptBrowser{browserPage: &browserPage{evaluate: w.evaluate}},
 	}
 }
 
@@ -99,7 +88,8 @@ func (s *scriptSite) leader(t *testing.T, except string) (tab string) {
 // Ten tabs use one connection. The tab that has it is closed, ten times, and another one takes over each time.
 func TestTabsShareOneSubscription(t *testing.T) {
 	runsOnce(t)
-	for _, name := range []string{"Chromium", "Firefox"} {
+	t.Parallel()
+	for _, name := range browsers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startScriptSite(t)
@@ -133,7 +123,8 @@ func TestTabsShareOneSubscription(t *testing.T) {
 // The process of the tab that has the connection is killed. Another tab takes over.
 func TestATabTakesOverFromOneThatIsKilled(t *testing.T) {
 	runsOnce(t)
-	for _, name := range []string{"Chromium", "Firefox"} {
+	t.Parallel()
+	for _, name := range browsers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startScriptSite(t)

@@ -56,14 +56,21 @@ addEventListener("pagehide", () => source.close());`;
 /** @param {Request} request */
 function reader({ method, url, body, headers }) {
   const sent = { Accept: "text/event-stream", "Content-Type": "application/json", ...Object.fromEntries(headers) };
-  return `// An EventSource sends only GET requests. This reads the lines of the stream.
+  return `// An EventSource sends only GET requests. This reads the events of the stream itself.
 const answer = await fetch(${JSON.stringify(url)}, {
   method: ${JSON.stringify(method)},
   headers: ${JSON.stringify(sent)},
   body: ${JSON.stringify(body)},
 });
 const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+let rest = "";
 for (let part = await reader.read(); !part.done; part = await reader.read()) {
-  console.log(part.value);
+  const events = (rest + part.value).split("\\n\\n");
+  rest = events.pop(); // the beginning of an event whose end has not come
+  for (const event of events) {
+    const name = event.match(/^event: (.*)/m)?.[1] ?? "message"; // "grpc-status" says how the stream ended
+    const data = event.match(/^data: (.*)/m)?.[1];
+    if (data) console.log(name, JSON.parse(data));
+  }
 }`;
 }
