@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -135,6 +136,18 @@ func (d *decoder) readCluster(n *node) *Cluster {
 			"without a seal, everybody on the way to NATS can read the events of all routes, and make up others")
 	}
 	return c
+}
+
+// checkCluster warns of a cluster in which no route takes part.
+func (s *sections) checkCluster(server *Server) {
+	n := s.root.child("cluster")
+	if n == nil || server.Cluster == nil || s.reports > 0 || s.annotated() {
+		return // a mistake, or a schema, may have what seems to be missing
+	}
+	if !slices.ContainsFunc(s.allRoutes, func(r *mappedRoute) bool { return r.Share != nil && r.Share.Cluster }) {
+		s.warn(n, "give a route `share: {late_join: latest}`, where its streams are the same for all browsers",
+			"replicas share only the streams of routes with `share`, and no route has it: this section has no effect")
+	}
 }
 
 // mostReplicas is how many servers of NATS may keep a bucket.

@@ -105,6 +105,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkListeners(s.root, &cfg.Server)
 	s.checkFixedMetadata()
 	s.checkAuth(cfg)
+	s.checkCluster(&cfg.Server)
 	if s.annotated() {
 		derived := &mappedRoute{Route: cfg.Defaults} // routes that come from annotations have these settings
 		s.checkShare(derived)

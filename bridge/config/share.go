@@ -180,7 +180,7 @@ func (s *sections) checkSharedIDs() {
 			continue
 		}
 		s.warnOf(r, "share", "set `event.id` to a field that tells one message from the next",
-			"the route %s has no `event.id`: the ids of its shared streams are the bridge's own, and resume only in the same process",
+			"the route %s has no `event.id`: the ids of its shared streams are the bridge's own, and resume only in the same process or the same cluster",
 			r.shownPath())
 	}
 }
