@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
-const atOnce = "{late_join: latest}" // the stream ends with its last page
+const atOnce = "{late_join: latest, linger: 0s}" // the stream ends with its last page
 
 // measureProgram measures the CPU time of grpcsse for an event that one page gets: without a cluster, with a cluster and no other
 // replica that has the stream, and with one.
@@ -31,6 +32,9 @@ func measureProgram(ctx context.Context, l *lab) error {
 		owner, err := pair.perEvent(ctx, 1)
 		if err != nil {
 			return err
+		}
+		if owner[1] > owner[0]/10 {
+			return fmt.Errorf("a replica without pages took %s an event: it still follows", micros(owner[1]))
 		}
 		two, err := pair.perEvent(ctx, 2)
 		if err != nil {
