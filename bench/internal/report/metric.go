@@ -30,6 +30,9 @@ var (
 	cpuPerEvent = metric{name: "CPU per event", unit: "µs", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.CPU.Candidate) / float64(time.Microsecond) / float64(m.Tally.Events)
 	}}
+	cpuPerOpening = metric{name: "CPU per browser", unit: "µs", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
+		return float64(m.CPU.Candidate) / float64(time.Microsecond) / float64(m.Tally.Events) // one event for each
+	}}
 	p50 = metric{name: "p50", unit: "ms", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return milliseconds(m.Tally.Latency.P50)
 	}}

@@ -104,6 +104,8 @@ func columns(s scenario.Scenario) []column {
 	switch {
 	case s.Kind == scenario.Idle:
 		return []column{{streams, false}, {memoryPerBrowser, true}, {cpuIdle, false}, {heartbeats, false}}
+	case s.Kind == scenario.Opening:
+		return []column{{streams, false}, {cpuPerOpening, true}, {memoryPerBrowser, true}}
 	case s.Kind == scenario.Leaving:
 		return []column{{cancelled50, false}, {cancelled99, true}, {cancelledLast, false}}
 	case s.Due() == 0: // as fast as events are taken: how late they are says how long queues are

@@ -29,6 +29,10 @@ func targets() []target {
 		{"one subscriber at full rate, 64 B: CPU per event", "one-64", bridge, role.Handwritten, cpuPerEvent, 1. / 5, 1. / 7},
 		{"the same with 1 KB", "one-1k", bridge, role.Handwritten, cpuPerEvent, 1. / 5, 1. / 7},
 		{"idle, each its own stream: RSS per browser", "idle-private", bridge, role.Handwritten, memoryPerBrowser, 1, 0.7},
+		{"idle, each alone on a shared stream: RSS per browser", "lonely-idle", scenario.Lonely, scenario.Private, memoryPerBrowser, 1.15, 1},
+		{"1,000 × 20 events/s, each its own stream: CPU per event", "trickle-1000", bridge, role.Handwritten, cpuPerEvent, 0.6, 0.5},
+		{"the same, each alone on a shared stream", "lonely-1000", scenario.Lonely, scenario.Private, cpuPerEvent, 1.15, 1},
+		{"a browser comes, its own stream: CPU", "open-2000", bridge, role.Handwritten, cpuPerOpening, 1, 0.8},
 		{"while 100 others stall: events lost", "stall-1000", scenario.SomeStall, "", lost, 0, 0},
 		{"the same: p99 of how late an event is", "stall-1000", scenario.SomeStall, scenario.NoneStalls, p99, 1.5, 1.5},
 	}

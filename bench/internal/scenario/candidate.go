@@ -27,22 +27,23 @@ var announcement = regexp.MustCompile(`msg=listening address=(\S+)`)
 
 // startCandidate starts the program of a contender, with which it has a directory of its own.
 func (r *Runner) startCandidate(
-	ctx context.Context, s Scenario, program, upstream, directory string,
+	ctx context.Context, s Scenario, c Contender, upstream, directory string,
 ) (*process.Process, error) {
+	program := c.Program()
 	if program != Grpcsse {
 		return process.StartRole(ctx, role.Role{Name: program, Upstream: upstream, Text: s.Text, Flow: s.Flow})
 	}
 	path := filepath.Join(directory, "grpcsse.yaml")
-	if err := os.WriteFile(path, []byte(configuration(s, upstream)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(configuration(s, c, upstream)), 0o600); err != nil {
 		return nil, err
 	}
 	return process.StartProgram(ctx, program, announcement, r.Grpcsse, "serve", "--strict", "--config", path)
 }
 
-// configuration is the bridge's file for a scenario.
-func configuration(s Scenario, upstream string) string {
+// configuration is the bridge's file for a contender of a scenario.
+func configuration(s Scenario, c Contender, upstream string) string {
 	text := strings.ReplaceAll(file, "UPSTREAM", upstream)
-	if !s.Shared {
+	if !s.Shared && !c.Lonely {
 		return text
 	}
 	// Where events flow, a newcomer waits for the next one; where there is only one, it gets that.

@@ -25,6 +25,10 @@ func Catalogue() []Scenario {
 		shared("shared-5000", "5,000 browsers of one topic, 20 events/s", 5000),
 		idle("idle-shared", "15,000 idle browsers of one topic", 15000, true, role.Raw, role.Ready),
 		idle("idle-private", "5,000 idle browsers, each its own stream", 5000, false, role.Handwritten),
+		lonely("lonely-idle", "5,000 idle browsers, each alone on a shared stream, or with its own", idle("", "", 5000, false, Private)),
+		trickle("trickle-1000", "1,000 browsers, each its own stream, 20 events/s", 1000),
+		lonely("lonely-1000", "1,000 browsers, each alone on a shared stream, or with its own, 20 events/s", trickle("", "", 1000)),
+		opening("open-2000", "2,000 browsers come, each its own stream", 2000),
 		leaving("leave-500", "500 browsers leave at once, 20 events/s each", 20),
 		leaving("leave-500-quiet", "500 browsers leave at once, of silent streams", 0),
 		stalling(),
@@ -93,6 +97,38 @@ func idle(name, title string, browsers int, shared bool, others ...string) Scena
 		// A heartbeat comes every 15 s: a window of that length has one for each browser.
 		Warmup: 15 * time.Second, Window: 15 * time.Second, Rounds: 2,
 		Contenders: contenders(append([]string{Grpcsse}, others...)...), Against: others[0],
+	}
+}
+
+// trickle has a stream for each browser, on which an event comes now and then.
+func trickle(name, title string, browsers int) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Text: 64, Flow: event.Flow{Rate: 20},
+		Warmup: 2 * time.Second, Window: 6 * time.Second, Rounds: 5,
+		Contenders: contenders(Grpcsse, role.Handwritten), Against: role.Handwritten,
+	}
+}
+
+// The contenders of a scenario in which each browser is the only one of its stream: the bridge twice.
+const (
+	Private = "grpcsse, private"
+	Lonely  = "grpcsse, shared"
+)
+
+// lonely is another scenario, in which the bridge contends with itself: each browser is alone on a stream that could be shared,
+// or has a stream of its own.
+func lonely(name, title string, s Scenario) Scenario {
+	s.Name, s.Title, s.Against = name, title, Private
+	s.Contenders = []Contender{{Name: Private, Candidate: Grpcsse}, {Name: Lonely, Candidate: Grpcsse, Lonely: true}}
+	return s
+}
+
+// opening has browsers come, each of which gets one event.
+func opening(name, title string, browsers int) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Opening, Browsers: browsers, Text: 64, Flow: event.Flow{Count: 1},
+		Warmup: time.Second, Window: 3 * time.Second, Rounds: 5,
+		Contenders: contenders(Grpcsse, role.Handwritten), Against: role.Handwritten,
 	}
 }
 

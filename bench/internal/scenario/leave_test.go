@@ -26,9 +26,10 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestTheBridgesFile(t *testing.T) {
-	private := configuration(Scenario{Kind: Flowing}, "127.0.0.1:1")
+	private := configuration(Scenario{Kind: Flowing}, Contender{}, "127.0.0.1:1")
 	assert.Contains(t, private, `target: "127.0.0.1:1"`)
 	assert.NotContains(t, private, "share")
-	assert.Contains(t, configuration(Scenario{Kind: Flowing, Shared: true}, ""), "    share: {late_join: none}\n")
-	assert.Contains(t, configuration(Scenario{Kind: Idle, Shared: true}, ""), "    share: {late_join: latest}\n")
+	assert.Contains(t, configuration(Scenario{Kind: Flowing, Shared: true}, Contender{}, ""), "    share: {late_join: none}\n")
+	assert.Contains(t, configuration(Scenario{Kind: Idle, Shared: true}, Contender{}, ""), "    share: {late_join: latest}\n")
+	assert.Contains(t, configuration(Scenario{Kind: Flowing}, Contender{Lonely: true}, ""), "    share: {late_join: none}\n")
 }

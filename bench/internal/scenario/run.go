@@ -60,6 +60,9 @@ func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measureme
 	if m.Empty, err = g.memory(); err != nil {
 		return err
 	}
+	if s.Kind == Opening {
+		return g.come(ctx, m)
+	}
 	if err := g.open(s.Browsers, false); err != nil {
 		return err
 	}
@@ -77,13 +80,43 @@ func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measureme
 
 // watch measures for the length of the window.
 func (g *stage) watch(ctx context.Context, m *Measurement) error {
-	before, err := g.usage()
+	before, err := g.begin()
 	if err != nil {
 		return err
 	}
-	if err := g.crowd.Ask(role.AskStart, nil, nil); err != nil {
+	return g.measure(ctx, m, before)
+}
+
+// come measures what it costs that browsers come. The first quarter comes before, so that the candidate is in its stride.
+func (g *stage) come(ctx context.Context, m *Measurement) error {
+	first := g.scenario.Browsers / 4
+	if err := g.open(first, false); err != nil {
 		return err
 	}
+	if err := pause(ctx, g.scenario.Warmup); err != nil {
+		return err
+	}
+	before, err := g.begin()
+	if err != nil {
+		return err
+	}
+	if err := g.open(g.scenario.Browsers-first, false); err != nil {
+		return err
+	}
+	return g.measure(ctx, m, before)
+}
+
+// begin begins the window.
+func (g *stage) begin() (usage, error) {
+	u, err := g.usage()
+	if err != nil {
+		return u, err
+	}
+	return u, g.crowd.Ask(role.AskStart, nil, nil)
+}
+
+// measure ends the window after its length, and notes what was in it.
+func (g *stage) measure(ctx context.Context, m *Measurement, before usage) error {
 	if err := pause(ctx, g.scenario.Window); err != nil {
 		return err
 	}

@@ -56,6 +56,32 @@ func TestFlowing(t *testing.T) {
 	}
 }
 
+// A browser that is alone on a shared stream has an upstream stream of its own, as the others have.
+func TestAlone(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	s := small(scenario.Flowing, event.Flow{Rate: 50})
+	m := r.Once(t.Context(), s, scenario.Contender{Name: scenario.Lonely, Candidate: scenario.Grpcsse, Lonely: true}, 1)
+	require.Empty(t, m.Problem)
+	assert.False(t, m.Faulty(), "%+v", m)
+	assert.Equal(t, 20, m.Streams)
+	assert.InDelta(t, s.Due(), float64(m.Tally.Events)/m.Seconds, s.Due()/5)
+}
+
+// Of browsers that come, those in the window are counted, each with one event.
+func TestOpening(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	for _, name := range []string{scenario.Grpcsse, role.Handwritten} {
+		t.Run(name, func(t *testing.T) {
+			m := r.Once(t.Context(), small(scenario.Opening, event.Flow{Count: 1}), scenario.Contender{Name: name}, 1)
+			require.Empty(t, m.Problem)
+			assert.False(t, m.Faulty(), "%+v", m)
+			assert.Equal(t, 20, m.Streams)
+			assert.Equal(t, uint64(15), m.Tally.Events, "the first quarter came before")
+			assert.Positive(t, m.CPU.Candidate)
+		})
+	}
+}
+
 func TestAsFastAsTaken(t *testing.T) {
 	r := scenario.Runner{}
 	s := small(scenario.Flowing, event.Flow{})

@@ -16,6 +16,8 @@ const (
 	Flowing Kind = "flowing"
 	// Idle: after one event, nothing happens but heartbeats. Memory is measured.
 	Idle Kind = "idle"
+	// Opening: browsers come, and get one event each. What that costs is measured, until the end of the window.
+	Opening Kind = "opening"
 	// Leaving: all browsers leave at once. How soon the upstream knows is measured.
 	Leaving Kind = "leaving"
 )
@@ -52,6 +54,8 @@ type Contender struct {
 	Candidate string `json:"candidate,omitempty"`
 	// Stalled is how many browsers there are that read nothing, besides the others.
 	Stalled int `json:"stalled,omitempty"`
+	// Lonely has the bridge share its streams although each browser has a topic of its own.
+	Lonely bool `json:"lonely,omitempty"`
 }
 
 // Program is the candidate that contends.

@@ -46,7 +46,7 @@ func (r *Runner) set(ctx context.Context, s Scenario, c Contender) (_ *stage, er
 		}
 		address = g.upstream.Address
 	}
-	if g.candidate, err = r.startCandidate(ctx, s, c.Program(), address, g.directory); err != nil {
+	if g.candidate, err = r.startCandidate(ctx, s, c, address, g.directory); err != nil {
 		return nil, err
 	}
 	g.crowd, err = process.StartRole(ctx, role.Role{Name: role.Crowd, Server: g.candidate.Address})
