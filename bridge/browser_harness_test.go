@@ -4,90 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/internal/chromium"
 )
 
-// chromium is the browser that all tests of a run share. Each test has a browser profile of its own.
-var chromium browser
-
-// browser starts a headless Chromium when the first test needs it.
-type browser struct {
-	once sync.Once
-	ctx  context.Context
-	quit func()
-	err  error
-}
-
-// testsWithBrowser runs the tests, and then quits the browser, before goroutines are counted.
-type testsWithBrowser struct{ m *testing.M }
-
-func (r testsWithBrowser) Run() int {
-	code := r.m.Run()
-	if chromium.quit != nil {
-		chromium.quit()
-	}
-	return code
-}
-
-// start returns a context of the running browser. Without a browser on this machine the test is skipped, or fails if
-// GRPCSSE_REQUIRE_BROWSER is 1.
-func (b *browser) start(t *testing.T) context.Context {
-	t.Helper()
-	path := findBrowser()
-	if path == "" {
-		if os.Getenv("GRPCSSE_REQUIRE_BROWSER") == "1" {
-			t.Fatal("GRPCSSE_REQUIRE_BROWSER is 1, and there is no Chromium or Chrome on this machine")
-		}
-		t.Skip("skipped: there is no Chromium or Chrome on this machine (Debian: apt-get install chromium)")
-	}
-	b.once.Do(func() { b.launch(t.Context(), path) })
-	require.NoError(t, b.err)
-	return b.ctx
-}
-
-func (b *browser) launch(ctx context.Context, path string) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // containers have no user namespaces; the pages are our own
-		chromedp.DisableGPU,
-		chromedp.IgnoreCertErrors, // no authority has signed the certificate of a test
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)
-	// The browser goes on after the test that started it.
-	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(ctx), options...)
-	running, cancel := chromedp.NewContext(allocator)
-	b.ctx = running
-	b.quit = func() {
-		_ = chromedp.Cancel(running) // gracefully, so that the browser removes its files
-		cancel()
-		stop()
-	}
-	b.err = chromedp.Do(running, chromedp.Navigate("about:blank"))
-}
-
-// findBrowser looks in the same places as chromedp.
-func findBrowser() string {
-	for _, name := range []string{
-		"headless_shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-		"google-chrome-beta", "google-chrome-unstable", "/usr/bin/google-chrome", "chrome",
-		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-	} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
+// sharedChromium is the browser that all tests of a run share. Each test has a browser profile of its own.
+var sharedChromium chromium.Browser
 
 // pageHTML is a page with one EventSource. It records each call of its listeners.
 const pageHTML = `<!doctype html>
@@ -151,14 +80,7 @@ type tab struct{ ctx context.Context }
 // openTab opens the page of a site.
 func openTab(t *testing.T, site *site) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(chromium.start(t), chromedp.WithNewBrowserContext())
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		stop()
-		cancel()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.url+pagePath)))
+	ctx := sharedChromium.Open(t, time.Minute, site.url+pagePath)
 	return &tab{ctx: ctx}
 }
 

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	if play() {
 		return
 	}
-	goleak.VerifyTestMain(testsWithBrowser{m})
+	goleak.VerifyTestMain(sharedChromium.Tests(m))
 }
 
 // patience is how long a test waits for something that should happen soon.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/deploy/internal/local"
+	"github.com/grpcsse/grpcsse/internal/chromium"
 )
 
 // pagePath is where servesPage has its page.
@@ -53,7 +54,10 @@ type tabSeen struct {
 // While both bridges are replaced, one after the other, a page in Chromium gets each event once, and the browser never gives up.
 func TestAnUpdateClosesNoPageInChromium(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t)
+	browser := &chromium.Browser{Options: []chromedp.ExecAllocatorOption{
+		chromedp.Flag("host-resolver-rules", "MAP "+local.Name+" 127.0.0.1"),
+	}}
+	t.Cleanup(browser.Quit)
 	for name, protocol := range map[string]string{"nginx": "http/1.1", "nginx with TLS": "h2"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +70,7 @@ func TestAnUpdateClosesNoPageInChromium(t *testing.T) {
 }
 
 // followUpdate opens a page behind a proxy, and replaces both bridges, each while it serves the page. protocol is that of the browser.
-func followUpdate(t *testing.T, browser context.Context, p proxy, protocol string) {
+func followUpdate(t *testing.T, browser *chromium.Browser, p proxy, protocol string) {
 	t.Helper()
 	market := local.StartMarket(t)
 	pair := p.bridges(t, market, "15s")
@@ -99,43 +103,10 @@ func followUpdate(t *testing.T, browser context.Context, p proxy, protocol strin
 	}
 }
 
-// startChromium starts a headless Chromium, and returns its context. Without Chromium the test is skipped or fails as in local.Find.
-func startChromium(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(local.Find(t, "chromium", "chromium")),
-		chromedp.NoSandbox, // containers have no user namespaces; the pages are our own
-		chromedp.DisableGPU,
-		chromedp.IgnoreCertErrors, // no authority has signed the certificate of a test
-		chromedp.Flag("host-resolver-rules", "MAP "+local.Name+" 127.0.0.1"),
-		chromedp.Flag("no-proxy-server", true), // such as one that the environment names
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)
-	// The context of a test ends before its clean-up, in which the browser quits by itself and removes its files.
-	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		cancel()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	return ctx
-}
-
 // openTab opens a URL in a tab of its own, which is closed when the test ends.
-func openTab(t *testing.T, browser context.Context, url string) *tab {
+func openTab(t *testing.T, browser *chromium.Browser, url string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	ctx, stop := context.WithTimeout(ctx, 4*local.Soon) // each wait ends earlier
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		stop()
-		cancel()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
-	return &tab{ctx: ctx}
+	return &tab{ctx: browser.Open(t, 4*local.Soon, url)} // each wait ends earlier
 }
 
 // steady waits until the page has an event that is published from now on.

@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/internal/chromium"
 )
 
 // terminal is a shell in an empty folder, with the programs of this repository.
@@ -119,31 +121,12 @@ const listen = `(() => {
 	return true;
 })()`
 
-// openPage opens a page of a bridge, which has no page for the path, and has it listen. Without Chromium the test is skipped, or fails if
-// GRPCSSE_REQUIRE_BROWSER is 1.
+// openPage opens a page of a bridge, which has no page for the path, and has it listen.
 func openPage(t *testing.T, base string) *page {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		require.NotEqual(t, "1", os.Getenv("GRPCSSE_REQUIRE_BROWSER"), "GRPCSSE_REQUIRE_BROWSER is 1, and there is no chromium on this machine")
-		t.Skip("skipped: there is no chromium on this machine (Debian: apt-get install chromium)")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, // containers have no user namespaces; the page is our own
-		chromedp.DisableGPU, chromedp.Flag("no-proxy-server", true), chromedp.Flag("disable-component-update", true),
-	)
-	// The context of a test ends before its clean-up, in which the browser quits by itself and removes its files.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 4*patience)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		closeTab()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/none")))
-	p := &page{ctx}
+	browser := &chromium.Browser{}
+	t.Cleanup(browser.Quit)
+	p := &page{browser.Open(t, 4*patience, base+"/none")}
 	require.True(t, value[bool](t, p, listen))
 	return p
 }

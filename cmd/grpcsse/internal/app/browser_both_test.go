@@ -34,7 +34,7 @@ type browserPage struct {
 	navigate func(t *testing.T, url string)
 	press    func(t *testing.T, keys string)
 	leave    func() // closes the page; the end of the test does it too
-	restores bool   // going back shows the page that was left. A driven Firefox loads it anew.
+	restores bool   // going back shows the page that was left, also one with an open stream. A driven Firefox loads it anew.
 }
 
 // opener opens a page. The page may complain with one of the allowed texts.

@@ -2,11 +2,8 @@ package app_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,93 +11,32 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/grpcsse/grpcsse/internal/chromium"
 )
 
 // patience bounds what has no limit of its own in the tests with a browser.
 const patience = 60 * time.Second
 
-// chromium is the browser that all tests of a run share. Each test has a browser profile of its own.
-var chromium sharedBrowser
+// sharedChromium is the browser that all tests of a run share. Each test has a browser profile of its own.
+var sharedChromium = chromium.Browser{Options: []chromedp.ExecAllocatorOption{
+	chromedp.Flag("force-prefers-reduced-motion", true), // colours change at once
+}}
 
-// sharedBrowser starts a headless Chromium when the first test needs it.
-type sharedBrowser struct {
-	once sync.Once
-	ctx  context.Context
-	quit func()
-	err  error
+// testsWithBrowsers are the tests, behind which both browsers quit.
+type testsWithBrowsers struct{ chromium.Tests }
+
+func (r testsWithBrowsers) Run() int {
+	defer sharedFirefox.quit()
+	return r.Tests.Run()
 }
 
-// testsWithBrowser runs the tests, and then quits the browsers, before goroutines are counted.
-type testsWithBrowser struct{ m *testing.M }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testsWithBrowsers{sharedChromium.Tests(m)}) }
 
-func (r testsWithBrowser) Run() int {
-	code := r.m.Run()
-	if chromium.quit != nil {
-		chromium.quit()
-	}
-	sharedFirefox.quit()
-	return code
-}
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testsWithBrowser{m}) }
-
-func (b *sharedBrowser) launch(ctx context.Context, path string) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // containers have no user namespaces; the page is our own
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("force-prefers-reduced-motion", true), // colours change at once
-	)
-	// The browser goes on after the test that started it.
-	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(ctx), options...)
-	running, cancel := chromedp.NewContext(allocator)
-	b.ctx = running
-	b.quit = func() {
-		_ = chromedp.Cancel(running) // gracefully, so that the browser removes its files
-		cancel()
-		stop()
-	}
-	b.err = chromedp.Do(running, chromedp.Navigate("about:blank"))
-}
-
-// startBrowser returns a context for the first tab of a browser profile. Without a browser on this machine the test is skipped, or
-// fails if GRPCSSE_REQUIRE_BROWSER is 1.
+// startBrowser returns a context for the first tab of a browser profile, which fails after the patience of these tests.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
-	path := findBrowser()
-	if path == "" {
-		if os.Getenv("GRPCSSE_REQUIRE_BROWSER") == "1" {
-			t.Fatal("GRPCSSE_REQUIRE_BROWSER is 1, and there is no Chromium or Chrome on this machine")
-		}
-		t.Skip("skipped: there is no Chromium or Chrome on this machine (Debian: apt-get install chromium)")
-	}
-	chromium.once.Do(func() { chromium.launch(t.Context(), path) })
-	require.NoError(t, chromium.err)
-	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
-	ctx, cancelTimeout := context.WithTimeout(ctx, patience)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		cancelTimeout()
-		cancel()
-	})
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	return ctx
-}
-
-// findBrowser looks where chromedp does.
-func findBrowser() string {
-	for _, name := range []string{
-		"headless_shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-		"google-chrome-beta", "google-chrome-unstable", "/usr/bin/google-chrome", "chrome",
-		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-	} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
+	return sharedChromium.Open(t, patience, "about:blank")
 }
 
 // runsOnce skips a long test of what a page does in a run with the race detector. Such a test is about JavaScript, and runs without

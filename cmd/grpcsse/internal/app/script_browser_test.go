@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -32,31 +31,18 @@ func startScriptBrowser(t *testing.T, name string) *scriptBrowser {
 	t.Helper()
 	if name == "Firefox" {
 		f := openFirefox(t)
-		return &scriptBrowser{browserPage: &browserPage{evaluate: f.evaluate}, navigate: f.open}
+		return &scriptBrowser{browserPage: &browserPage{evaluate: f.evaluate, navigate: f.open}}
 	}
 	tab := startBrowser(t)
-	return &scriptBrowser{
-		restores: true,
-		freeze: func(t *testing.T, frozen bool) {
-			t.Helper()
-			state := page.SetWebLifecycleStateStateActive
-			if frozen {
-				state = page.SetWebLifecycleStateStateFrozen
-			}
-			_, err := chromedp.Call(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
-			require.NoError(t, err)
-		},
-		browserPage: &browserPage{evaluate: func(t *testing.T, expression string) json.RawMessage {
-			t.Helper()
-			found, err := chromedp.Run(tab, chromedp.Evaluate[json.RawMessage](expression))
-			require.NoError(t, err, "%s", expression)
-			return found
-		}},
-		navigate: func(t *testing.T, url string) {
-			t.Helper()
-			require.NoError(t, chromedp.Do(tab, chromedp.Navigate(url)))
-		},
-	}
+	return &scriptBrowser{browserPage: pageIn(tab, func() {}), freeze: func(t *testing.T, frozen bool) {
+		t.Helper()
+		state := page.SetWebLifecycleStateStateActive
+		if frozen {
+			state = page.SetWebLifecycleStateStateFrozen
+		}
+		_, err := chromedp.Call(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
+		require.NoError(t, err)
+	}}
 }
 
 // Only Chromium has these breakages. Firefox keeps no page with an open stream, and loads it anew; and it freezes no page.

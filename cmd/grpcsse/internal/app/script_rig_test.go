@@ -250,9 +250,7 @@ func (s *scriptSite) breaks(h http.HandlerFunc) (mend func()) {
 // scriptBrowser is one browser for several pages with the script, one after the other.
 type scriptBrowser struct {
 	*browserPage
-	navigate func(t *testing.T, url string)
-	freeze   func(t *testing.T, frozen bool) // stops the page, or lets it go on; nil in Firefox
-	restores bool                            // a page may have an open stream and be kept for going back to. Firefox keeps no such page.
+	freeze func(t *testing.T, frozen bool) // stops the page, or lets it go on; nil in Firefox
 }
 
 // fresh loads the page.
