@@ -66,14 +66,15 @@ func eventOf(e *unix.EpollEvent) event {
 	return event{
 		key:      key{slot: uint32(e.Fd), generation: uint32(e.Pad)},
 		writable: e.Events&unix.EPOLLOUT != 0,
+		heard:    e.Events&unix.EPOLLIN != 0,
 		left:     e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
 	}
 }
 
-// watch reports the events of a socket until the socket is closed.
-func (e *epoll) watch(fd int, k key) error {
+// watch reports the events of a socket until the socket is closed. more are events beside those that every socket reports.
+func (e *epoll) watch(fd int, k key, more uint32) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
-		Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
+		Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff | more,
 		Fd:     int32(k.slot),
 		Pad:    int32(k.generation),
 	}))
@@ -81,7 +82,7 @@ func (e *epoll) watch(fd int, k key) error {
 
 // Adopt implements [poller]. It duplicates the descriptor and closes conn. So the socket alone owns its descriptor, and package
 // net and Go's poller free their memory. Where no descriptor is left, the socket keeps conn and its descriptor.
-func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (socket, error) {
+func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (transport, error) {
 	if err := tune(conn, s); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type client struct {
 	writes  []write
 	broken  error // the error of writes to the client
 	waiting int   // how many of the bytes that it took are still on their way
+	sent    []byte
 	fault   error // what the kernel reports about its connection
 	left    bool  // whether the client has closed its side
 	aborted bool
@@ -132,6 +133,21 @@ func (f fakeSocket) Waiting() int {
 	defer f.mu.Unlock()
 	return f.waiting
 }
+
+func (f fakeSocket) WatchAll(k key) error { return f.Watch(k) }
+
+// Receive finds what the client has sent.
+func (f fakeSocket) Receive(p []byte, keep bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := copy(p, f.sent)
+	if !keep {
+		f.sent = f.sent[n:]
+	}
+	return n
+}
+
+func (f fakeSocket) Left() bool { return false }
 
 func (f fakeSocket) Fault() error { return f.fault }
 

@@ -46,8 +46,8 @@ func serveByRun(t *testing.T, c *client, cur Cursor, s *Settings) served {
 
 type noPoller struct{}
 
-func (noPoller) Adopt(*net.TCPConn, *Settings) (socket, error) { return nil, errors.ErrUnsupported }
-func (noPoller) Close()                                        {}
+func (noPoller) Adopt(*net.TCPConn, *Settings) (transport, error) { return nil, errors.ErrUnsupported }
+func (noPoller) Close()                                           {}
 
 func serveParked(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	l, err := newLoops(1, s.Drain, s.DrainBy, func(*inbox) (poller, error) { return noPoller{}, nil })

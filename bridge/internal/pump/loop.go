@@ -156,6 +156,8 @@ func (l *loop) handle(e event) {
 	case e.left:
 		err := p.sock.Fault()
 		l.finish(p, p.outcome(reasonOf(err), err), plainly)
+	case e.heard && p.sock.Left():
+		l.finish(p, p.outcome(ending.ByGone, nil), plainly)
 	case e.writable && p.blocked:
 		l.stand(p)
 	}

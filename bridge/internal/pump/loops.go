@@ -38,7 +38,7 @@ func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time) (*Loops, e
 // poller tells a loop, through the loop's inbox, what happens to its sockets.
 type poller interface {
 	// Adopt makes a socket of a connection, and closes the connection. After an error the connection is as it was.
-	Adopt(conn *net.TCPConn, s *Settings) (socket, error)
+	Adopt(conn *net.TCPConn, s *Settings) (transport, error)
 	Close()
 }
 
@@ -65,10 +65,10 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
 // error, the connection still belongs to the caller, and done is not called.
 func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome)) error {
-	return l.park(conn, cur, s, control, done, func(sock socket, _ *records) socket { return sock })
+	return l.park(conn, cur, s, control, done, func(sock transport, _ *records) socket { return sock })
 }
 
-// ParkTLS does the same as Park for conn that carries TLS with a [Carrier]. The handshake is over, and nothing else reads from
+// ParkTLS does the same as Park for conn that carries TLS with a [Carrier]. A client that sends close_notify is gone too. The handshake is over, and nothing else reads from
 // secured or writes to it. Where ParkTLS returns an error, secured is as it was.
 func (l *Loops) ParkTLS(
 	conn *net.TCPConn, secured *tls.Conn, cur Cursor, s *Settings, control *Control, done func(Outcome),
@@ -77,13 +77,13 @@ func (l *Loops) ParkTLS(
 	if carrier == nil {
 		return errors.ErrUnsupported
 	}
-	return l.park(conn, cur, s, control, done, func(sock socket, made *records) socket {
+	return l.park(conn, cur, s, control, done, func(sock transport, made *records) socket {
 		return seal(sock, secured, carrier, made)
 	})
 }
 
 func (l *Loops) park(
-	conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome), over func(socket, *records) socket,
+	conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome), over func(transport, *records) socket,
 ) error {
 	if !l.enter() {
 		return ErrClosed

@@ -8,19 +8,21 @@ import (
 )
 
 // sealed is a socket that carries TLS. Records are made when they are to be sent, and what the socket does not take of them is
-// pending. Nothing that the client sends is read. So an alert, a key update or a renegotiation of the client changes nothing.
+// pending. Of what the client sends, only an alert is read that comes before anything else. So a key update or a renegotiation of
+// the client changes nothing.
 type sealed struct {
-	socket
+	transport
 
-	conn *tls.Conn
-	made *records
-	tail []byte // records, or the rest of one, that the socket has not taken
+	conn   *tls.Conn
+	made   *records
+	tail   []byte // records, or the rest of one, that the socket has not taken
+	alerts uint8  // how many alerts were read; maxAlerts where no more are read
 }
 
 // seal has the records of a parked TLS connection go to sock. The carrier passes nothing to its connection any more.
-func seal(sock socket, conn *tls.Conn, carrier *Carrier, made *records) *sealed {
+func seal(sock transport, conn *tls.Conn, carrier *Carrier, made *records) *sealed {
 	carrier.Conn = made
-	return &sealed{socket: sock, conn: conn, made: made}
+	return &sealed{transport: sock, conn: conn, made: made}
 }
 
 // Write implements [socket]. It seals as much as one record holds, and sends that, until the socket takes no more. So at most
@@ -66,7 +68,7 @@ func (s *sealed) seal(text []byte, last bool) error {
 // send sends records, and keeps what the socket does not take. kept says that the records lie in memory of their own.
 func (s *sealed) send(made []byte, kept bool) error {
 	s.made.one[0] = made
-	n, _, err := s.socket.Write(s.made.one[:], false)
+	n, _, err := s.transport.Write(s.made.one[:], false)
 	switch rest := made[n:]; {
 	case len(rest) == 0:
 		s.tail = nil
@@ -79,7 +81,7 @@ func (s *sealed) send(made []byte, kept bool) error {
 }
 
 // Waiting implements [socket].
-func (s *sealed) Waiting() int { return s.socket.Waiting() + len(s.tail) }
+func (s *sealed) Waiting() int { return s.transport.Waiting() + len(s.tail) }
 
 // records is what the parked TLS connections of one loop write to. Only the loop uses it, and one is enough for all of them: the
 // loop takes the bytes of one connection before the next one writes. An error of a write is final for crypto/tls. So records
@@ -88,6 +90,7 @@ type records struct {
 	net.Conn // nil: crypto/tls calls only the methods below when it writes
 
 	bytes []byte    // finished records
+	alert []byte    // an alert that was received, for crypto/tls to read
 	text  []byte    // the text of a record that several pieces share
 	one   [1][]byte // what one call sends
 }

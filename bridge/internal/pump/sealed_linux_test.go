@@ -17,6 +17,18 @@ import (
 // sealedPair returns a socket of a loop that carries TLS to a client who takes what a test lets him take, and what decrypts that.
 func sealedPair(t testing.TB) (s *sealed, raw *client, decrypt func() (string, error)) {
 	t.Helper()
+	s, raw, reader := sealedWith(t, new(tls.Config))
+	return s, raw, func() (string, error) {
+		reader.NetConn().(*switched).from = strings.NewReader(raw.text())
+		got, err := io.ReadAll(reader)
+		return string(got), err
+	}
+}
+
+// sealedWith returns a socket of a loop that carries TLS to a client, and the client's TLS. What the client sends from now on arrives
+// at the socket.
+func sealedWith(t testing.TB, config *tls.Config) (s *sealed, raw *client, reader *tls.Conn) {
+	t.Helper()
 	web := httptest.NewUnstartedServer(http.NotFoundHandler())
 	web.StartTLS()
 	defer web.Close()
@@ -25,7 +37,8 @@ func sealedPair(t testing.TB) (s *sealed, raw *client, decrypt func() (string, e
 	carrier := &Carrier{near}
 	server := tls.Server(carrier, &tls.Config{Certificates: web.TLS.Certificates})
 	reading := &switched{Conn: far}
-	reader := tls.Client(reading, &tls.Config{InsecureSkipVerify: true})
+	config.InsecureSkipVerify = true //nolint:gosec // the certificate is the test's own
+	reader = tls.Client(reading, config)
 	shaken := make(chan error, 1)
 	go func() {
 		err := reader.Handshake()
@@ -38,19 +51,24 @@ func sealedPair(t testing.TB) (s *sealed, raw *client, decrypt func() (string, e
 	require.NoError(t, err)
 	require.NoError(t, <-shaken)
 	raw = newClient()
-	s = seal(fakeSocket{raw}, server, carrier, new(records))
-	return s, raw, func() (string, error) {
-		reading.from = strings.NewReader(raw.text())
-		got, err := io.ReadAll(reader)
-		return string(got), err
-	}
+	reading.to = raw
+	return seal(fakeSocket{raw}, server, carrier, new(records)), raw, reader
 }
 
-// switched is a connection that reads from elsewhere once from is set.
+// switched is a connection that reads from elsewhere once from is set, and what it sends goes to a client once to is set.
 type switched struct {
 	net.Conn
 
 	from io.Reader
+	to   *client
+}
+
+func (s *switched) Write(p []byte) (int, error) {
+	if s.to != nil {
+		s.to.sent = append(s.to.sent, p...)
+		return len(p), nil
+	}
+	return s.Conn.Write(p)
 }
 
 func (s *switched) Read(p []byte) (int, error) {

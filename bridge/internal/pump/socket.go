@@ -12,10 +12,22 @@ type socket interface {
 	Write(pieces [][]byte, last bool) (n int, pending bool, err error)
 	// Waiting returns how many bytes that were taken the client has not acknowledged yet.
 	Waiting() int
+	// Left reports whether the client has said over TLS that it leaves. It is to be called when the client has sent something.
+	Left() bool
 	// Fault returns why the connection broke, or nil where the client has closed it.
 	Fault() error
 	// Close closes the connection. What is pending is lost.
 	Close(how closing)
+}
+
+// transport is a socket below TLS.
+type transport interface {
+	socket
+	// WatchAll does the same as Watch, and has the loop told when the client sends something.
+	WatchAll(k key) error
+	// Receive reads into p what the client has sent, and returns how many bytes. Where keep is true, the same bytes are read again
+	// the next time.
+	Receive(p []byte, keep bool) int
 }
 
 // closing is how a connection is closed.
@@ -34,5 +46,6 @@ type key struct{ slot, generation uint32 }
 type event struct {
 	key      key
 	writable bool // the kernel takes bytes again
+	heard    bool // the client has sent something, and has sent it over TLS
 	left     bool // the client has closed its side, or the connection broke
 }

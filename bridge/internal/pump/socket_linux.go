@@ -37,7 +37,27 @@ func descriptors(conn *net.TCPConn) (own, other int, err error) {
 }
 
 // Watch implements [socket].
-func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k) }
+func (t *tcpSocket) Watch(k key) error { return t.epoll.watch(t.fd, k, 0) }
+
+// WatchAll implements [transport].
+func (t *tcpSocket) WatchAll(k key) error { return t.epoll.watch(t.fd, k, unix.EPOLLIN) }
+
+// Receive implements [transport].
+func (t *tcpSocket) Receive(p []byte, keep bool) int {
+	flags := unix.MSG_DONTWAIT
+	if keep {
+		flags |= unix.MSG_PEEK
+	}
+	for {
+		n, _, err := unix.Recvfrom(t.fd, p, flags)
+		if !errors.Is(err, unix.EINTR) {
+			return max(0, n) // epoll reports an error too
+		}
+	}
+}
+
+// Left implements [socket].
+func (t *tcpSocket) Left() bool { return false }
 
 // Write implements [socket]. The descriptor is non-blocking, as package net makes it. Most writes are one event. For them Write
 // uses write(2), the cheapest call. Nothing is ever pending.
