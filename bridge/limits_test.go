@@ -100,7 +100,7 @@ func TestEachLimitTurnsClientsAwayAndMakesRoomAgain(t *testing.T) {
 func TestLimitsHoldOverTLS(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", oneAndWait)
 	for limit, c := range limitCases(t) {
-		st := startTLSSite(t, s, c.file)
+		st := startTLS(t, s, c.file)
 		for name, client := range tlsClients(t, st) {
 			t.Run(string(limit)+" "+name, func(t *testing.T) { requireLimit(t, s, c.sendToken(client), st.url) })
 			s.requireStreams(t, 0)

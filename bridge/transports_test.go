@@ -2,10 +2,7 @@ package bridge_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // transport is a kind of connection that the program serves. dial serves a bridge over it until the test ends, and returns the URL
@@ -15,11 +12,14 @@ type transport struct {
 	dial func(t *testing.T, f *front) (url string, client *http.Client)
 }
 
-// transports are all kinds of connections: HTTP/1.1 that the bridge parks where the system supports that, HTTP/1.1 that it does
-// not park, HTTP/1.1 and HTTP/2 over TLS, and h2c.
+// transports are all kinds of connections: HTTP/1.1 that the bridge parks where the system supports that, without TLS and with it,
+// HTTP/1.1 that it does not park, h2c, and HTTP/2 over TLS.
 func transports(t *testing.T) (all []transport) {
 	t.Helper()
 	for name := range clients(t) {
+		if name == "TLS1" {
+			continue // the kind of the same name below is served as the program serves it
+		}
 		all = append(all, transport{name, func(t *testing.T, f *front) (string, *http.Client) {
 			t.Helper()
 			return f.url, clients(t)[name]
@@ -28,15 +28,8 @@ func transports(t *testing.T) (all []transport) {
 	for _, name := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		all = append(all, transport{"TLS, " + name, func(t *testing.T, f *front) (string, *http.Client) {
 			t.Helper()
-			web := httptest.NewUnstartedServer(f.bridge)
-			require.NoError(t, f.bridge.Park(web.Config))
-			web.EnableHTTP2 = true
-			web.StartTLS()
-			t.Cleanup(func() {
-				web.CloseClientConnections()
-				web.Close()
-			})
-			return web.URL, tlsClients(t, &site{url: web.URL, client: web.Client()})[name]
+			st := serveTLS(t, f, nil)
+			return st.url, tlsClients(t, st)[name]
 		}})
 	}
 	return all

@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // With all places taken by streams, a browser gets an answer after which it comes back, and its connection is closed.
@@ -95,9 +99,15 @@ func TestConnectionsWithPlacesAreParked(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no connection is parked on this system")
 	}
-	for name, first := range map[string]string{"plain": "", "behind a proxy": "PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n"} {
+	const proxy = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n"
+	for name, first := range map[string]string{"plain": "", "behind a proxy": proxy, "TLS": "", "TLS behind a proxy": proxy} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, func(f *Front) { f.Server.ProxyProtocol = first != "" })
+			r := start(t, func(f *Front) {
+				f.Server.ProxyProtocol = first != ""
+				if strings.HasPrefix(name, "TLS") {
+					secured(t)(f)
+				}
+			})
 			r.hold(t, r.client(t, http1, first))
 			before := runtime.NumGoroutine()
 			for range 50 {
@@ -106,6 +116,29 @@ func TestConnectionsWithPlacesAreParked(t *testing.T) {
 			// The client of the test has two goroutines for a connection, and the server one where it does not park.
 			require.Eventually(t, func() bool { return runtime.NumGoroutine()-before <= 2*50+10 }, patience, 10*time.Millisecond)
 		})
+	}
+}
+
+// A parked stream keeps its certificate when the files change, newcomers get the new one, and both are told of the drain.
+func TestParkedStreamsOutliveTheirCertificate(t *testing.T) {
+	t.Parallel() // the files are looked at once a second
+	dir := t.TempDir()
+	files := &config.ServerTLS{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
+	writePair(t, files, "old.example")
+	r := start(t, func(f *Front) { f.Server.TLS = files })
+	streams := map[string]*http.Response{}
+	open := func() *http.Response {
+		resp := r.get(t, r.client(t, http1, ""), "/watch")
+		streams[resp.TLS.PeerCertificates[0].Subject.CommonName] = resp
+		return resp
+	}
+	assert.Equal(t, runtime.GOOS == "linux", open().Close, "it is parked")
+	writePair(t, files, "new.example")
+	require.Eventually(t, func() bool { open(); return streams["new.example"] != nil }, patience, 200*time.Millisecond)
+	r.stop()
+	for _, name := range []string{"old.example", "new.example"} {
+		require.Contains(t, streams, name)
+		assert.Contains(t, textOf(t, streams[name]), `"reason":"drain"`, name)
 	}
 }
 
