@@ -153,3 +153,24 @@ func TestWhatARequestMaySay(t *testing.T) {
 	assert.Equal(t, "{ProtoNames:true EnumNumbers:true EmitDefaults:false EmitUnpopulated:false}", fmt.Sprintf("%+v", routes["written"].JSON))
 	assert.Equal(t, "{ProtoNames:false EnumNumbers:false EmitDefaults:true EmitUnpopulated:false}", fmt.Sprintf("%+v", routes["all"].JSON))
 }
+
+func TestWhatSettingsReadAndGive(t *testing.T) {
+	routes := contracts(t, `
+  - {name: read, path: /read, rpc: p.S/Watch, metadata: {forward: [x-a], set: {x-b: "${header.x-b} ${header.x-a:-1} ${cookie.c}", x-c: "${cookie.c:-1}"}},
+     request: {set: {secret: "${header.x-d:-1}", symbol: "${last_event_id}"}}}
+  - {name: whole, path: "/whole/{symbol}", rpc: p.S/Watch, methods: [POST], body: "*", request: {set: {secret: x, "filter.venue": y, open: "true"}}}
+  - {name: inner, path: "/inner/{filter.venue}", rpc: p.S/Watch, methods: [POST], body: filter, request: {set: {secret: x}}}
+`)
+	assert.Equal(t, "x-a? x-d? x-b", parameters(routes["read"].Headers))
+	assert.Equal(t, "c", parameters(routes["read"].Cookies))
+	assert.True(t, routes["read"].Resumes)
+	assert.False(t, routes["whole"].Resumes)
+	assert.Equal(t, "/read", routes["read"].Config.Path)
+	for name, want := range map[string]string{"whole": "symbol open secret", "inner": "venue"} {
+		var given []string
+		for _, fd := range routes[name].Body.Given {
+			given = append(given, string(fd.Name()))
+		}
+		assert.Equal(t, want, strings.Join(given, " "), name)
+	}
+}

@@ -40,9 +40,16 @@ type Route struct {
 	MoreQuery bool
 	// Body is the body of a POST, nil where there is none.
 	Body *Body
+	// Headers and Cookies are those of the request that settings of the route read, and the headers that the upstream gets. The names
+	// of headers are in lower case.
+	Headers, Cookies []Parameter
+	// Resumes says that the upstream gets the cursor of a client.
+	Resumes bool
+	// Config has all settings of the route. It must not be changed.
+	Config *config.Route
 }
 
-// Parameter is a variable of the path or a query parameter.
+// Parameter is a variable of the path, a query parameter, a header or a cookie.
 type Parameter struct {
 	Name string
 	// Path leads from the request message to the field that has the value. It is empty where a setting of the route reads the
@@ -66,6 +73,22 @@ type Body struct {
 	// a body that gives the whole message.
 	Message protoreflect.MessageDescriptor
 	Path    []protoreflect.FieldDescriptor
+	// Given are the members of the body's message that variables of the path and settings of the route give as a whole. The body must
+	// leave them out.
+	Given []protoreflect.FieldDescriptor
+}
+
+// give notes that something else than the body gives the field that a path leads to.
+func (b *Body) give(path []protoreflect.FieldDescriptor) {
+	if b == nil || len(path) != len(b.Path)+1 || !b.Has(path) || b.Gives(path[len(path)-1]) {
+		return
+	}
+	b.Given = append(b.Given, path[len(path)-1])
+}
+
+// Gives reports whether a member of the body's message is one of Given.
+func (b *Body) Gives(fd protoreflect.FieldDescriptor) bool {
+	return slices.ContainsFunc(b.Given, func(given protoreflect.FieldDescriptor) bool { return given.Number() == fd.Number() })
 }
 
 // Has reports whether the body gives the field, or a field around it.
@@ -88,7 +111,7 @@ func New(info bridge.RouteInfo) (Route, bool) {
 	}
 	options := info.Config.JSON
 	r := Route{
-		Name: info.Name, Path: info.Path, Methods: info.Methods, RPC: info.RPC, Method: info.Method,
+		Name: info.Name, Path: info.Path, Methods: info.Methods, RPC: info.RPC, Method: info.Method, Config: info.Config,
 		JSON: describe.Options{ProtoNames: options.ProtoNames, EnumNumbers: options.EnumNumbers, EmitDefaults: options.EmitDefaults},
 		Data: messageAt(info.Method.Output(), info.Config.Event.Data),
 	}
@@ -144,11 +167,40 @@ func (r *Route) request(info bridge.RouteInfo) {
 	r.MoreQuery = len(r.Query) >= mostParameters
 	for _, match := range variable.FindAllStringSubmatch(info.Path, -1) {
 		r.Variables = append(r.Variables, Parameter{Name: match[1], Path: bound[match[1]], Required: true})
+		r.Body.give(bound[match[1]])
+	}
+	for _, set := range info.Config.Request.Set {
+		r.Body.give(fieldsTo(info.Method.Input(), set.Field))
+	}
+	for _, name := range info.Config.Metadata.Forward {
+		r.Headers = noted(r.Headers, name, false)
 	}
 	r.references(info.Config)
 }
 
-// references adds the query parameters that settings of the route read. A parameter that binds to a field may be one of them.
+// fieldsTo returns the fields on the way that a path of a setting leads. A JSON name comes before the names in the .proto file. The route is
+// in order, so each name leads to a field.
+func fieldsTo(md protoreflect.MessageDescriptor, path string) (way []protoreflect.FieldDescriptor) {
+	for name := range strings.SplitSeq(path, ".") {
+		if md == nil {
+			return nil
+		}
+		fd := md.Fields().ByJSONName(name)
+		if fd == nil {
+			fd = md.Fields().ByTextName(name)
+		}
+		if fd == nil {
+			fd = md.Fields().ByName(protoreflect.Name(name))
+		}
+		if fd == nil {
+			return nil
+		}
+		way, md = append(way, fd), fd.Message()
+	}
+	return way
+}
+
+// references adds the parts of a request that settings of the route read. A query parameter that binds to a field may be one of them.
 func (r *Route) references(route *config.Route) {
 	var templates []config.Template
 	for _, s := range route.Request.Set {
@@ -159,15 +211,27 @@ func (r *Route) references(route *config.Route) {
 	}
 	for _, template := range templates {
 		for _, part := range template {
-			name, ok := strings.CutPrefix(part.Ref, "query.")
-			if !ok {
-				continue
+			from, name, _ := strings.Cut(part.Ref, ".")
+			switch from {
+			case "query":
+				r.Query = noted(r.Query, name, !part.HasDefault)
+			case "header":
+				r.Headers = noted(r.Headers, name, !part.HasDefault)
+			case "cookie":
+				r.Cookies = noted(r.Cookies, name, !part.HasDefault)
+			case config.LastEventID:
+				r.Resumes = true
 			}
-			at := slices.IndexFunc(r.Query, func(p Parameter) bool { return p.Name == name })
-			if at < 0 {
-				r.Query, at = append(r.Query, Parameter{Name: name}), len(r.Query)
-			}
-			r.Query[at].Required = r.Query[at].Required || !part.HasDefault
 		}
 	}
+}
+
+// noted returns parameters with one of a name among them.
+func noted(list []Parameter, name string, required bool) []Parameter {
+	at := slices.IndexFunc(list, func(p Parameter) bool { return p.Name == name })
+	if at < 0 {
+		list, at = append(list, Parameter{Name: name}), len(list)
+	}
+	list[at].Required = list[at].Required || required
+	return list
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"pgregory.net/rapid"
 
@@ -22,8 +21,8 @@ import (
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/contract"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/typescript"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
-	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 	"github.com/grpcsse/grpcsse/internal/anymessage"
+	"github.com/grpcsse/grpcsse/internal/misfit"
 )
 
 // compile fails unless TypeScript takes the files, under the strictest settings.
@@ -71,26 +70,6 @@ func compile(t *testing.T, files map[string]string) {
 	t.Fatalf("TypeScript does not take the files: %v", err)
 }
 
-// messageTypes returns message types that together have every feature of protobuf.
-func messageTypes() (all []protoreflect.MessageDescriptor) {
-	for _, file := range []protoreflect.FileDescriptor{
-		transcodev1.File_test_transcode_v1_proto3_proto, transcodev1.File_test_transcode_v1_proto2_proto,
-		transcodev1.File_test_transcode_v1_edition2023_proto, transcodev1.File_test_transcode_v1_shapes_proto,
-		descriptorpb.File_google_protobuf_descriptor_proto,
-	} {
-		for i := range file.Messages().Len() {
-			all = append(all, file.Messages().Get(i))
-		}
-	}
-	known := transcodev1.File_test_transcode_v1_proto3_proto.Messages().ByName("Known")
-	for i := range known.Fields().Len() { // an event may be a well-known type
-		if fd := known.Fields().Get(i); !fd.IsList() && !fd.IsMap() {
-			all = append(all, fd.Message())
-		}
-	}
-	return all
-}
-
 // sample is a message type under some options, with what the bridge writes for it.
 type sample struct {
 	route      contract.Route
@@ -103,7 +82,7 @@ func samples(t *testing.T) (all []sample) {
 	for _, bits := range []int{0, 3, 4, 7} {
 		o := describe.Options{ProtoNames: bits&1 != 0, EnumNumbers: bits&2 != 0, EmitDefaults: bits&4 == 0}
 		shapes := describe.New(o)
-		for _, md := range messageTypes() {
+		for _, md := range misfit.MessageTypes() {
 			tc, err := transcode.New(md, transcode.Options{ProtoNames: o.ProtoNames, EnumNumbers: o.EnumNumbers, EmitDefaults: o.EmitDefaults})
 			require.NoError(t, err)
 			all = append(all, sample{shape: shapes.Message(md), transcoder: tc, route: contract.Route{
@@ -150,17 +129,17 @@ func TestWhatIsWrittenCompiles(t *testing.T) {
 			met[text] = true
 			right++
 			fmt.Fprintf(&events, "(0 as unknown as (is: %s) => void)(%s);\n", is, text)
-			for _, bad := range mistakes(t, s.shape, text) {
-				if wrong[bad.what]++; wrong[bad.what] > 12 {
+			for _, bad := range misfit.Of(t, s.shape, text) {
+				if wrong[bad.What]++; wrong[bad.What] > 12 {
 					continue // of a kind of mistake, some are enough
 				}
-				fmt.Fprintf(&events, "// @ts-expect-error: %s\n(0 as unknown as (is: %s) => void)(%s);\n", bad.what, is, bad.text)
+				fmt.Fprintf(&events, "// @ts-expect-error: %s\n(0 as unknown as (is: %s) => void)(%s);\n", bad.What, is, bad.Text)
 			}
 		}
 	}
 	assert.Greater(t, right, 400)
 	t.Logf("%d documents, and mistakes: %v", right, wrong)
-	for _, kind := range mistakeKinds() {
+	for _, kind := range misfit.Kinds() {
 		assert.NotZero(t, wrong[kind], "no sample has the mistake %q", kind)
 	}
 	compile(t, map[string]string{

@@ -86,6 +86,8 @@ export function refused(): void {
   subscribe("/tree", {query: {kind: "ONE", must: "x"}});
   // @ts-expect-error: the path gives the name
   body satisfies {name: string};
+  // @ts-expect-error: a setting of the route gives the tree
+  body.deep;
   // @ts-expect-error: the route takes no GET, and a path with variables needs them
   subscribe("/post/{name}");
 }
@@ -131,7 +133,7 @@ routes:
   - {path: /twins, rpc: a.v1.S/Twins}
   - {path: /other, rpc: b.v1.S/Twins, event: {name: {const: twin}}}
   - {path: /tree, rpc: a.v1.S/Trees, event: {name: id}, request: {set: {name: "${query.must}"}}}
-  - {path: "/post/{name}", rpc: a.v1.S/Trees, methods: [POST], body: "*"}
+  - {path: "/post/{name}", rpc: a.v1.S/Trees, methods: [POST], body: "*", request: {set: {deep: {id: x}}}}
 `}, typescript.Options{})
 	page, err := os.ReadFile("../../../../docs/browser.md")
 	require.NoError(t, err)

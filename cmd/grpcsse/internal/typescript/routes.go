@@ -21,7 +21,7 @@ func (t *text) route(all *types, r contract.Route, body *contract.Body) {
 	}
 	t.parameters(all, "query", query, r.MoreQuery)
 	if body != nil {
-		t.line("  body: %s;", all.body(r, body))
+		t.line("  body: %s;", all.body(body))
 	}
 	t.events(all, r)
 	t.line("};")
@@ -62,18 +62,16 @@ func (t *text) nested(indent, name string, inside text) {
 	t.line("%s};", indent)
 }
 
-// body returns the type of a body. What the path gives, the body must leave out.
-func (t *types) body(r contract.Route, b *contract.Body) string {
+// body returns the type of a body. What the path and settings of the route give, the body must leave out.
+func (t *types) body(b *contract.Body) string {
 	shape := bodyShape(t.input.shapes, b)
 	is := t.expression(t.input, shape)
 	if shape.Object == nil || len(unions(shape.Object)) > 0 {
 		return is
 	}
 	var given []string
-	for _, v := range r.Variables {
-		if len(v.Path) == len(b.Path)+1 && b.Has(v.Path) {
-			given = append(given, quoted(nameOf(shape.Object, v.Field())))
-		}
+	for _, fd := range b.Given {
+		given = append(given, quoted(nameOf(shape.Object, fd)))
 	}
 	if len(given) == 0 {
 		return is

@@ -1,4 +1,5 @@
-package typescript_test
+// Package misfit makes documents that a type or a schema must refuse, for tests. Each differs in one place from a document that fits.
+package misfit
 
 import (
 	"encoding/json"
@@ -7,12 +8,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/grpcsse/grpcsse/bridge/describe"
+	transcodev1 "github.com/grpcsse/grpcsse/gen/test/transcode/v1"
 )
 
-// mistake is a document that a type must refuse.
-type mistake struct{ what, text string }
+// Mistake is a document that must be refused.
+type Mistake struct {
+	// What is the kind of the mistake: one of [Kinds].
+	What string
+	Text string // the JSON
+}
+
+// UnknownMember is the kind of a document with a member that is not listed.
+const UnknownMember = "an unknown member"
 
 // wrongValues are values that fit no value of a kind.
 func wrongValues() map[describe.Kind]string {
@@ -25,33 +36,33 @@ func wrongValues() map[describe.Kind]string {
 	}
 }
 
-// mistakeKinds are the mistakes that samples must have.
-func mistakeKinds() []string {
-	kinds := []string{"a missing member", "an unknown member", "two members of a oneof", "null"}
+// Kinds returns the kinds of mistakes. Samples of every feature of protobuf must have each of them.
+func Kinds() []string {
+	kinds := []string{"a missing member", UnknownMember, "two members of a oneof", "null"}
 	for kind := range wrongValues() {
 		kinds = append(kinds, string(kind))
 	}
 	return kinds
 }
 
-// mistakes returns documents that differ from one that fits in a single place.
-func mistakes(t *testing.T, s *describe.Shape, text string) (out []mistake) {
+// Of returns documents that differ from one that fits in a single place.
+func Of(t *testing.T, s *describe.Shape, text string) (out []Mistake) {
 	t.Helper()
 	if wrong, ok := wrongValues()[s.Kind]; ok {
-		out = append(out, mistake{string(s.Kind), wrong})
+		out = append(out, Mistake{string(s.Kind), wrong})
 	}
 	if s.Kind != describe.Value && s.Kind != describe.Null {
-		out = append(out, mistake{"null", "null"})
+		out = append(out, Mistake{"null", "null"})
 	}
 	switch s.Kind {
 	case describe.List:
 		var list []json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(text), &list))
 		for i := range list {
-			for _, bad := range mistakes(t, s.Elem, string(list[i])) {
+			for _, bad := range Of(t, s.Elem, string(list[i])) {
 				changed := slices.Clone(list)
-				changed[i] = json.RawMessage(bad.text)
-				out = append(out, mistake{bad.what, encode(t, changed)})
+				changed[i] = json.RawMessage(bad.Text)
+				out = append(out, Mistake{bad.What, encode(t, changed)})
 			}
 		}
 	case describe.Map:
@@ -62,7 +73,7 @@ func mistakes(t *testing.T, s *describe.Shape, text string) (out []mistake) {
 	return out
 }
 
-func inObject(t *testing.T, o *describe.Object, text string) (out []mistake) {
+func inObject(t *testing.T, o *describe.Object, text string) (out []Mistake) {
 	t.Helper()
 	shapes, required, oneofs := map[string]*describe.Shape{}, map[string]bool{}, map[string]*describe.Oneof{}
 	for _, f := range o.Fields {
@@ -73,7 +84,7 @@ func inObject(t *testing.T, o *describe.Object, text string) (out []mistake) {
 		if required[name] {
 			less := maps.Clone(object)
 			delete(less, name)
-			out = append(out, mistake{"a missing member", encode(t, less)})
+			out = append(out, Mistake{"a missing member", encode(t, less)})
 		}
 		if oneof := oneofs[name]; oneof != nil && len(oneof.Fields) > 1 {
 			other := oneof.Fields[0].Name
@@ -82,17 +93,17 @@ func inObject(t *testing.T, o *describe.Object, text string) (out []mistake) {
 			}
 			more := maps.Clone(object)
 			more[other] = object[name]
-			out = append(out, mistake{"two members of a oneof", encode(t, more)})
+			out = append(out, Mistake{"two members of a oneof", encode(t, more)})
 		}
 	}
 	more := maps.Clone(object)
 	more["no such member"] = json.RawMessage("7")
-	out = append(out, mistake{"an unknown member", encode(t, more)})
+	out = append(out, Mistake{UnknownMember, encode(t, more)})
 	return append(out, inMembers(t, text, func(name string) *describe.Shape { return shapes[name] })...)
 }
 
 // inMembers returns objects in which the value of one member is wrong.
-func inMembers(t *testing.T, text string, shapeOf func(string) *describe.Shape) (out []mistake) {
+func inMembers(t *testing.T, text string, shapeOf func(string) *describe.Shape) (out []Mistake) {
 	t.Helper()
 	object := members(t, text)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -100,10 +111,10 @@ func inMembers(t *testing.T, text string, shapeOf func(string) *describe.Shape) 
 		if shape == nil {
 			continue // an extension
 		}
-		for _, bad := range mistakes(t, shape, string(object[name])) {
+		for _, bad := range Of(t, shape, string(object[name])) {
 			changed := maps.Clone(object)
-			changed[name] = json.RawMessage(bad.text)
-			out = append(out, mistake{bad.what, encode(t, changed)})
+			changed[name] = json.RawMessage(bad.Text)
+			out = append(out, Mistake{bad.What, encode(t, changed)})
 		}
 	}
 	return out
@@ -121,4 +132,24 @@ func encode(t *testing.T, v any) string {
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// MessageTypes returns message types that together have every feature of protobuf.
+func MessageTypes() (all []protoreflect.MessageDescriptor) {
+	for _, file := range []protoreflect.FileDescriptor{
+		transcodev1.File_test_transcode_v1_proto3_proto, transcodev1.File_test_transcode_v1_proto2_proto,
+		transcodev1.File_test_transcode_v1_edition2023_proto, transcodev1.File_test_transcode_v1_shapes_proto,
+		descriptorpb.File_google_protobuf_descriptor_proto,
+	} {
+		for i := range file.Messages().Len() {
+			all = append(all, file.Messages().Get(i))
+		}
+	}
+	known := transcodev1.File_test_transcode_v1_proto3_proto.Messages().ByName("Known")
+	for i := range known.Fields().Len() { // an event may be a well-known type
+		if fd := known.Fields().Get(i); !fd.IsList() && !fd.IsMap() {
+			all = append(all, fd.Message())
+		}
+	}
+	return all
 }
