@@ -66,7 +66,7 @@ func program() []room {
 			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
 			"cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
-			"cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/typescript",
+			"cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/openapi", "cmd/grpcsse/internal/typescript",
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
 		{"client", []string{"std", "net/http"}},
@@ -88,6 +88,9 @@ func program() []room {
 		{"cmd/grpcsse/internal/watch", []string{"std", "github.com/fsnotify/fsnotify"}},
 		{"cmd/grpcsse/internal/console", []string{
 			"std", "net/http", "bridge", "bridge/config", "bridge/describe", "cmd/grpcsse/internal/contract", "go.yaml.in/yaml/v4",
+		}},
+		{"cmd/grpcsse/internal/openapi", []string{
+			"std", "net/http", protobufTree, "bridge", "bridge/config", "bridge/describe", "cmd/grpcsse/internal/contract",
 		}},
 		{"cmd/grpcsse/internal/typescript", []string{"std", protobufTree, "bridge/describe", "cmd/grpcsse/internal/contract"}},
 		{"cmd/grpcsse/internal/contract", []string{
@@ -241,15 +244,15 @@ func knowers() map[string][]string {
 		},
 		"net/http": {
 			"client", "cmd/grpcsse/internal/admin", "cmd/grpcsse/internal/backstage", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demopage",
-			"cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/sidedoor", "cmd/grpcsse/internal/console", "cmd/grpcsse/internal/openapi",
+			"cmd/grpcsse/internal/demopage", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/crowd", "bridge/bridgetest", "bridge/metrics", "bridge", "bridge/internal/serve",
 			"bridge/internal/auth",
 			"bridge/internal/route",
 			"bridge/internal/request", "bridge/internal/pump",
 		},
 		protobufTree: {
-			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/typescript", "cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
+			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/openapi", "cmd/grpcsse/internal/typescript", "cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/demo", "bridge/bridgetest", "bridge",
 			"bridge/internal/catalog", "bridge/internal/stream",
 			"bridge/internal/route", "bridge/internal/source", "bridge/internal/schema", "bridge/internal/bind",
 			"bridge/transcode/internal/conformance", "bridge/transcode", "bridge/describe",

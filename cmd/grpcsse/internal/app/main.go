@@ -15,17 +15,18 @@ type cli struct {
 	LogFormat string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"How the log is written: text (the default) or json."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"The least level that is logged: debug, info (the default), warn or error."`
 
-	Serve      serve        `cmd:"" help:"Serve the routes of a configuration file, or every method of one gRPC server."`
-	Check      check        `cmd:"" help:"Check a configuration file, and its routes against the schemas of the gRPC servers."`
-	Routes     routes       `cmd:"" help:"List what is served, and from where."`
-	Schema     schema       `cmd:"" help:"Print the JSON Schema of a configuration file, with which editors complete keys and mark mistakes."`
-	Demo       demo         `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
-	Init       initial      `cmd:"" help:"Write a first configuration file for a gRPC server, with a route for each server-streaming method."`
-	Types      typesCommand `cmd:"" help:"Write TypeScript types of all routes: their events, parameters and bodies."`
-	Tail       tailCommand  `cmd:"" help:"Follow a stream of events as a browser does, and print the events."`
-	Probe      probeCommand `cmd:"" help:"Say what is right and wrong with a stream of events, of any server."`
-	Completion completion   `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
-	Version    version      `cmd:"" help:"Print the version."`
+	Serve      serve          `cmd:"" help:"Serve the routes of a configuration file, or every method of one gRPC server."`
+	Check      check          `cmd:"" help:"Check a configuration file, and its routes against the schemas of the gRPC servers."`
+	Routes     routes         `cmd:"" help:"List what is served, and from where."`
+	Schema     schema         `cmd:"" help:"Print the JSON Schema of a configuration file, with which editors complete keys and mark mistakes."`
+	Demo       demo           `cmd:"" help:"Start a gRPC server, the bridge and a page that shows it, with nothing to install."`
+	Init       initial        `cmd:"" help:"Write a first configuration file for a gRPC server, with a route for each server-streaming method."`
+	Types      typesCommand   `cmd:"" help:"Write TypeScript types of all routes: their events, parameters and bodies."`
+	OpenAPI    openapiCommand `cmd:"" name:"openapi" help:"Write an OpenAPI document of all routes, which generators of clients read."`
+	Tail       tailCommand    `cmd:"" help:"Follow a stream of events as a browser does, and print the events."`
+	Probe      probeCommand   `cmd:"" help:"Say what is right and wrong with a stream of events, of any server."`
+	Completion completion     `cmd:"" help:"Print a script with which a shell completes commands, flags and values."`
+	Version    version        `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command writes.
