@@ -1,5 +1,6 @@
 // @ts-check
 // The only place where elements are made. What comes from outside becomes text, never markup.
+import { pieces } from "./text.js";
 
 /**
  * @param {string} tag
@@ -51,6 +52,12 @@ export function patch(node, wanted) {
   });
   while (node.childNodes.length > next.length) node.lastChild?.remove();
 }
+
+/**
+ * The pieces of a path, a name or an address, with a place for a line break behind each.
+ * @param {string} text
+ */
+export const breakable = (text) => pieces(text).flatMap((piece) => [piece, el("wbr")]);
 
 /** @param {number} n */
 export function short(n) {

@@ -1,8 +1,7 @@
 // @ts-check
 import { ask } from "./api.js";
 import { chart } from "./chart.js";
-import { ago, bytes, clock, el, fill, patch, short, svg } from "./dom.js";
-import { pieces } from "./text.js";
+import { ago, breakable, bytes, clock, el, fill, patch, short, svg } from "./dom.js";
 
 const places = 120; // the samples of ten minutes
 const every = 2000;
@@ -110,12 +109,9 @@ function routesPanel(now, old, served) {
         el("td", { text: short(r.upstream_streams) }),
         el("td", { text: rate === null ? "…" : short(rate) }),
         el("td", { text: link?.shared ? bytes(r.log_bytes) : "–" }));
-    })))) : none("There are no routes."));
+    })))) : none("There are no routes. They stand under routes in the file, and grpcsse init proposes some for a server."));
   return node;
 }
-
-/** @param {string} text */
-const breakable = (text) => pieces(text).flatMap((piece) => [piece, el("wbr")]);
 
 /** @param {number} share */
 function meter(share) {

@@ -1,10 +1,9 @@
 // @ts-check
 import { ask } from "./api.js";
-import { copy, el, fill } from "./dom.js";
+import { breakable, copy, el, fill } from "./dom.js";
 import { doc, Form } from "./form.js";
 import { Panel } from "./panel.js";
 import { curl, publicOrigin, script } from "./snippets.js";
-import { pieces } from "./text.js";
 
 /** A longer state stays out of the address. The button for the link has it all the same. */
 const longestState = 16_000;
@@ -37,7 +36,7 @@ export async function route(served, state) {
     if (panel.node.getBoundingClientRect().top > innerHeight - 200) panel.node.scrollIntoView(); // on a phone it is below the form
   }
   function changed() {
-    target.textContent = form.target();
+    fill(target, ...breakable(form.target()));
     clearTimeout(noting);
     noting = setTimeout(() => {
       const here = location.hash.startsWith("#/route?") && new URLSearchParams(location.hash.split("?")[1]).get("id") === detail.id;
@@ -84,7 +83,7 @@ function snippet(title, text) {
 /** @param {any} detail */
 function head(detail) {
   return el("div", { class: "head" },
-    el("h1", { class: "title" }, el("span", { class: "method", text: detail.method }), " ", el("span", {}, ...pieces(detail.path).flatMap((/** @type {string} */ p) => [p, el("wbr")]))),
+    el("h1", { class: "title" }, el("span", { class: "method", text: detail.method }), " ", el("span", {}, ...breakable(detail.path))),
     el("p", { class: "facts" },
       detail.rpc ? el("code", { text: detail.rpc }) : el("span", { text: "from this program" }),
       detail.upstream ? el("span", { text: `on ${detail.upstream}` }) : null,

@@ -9,7 +9,7 @@ export function flow(text) {
 }
 
 /**
- * Pieces of a path or a name, between which a line may break.
+ * Pieces of a path, a name or an address, between which a line may break.
  * @param {string} text @returns {string[]}
  */
-export const pieces = (text) => text.split(/(?<=[/.])/);
+export const pieces = (text) => text.split(/(?<=[/.?&])/);

@@ -8,6 +8,7 @@ test("a comment flows, and lists stay lists", () => {
   assert.equal(flow("These:\n- one\n  goes on\n- two\n1. three"), "These:\n- one\n  goes on\n- two\n1. three");
   assert.equal(flow("-1 is\n-2 more"), "-1 is -2 more");
   assert.deepEqual(pieces("/a.b/C"), ["/", "a.", "b/", "C"]);
+  assert.deepEqual(pieces("/a?b=c&d=e"), ["/", "a?", "b=c&", "d=e"]);
 });
 
 test("where pages find the routes", () => {
