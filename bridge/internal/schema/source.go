@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile"
@@ -25,7 +26,7 @@ const (
 	maxSourceBytes = 8 << 20
 )
 
-// FromProto compiles .proto sources. files holds names as in import statements, and patterns of such names: "*", "?" and
+// FromProto compiles .proto sources. files holds names as in import statements, absolute names in an import path, and patterns of such names: "*", "?" and
 // "[a-z]" stand for parts of a name, and "**" for any directories. Each file is searched in importPaths in their order, or in
 // the working directory where there are none, and then among the files that are linked into the program: google/protobuf,
 // google/api, google/rpc and grpcsse/v1. The error lists several mistakes at once, with file, line and column. The error of a
@@ -37,7 +38,7 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 	if len(importPaths) == 0 {
 		importPaths = []string{"."}
 	}
-	files, err := expand(ctx, files, importPaths)
+	files, err := expand(ctx, inImportPaths(files, importPaths), importPaths)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +82,27 @@ func FromProto(ctx context.Context, files, importPaths []string) (*Snapshot, err
 	return snapshot, nil
 }
 
+// inImportPaths names absolute files as import statements would name them, where they are in an import path.
+func inImportPaths(files, importPaths []string) []string {
+	named := slices.Clone(files)
+	for i, file := range named {
+		if !filepath.IsAbs(file) {
+			continue
+		}
+		for _, dir := range importPaths {
+			absolute, err := filepath.Abs(dir)
+			if err != nil {
+				continue
+			}
+			if inside, err := filepath.Rel(absolute, file); err == nil && filepath.IsLocal(inside) {
+				named[i] = filepath.ToSlash(inside)
+				break
+			}
+		}
+	}
+	return named
+}
+
 // importPathResolver searches sources in the import paths, and then among the linked files.
 func importPathResolver(importPaths []string) protocompile.Resolver {
 	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
@@ -97,7 +119,7 @@ func importPathResolver(importPaths []string) protocompile.Resolver {
 		if file, err := (linked{}).FindFileByPath(path); err == nil {
 			return protocompile.SearchResult{Desc: file}, nil
 		}
-		return protocompile.SearchResult{}, fmt.Errorf("%s is in none of the import paths %s", path, strings.Join(importPaths, ", "))
+		return protocompile.SearchResult{}, fmt.Errorf("%s is in none of the import paths %s: expected the name that an import statement would have", path, strings.Join(importPaths, ", "))
 	})
 }
 

@@ -40,6 +40,33 @@ func TestFromProtoErrors(t *testing.T) {
 	}
 }
 
+// A file may be named by its absolute path, where that is in an import path. It is the same file as the one that others import.
+func TestFromProtoTakesAbsoluteFilesInAnImportPath(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, source string) string {
+		path = filepath.Join(dir, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(source), 0o600))
+		return path
+	}
+	message := write("protos/a/m.proto", `syntax="proto3"; package a; message M {}`)
+	service := write("protos/a/s.proto", `syntax="proto3"; package a; import "a/m.proto"; service S { rpc R(M) returns (stream M); }`)
+	outside := write("others/o.proto", `syntax="proto3"; package o; message M {}`)
+	s, err := FromProto(t.Context(), []string{service, message}, []string{filepath.Join(dir, "none"), filepath.Join(dir, "protos")})
+	require.NoError(t, err)
+	md, err := s.Method("a.S", "R")
+	require.NoError(t, err)
+	assert.Equal(t, "a/s.proto", md.ParentFile().Path())
+
+	t.Chdir(dir)
+	_, err = FromProto(t.Context(), []string{service}, []string{"protos"})
+	require.NoError(t, err, "the import path may be relative")
+	_, err = FromProto(t.Context(), []string{filepath.Join(dir, "protos/**/*.proto")}, []string{"protos"})
+	require.NoError(t, err, "a pattern may be absolute too")
+	_, err = FromProto(t.Context(), []string{outside}, []string{"protos"})
+	require.ErrorContains(t, err, outside+" is in none of the import paths protos: expected the name")
+}
+
 func TestFromProtoPrefersTheUsersFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, source string) {
