@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -45,6 +46,15 @@ func (p *Problem) Error() string {
 	}
 	b.WriteString(p.Message)
 	return b.String()
+}
+
+// LogHint returns the hint as an attribute named "hint". Where there is no hint, it returns the zero attribute, which handlers of
+// [log/slog] leave out.
+func (p *Problem) LogHint() slog.Attr {
+	if p.Hint == "" {
+		return slog.Attr{}
+	}
+	return slog.String("hint", p.Hint)
 }
 
 // compare orders problems by position, then by path and message.

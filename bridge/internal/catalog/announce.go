@@ -57,7 +57,7 @@ func (c *Catalog) logStates(old, now *table) {
 		case known && state == stateOf(rt), rt.AwaitsSchema:
 		case rt.Plan == nil:
 			problem := rt.FirstProblem()
-			c.log.Warn("route is out of order", "route", rt.Config.Name, "problem", problem, "hint", problem.Hint)
+			c.log.Warn("route is out of order", "route", rt.Config.Name, "problem", problem, problem.LogHint())
 		default:
 			c.log.Info("route is served", "route", rt.Config.Name, "rpc", rt.RPC(), "upstream", rt.UpstreamName())
 		}
@@ -83,7 +83,7 @@ func (c *Catalog) logProblems(t *table) {
 	for _, p := range problems {
 		text := p.Error()
 		if !logged[text] && !c.logged[text] {
-			c.log.Warn(text, "hint", p.Hint)
+			c.log.Warn(text, p.LogHint())
 		}
 		logged[text] = true
 	}

@@ -115,9 +115,9 @@ func (r *reloader) complain(err error) {
 	if errors.As(err, &problems) {
 		for _, p := range problems {
 			if p.Warning {
-				r.log.Warn(p.Error(), "hint", p.Hint)
+				r.log.Warn(p.Error(), p.LogHint())
 			} else {
-				r.log.Error(p.Error(), "hint", p.Hint)
+				r.log.Error(p.Error(), p.LogHint())
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func (s source) load(t *terminal, opts ...config.Option) (*config.Config, error)
 		return nil, err
 	}
 	for _, p := range cfg.Warnings {
-		t.log.Warn(p.Error(), "hint", p.Hint)
+		t.log.Warn(p.Error(), p.LogHint())
 	}
 	return cfg, nil
 }
