@@ -22,11 +22,10 @@ import (
 func notRun() map[string]string {
 	const bench, ci = "it measures for minutes; docs/performance.md has what it said", "it is a step of .ci/run"
 	return map[string]string{
-		"go install github.com/grpcsse/grpcsse/cmd/grpcsse@latest    # in a clone: go install ./cmd/grpcsse":         "it loads a release; the tests have the program",
-		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                                    "the module deploy installs the package with this file",
-		"go build -o /tmp/grpcsse ./cmd/grpcsse && cd bench && go run ./cmd/footprint -grpcsse /tmp/grpcsse -for 5s": bench,
-		"go build -o /tmp/grpcsse ./cmd/grpcsse":                                                                     bench,
-		"go -C bench run ./cmd/footprint -grpcsse /tmp/grpcsse -only HTTP/1.1 -browsers 2000 -rate 5 -for 6s":        bench,
+		"go install github.com/grpcsse/grpcsse/cmd/grpcsse@latest    # in a clone: go install ./cmd/grpcsse": "it loads a release; the tests have the program",
+		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                            "the module deploy installs the package with this file",
+		"make bench SCENARIO='link-*'":                                                                       bench,
+		"make bench SCENARIO='tls-idle,link-shared'":                                                         bench,
 		"make bench":   bench,
 		"make figures": bench,
 		"make figures FIGURES='-only events,program -rounds 9'": bench,

@@ -84,11 +84,12 @@ func (t *tally) lost(reason error) {
 
 // Start begins to count again what is counted since then.
 func (c *Crowd) Start(ctx context.Context) error {
-	return c.do(ctx, func() {
-		t := &c.tally
-		t.events, t.bytes, t.comments = 0, 0, 0
-		t.latency.Reset()
-	})
+	return c.do(ctx, c.tally.start)
+}
+
+func (t *tally) start() {
+	t.events, t.bytes, t.comments = 0, 0, 0
+	t.latency.Reset()
 }
 
 // Tally returns what has been counted.

@@ -45,6 +45,9 @@ var (
 	memoryPerBrowser = metric{name: "RSS per browser", unit: "KiB", of: func(s scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.Memory-m.Empty) / 1024 / float64(s.Browsers)
 	}}
+	collectedPerBrowser = metric{name: "after a collection", unit: "KiB", of: func(s scenario.Scenario, m scenario.Measurement) float64 {
+		return float64(m.Collected-m.Empty) / 1024 / float64(s.Browsers)
+	}}
 	streams = metric{name: "upstream streams", unit: "", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.Streams)
 	}, whole: true}
@@ -89,9 +92,27 @@ func (r Results) value(f metric, s scenario.Scenario, contender string) (float64
 	return median(all)
 }
 
+// span returns the least and the greatest of a figure over a contender's rounds, and false where there is none.
+func (r Results) span(f metric, s scenario.Scenario, contender string) (least, most float64, ok bool) {
+	for _, m := range r.runs(s.Name, contender) {
+		v := f.of(s, m)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			continue
+		}
+		if !ok {
+			least, most, ok = v, v, true
+		}
+		least, most = min(least, v), max(most, v)
+	}
+	return least, most, ok
+}
+
 // ratio returns the median, over the rounds, of a contender's figure divided by another's in the same round.
 func (r Results) ratio(f metric, s scenario.Scenario, contender, against string) (float64, bool) {
-	var all []float64
+	return median(r.ratios(f, s, contender, against))
+}
+
+func (r Results) ratios(f metric, s scenario.Scenario, contender, against string) (all []float64) {
 	for _, m := range r.runs(s.Name, contender) {
 		for _, other := range r.runs(s.Name, against) {
 			if other.Round == m.Round {
@@ -99,7 +120,7 @@ func (r Results) ratio(f metric, s scenario.Scenario, contender, against string)
 			}
 		}
 	}
-	return median(all)
+	return all
 }
 
 // median returns the middle of the numbers, and false where there is no number.

@@ -77,6 +77,21 @@ func TestTables(t *testing.T) {
 	assert.Contains(t, out.String(), "\ngateway, round 1, failed: it broke\nin two\n")
 }
 
+// A run that others have disturbed is not in the figures, and the report says how many there were.
+func TestSpans(t *testing.T) {
+	r := results()
+	disturbed := one("raw", 2, 10000, time.Hour, time.Hour)
+	disturbed.CPU.Others = 1100 * time.Millisecond
+	r.Runs = append(r.Runs, disturbed)
+	var out strings.Builder
+	require.NoError(t, r.Tables(&out))
+	assert.Contains(t, out.String(), "- grpcsse: n = 3; ")
+	assert.Contains(t, out.String(), "; CPU per event 11.0 µs to 30.0 µs, × raw 1.00 to 1.50;")
+	assert.Contains(t, out.String(), "- raw: n = 3, and 1 thrown away, because others had more than a second of the CPUs; ")
+	assert.Contains(t, out.String(), "; CPU per event 10.0 µs to 20.0 µs; ")
+	assert.Contains(t, out.String(), "- gateway: n = 0\n")
+}
+
 func TestTargets(t *testing.T) {
 	r := results()
 	verdicts := func() []string {

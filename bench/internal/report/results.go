@@ -70,11 +70,11 @@ func (r Results) Scenario(name string) (scenario.Scenario, bool) {
 	return r.Scenarios[i], true
 }
 
-// runs returns the runs of a contender that went well.
+// runs returns the runs of a contender that went well and were not disturbed.
 func (r Results) runs(name, contender string) []scenario.Measurement {
 	var out []scenario.Measurement
 	for _, m := range r.Runs {
-		if m.Scenario == name && m.Contender == contender && m.Problem == "" {
+		if m.Scenario == name && m.Contender == contender && m.Problem == "" && !m.Disturbed() {
 			out = append(out, m)
 		}
 	}

@@ -60,7 +60,41 @@ func (r Results) Tables(w io.Writer) error {
 		if err := t.write(w); err != nil {
 			return err
 		}
+		if err := r.spans(w, s); err != nil {
+			return err
+		}
 		if err := r.failures(w, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spans says how many runs each contender had, and how far their figures lie apart.
+func (r Results) spans(w io.Writer, s scenario.Scenario) error {
+	for i, c := range s.Contenders {
+		n, away := len(r.runs(s.Name, c.Name)), 0
+		for _, m := range r.Runs {
+			if m.Scenario == s.Name && m.Contender == c.Name && m.Problem == "" && m.Disturbed() {
+				away++
+			}
+		}
+		line := fmt.Sprintf("- %s: n = %d", c.Name, n)
+		if i == 0 {
+			line = "\n" + line
+		}
+		if away > 0 {
+			line += fmt.Sprintf(", and %d thrown away, because others had more than a second of the CPUs", away)
+		}
+		for _, col := range columns(s) {
+			if least, most, ok := r.span(col.metric, s, c.Name); ok && !col.whole && n > 1 {
+				line += fmt.Sprintf("; %s %s to %s", col.name, col.cell(least, true), col.cell(most, true))
+			}
+			if ratios := r.ratios(col.metric, s, c.Name, s.Against); col.compared && len(ratios) > 1 && c.Name != s.Against {
+				line += fmt.Sprintf(", × %s %s to %s", s.Against, number(slices.Min(ratios)), number(slices.Max(ratios)))
+			}
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
@@ -102,6 +136,8 @@ type column struct {
 // columns returns the figures that say something in a scenario.
 func columns(s scenario.Scenario) []column {
 	switch {
+	case s.Collect > 0:
+		return []column{{streams, false}, {memoryPerBrowser, false}, {collectedPerBrowser, false}, {cpuIdle, false}}
 	case s.Kind == scenario.Idle:
 		return []column{{streams, false}, {memoryPerBrowser, true}, {cpuIdle, false}, {heartbeats, false}}
 	case s.Kind == scenario.Opening:
@@ -113,6 +149,9 @@ func columns(s scenario.Scenario) []column {
 	}
 	all := []column{
 		{streams, false}, {eventsPerSecond, false}, {ofDue, false}, {cpuPerEvent, true}, {p50, false}, {p99, true}, {slowest, false},
+	}
+	if slices.ContainsFunc(s.Contenders, func(c scenario.Contender) bool { return c.Link != nil }) {
+		all = append(all, column{memoryPerBrowser, true})
 	}
 	if slices.ContainsFunc(s.Contenders, func(c scenario.Contender) bool { return c.Stalled > 0 }) {
 		all = append(all, column{sockets, false}) // whether those that stall are still there

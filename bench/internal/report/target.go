@@ -33,6 +33,11 @@ func targets() []target {
 		{"1,000 × 20 events/s, each its own stream: CPU per event", "trickle-1000", bridge, role.Handwritten, cpuPerEvent, 0.6, 0.5},
 		{"the same, each alone on a shared stream", "lonely-1000", scenario.Lonely, scenario.Private, cpuPerEvent, 1.15, 1},
 		{"a browser comes, its own stream: CPU", "open-2000", bridge, role.Handwritten, cpuPerOpening, 1, 0.8},
+		{"2,000 idle over HTTP/1.1 with TLS: KiB each", "tls-idle", bridge, "", memoryPerBrowser, 17, 15},
+		{"the same after a collection", "tls-idle", bridge, "", collectedPerBrowser, 12.5, 10},
+		{"2,000 × 5 events/s over HTTP/1.1 with TLS: CPU per event", "link-shared", scenario.TLS, scenario.Plain, cpuPerEvent, 1.3, 1.15},
+		{"3,000 idle on 300 connections of HTTP/2: KiB each", "h2-idle-10", bridge, "", memoryPerBrowser, 22, 17},
+		{"2,000 idle, each on a connection of HTTP/2: KiB each", "h2-idle-1", bridge, "", memoryPerBrowser, 58, 51},
 		{"while 100 others stall: events lost", "stall-1000", scenario.SomeStall, "", lost, 0, 0},
 		{"the same: p99 of how late an event is", "stall-1000", scenario.SomeStall, scenario.NoneStalls, p99, 1.5, 1.5},
 	}

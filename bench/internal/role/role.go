@@ -10,9 +10,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 
+	"github.com/grpcsse/grpcsse/bench/internal/certificate"
 	"github.com/grpcsse/grpcsse/bench/internal/control"
 	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/load"
 )
 
 // variable holds a Role as JSON.
@@ -27,6 +30,10 @@ type Role struct {
 	Listen string `json:"listen,omitempty"`
 	// Server is the address of the candidate, for the crowd.
 	Server string `json:"server,omitempty"`
+	// Link is how the crowd connects; nil is as a [load.Crowd] does.
+	Link *load.Link `json:"link,omitempty"`
+	// Certificate is the directory of a certificate, for a floor that serves TLS; empty is none.
+	Certificate string `json:"certificate,omitempty"`
 	// Text is the number of bytes of an event's text, for those who make events.
 	Text int `json:"text,omitempty"`
 	// Flow is when they make them.
@@ -108,7 +115,13 @@ func serve(ctx context.Context, r Role, f func(*net.TCPListener) error, answer c
 // serveHTTP is serve for a handler.
 func serveHTTP(ctx context.Context, r Role, handler http.Handler) error {
 	server := &http.Server{Handler: handler} //nolint:gosec // of nobody but the crowd
-	return serve(ctx, r, func(listener *net.TCPListener) error { return server.Serve(listener) }, unasked)
+	return serve(ctx, r, func(listener *net.TCPListener) error {
+		if r.Certificate == "" {
+			return server.Serve(listener)
+		}
+		return server.ServeTLS(listener,
+			filepath.Join(r.Certificate, certificate.Certificate), filepath.Join(r.Certificate, certificate.Key))
+	}, unasked)
 }
 
 // unasked answers who is asked nothing.

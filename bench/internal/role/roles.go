@@ -49,11 +49,21 @@ const (
 )
 
 func playCrowd(ctx context.Context, r Role) error {
+	ended := make(chan error, 2)
+	if r.Link != nil {
+		clients := load.NewClients(r.Server, *r.Link)
+		go func() { ended <- clients.Run(ctx) }()
+		go func() {
+			ended <- control.Serve(os.Stdin, os.Stdout, Greeting{}, func(do string, with json.RawMessage) (any, error) {
+				return askBrowsers(ctx, clients, do, with)
+			})
+		}()
+		return <-ended
+	}
 	crowd, err := load.New(r.Server)
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 2)
 	go func() { ended <- crowd.Run(ctx) }()
 	go func() {
 		ended <- control.Serve(os.Stdin, os.Stdout, Greeting{}, func(do string, with json.RawMessage) (any, error) {
@@ -63,19 +73,33 @@ func playCrowd(ctx context.Context, r Role) error {
 	return <-ended
 }
 
-// askCrowd does what a crowd is asked.
-func askCrowd(ctx context.Context, crowd *load.Crowd, do string, with json.RawMessage) (any, error) {
+// browsers are what every kind of crowd can do.
+type browsers interface {
+	Open(ctx context.Context, order load.Order) (load.Opened, error)
+	Start(ctx context.Context) error
+	Tally(ctx context.Context) (load.Tally, error)
+}
+
+// askBrowsers does what every kind of crowd is asked.
+func askBrowsers(ctx context.Context, b browsers, do string, with json.RawMessage) (any, error) {
 	switch do {
 	case AskOpen:
 		var order load.Order
 		if err := json.Unmarshal(with, &order); err != nil {
 			return nil, err
 		}
-		return crowd.Open(ctx, order)
+		return b.Open(ctx, order)
 	case AskStart:
-		return nil, crowd.Start(ctx)
+		return nil, b.Start(ctx)
 	case AskTally:
-		return crowd.Tally(ctx)
+		return b.Tally(ctx)
+	}
+	return unasked(do, with)
+}
+
+// askCrowd does what a crowd is asked.
+func askCrowd(ctx context.Context, crowd *load.Crowd, do string, with json.RawMessage) (any, error) {
+	switch do {
 	case AskLeave:
 		return crowd.Leave(ctx)
 	case AskMove:
@@ -93,7 +117,7 @@ func askCrowd(ctx context.Context, crowd *load.Crowd, do string, with json.RawMe
 		}
 		return crowd.Behind(ctx, number)
 	}
-	return unasked(do, with)
+	return askBrowsers(ctx, crowd, do, with)
 }
 
 // The candidates that are roles of this program.

@@ -3,11 +3,14 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"github.com/grpcsse/grpcsse/bench/internal/certificate"
 	"github.com/grpcsse/grpcsse/bench/internal/process"
 	"github.com/grpcsse/grpcsse/bench/internal/role"
 )
@@ -31,7 +34,11 @@ func (r *Runner) startCandidate(
 ) (*process.Process, error) {
 	program := c.Program()
 	if program != Grpcsse {
-		return process.StartRole(ctx, role.Role{Name: program, Upstream: upstream, Text: s.Text, Flow: s.Flow})
+		played := role.Role{Name: program, Upstream: upstream, Text: s.Text, Flow: s.Flow}
+		if c.secure() {
+			played.Certificate = directory
+		}
+		return process.StartRole(ctx, played)
 	}
 	path := filepath.Join(directory, "grpcsse.yaml")
 	if err := os.WriteFile(path, []byte(configuration(s, c, upstream)), 0o600); err != nil {
@@ -40,9 +47,37 @@ func (r *Runner) startCandidate(
 	return process.StartProgram(ctx, program, announcement, r.Grpcsse, "serve", "--strict", "--config", path)
 }
 
+// admin is the address of the bridge's listener for administrators, where it is asked to collect its garbage.
+const admin = "127.0.0.1:19091"
+
+// collect has the bridge collect its garbage.
+func collect(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/debug/pprof/heap?gc=1", http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("a collection: the answer is %s", response.Status)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
 // configuration is the bridge's file for a contender of a scenario.
 func configuration(s Scenario, c Contender, upstream string) string {
 	text := strings.ReplaceAll(file, "UPSTREAM", upstream)
+	server := `server: {listen: "127.0.0.1:0"`
+	if c.secure() {
+		text = strings.Replace(text, server, server+", tls: {cert_file: "+certificate.Certificate+", key_file: "+certificate.Key+"}", 1)
+	}
+	if s.Collect > 0 {
+		text = strings.Replace(text, server, server+", admin: {listen: \""+admin+"\"}", 1)
+	}
 	if !s.Shared && !c.Lonely {
 		return text
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/load"
 	"github.com/grpcsse/grpcsse/bench/internal/role"
 )
 
@@ -29,6 +30,16 @@ func Catalogue() []Scenario {
 		trickle("trickle-1000", "1,000 browsers, each its own stream, 20 events/s", 1000),
 		lonely("lonely-1000", "1,000 browsers, each alone on a shared stream, or with its own, 20 events/s", trickle("", "", 1000)),
 		opening("open-2000", "2,000 browsers come, each its own stream", 2000),
+		links("link-shared", "2,000 browsers of one topic, 5 events/s, by the kind of their connection", 2000, true),
+		links("link-private", "1,000 browsers, each its own stream, 5 events/s, by the kind of their connection", 1000, false),
+		linked("tls-idle", "2,000 idle browsers of one topic over HTTP/1.1 with TLS", 2000, 20*time.Second,
+			Contender{Name: Grpcsse, Link: &load.Link{TLS: true}}),
+		linked("h2-idle-10", "3,000 idle browsers of one topic on 300 connections of HTTP/2", 3000, 0,
+			Contender{Name: Grpcsse, Link: &load.Link{TLS: true, Streams: 10}},
+			Contender{Name: role.Ready, Link: &load.Link{TLS: true, Streams: 10}}),
+		linked("h2-idle-1", "2,000 idle browsers of one topic, each on a connection of HTTP/2", 2000, 0,
+			Contender{Name: Grpcsse, Link: &load.Link{TLS: true, Streams: 1}},
+			Contender{Name: role.Ready, Link: &load.Link{TLS: true, Streams: 1}}),
 		leaving("leave-500", "500 browsers leave at once, 20 events/s each", 20),
 		leaving("leave-500-quiet", "500 browsers leave at once, of silent streams", 0),
 		stalling(),
@@ -129,6 +140,39 @@ func opening(name, title string, browsers int) Scenario {
 		Name: name, Title: title, Kind: Opening, Browsers: browsers, Text: 64, Flow: event.Flow{Count: 1},
 		Warmup: time.Second, Window: 3 * time.Second, Rounds: 5,
 		Contenders: contenders(Grpcsse, role.Handwritten), Against: role.Handwritten,
+	}
+}
+
+// The contenders of the scenarios of kinds of connections: HTTP/1.1 without TLS and with it, and HTTP/2 with ten streams on a
+// connection and with one.
+const (
+	Plain    = "plain"
+	TLS      = "tls"
+	HTTP2Ten = "h2-10"
+	HTTP2One = "h2-1"
+)
+
+// links has the bridge contend with itself, over each kind of connection.
+func links(name, title string, browsers int, shared bool) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Shared: shared, Text: 64, Flow: event.Flow{Rate: 5},
+		Warmup: 3 * time.Second, Window: 5 * time.Second, Rounds: 5,
+		Contenders: []Contender{
+			{Name: Plain, Candidate: Grpcsse, Link: &load.Link{}},
+			{Name: TLS, Candidate: Grpcsse, Link: &load.Link{TLS: true}},
+			{Name: HTTP2Ten, Candidate: Grpcsse, Link: &load.Link{TLS: true, Streams: 10}},
+			{Name: HTTP2One, Candidate: Grpcsse, Link: &load.Link{TLS: true, Streams: 1}},
+		},
+		Against: Plain,
+	}
+}
+
+// linked has idle browsers of one topic on connections of one kind.
+func linked(name, title string, browsers int, collect time.Duration, contenders ...Contender) Scenario {
+	return Scenario{
+		Name: name, Title: title, Kind: Idle, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Count: 1},
+		Warmup: 3 * time.Second, Window: 5 * time.Second, Collect: collect, Rounds: 5,
+		Contenders: contenders, Against: contenders[len(contenders)-1].Name,
 	}
 }
 

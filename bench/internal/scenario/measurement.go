@@ -23,6 +23,8 @@ type Measurement struct {
 	// Empty is the candidate's memory before the first browser came, and Memory at the end of the window, in bytes (RSS).
 	Empty  int64 `json:"empty"`
 	Memory int64 `json:"memory"`
+	// Collected is the bridge's memory after a collection, where the scenario asks for one.
+	Collected int64 `json:"collected,omitempty"`
 	// Streams is how many streams the upstream had at the end; a floor has none.
 	Streams int `json:"streams"`
 	// Sockets is how many the candidate had then.
@@ -45,6 +47,12 @@ type CPU struct {
 	Others time.Duration `json:"others"`
 	Steal  time.Duration `json:"steal"`
 }
+
+// mostOthers is how much CPU time others may have in a window.
+const mostOthers = time.Second
+
+// Disturbed reports that others had so much of the CPUs that the run says little. Such a run is thrown away.
+func (m Measurement) Disturbed() bool { return m.CPU.Others+m.CPU.Steal > mostOthers }
 
 // Faulty reports that something went wrong that must not: events lost, connections ended, streams left.
 func (m Measurement) Faulty() bool {

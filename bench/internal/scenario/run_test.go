@@ -106,6 +106,41 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Browsers connect in each way, to the bridge and to a floor. What the bridge keeps after a collection is measured too.
+func TestLinks(t *testing.T) {
+	r := scenario.Runner{Grpcsse: build(t)}
+	for _, c := range []scenario.Contender{
+		{Name: scenario.Plain, Candidate: scenario.Grpcsse, Link: &load.Link{}},
+		{Name: scenario.TLS, Candidate: scenario.Grpcsse, Link: &load.Link{TLS: true}},
+		{Name: scenario.HTTP2Ten, Candidate: scenario.Grpcsse, Link: &load.Link{TLS: true, Streams: 10}},
+		{Name: scenario.HTTP2One, Candidate: scenario.Grpcsse, Link: &load.Link{TLS: true, Streams: 1}},
+		{Name: role.Ready, Link: &load.Link{TLS: true, Streams: 10}},
+	} {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel() // nothing is measured that others would disturb
+			s := small(scenario.Idle, event.Flow{Count: 1})
+			s.Shared = true
+			if c.Name == scenario.TLS { // one at a time: the address is always the same
+				s.Collect = 10 * time.Millisecond
+			}
+			m := r.Once(t.Context(), s, c, 1)
+			require.Empty(t, m.Problem)
+			assert.False(t, m.Faulty(), "%+v", m)
+			assert.Equal(t, 20, m.Tally.Connected)
+			assert.Equal(t, 20, m.Tally.Met)
+			assert.Equal(t, s.Collect > 0, m.Collected > 0)
+			assert.InDelta(t, 20/max(1, c.Link.Streams), m.Sockets, 5, "and the listeners, and the connection to the upstream")
+		})
+	}
+}
+
+func TestARunThatOthersDisturbIsTriedAgain(t *testing.T) {
+	assert.False(t, scenario.Measurement{}.Disturbed())
+	assert.False(t, scenario.Measurement{CPU: scenario.CPU{Candidate: time.Minute, Others: time.Second}}.Disturbed())
+	assert.True(t, scenario.Measurement{CPU: scenario.CPU{Others: 1010 * time.Millisecond}}.Disturbed())
+	assert.True(t, scenario.Measurement{CPU: scenario.CPU{Others: 600 * time.Millisecond, Steal: 600 * time.Millisecond}}.Disturbed())
+}
+
 func TestLeaving(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
 	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Gateway} {

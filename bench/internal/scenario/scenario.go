@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bench/internal/event"
+	"github.com/grpcsse/grpcsse/bench/internal/load"
 )
 
 // Kind is what is done in a scenario.
@@ -42,6 +43,10 @@ type Scenario struct {
 	// Rounds is how often each contender runs, unless the command line says.
 	Rounds int `json:"rounds"`
 
+	// Collect is how long the bridge has, after the window and a collection of garbage that is asked for, to give memory back before
+	// it is measured once more; 0 is that it is not asked.
+	Collect time.Duration `json:"collect,omitempty"`
+
 	Contenders []Contender `json:"contenders"`
 	// Against is the name of the contender with which the others are compared.
 	Against string `json:"against"`
@@ -54,6 +59,8 @@ type Contender struct {
 	Candidate string `json:"candidate,omitempty"`
 	// Stalled is how many browsers there are that read nothing, besides the others.
 	Stalled int `json:"stalled,omitempty"`
+	// Link is how browsers connect; nil is over HTTP/1.1 without TLS, by a crowd that is one thread.
+	Link *load.Link `json:"link,omitempty"`
 	// Lonely has the bridge share its streams although each browser has a topic of its own.
 	Lonely bool `json:"lonely,omitempty"`
 }
@@ -65,6 +72,9 @@ func (c Contender) Program() string {
 	}
 	return c.Name
 }
+
+// secure reports whether browsers connect over TLS.
+func (c Contender) secure() bool { return c.Link != nil && c.Link.TLS }
 
 // Only returns the scenario with those of its contenders that have one of the names.
 func (s Scenario) Only(names ...string) Scenario {
@@ -80,7 +90,7 @@ func (s Scenario) Only(names ...string) Scenario {
 
 // Longest is how long a run may take, so that none is waited for in vain.
 func (s Scenario) Longest() time.Duration {
-	return s.Warmup + s.Window + patience + 90*time.Second
+	return s.Warmup + s.Window + s.Collect + patience + 90*time.Second
 }
 
 // Due is how many events a second are due to all browsers; 0 is as many as they take.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/grpcsse/grpcsse/bench/internal/certificate"
 	"github.com/grpcsse/grpcsse/bench/internal/load"
 	"github.com/grpcsse/grpcsse/bench/internal/measure"
 	"github.com/grpcsse/grpcsse/bench/internal/process"
@@ -38,6 +39,11 @@ func (r *Runner) set(ctx context.Context, s Scenario, c Contender) (_ *stage, er
 	if g.directory, err = os.MkdirTemp("", "grpcsse-bench-"); err != nil {
 		return nil, err
 	}
+	if c.secure() {
+		if err := certificate.Write(g.directory); err != nil {
+			return nil, err
+		}
+	}
 	address := ""
 	if streamsUpstream(c.Program()) {
 		g.upstream, err = process.StartRole(ctx, role.Role{Name: role.Upstream, Text: s.Text, Flow: s.Flow})
@@ -49,7 +55,7 @@ func (r *Runner) set(ctx context.Context, s Scenario, c Contender) (_ *stage, er
 	if g.candidate, err = r.startCandidate(ctx, s, c, address, g.directory); err != nil {
 		return nil, err
 	}
-	g.crowd, err = process.StartRole(ctx, role.Role{Name: role.Crowd, Server: g.candidate.Address})
+	g.crowd, err = process.StartRole(ctx, role.Role{Name: role.Crowd, Server: g.candidate.Address, Link: c.Link})
 	return g, err
 }
 

@@ -1,4 +1,5 @@
-package main
+// Package certificate makes what a candidate needs to serve TLS on loopback.
+package certificate
 
 import (
 	"crypto/ecdsa"
@@ -14,8 +15,14 @@ import (
 	"time"
 )
 
-// writeCertificate writes tls.crt and tls.key for loopback.
-func writeCertificate(directory string) error {
+// The names of the files.
+const (
+	Certificate = "tls.crt"
+	Key         = "tls.key"
+)
+
+// Write writes a certificate for loopback, and its key, into a directory.
+func Write(directory string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -35,5 +42,5 @@ func writeCertificate(directory string) error {
 	write := func(name, kind string, data []byte) error {
 		return os.WriteFile(filepath.Join(directory, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600)
 	}
-	return errors.Join(write("tls.crt", "CERTIFICATE", certificate), write("tls.key", "PRIVATE KEY", private))
+	return errors.Join(write(Certificate, "CERTIFICATE", certificate), write(Key, "PRIVATE KEY", private))
 }
