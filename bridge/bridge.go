@@ -108,17 +108,14 @@ func (b *Bridge) Shutdown(ctx context.Context) error {
 	return b.handler.Shutdown(ctx, by)
 }
 
-// Shed ends a share of the open streams, which is at least 0 and at most 1, so that other replicas take them over, for example
-// after there are more replicas than before. The streams are chosen at random, and each ends at a random moment within the given
-// time, with an event that tells the browser to come back. Shed returns how many streams it ends, and does not wait for them.
+// Shed ends a share of the open streams, at least 0 and at most 1, so that other replicas take them over. It chooses them at random.
+// Each ends at a random moment within the given time, and its browser is told to come back. Shed returns their number at once.
 func (b *Bridge) Shed(share float64, within time.Duration) int { return b.handler.Shed(share, within) }
 
 // Close cancels every stream that is still open, and closes the connections to the upstreams. It waits for all goroutines of
 // the bridge, and for the iterators and services of this process: one that ignores the end of its context delays Close.
 // Handlers may still be about to return. Further calls return the error of the first one.
-//
-// The order matters: docs/architecture.md, "Closing", has the reasons.
-func (b *Bridge) Close() error {
+func (b *Bridge) Close() error { // docs/architecture.md, "Closing", has the reasons for the order
 	b.reloads.close()
 	b.streams.CloseShared()
 	b.cancel()
@@ -132,6 +129,9 @@ func (b *Bridge) Close() error {
 	b.closed.Do(func() { b.observers.closed(b) })
 	return err
 }
+
+// ServesHost reports whether the host of a request, which a proxy of `server.trusted_proxies` may name, is one of `server.hosts`.
+func (b *Bridge) ServesHost(r *http.Request) bool { return b.handler.ServesHost(r) }
 
 // Park makes connections with event streams over HTTP/1.1 cost no goroutine on Linux. Once the response to such a request has
 // begun, the bridge takes the connection over from net/http, and one loop serves many. On all connections, it also bounds how

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge"
+	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // Each open stream is listed from its beginning to its end: private and shared ones, on every transport.
@@ -132,4 +134,31 @@ routes:
 	assert.Equal(t, "test.stream.v1.StreamService.Watch", string(infos[0].Method.FullName()))
 	assert.Nil(t, infos[2].Method)
 	assert.Equal(t, "after_sequence", infos[0].Config.Request.Set[0].Field)
+}
+
+// The host is the one that a trusted proxy names, as for a stream.
+func TestServesHost(t *testing.T) {
+	cfg := config.New()
+	cfg.Server.Hosts = []string{"app.example.com"}
+	cfg.Server.TrustedProxies = []string{"10.0.0.0/8"}
+	b, err := bridge.New(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, b.Close()) })
+	for _, tt := range []struct {
+		from, host, forwarded string
+		want                  bool
+	}{
+		{"10.0.0.1:1", "app.example.com:443", "", true},
+		{"10.0.0.1:1", "evil.example.com", "", false},
+		{"10.0.0.1:1", "inside:8080", "app.example.com", true},
+		{"192.0.2.1:1", "inside:8080", "app.example.com", false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr, r.Host = tt.from, tt.host
+		if tt.forwarded != "" {
+			r.Header.Set("X-Forwarded-Host", tt.forwarded)
+			r.Header.Set("X-Forwarded-For", "192.0.2.9")
+		}
+		assert.Equal(t, tt.want, b.ServesHost(r), "%+v", tt)
+	}
 }

@@ -37,6 +37,7 @@ func serverSettings() []serverSetting {
 		{"AccessLog", "server.access_log", applies},
 		{"DrainTimeout", "server.drain_timeout", applies},
 		{"Hosts", "server.hosts", applies},
+		{"OpenAPI", "server.openapi", applies},
 		{"RequestBytes", "server.limits.request_bytes", applies},
 		{"TrustedProxies", "server.trusted_proxies", applies},
 		{"Streams", "server.limits.streams", applies},

@@ -103,6 +103,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
 	s.checkLimits(&cfg.Server)
 	s.checkListeners(s.root, &cfg.Server)
+	s.checkDocumentPath(&cfg.Server)
 	s.checkFixedMetadata()
 	s.checkAuth(cfg)
 	s.checkCluster(&cfg.Server)

@@ -38,6 +38,8 @@ func (d *decoder) serverKeys(s *Server) []field {
 		key("trusted_proxies", "The proxies whose X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto are believed. None by default.",
 			&s.TrustedProxies, texts(`["10.0.0.0/8"]`, setForm(networkForm), d.networks)),
 		key("hosts", "The hosts that requests may name, without a port. Any by default.", &s.Hosts, texts("[app.example.com]", setForm(hostForm), d.hosts)),
+		key("openapi", "The path of an OpenAPI document of the routes, which anybody who reaches the public address may read.", &s.OpenAPI,
+			d.documentPath()),
 		d.accessLog(&s.AccessLog),
 		d.section("server.limits", "Limits of the whole bridge.", "{shared_streams: 10000}", func() []field { return d.limitKeys(s) }),
 	}

@@ -71,6 +71,9 @@ type Server struct {
 	// Each is a host name ("app.example.com"), a host name whose first label is "*" and stands for one or more labels
 	// ("*.example.com"), an IP address ("::1", without brackets), or a range of addresses ("127.0.0.0/8").
 	Hosts []string
+	// OpenAPI is the path at which the program serves an OpenAPI document of the routes on the public address, such as "/openapi.json"; "",
+	// the default, is none.
+	OpenAPI string
 	// AccessLog says which lines the access log has.
 	AccessLog AccessLog
 	// Health is the address for probes and metrics; "", the default, is none. The program listens there, and not the bridge.

@@ -119,6 +119,12 @@ func (h *Handler) Close() {
 	h.access.Close()
 }
 
+// ServesHost reports whether the bridge answers requests for the host of r.
+func (h *Handler) ServesHost(r *http.Request) bool {
+	server := h.server.Load()
+	return server.hosts.Serves(request.NewBehind(server.proxies, r).Host())
+}
+
 // ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
 // the caller to a stream, and writes the events until the stream ends. It closes the caller's subscription on every path.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

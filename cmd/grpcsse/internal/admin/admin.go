@@ -42,6 +42,8 @@ type Settings struct {
 	Log     *slog.Logger
 	// Console serves the page for people, at the paths that begin with its prefix. It may be nil.
 	Console Console
+	// Document serves the OpenAPI document of the routes. It may be nil.
+	Document http.Handler
 }
 
 // Console is a page for people.
@@ -83,6 +85,9 @@ func New(s Settings) (*Handler, error) {
 	mux.HandleFunc("POST /-/reload", h.reload)
 	mux.HandleFunc("POST /-/shed", h.shed)
 	addProfiles(mux)
+	if s.Document != nil {
+		mux.Handle("GET /openapi.json", s.Document)
+	}
 	if s.Console != nil {
 		mux.Handle(ConsolePrefix, s.Console)
 		h.guard.open = s.Console.Static

@@ -168,7 +168,7 @@ func TestTheIndexNamesEveryPage(t *testing.T) {
 	r := newRig(t, local, "")
 	w := r.ask(http.MethodGet, "/")
 	require.Equal(t, http.StatusOK, w.Code)
-	for _, page := range []string{"/routes", "/streams", "/cluster", "/config", "/debug/pprof/", "/-/reload", "/-/shed", Header} {
+	for _, page := range []string{"/routes", "/streams", "/cluster", "/openapi.json", "/config", "/debug/pprof/", "/-/reload", "/-/shed", Header} {
 		assert.Contains(t, w.Body.String(), page)
 	}
 	assert.NotContains(t, strings.ToLower(w.Body.String()), "<script")

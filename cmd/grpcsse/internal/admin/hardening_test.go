@@ -223,7 +223,7 @@ func TestNothingIsAnsweredWithoutTheToken(t *testing.T) {
 	} {
 		for _, listen := range []string{local, ":9091"} {
 			r := newRig(t, listen, secret)
-			for _, target := range []string{"/", "/routes", "/config", "/streams", "/cluster", "/debug/pprof/heap", "/absent", "/-/reload"} {
+			for _, target := range []string{"/", "/routes", "/config", "/streams", "/cluster", "/openapi.json", "/debug/pprof/heap", "/absent", "/-/reload"} {
 				asked := r.ask(http.MethodGet, target, change)
 				assert.Contains(t, []int{401, 421, 429}, asked.Code, "%s: %s", name, target)
 				asked = r.ask(http.MethodPost, target, change, with(Header, "1"))
@@ -299,7 +299,7 @@ func TestGuessesFromManyAddresses(t *testing.T) {
 func TestEveryAnswerIsPrivate(t *testing.T) {
 	r := newRig(t, local, secret)
 	for _, target := range []string{
-		"/", "/routes", "/config", "/streams", "/cluster", "/absent", "/debug/pprof/", "/debug/pprof/cmdline", "//routes",
+		"/", "/routes", "/config", "/streams", "/cluster", "/openapi.json", "/absent", "/debug/pprof/", "/debug/pprof/cmdline", "//routes",
 	} {
 		for _, changes := range [][]request{{bearer(secret)}, {}, {with("Origin", "null")}, {host("evil.example")}} {
 			h := r.ask(http.MethodGet, target, changes...).Header()

@@ -22,6 +22,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 <li><a href="/routes">/routes</a>: the routes and upstreams, their states and problems, and how the last reload went
 <li><a href="/streams">/streams</a>: the open streams; ?limit=, ?after= and ?route=
 <li><a href="/cluster">/cluster</a>: the shared streams of this replica: who reads them, and for whom; ?limit= and ?after=
+<li><a href="/openapi.json">/openapi.json</a>: the routes as an OpenAPI document; ?target=3.2
 <li><a href="/config">/config</a>: the effective configuration, without secrets
 <li><a href="/debug/pprof/">/debug/pprof/</a>: profiles
 <li>POST /-/reload: load the configuration anew

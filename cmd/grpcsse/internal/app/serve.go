@@ -77,7 +77,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer r.start(ctx, hangups, seen, began)()
 	f := pages.front(frontSettings(cfg), listener, t.log)
-	f.DrainTimeout = r.DrainTimeout
+	f.Handler, f.DrainTimeout = aside.document.Beside(f.Handler), r.DrainTimeout
 	sayRoom(t.log, f.Settings)
 	s.say(t, listener.Addr())
 	t.log.Info("listening", "address", listener.Addr().String(), "tls", cfg.Server.TLS != nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/metrics"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/admin"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/health"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/openapi"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/sidedoor"
 )
 
@@ -18,7 +19,9 @@ import (
 type sides struct {
 	health *health.Health
 	doors  []*sidedoor.Door
-	stop   func() // ends the samples for the console
+	// document describes the routes, to administrators, and to everybody where the configuration says so.
+	document *openapi.Handler
+	stop     func() // ends the samples for the console
 }
 
 // control is what an operator may see and do beside the bridge.
@@ -35,7 +38,7 @@ type control struct {
 // openSides opens the listeners that the configuration has. ctx ends when the program begins to end.
 func openSides(ctx context.Context, b *bridge.Bridge, of control, console *consoles, log *slog.Logger) (*sides, error) {
 	cfg := of.config()
-	s := &sides{health: health.New(b.Upstreams), stop: console.start(ctx, b, of.config)}
+	s := &sides{health: health.New(b.Upstreams), stop: console.start(ctx, b, of.config), document: openapi.NewHandler(b, of.config)}
 	context.AfterFunc(ctx, s.health.Drain)
 	if address := cfg.Server.Health; address != "" {
 		listener, err := listenAside(ctx, "server.health", address)
@@ -50,7 +53,7 @@ func openSides(ctx context.Context, b *bridge.Bridge, of control, console *conso
 	}
 	settings := admin.Settings{
 		Admin: *cfg.Server.Admin, Bridge: b, Config: of.config, Reload: of.reload, Reloads: of.reloads, Log: log,
-		Console: console.page(true),
+		Console: console.page(true), Document: s.document,
 	}
 	if of.shared.part != nil {
 		settings.Cluster = of.shared.part
