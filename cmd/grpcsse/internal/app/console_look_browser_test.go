@@ -101,3 +101,18 @@ func TestTheOverviewChangesInPlace(t *testing.T) {
 	eventually(t, tab, `document.querySelector(".panels .right small").textContent !== before && document.activeElement === link && link.isConnected`)
 	assert.Empty(t, evaluate[string](t, tab, `document.querySelector("#live").getAttribute("role") || document.querySelector("#live").ariaLive || ""`), "what changes each second is not read out")
 }
+
+// The routes of an upstream that was down come into the open page, which says until then why there are none.
+func TestTheConsoleFollowsAnUpstreamThatComes(t *testing.T) {
+	t.Parallel()
+	up := newNasty(t)
+	up.Kill()
+	page := "http://" + startServe(t, "--upstream", up.Addr, "--listen", "127.0.0.1:0")(`msg=listening address=(\S+)`) + "/-/console/"
+	tab, closeTab := openTab(t, startBrowser(t), page+"#/route?id=GET+/nasty.v1.Nasty/Watch", "404 (Not Found)")
+	defer closeTab()
+	eventually(t, tab, `document.querySelector("main h1")?.textContent === "No such route"`)
+	click(t, tab, "#home")
+	eventually(t, tab, `document.querySelector(".panels")?.textContent.includes("which is not read yet")`)
+	up.Restart()
+	eventually(t, tab, `document.querySelector("#routes a") && document.querySelector(".panels .grid a")`)
+}

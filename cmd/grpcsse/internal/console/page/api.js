@@ -4,6 +4,15 @@ import { el } from "./dom.js";
 /** The token of the listener for administrators. It is kept in this variable only, so a reload of the page asks again. */
 let token = "";
 
+/** An answer of the bridge that is no success. */
+export class Refusal extends Error {
+  /** @param {string} text @param {number} status of HTTP */
+  constructor(text, status) {
+    super(text);
+    this.status = status;
+  }
+}
+
 /** @returns {Record<string, string>} */
 export function credentials() {
   return token ? { Authorization: `Bearer ${token}` } : {};
@@ -18,7 +27,7 @@ export async function ask(path) {
     if (!answer.ok) {
       let text = `${answer.status} ${answer.statusText}`;
       try { text = (await answer.json()).error || text; } catch { /* the answer is no JSON */ }
-      throw new Error(text);
+      throw new Refusal(text, answer.status);
     }
     return answer.json();
   }

@@ -1,6 +1,6 @@
 // @ts-check
-import { ask } from "./api.js";
-import { el, fill } from "./dom.js";
+import { ask, Refusal } from "./api.js";
+import { breakable, el, fill } from "./dom.js";
 import { overview } from "./overview.js";
 import { route } from "./route.js";
 
@@ -37,9 +37,9 @@ function draw() {
       el("a", { href: linkTo(r.id), "aria-current": r.id === current ? "page" : null, title: r.problem || r.doc || r.path },
         el("span", { class: r.ready ? "dot up" : "dot down", "aria-hidden": "true" }),
         el("span", { class: "words" },
-          el("b", { text: r.rpc ? r.rpc.slice(r.rpc.lastIndexOf("/") + 1) : r.name }),
-          r.path === `/${r.rpc}` ? null : el("small", { text: (r.method === "GET" ? "" : r.method + " ") + r.path })),
-        r.shared ? el("span", { class: "tag", text: "shared" }) : null,
+          el("span", {}, el("b", { text: r.rpc ? r.rpc.slice(r.rpc.lastIndexOf("/") + 1) : r.name }),
+            r.shared ? el("span", { class: "tag", text: "shared" }) : null),
+          r.path === `/${r.rpc}` ? null : el("small", {}, ...breakable((r.method === "GET" ? "" : r.method + " ") + r.path))),
         r.ready ? null : el("span", { class: "unseen", text: "out of order" }))))))),
   found.length ? null : el("p", { class: "none", text: served.routes.length ? "No route has these words." : "There are no routes yet." }));
   document.getElementById("home")?.setAttribute("aria-current", current === null ? "page" : "false");
@@ -52,8 +52,11 @@ async function load() {
 
 /** @param {unknown} error */
 function complain(error) {
-  fill(main, el("div", { class: "card trouble", role: "alert" }, el("h1", { text: "The bridge did not answer" }),
+  const unknown = error instanceof Refusal && error.status === 404;
+  fill(main, el("div", { class: "card trouble", role: "alert" },
+    el("h1", { text: unknown ? "No such route" : error instanceof Refusal ? "The bridge refused" : "The bridge did not answer" }),
     el("p", { text: String(/** @type {any} */ (error)?.message || error) }),
+    unknown ? el("p", { text: "The routes of an upstream come with its schema. The overview says whether the bridge has read it." }) : null,
     el("button", { type: "button", text: "Try again", onclick: () => show() })));
 }
 
@@ -65,11 +68,12 @@ async function show() {
   close();
   try {
     await load();
-    const page = path === "#/route" ? await route(served, new URLSearchParams(query || "")) : overview(() => served);
+    const page = path === "#/route" ? await route(served, new URLSearchParams(query || "")) : overview(() => served, load);
     if (mine !== turn) return page.leave();
     leave = page.leave;
     document.title = `${page.title} – grpcsse console`;
     fill(main, ...page.nodes);
+    list.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest" }); // in a long list
   } catch (error) {
     if (mine !== turn) return;
     complain(error);

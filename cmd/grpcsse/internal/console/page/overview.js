@@ -14,8 +14,8 @@ const reasons = new Map([
   ["route", "route out of order"],
 ]);
 
-/** @param {() => any} served @returns {{nodes: Node[], title: string, leave: () => void}} */
-export function overview(served) {
+/** @param {() => any} served @param {() => Promise<void>} reload reads the routes again @returns {{nodes: Node[], title: string, leave: () => void}} */
+export function overview(served, reload) {
   let timer = 0, over = false;
   const charts = el("div", { class: "charts" });
   const rest = el("div", { class: "panels" });
@@ -23,9 +23,14 @@ export function overview(served) {
   const wait = el("p", { class: "note", role: "status", id: "wait", text: "Waiting for the first figures." });
   /** @type {any} */
   let before = null;
+  let known = "";
   async function tick() {
     try {
       const now = await ask("overview");
+      if (!over && routesOf(now) !== known) {
+        await reload(); // the schema of an upstream has come, or the file has changed
+        known = routesOf(now);
+      }
       if (over) return;
       say(`${short(now.streams)} open ${now.streams === 1 ? "stream" : "streams"}`, "up");
       draw(now, before);
@@ -54,6 +59,9 @@ export function overview(served) {
     leave: () => { over = true; clearTimeout(timer); say("", ""); },
   };
 }
+
+/** What tells that the list of routes has changed. @param {any} now */
+const routesOf = (now) => JSON.stringify([now.routes.map((/** @type {any} */ r) => r.name), now.upstreams.map((/** @type {any} */ u) => u.schema_read), now.problems]);
 
 /** @param {any} now */
 function chartsOf(now) {
@@ -109,7 +117,9 @@ function routesPanel(now, old, served) {
         el("td", { text: short(r.upstream_streams) }),
         el("td", { text: rate === null ? "…" : short(rate) }),
         el("td", { text: link?.shared ? bytes(r.log_bytes) : "–" }));
-    })))) : none("There are no routes. They stand under routes in the file, and grpcsse init proposes some for a server."));
+    })))) : none(now.upstreams.every((/** @type {any} */ u) => u.schema_read)
+    ? "There are no routes. They stand under routes in the file, and grpcsse init proposes some for a server."
+    : "The routes come with the schema of an upstream, which is not read yet. This page shows them as soon as they are there."));
   return node;
 }
 
