@@ -86,6 +86,8 @@ func (d *decoder) origin(n *node) (string, bool) {
 		hint = "null is the origin of every sandboxed page and local file"
 	case strings.Contains(text, "*"):
 		hint = "there are no patterns: list every origin"
+	case !strings.Contains(text, "://"):
+		hint = "an origin begins with http:// or https://"
 	}
 	d.expected(n, what, hint)
 	return "", false

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -76,7 +78,17 @@ func usage(err error) error {
 	command := programName
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		command += " " + parse.Context.Selected().Name
+		selected := parse.Context.Selected()
+		command += " " + selected.Name
+		takes := slices.ContainsFunc(selected.Flags, func(f *kong.Flag) bool { return f.Name == "config" })
+		if file, ok := strings.CutPrefix(err.Error(), "unexpected argument "); ok && takes && isConfigName(file) {
+			return &usageError{err: err, hint: "did you mean --config " + file + "?"}
+		}
 	}
 	return &usageError{err: err, hint: "see " + command + " --help"}
+}
+
+// isConfigName reports whether an argument looks like the name of a configuration file.
+func isConfigName(text string) bool {
+	return strings.HasSuffix(text, ".yaml") || strings.HasSuffix(text, ".yml")
 }

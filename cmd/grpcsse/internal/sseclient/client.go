@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -158,6 +159,8 @@ func (e *OpenError) Hint() string {
 		return "is the host in the URL right?"
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "is the server running, and is the port in the URL right?"
+	case strings.Contains(e.err.Error(), `malformed HTTP response "\x00\x00`): // a frame of HTTP/2; net/http has no type for this error
+		return "the server speaks HTTP/2 only there, as a gRPC server does: is the URL that of the bridge?"
 	}
 	return ""
 }
