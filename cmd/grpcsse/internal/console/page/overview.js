@@ -135,7 +135,7 @@ function upstreamsPanel(now) {
     el("span", { class: `dot ${u.state === "up" ? "up" : u.state === "down" ? "down" : "wait"}`, "aria-hidden": "true" }),
     el("div", { class: "words" }, el("b", { text: u.name }),
       u.target === u.name ? null : el("small", { text: u.target }),
-      el("small", { text: `${u.connections} ${u.connections === 1 ? "connection" : "connections"}, ${u.streams} ${u.streams === 1 ? "stream" : "streams"}${u.waiting ? `, ${u.waiting} waiting` : ""}` })),
+      el("small", { text: `${u.state === "down" ? "" : `${u.connections} ${u.connections === 1 ? "connection" : "connections"}, `}${u.streams} ${u.streams === 1 ? "stream" : "streams"}${u.waiting ? `, ${u.waiting} waiting` : ""}` })),
     el("div", { class: "right" }, el("b", { class: u.state, text: u.state }),
       el("small", { text: `for ${ago(Date.parse(now.now) - Date.parse(u.since))}` }),
       u.schema_read ? null : el("small", { class: "down", text: "no schema yet" }))))) : none("All streams come from this program."));

@@ -27,6 +27,8 @@ export class Stream {
     this.retry = 3000;
     this.connects = 0;
     this.stopped = false;
+    /** Why it comes back, if not by the word of the server. */
+    this.why = "";
     this.abort = new AbortController();
     this.run();
   }
@@ -44,12 +46,13 @@ export class Stream {
     while (!this.stopped) {
       /** @type {any} */
       this.status = null;
+      this.why = "";
       this.connects++;
       this.listener.state("connecting", this.connects > 1 ? `connection ${this.connects}` : "");
       const again = await this.connect();
       if (this.stopped || !again) return;
       const wait = this.retry;
-      this.listener.state("waiting", `comes back in ${(wait / 1000).toFixed(1)} s`);
+      this.listener.state("waiting", `${this.why}comes back in ${(wait / 1000).toFixed(1)} s`);
       await new Promise((resolve) => {
         this.wake = () => resolve(undefined);
         this.timer = setTimeout(this.wake, wait);
@@ -72,10 +75,10 @@ export class Stream {
         method, headers: sent, body: method === "GET" ? undefined : body, signal: this.abort.signal, cache: "no-store",
         credentials: prefixed ? "omit" : "same-origin",
       });
-    } catch (error) {
+    } catch { // the browser does not say why
       if (this.stopped) return false;
-      this.listener.state("waiting", String(/** @type {Error} */ (error).message));
-      return method === "GET";
+      this.why = "no connection, ";
+      return method === "GET" || this.over("failed", "the server cannot be reached");
     }
     if (answer.status === 204) return this.over("ended", "204: the server has no more for this id");
     if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
@@ -91,6 +94,7 @@ export class Stream {
     } catch (error) {
       if (this.stopped) return false;
       if (error instanceof TooLong) return this.over("failed", error.message);
+      this.why = "the connection broke, ";
       return method === "GET" || this.over("failed", "the connection broke");
     }
     const status = /** @type {any} */ (this.status);

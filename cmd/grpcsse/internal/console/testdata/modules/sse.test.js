@@ -4,7 +4,7 @@ import { Stream } from "../page/sse.js";
 
 /** Answers requests with the given responses in turn, and returns what the stream has told. */
 function follow(answers, request = {}) {
-  const told = { states: [], blocks: [], comments: 0, end: null, requests: [] };
+  const told = { states: [], words: [], blocks: [], comments: 0, end: null, requests: [] };
   globalThis.fetch = async (url, options) => {
     told.requests.push({ url, ...options });
     const answer = answers.shift();
@@ -16,6 +16,7 @@ function follow(answers, request = {}) {
     const stream = new Stream({ url: "/x", method: "GET", body: "", headers: {}, prefixed: false, ...request }, {
       state: (state, word) => {
         told.states.push(state);
+        told.words.push(word);
         if (["ended", "failed", "stopped"].includes(state)) resolve({ ...told, word, lastID: stream.lastID });
         if (state === "connecting" && !answers.length) setTimeout(() => stream.stop());
       },
@@ -53,7 +54,8 @@ test("a stream that breaks comes back after the time of the server, with its las
   const began = performance.now();
   const told = await follow([events("retry: 500\ndata: x\nid: 7\n\n"), new Error("refused"), events(end)]);
   assert.ok(performance.now() - began >= 990);
-  assert.deepEqual(told.states, ["connecting", "open", "waiting", "connecting", "waiting", "waiting", "connecting", "open", "ended"]);
+  assert.deepEqual(told.states, ["connecting", "open", "waiting", "connecting", "waiting", "connecting", "open", "ended"]);
+  assert.equal(told.words[4], "no connection, comes back in 0.5 s");
   assert.deepEqual(told.requests.map((r) => r.headers["Last-Event-ID"]), [undefined, "7", "7"]);
 });
 
@@ -73,6 +75,8 @@ test("a POST is sent once", async () => {
   const told = await follow([events("data: x\n\n")], { method: "POST", body: '{"a":1}' });
   assert.deepEqual([told.states.at(-1), told.requests.length], ["ended", 1]);
   assert.deepEqual([told.requests[0].body, told.requests[0].headers["Content-Type"]], ['{"a":1}', "application/json"]);
+  const refused = await follow([new Error("refused")], { method: "POST" });
+  assert.deepEqual([refused.states.at(-1), refused.word], ["failed", "the server cannot be reached"]);
 });
 
 test("an event without end does not fill the memory", async () => {
