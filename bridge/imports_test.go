@@ -70,7 +70,7 @@ func program() []room {
 			"github.com/KimMachineGun/automemlimit/memlimit", "github.com/alecthomas/kong",
 		}},
 		{"client", []string{"std", "net/http"}},
-		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree, "go.opentelemetry.io/contrib/..."}},
+		{"cmd/grpcsse/internal/telemetry", []string{"std", otelTree}},
 		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/cluster", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -35,7 +34,7 @@ func Start(ctx context.Context, version string, log *slog.Logger) (*Telemetry, e
 	}
 	t := &Telemetry{faults: &faults{log: log}}
 	otel.SetErrorHandler(t.faults) // the SDK reports its errors in no other way
-	exporter, err := autoexport.NewSpanExporter(ctx)
+	exporter, err := newExporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OpenTelemetry (OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_PROTOCOL and others): %w", err)
 	}

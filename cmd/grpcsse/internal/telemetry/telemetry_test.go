@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,7 +27,7 @@ func environment(t *testing.T, pairs ...string) {
 	t.Helper()
 	for _, name := range []string{
 		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_SERVICE_NAME",
+		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_SERVICE_NAME",
 	} {
 		t.Setenv(name, "")
 	}
@@ -84,12 +85,40 @@ func TestTheNameOfTheServiceCanBeSet(t *testing.T) {
 }
 
 func TestAnUnknownExporterIsAnError(t *testing.T) {
-	for _, pairs := range [][]string{
-		{"OTEL_TRACES_EXPORTER", "otpl"}, {"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "smoke signals"},
+	for want, pairs := range map[string][]string{
+		`OTEL_TRACES_EXPORTER: expected otlp, console or none, found "otpl"`: {"OTEL_TRACES_EXPORTER", "otpl"},
+		`OTEL_EXPORTER_OTLP_PROTOCOL: expected grpc or http/protobuf, found "smoke signals"`: {
+			"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "smoke signals",
+		},
+		`OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: expected grpc or http/protobuf, found "http/json"`: {
+			"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json",
+		},
 	} {
 		environment(t, pairs...)
 		_, err := Start(t.Context(), "v1", slog.New(slog.DiscardHandler))
-		assert.ErrorContains(t, err, "OTEL_TRACES_EXPORTER")
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// The variable for traces comes before the one for everything, and HTTP is what is used without either.
+func TestTheProtocolOfTheExporter(t *testing.T) {
+	const all, traces = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	for name, test := range map[string]struct {
+		pairs []string
+		want  string
+	}{
+		"no protocol":    {nil, "otlptracehttp"},
+		"gRPC":           {[]string{all, "grpc"}, "otlptracegrpc"},
+		"HTTP":           {[]string{all, "http/protobuf"}, "otlptracehttp"},
+		"gRPC for spans": {[]string{all, "http/protobuf", traces, "grpc"}, "otlptracegrpc"},
+		"HTTP for spans": {[]string{all, "grpc", traces, "http/protobuf"}, "otlptracehttp"},
+	} {
+		environment(t, append([]string{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"}, test.pairs...)...)
+		exporter, err := newExporter(t.Context())
+		require.NoError(t, err, name)
+		about := exporter.(interface{ MarshalLog() any }).MarshalLog() // has the client
+		assert.Contains(t, fmt.Sprintf("%#v", about), "*"+test.want+".client", name)
+		require.NoError(t, exporter.Shutdown(t.Context()), name)
 	}
 }
 
