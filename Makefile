@@ -45,9 +45,10 @@ test: ## All tests, with the race detector
 	$(GO) test -race -shuffle=on ./...
 
 .PHONY: client
-client: ## Test the script for pages, and fail where client/dist is not what the sources say; install what a Go test builds docs/frameworks.md with (needs Node.js)
+client: ## Test the script for pages, and fail where client/dist is not what the sources say; install what Go tests build docs/frameworks.md and clients from OpenAPI documents with (needs Node.js)
 	cd client && npm ci --silent --no-audit --no-fund && npm test --silent && npm run --silent types && npm run --silent check
 	cd client/test/recipes && npm ci --silent --no-audit --no-fund
+	cd client/test/generators && npm ci --silent --no-audit --no-fund
 
 .PHONY: conformance
 conformance: ## The official protobuf conformance suite (its runner comes from CONFORMANCE_RUNNER, or from npm)

@@ -43,11 +43,11 @@ func answers() []answer {
 
 // responses returns the answers of an operation.
 func (b *builder) responses(r contract.Route, method string) map[string]*response {
-	all := map[string]*response{
-		"200": b.stream(r),
-		"204": {Ref: refTo("responses", "204")},
+	all := map[string]*response{"200": b.stream(r)}
+	if b.api.Target == V32 { // generators that read 3.1 would make the data of each event optional because of it
+		all["204"] = &response{Ref: refTo("responses", "204")}
+		b.statuses[http.StatusNoContent] = true
 	}
-	b.statuses[http.StatusNoContent] = true
 	for _, a := range answers() {
 		switch a.status {
 		case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
@@ -107,7 +107,8 @@ func (b *builder) stream(r contract.Route) *response {
 		}
 	} else {
 		out.Content = content{{"text/event-stream", mediaType{Schema: data}}, {"application/x-ndjson", mediaType{Schema: data}}}
-		about = append(about, "The schema is that of the data of one event, or of one line.")
+		about = append(about, "The schema is that of the data of one event, or of one line. "+
+			"A client that comes back with the id of the end of the stream gets the status 204, without a body.")
 	}
 	about = append(about, namesInWords(r.Events))
 	if own := b.ownEvents(r); len(own) > 0 {
