@@ -26,7 +26,9 @@ func notRun() map[string]string {
 		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                            "the module deploy installs the package with this file",
 		"make bench SCENARIO='link-*'":                                                                       bench,
 		"make bench SCENARIO='tls-idle,link-shared'":                                                         bench,
-		"make bench":   bench,
+		"make bench": bench,
+		"npx @hey-api/openapi-ts --input openapi.json --output src/api --client @hey-api/client-fetch": "TestGeneratedClientsReadAStream runs it",
+		"npx openapi-typescript openapi.json --output src/api.ts":                                      "TestGeneratedClientsReadAStream runs it",
 		"make figures": bench,
 		"make figures FIGURES='-only events,program -rounds 9'": bench,
 		"make faults":                        ci,
@@ -119,11 +121,15 @@ func newReader(t *testing.T, name, page string) *reader {
 			end()
 		}
 	})
-	switch r.name { // what the page says that the reader has already
-	case "browser.md", "commands.md":
+	if r.name == "browser.md" || r.name == "commands.md" || r.name == "openapi.md" { // the reader has the demo already
 		other, err := unused(t.Context())
 		require.NoError(t, err)
 		r.start("grpcsse demo --listen "+other+" --grpc "+r.address("50051"), r.address("50051"))
+	}
+	switch r.name { // and what else the page says
+	case "openapi.md":
+		r.save("grpcsse.yaml", r.moved("upstreams: {market: {target: \"127.0.0.1:50051\"}}\n"+
+			"routes: [{path: \"/quotes/{symbol}\", rpc: demo.market.v1.MarketService/WatchQuotes}]\n"))
 	case "getting-started.md":
 		startTicker(t, r.address("50051"), fenced(page, "proto"))
 	}

@@ -159,7 +159,8 @@ func (e *OpenError) Hint() string {
 		return "is the host in the URL right?"
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "is the server running, and is the port in the URL right?"
-	case strings.Contains(e.err.Error(), `malformed HTTP response "\x00\x00`): // a frame of HTTP/2; net/http has no type for this error
+	// net/http has no types for these errors: it reads a frame of HTTP/2 as the answer, or before it has sent the request.
+	case strings.Contains(e.err.Error(), `malformed HTTP response "\x00\x00`), strings.Contains(e.err.Error(), "readLoopPeekFail"):
 		return "the server speaks HTTP/2 only there, as a gRPC server does: is the URL that of the bridge?"
 	}
 	return ""
