@@ -34,7 +34,7 @@ func (s *stage) Routes() []bridge.RouteInfo {
 
 func (s *stage) ServesHost(r *http.Request) bool { return r.Host == "served.example" }
 
-// newStage returns the routes of a configuration with two upstreams, one of which nobody has ever reached.
+// newStage returns the routes of a configuration with two upstreams, and the bridge has never reached one of them.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
