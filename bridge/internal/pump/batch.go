@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// batch is what one write to a parked subscriber carries. Each loop has one and fills it again and again.
+// batch is what one write to a parked subscriber carries. Each flight has one, and it is filled again and again.
 type batch struct {
 	pieces [][]byte
 	memory [][]byte // the slice that pieces is cut from
@@ -77,10 +77,24 @@ func (b *batch) gather(p *parked) {
 	}
 }
 
+// clear empties the batch. It keeps memory, but not what was large: there are as many batches as flights.
 func (b *batch) clear() {
 	clear(b.memory)
+	clear(b.pieces)
+	if cap(b.memory) > keptBatchPieces {
+		b.memory = nil
+	}
+	if cap(b.own) > keptOwnBytes {
+		b.own = nil
+	}
 	*b = batch{memory: b.memory, pieces: b.memory[:0], own: b.own[:0]}
 }
+
+// These are the memory that a batch keeps.
+const (
+	keptBatchPieces = 64
+	keptOwnBytes    = 4 << 10
+)
 
 // resume begins the batch with the rest of a piece that was cut.
 func (b *batch) resume(rest []byte) {

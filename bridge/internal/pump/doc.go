@@ -8,7 +8,8 @@
 //     exist on Linux only, and only connections of HTTP/1.1 can be taken over.
 //
 // The method step of a loop makes all its decisions: what happens to which connection at a given time. It reads no clock and
-// calls the system through an interface only. One goroutine calls step and has a timer. Another one waits for epoll.
+// calls the system through interfaces only. One goroutine calls step and has a timer. Another one waits for epoll. A visit to a
+// subscriber first collects what one write carries, and many visits are written together. All are over when step returns.
 //
 // The package knows neither gRPC nor protobuf. It carries bytes. An [End] has the ending and its rendered frame.
 package pump

@@ -35,7 +35,8 @@ type loop struct {
 	began time.Time
 	now   time.Duration // since the loop began
 	clock clock
-	batch batch
+
+	flights flights
 
 	slots      []*parked // by key.slot; nil for a free slot
 	free       []uint32
@@ -52,7 +53,9 @@ type loop struct {
 }
 
 func newLoop(in *inbox, ended func()) *loop {
-	return &loop{inbox: in, ended: ended, groups: make(map[Topic]*group)}
+	return &loop{
+		inbox: in, ended: ended, groups: make(map[Topic]*group), flights: flights{writer: oneByOne{}, most: flightsAtOnce},
+	}
 }
 
 // step does what is due at the time now. Where there is much, it does a part of it. It returns when the next step is due if no
@@ -69,10 +72,11 @@ func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 	for range min(l.line.len(), visitsPerStep) {
 		p := l.line.pop()
 		if p.queued = false; p.done != nil {
-			l.visit(p)
+			l.launch(p)
 		}
 	}
 	l.takeTurns()
+	l.land()
 	for range alarmsPerStep {
 		slot, tick, ok := l.clock.pop(now)
 		if !ok {
@@ -83,6 +87,7 @@ func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 			l.alarm(p)
 		}
 	}
+	l.land()
 	if l.events.len()+l.arrivals.len()+l.line.len()+l.turns.len() > 0 {
 		return now
 	}
@@ -111,11 +116,7 @@ func (l *loop) read(m *mail) {
 	}
 	if m.closing {
 		l.closing = true
-		for _, p := range l.slots {
-			if p != nil {
-				l.dismiss(p)
-			}
-		}
+		l.dismiss(l.slots...)
 	}
 }
 
@@ -136,13 +137,18 @@ func (l *loop) obey(o order) {
 	}
 }
 
-// dismiss writes what the client takes at once, and closes its connection.
-func (l *loop) dismiss(p *parked) {
-	if !p.blocked {
-		l.visit(p)
+// dismiss writes what the clients take at once, and closes their connections. Each p may be nil.
+func (l *loop) dismiss(all ...*parked) {
+	for _, p := range all {
+		if p != nil && !p.blocked {
+			l.launch(p)
+		}
 	}
-	if p.done != nil {
-		l.finish(p, p.outcome(ending.ByGone, nil), plainly)
+	l.land()
+	for _, p := range all {
+		if p != nil && p.done != nil {
+			l.finish(p, p.outcome(ending.ByGone, nil), plainly)
+		}
 	}
 }
 
@@ -191,7 +197,7 @@ func (l *loop) admit(p *parked) {
 		l.drain(p)
 	}
 	l.clock.set(p, l.now)
-	l.visit(p)
+	l.launch(p)
 }
 
 // follow moves p to another group where the topic of its cursor has changed, and reports whether it has moved p. The caller
@@ -271,80 +277,12 @@ func (l *loop) takeTurns() {
 // call visits p because its topic has changed.
 func (l *loop) call(p *parked) {
 	switch {
-	case p.queued: // p waits for a visit already
+	case p.queued, p.flying: // p waits for a visit already, or has one
 	case p.overdue(l.now):
 		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	case !p.blocked:
-		l.visit(p)
+		l.launch(p)
 	}
-}
-
-// visit writes to p until nothing is left or the client takes no more. A subscriber that always has more waits for another
-// visit, so that others have theirs.
-func (l *loop) visit(p *parked) {
-	if p.pending && !l.flush(p) {
-		return
-	}
-	for range writesPerVisit {
-		if p.speaks() {
-			if !l.speak(p) {
-				return
-			}
-			continue
-		}
-		l.batch.fill(p)
-		moved := l.follow(p)
-		if len(l.batch.pieces) == 0 {
-			if moved {
-				continue
-			}
-			l.block(p, false)
-			return
-		}
-		if !l.write(p) {
-			return
-		}
-	}
-	l.stand(p)
-}
-
-// speak writes the blocks that the control says, and reports whether more may be written to p.
-func (l *loop) speak(p *parked) bool {
-	size, before := l.batch.speak(p), p.bytes
-	if size == 0 {
-		p.told = false
-		return true
-	}
-	p.cur.Interjected()
-	more := l.write(p)
-	if p.done != nil && p.bytes > before {
-		p.told = p.control.wrote(size)
-	}
-	return more
-}
-
-// write writes the batch, and reports whether more may be written to p.
-func (l *loop) write(p *parked) bool {
-	size := l.batch.size()
-	n, pending, err := p.sock.Write(l.batch.pieces, l.batch.last(p))
-	if err != nil {
-		l.finish(p, p.outcome(reasonOf(err), err), plainly)
-		return false
-	}
-	l.batch.settle(p, n, l.began.Add(l.now))
-	if p.pending = pending; p.said() && !pending {
-		l.part(p)
-		return false
-	}
-	blocked := n < size || pending
-	if n > 0 || blocked && !p.blocked {
-		p.taken = l.now
-		if blocked {
-			p.behind = p.sock.Waiting()
-		}
-	}
-	l.block(p, blocked)
-	return !blocked
 }
 
 // block notes whether the socket takes no more bytes now.
@@ -368,13 +306,10 @@ func (l *loop) alarm(p *parked) {
 		}
 	}
 	if p.silent(l.now) {
-		l.batch.beat(p)
-		p.cur.Interjected()
-		l.write(p)
+		l.beat(p) // which sets the clock when it was written
+		return
 	}
-	if p.done != nil {
-		l.clock.set(p, l.now)
-	}
+	l.clock.set(p, l.now)
 }
 
 // finish closes the connection of p and forgets it.

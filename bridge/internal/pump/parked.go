@@ -35,6 +35,7 @@ type parked struct {
 	blocked bool // the socket takes nothing until epoll says that it is writable
 	pending bool // the socket has taken bytes that the kernel has not taken; blocked is true too
 	queued  bool // the subscriber waits for a visit of its own
+	flying  bool // a visit to the subscriber is under way
 }
 
 func newParked(sock socket, cur Cursor, s *Settings, done func(Outcome)) *parked {
@@ -111,7 +112,7 @@ func (p *parked) look(now time.Duration) (waiting int) {
 
 // silent reports whether it is time for a heartbeat.
 func (p *parked) silent(now time.Duration) bool {
-	return !p.blocked && !p.queued && p.s.beats() && now-p.taken >= p.s.Heartbeat
+	return !p.blocked && !p.queued && !p.flying && p.s.beats() && now-p.taken >= p.s.Heartbeat
 }
 
 // limit has the stream end at a time with the end why, unless it ends earlier anyway.
