@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -76,6 +77,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer r.start(ctx, hangups, seen, began)()
+	go giveMemoryBack(ctx, readMemory, debug.FreeOSMemory)
 	f := pages.front(frontSettings(cfg), listener, t.log)
 	f.Handler, f.DrainTimeout = aside.document.Beside(f.Handler), r.DrainTimeout
 	sayRoom(t.log, f.Settings)
