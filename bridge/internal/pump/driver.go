@@ -44,6 +44,7 @@ func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 		d.arm(now, next)
 		select {
 		case <-in.wake:
+			runtime.Gosched() // the readers that run now have more for this step
 		case <-d.alarm.C:
 			d.armed = never
 		case <-drain:

@@ -16,6 +16,10 @@ type mail struct {
 	closing  bool // all connections are closed, and so are those that arrive later
 }
 
+func (m *mail) empty() bool {
+	return len(m.changed)+len(m.arrivals)+len(m.events)+len(m.orders) == 0 && !m.draining && !m.closing
+}
+
 // inbox takes the mail of other goroutines for a loop. It may be used concurrently, and never makes its callers wait.
 type inbox struct {
 	wake chan struct{} // holds a value when there is mail
@@ -52,9 +56,12 @@ func (b *inbox) arrive(p *parked, control *Control) {
 
 func (b *inbox) put(write func(*mail)) {
 	b.mu.Lock()
+	first := b.mail.empty()
 	write(&b.mail)
 	b.mu.Unlock()
-	wake(b.wake)
+	if first { // otherwise the loop has been woken, and has not taken its mail since
+		wake(b.wake)
+	}
 }
 
 // take moves the mail to empty, and uses empty's memory for the next mail.

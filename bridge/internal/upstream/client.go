@@ -193,7 +193,7 @@ func (cfg Config) dialOptions() ([]grpc.DialOption, error) {
 		return nil, err
 	}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
+		grpc.WithTransportCredentials(coalescing{transport}),
 		grpc.WithUserAgent("grpcsse"),
 		// Balancing and timeouts come from the configuration, and not from a DNS record.
 		grpc.WithDisableServiceConfig(),
