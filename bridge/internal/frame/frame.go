@@ -14,15 +14,23 @@ type Frame struct {
 	gzip, zstd atomic.Pointer[piece]  // nil until that form is made
 	linked     atomic.Pointer[linked] // nil until that form is made
 
-	mu       sync.Mutex      // held while a form is made, and by Hold and Release
-	holders  []*atomic.Int64 // the sums that count this frame's bytes
-	released bool            // no sum holds the frame any longer, so new forms are not kept
+	mu       sync.Mutex       // held while a form is made, and by Hold and Release
+	holders  []*atomic.Int64  // the sums that count this frame's bytes
+	one      [1]*atomic.Int64 // the first memory of holders: mostly there is one
+	released bool             // no sum holds the frame any longer, so new forms are not kept
 }
 
 // New returns a frame with a copy of a whole block. data is the index at which the only data line begins, or -1 where there is
 // none.
 func New(block []byte, data int) *Frame {
-	return &Frame{plain: newPiece(block), data: data}
+	f := new(Frame)
+	f.Init(block, data)
+	return f
+}
+
+// Init does the same as New, for a frame that is a part of something else. The frame must be the zero value.
+func (f *Frame) Init(block []byte, data int) {
+	f.plain, f.data, f.holders = newPiece(block), data, f.one[:0]
 }
 
 // Block returns the block itself.

@@ -32,7 +32,13 @@ func NewEvent(at Position, block []byte, data int) (*Event, error) {
 	if data < 0 || data > len(block) || !bytes.HasPrefix(block[data:], []byte("data: ")) {
 		return nil, fmt.Errorf("event %s: expected a data line at byte %d of %d, found none", at, data, len(block))
 	}
-	return &Event{Position: at, Frame: frame.New(block, data)}, nil
+	whole := &struct { // one piece of memory for both
+		event Event
+		frame frame.Frame
+	}{event: Event{Position: at}}
+	whole.frame.Init(block, data)
+	whole.event.Frame = &whole.frame
+	return &whole.event, nil
 }
 
 // Block returns the event as it stands in a stream without compression. The caller must not change it.

@@ -45,6 +45,9 @@ func (r *Ring) evict() {
 	e := r.window.shift()
 	e.Frame.Release(&r.held)
 	r.held.Add(-overhead(e))
+	if e.Offset >= r.noted {
+		return
+	}
 	if at, known := r.ids[e.ID]; known && at.newest == e.Offset {
 		delete(r.ids, e.ID)
 	}
@@ -55,7 +58,7 @@ func (r *Ring) drop() {
 	for r.window.len() > 0 {
 		r.evict()
 	}
-	r.window, r.ids = window{}, map[string]places{}
+	r.window, r.ids, r.noted = window{}, map[string]places{}, 0
 }
 
 // overhead returns how many bytes an event takes besides those of its frame.

@@ -25,8 +25,13 @@ type Ring struct {
 	closed bool
 	epoch  string
 	window window
-	ids    map[string]places // by the id of the held events that have one
+	ids    map[string]places // by the id of the held events that have one and stand before noted
+	noted  uint64            // the offset of the first event that is not noted in ids
 }
+
+// notedLate is how many held events may not be noted in the ids before one of them is looked for. In a log that is not longer, no
+// event is noted unless a subscriber comes back. In a longer one, the first search does not take long.
+const notedLate = 1024
 
 // places says which held events have one id.
 type places struct {
@@ -144,20 +149,26 @@ func (r *Ring) push(e *Event) {
 	r.window.push(e)
 	r.held.Add(overhead(e))
 	e.Frame.Hold(&r.held)
-	r.note(e)
+	if r.window.next-max(r.noted, r.window.first()) > notedLate {
+		r.note()
+	}
 }
 
-// note adds the newest event to the ids.
-func (r *Ring) note(e *Event) {
-	if e.ID == "" {
-		return
+// note adds to the ids the events that are not among them.
+func (r *Ring) note() {
+	for _, s := range r.window.from(max(r.noted, r.window.first()), r.window.len()) {
+		e := s.event
+		if e.ID == "" {
+			continue
+		}
+		at, known := r.ids[e.ID]
+		if known && at.newest+1 != e.Offset {
+			at.apart = at.newest + 1
+		}
+		at.newest = e.Offset
+		r.ids[e.ID] = at
 	}
-	at, known := r.ids[e.ID]
-	if known && at.newest+1 != e.Offset {
-		at.apart = at.newest + 1
-	}
-	at.newest = e.Offset
-	r.ids[e.ID] = at
+	r.noted = r.window.next
 }
 
 // Watch has notify called after each change that State and Read show: an event, an epoch, the end of the log. The goroutine that
@@ -186,7 +197,10 @@ func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 // id. The id is as it stands on the wire. Find finds only ids of held events. An id is not found where another event stands
 // between two held events that have it, because the log cannot tell which of the two the subscriber had.
 func (r *Ring) Find(id string) (Position, bool) {
-	defer r.view(0).RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evictDue()
+	r.note()
 	at, ok := r.ids[id]
 	if !ok || at.apart > r.window.first() {
 		return Position{}, false
