@@ -29,7 +29,7 @@ func (b *batch) fill(p *parked) {
 		b.resume(p.rest)
 		b.ours = true
 		b.close(p, p.end, false)
-	case len(p.rest) > 0:
+	case len(p.rest) > 0 && p.stage != fresh:
 		b.resume(p.rest)
 	default:
 		b.gather(p)
@@ -52,8 +52,8 @@ func (b *batch) speak(p *parked) (size int) {
 	return len(words)
 }
 
-// gather fills the batch with the pieces of the cursor. The opening of the stream stands in front of them, and the end behind
-// them.
+// gather fills the batch with the pieces of the cursor. The header of the response and the opening of the stream stand in front of
+// them, and the end behind them.
 func (b *batch) gather(p *parked) {
 	pieces, end := p.cur.Peek(append(b.pieces, nil), batchBytes) // the first piece is the opening
 	b.memory = pieces
@@ -64,6 +64,9 @@ func (b *batch) gather(p *parked) {
 	alone := quiet && end != nil && p.stage == fresh
 	if end == nil {
 		end, b.ours = p.end, true
+	}
+	if p.stage == fresh {
+		b.own = append(b.own, p.rest...)
 	}
 	if p.stage == fresh && !alone {
 		b.own = p.s.opening(b.own, quiet, p.cur)
@@ -128,9 +131,8 @@ func (b *batch) settle(p *parked, n int, now time.Time) {
 	if n == 0 && b.size() > 0 {
 		return // the next visit fills the batch again
 	}
-	p.bytes += int64(n)
 	p.rest = nil
-	written, begun := n, 0
+	written, begun := p.wrote(n), 0
 	for ; begun < len(b.pieces) && p.rest == nil; begun++ {
 		piece := b.pieces[begun]
 		if n == 0 && len(piece) > 0 {

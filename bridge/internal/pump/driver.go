@@ -23,9 +23,10 @@ func newDriver(in *inbox, p poller, ended func()) *driver {
 }
 
 // park hands a subscriber to the loop.
-func (d *driver) park(sock socket, cur Cursor, s *Settings, control *Control, done func(Outcome)) {
-	p := newParked(sock, cur, s, done)
-	d.loop.inbox.arrive(p, control)
+func (d *driver) park(sock socket, s Subscriber) {
+	p := newParked(sock, s.Cursor, s.Settings, s.Done)
+	p.begin(s.Head)
+	d.loop.inbox.arrive(p, s.Control)
 }
 
 // run steps the loop until quit is closed.

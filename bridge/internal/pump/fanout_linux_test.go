@@ -69,7 +69,7 @@ func BenchmarkFanOut(b *testing.B) {
 func (a *audience) park(t testing.TB, l *Loops, events *tape) {
 	s := &Settings{Heartbeat: time.Hour, WriteTimeout: 10 * time.Second, SendBuffer: 128 << 10}
 	for _, conn := range a.conns {
-		require.NoError(t, l.Park(conn, &place{tape: events}, s, nil, func(Outcome) {}))
+		require.NoError(t, l.Park(conn, Subscriber{Cursor: &place{tape: events}, Settings: s, Done: func(Outcome) {}}))
 	}
 	a.conns = nil
 }
@@ -118,7 +118,7 @@ func BenchmarkIdle(b *testing.B) {
 	a.park(b, l, new(tape))
 	over, ended := new(tape), make(chan Outcome, 1)
 	over.finish(End{Ending: because("over")})
-	require.NoError(b, l.Park(farewell, &head{tape: over}, new(Settings), nil, func(o Outcome) { ended <- o }))
+	require.NoError(b, l.Park(farewell, Subscriber{Cursor: &head{tape: over}, Settings: new(Settings), Done: func(o Outcome) { ended <- o }}))
 	<-ended // the loop has taken up those that came before
 	b.ReportMetric(float64(resident(b)-before)/n, "B/parked")
 }

@@ -117,7 +117,7 @@ func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
 	require.NoError(t, err)
 	server, client := pair(t)
 	ended := make(chan Outcome, 1)
-	require.NoError(t, l.Park(server, NewQueue(1), new(Settings), nil, func(o Outcome) { ended <- o }))
+	require.NoError(t, l.Park(server, Subscriber{Cursor: NewQueue(1), Settings: new(Settings), Done: func(o Outcome) { ended <- o }}))
 	l.Close()
 	l.Close()
 	assert.Equal(t, ending.ByGone, (<-ended).Reason)
@@ -125,7 +125,7 @@ func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
 	assert.Error(t, err, "the connection is closed")
 
 	server, client = pair(t)
-	require.ErrorIs(t, l.Park(server, NewQueue(1), new(Settings), nil, func(Outcome) { t.Error("it was not parked") }), ErrClosed)
+	require.ErrorIs(t, l.Park(server, Subscriber{Cursor: NewQueue(1), Settings: new(Settings), Done: func(Outcome) { t.Error("it was not parked") }}), ErrClosed)
 	_, err = server.Write([]byte("x"))
 	require.NoError(t, err, "it is still the caller's")
 	_, err = client.Read(make([]byte, 1))
@@ -138,7 +138,7 @@ func TestAConnectionThatIsClosedCannotBeParked(t *testing.T) {
 	defer l.Close()
 	server, _ := pair(t)
 	server.Close()
-	assert.Error(t, l.Park(server, NewQueue(1), new(Settings), nil, func(Outcome) { t.Error("it was not parked") }))
+	assert.Error(t, l.Park(server, Subscriber{Cursor: NewQueue(1), Settings: new(Settings), Done: func(Outcome) { t.Error("it was not parked") }}))
 }
 
 func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
@@ -153,7 +153,7 @@ func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &none))
 	ended := make(chan Outcome, 1)
 	q := NewQueue(10)
-	err = l.Park(server, q, new(Settings), nil, func(o Outcome) { ended <- o })
+	err = l.Park(server, Subscriber{Cursor: q, Settings: new(Settings), Done: func(o Outcome) { ended <- o }})
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 	require.NoError(t, err)
 	q.End(End{Ending: because(""), Frame: []byte("end")})

@@ -56,7 +56,7 @@ func serveParked(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	out := make(chan Outcome, 1)
 	require.True(t, l.enter())
 	c.inbox = l.drivers[0].loop.inbox
-	l.drivers[0].park(fakeSocket{c}, cur, s, &c.control, func(o Outcome) { out <- o })
+	l.drivers[0].park(fakeSocket{c}, Subscriber{Cursor: cur, Settings: s, Control: &c.control, Done: func(o Outcome) { out <- o }})
 	return served{client: c, leave: func() { c.leave(nil) }, outcome: func() Outcome { return <-out }}
 }
 

@@ -64,7 +64,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"come": func(t *rapid.T) {
 			events := rapid.SampledFrom(w.tapes).Draw(t, "topic")
-			g := w.join(events, w.settings)
+			g := w.joinBehind(rapid.SampledFrom([]string{"", "header\n"}).Draw(t, "header"), events, w.settings)
 			g.cur.topics, g.cur.withholds = w.topics(t, events), rapid.Bool().Draw(t, "withholds")
 			g.cur.slack = rapid.SampledFrom([]int{0, 50}).Draw(t, "slack")
 			g.room = rapid.IntRange(-1, 20).Draw(t, "room")
@@ -116,14 +116,15 @@ func (w *world) actions() map[string]func(*rapid.T) {
 func (w *world) check(t *rapid.T) {
 	ended := 0
 	for i, g := range w.guests {
-		if err := orderly(g.text(), len(g.cur.pieces)); err != nil {
+		body, _ := g.body()
+		if err := orderly(body, len(g.cur.pieces)); err != nil {
 			t.Fatalf("client %d: %v in %q", i, err, g.text())
 		}
 		if len(g.outcomes) != len(g.closed) || len(g.outcomes) > 1 {
 			t.Fatalf("client %d was closed %d times, its outcome told %d times", i, len(g.closed), len(g.outcomes))
 		}
 		ended += len(g.outcomes)
-		if len(g.outcomes) == 1 && g.outcomes[0].Bytes != int64(len(g.text())) {
+		if len(g.outcomes) == 1 && g.outcomes[0].Bytes != int64(len(body)) {
 			t.Fatalf("client %d: %+v for %d bytes", i, g.outcomes[0], len(g.text()))
 		}
 	}

@@ -17,24 +17,73 @@ import (
 
 func TestAPieceThatIsCutAnywhereStaysWhole(t *testing.T) {
 	s := &Settings{Comment: []byte(":\n"), Retry: 5 * time.Second, Form: frame.Form{Chunked: true}}
-	whole := "c\r\nretry: 5000\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n"
+	const header = "HTTP/1.1 200 OK\r\n\r\n"
+	whole := header + "c\r\nretry: 5000\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n"
 	for first := range len(whole) + 1 {
 		events := new(tape)
 		events.put("6\r\nabcdef\r\n", "3\r\nghi\r\n")
 		events.finish(End{Ending: because("upstream"), Frame: []byte("bye\n\n")})
 		r := newRig()
-		g := r.join(events, s)
+		g := r.joinBehind(header, events, s)
 		g.room = first
 		r.settle()
+		assert.Equal(t, whole[:min(first, len(header))], g.text()[:min(first, len(header))])
 		g.setRoom(-1)
 		r.settle()
-		assert.Regexp(t, `\Ac\r\nretry: \d+\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n\z`,
+		assert.Regexp(t, `\AHTTP/1.1 200 OK\r\n\r\nc\r\nretry: \d+\n\r\n6\r\nabcdef\r\n3\r\nghi\r\n5\r\nbye\n\n\r\n0\r\n\r\n\z`,
 			g.text(), "cut after %d bytes", first)
 		require.Len(t, g.outcomes, 1)
 		assert.Equal(t, ending.Reason("upstream"), g.outcomes[0].Reason)
 		assert.Equal(t, 2, g.outcomes[0].Events)
+		assert.Equal(t, int64(len(whole)-len(header)), g.outcomes[0].Bytes, "the header is no part of the body")
 		assert.Equal(t, []closing{gracefully}, g.closed)
 	}
+}
+
+// The header of a response costs no write of its own, and a client whose stream has no event gets it at once.
+func TestTheHeaderGoesOutWithTheOpening(t *testing.T) {
+	const header = "HTTP/1.1 200 OK\r\n\r\n"
+	over := End{Ending: because("upstream"), Frame: []byte("bye\n\n")}
+	for name, tt := range map[string]struct {
+		settings Settings
+		events   []string
+		end      *End
+		want     string
+	}{
+		"silence":             {Settings{Comment: []byte(":\n")}, nil, nil, header + ":\n"},
+		"silence, mute":       {Settings{Mute: true}, nil, nil, header},
+		"events":              {Settings{Comment: []byte(":\n")}, []string{"a\n\n", "b\n\n"}, nil, header + "a\n\nb\n\n"},
+		"an end that is all":  {Settings{Comment: []byte(":\n")}, nil, &over, header + "bye\n\n"},
+		"an event and an end": {Settings{Form: frame.Form{Chunked: true}}, []string{"1\r\na\r\n"}, &over, header + "1\r\na\r\n5\r\nbye\n\n\r\n0\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events, r := new(tape), newRig()
+			events.put(tt.events...)
+			if tt.end != nil {
+				events.finish(*tt.end)
+			}
+			meter := new(Meter)
+			tt.settings.Meter = meter
+			g := r.joinBehind(header, events, &tt.settings)
+			r.settle()
+			require.Len(t, g.seen(), 1)
+			assert.Equal(t, tt.want, g.text())
+			_, bytes := meter.Written()
+			assert.Equal(t, int64(len(tt.want)-len(header)), bytes)
+		})
+	}
+}
+
+// A client that takes nothing is cut off although it has not got the header.
+func TestAClientThatDoesNotTakeTheHeaderIsCutOff(t *testing.T) {
+	r := newRig()
+	g := r.joinBehind("HTTP/1.1 200 OK\r\n\r\n", new(tape), patience())
+	g.room = 3
+	r.pass(patience().WriteTimeout + 3*time.Second)
+	assert.Equal(t, "HTT", g.text())
+	require.Len(t, g.outcomes, 1)
+	assert.Equal(t, Outcome{Reason: ending.BySlow, Err: errStalled}, g.outcomes[0])
+	assert.Equal(t, []closing{atOnce}, g.closed)
 }
 
 // A client may take as few bytes at a time as it likes. It gets everything, once and in order, although its cursor overwrites

@@ -58,43 +58,50 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 	return l, nil
 }
 
-// Park takes over conn, to which the response's header was written. A loop writes to conn what cur has, until an end as in
-// [Run]. Then the loop closes the connection and calls done once; done must not wait. Bytes that the client sends are not read.
-// A client that closes its side is gone. control acts on the stream as in [Run], and may be nil.
+// Subscriber is whose stream a loop writes.
+type Subscriber struct {
+	// Head is the header of the response where it was not written to the connection yet, and is not changed any more. It goes out
+	// with the opening of the stream, in one write. It is no part of the body, whose bytes are counted.
+	Head     []byte
+	Cursor   Cursor
+	Settings *Settings
+	Control  *Control // acts on the stream as in [Run]; may be nil
+	// Done is called once, when the connection is closed. It must not wait.
+	Done func(Outcome)
+}
+
+// Park takes over conn. A loop writes to conn the header of the response and what the cursor has, until an end as in [Run]. Then
+// the loop closes the connection and calls Done. Bytes that the client sends are not read. A client that closes its side is gone.
 //
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an
-// error, the connection still belongs to the caller, and done is not called.
-func (l *Loops) Park(conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome)) error {
-	return l.park(conn, cur, s, control, done, func(sock transport, _ *records) socket { return sock })
+// error, the connection still belongs to the caller, and Done is not called.
+func (l *Loops) Park(conn *net.TCPConn, s Subscriber) error {
+	return l.park(conn, s, func(sock transport, _ *records) socket { return sock })
 }
 
 // ParkTLS does the same as Park for conn that carries TLS with a [Carrier]. A client that sends close_notify is gone too. The handshake is over, and nothing else reads from
 // secured or writes to it. Where ParkTLS returns an error, secured is as it was.
-func (l *Loops) ParkTLS(
-	conn *net.TCPConn, secured *tls.Conn, cur Cursor, s *Settings, control *Control, done func(Outcome),
-) error {
+func (l *Loops) ParkTLS(conn *net.TCPConn, secured *tls.Conn, s Subscriber) error {
 	carrier := CarrierOf(secured)
 	if carrier == nil {
 		return errors.ErrUnsupported
 	}
-	return l.park(conn, cur, s, control, done, func(sock transport, made *records) socket {
+	return l.park(conn, s, func(sock transport, made *records) socket {
 		return seal(sock, secured, carrier, made)
 	})
 }
 
-func (l *Loops) park(
-	conn *net.TCPConn, cur Cursor, s *Settings, control *Control, done func(Outcome), over func(transport, *records) socket,
-) error {
+func (l *Loops) park(conn *net.TCPConn, s Subscriber, over func(transport, *records) socket) error {
 	if !l.enter() {
 		return ErrClosed
 	}
 	d := l.drivers[int(l.next.Add(1)%uint32(len(l.drivers)))]
-	sock, err := d.poller.Adopt(conn, s)
+	sock, err := d.poller.Adopt(conn, s.Settings)
 	if err != nil {
 		l.open.Done()
 		return err
 	}
-	d.park(over(sock, &d.records), cur, s, control, done)
+	d.park(over(sock, &d.records), s)
 	return nil
 }
 

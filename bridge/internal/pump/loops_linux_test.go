@@ -35,7 +35,7 @@ func TestAParkedConnectionIsServed(t *testing.T) {
 	q := NewQueue(1 << 10)
 	s := &Settings{Form: frame.Form{Chunked: true}, Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 128 << 10}
 	outcome := make(chan Outcome, 1)
-	require.NoError(t, l.Park(server, q, s, nil, func(o Outcome) { outcome <- o }))
+	require.NoError(t, l.Park(server, Subscriber{Cursor: q, Settings: s, Done: func(o Outcome) { outcome <- o }}))
 	opening := make([]byte, len("2\r\n:\n\r\n"))
 	_, err = io.ReadFull(client, opening)
 	require.NoError(t, err)

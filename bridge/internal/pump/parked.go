@@ -15,7 +15,7 @@ type parked struct {
 	// control may be nil. It is nil once done was called.
 	control *Control
 	group   *group
-	rest    []byte // the rest of a piece that a write cut; written before the cursor's next pieces
+	rest    []byte // the rest of a piece that a write cut; written before the cursor's next pieces. While fresh, the response's header
 	end     *End   // the end that the loop has decided on; in the stage last it may be the cursor's
 
 	uptake uptake
@@ -23,7 +23,7 @@ type parked struct {
 	behind int           // how many bytes a blocked client had not acknowledged at the last look
 	ends   time.Duration // when the loop ends the stream, or never
 	why    *End          // the end then; nil is that of the maximum age
-	bytes  int64
+	bytes  int64         // of the body; below 0 while a part of the response's header was not written
 	events int
 
 	key     key
@@ -40,6 +40,16 @@ type parked struct {
 
 func newParked(sock socket, cur Cursor, s *Settings, done func(Outcome)) *parked {
 	return &parked{sock: sock, cur: cur, s: s, done: done, ends: never}
+}
+
+// begin has the header of the response stand in front of the stream.
+func (p *parked) begin(head []byte) { p.rest, p.bytes = head, -int64(len(head)) }
+
+// wrote counts bytes that the client took, and returns how many of them are of the body.
+func (p *parked) wrote(n int) (body int) {
+	before := max(0, p.bytes)
+	p.bytes += int64(n)
+	return int(max(0, p.bytes) - before)
 }
 
 // stage is how far a stream has got.
@@ -62,7 +72,7 @@ func (p *parked) said() bool { return p.stage == last && p.rest == nil }
 
 // outcome returns how the stream went.
 func (p *parked) outcome(reason ending.Reason, err error) Outcome {
-	return Outcome{Reason: reason, Events: p.events, Bytes: p.bytes, Err: err}
+	return Outcome{Reason: reason, Events: p.events, Bytes: max(0, p.bytes), Err: err}
 }
 
 // due returns when the subscriber must be looked at even where nothing happens to it, or never.

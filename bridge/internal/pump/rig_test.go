@@ -1,6 +1,9 @@
 package pump
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // rig is a loop. The test tells it the time.
 type rig struct {
@@ -53,14 +56,28 @@ func (r *rig) pass(d time.Duration) {
 // guest is a client of a rig.
 type guest struct {
 	*client
+	header   string // of the response, which the loop writes
 	cur      *head
 	outcomes []Outcome
 }
 
-func (r *rig) join(events *tape, s *Settings) *guest {
-	g := &guest{client: newClient(), cur: &head{tape: events}}
+func (r *rig) join(events *tape, s *Settings) *guest { return r.joinBehind("", events, s) }
+
+// joinBehind has a client join whose response has a header.
+func (r *rig) joinBehind(header string, events *tape, s *Settings) *guest {
+	g := &guest{client: newClient(), header: header, cur: &head{tape: events}}
 	g.inbox, g.since = r.inbox, func() time.Duration { return r.at }
 	p := newParked(fakeSocket{g.client}, g.cur, s, func(o Outcome) { g.outcomes = append(g.outcomes, o) })
+	p.begin([]byte(header))
 	r.inbox.arrive(p, &g.control)
 	return g
+}
+
+// body returns what the client received behind the header. whole says that it received the whole header.
+func (g *guest) body() (text string, whole bool) {
+	text, whole = strings.CutPrefix(g.text(), g.header)
+	if !whole && strings.HasPrefix(g.header, text) {
+		return "", false
+	}
+	return text, whole
 }

@@ -65,19 +65,19 @@ func newParkingSite(t testing.TB, secure bool) *site {
 	loops, err := NewLoops(2, nil, nil)
 	require.NoError(t, err)
 	s := newSite(t, secure, func(s *site, w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		control := http.NewResponseController(w)
-		assert.NoError(t, control.Flush())
-		conn, _, err := control.Hijack()
-		done := func(o Outcome) { s.outcomes <- o }
+		conn, _, err := http.NewResponseController(w).Hijack()
+		subscriber := Subscriber{
+			Head:   []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+			Cursor: s.cursor(), Settings: &s.settings, Done: func(o Outcome) { s.outcomes <- o },
+		}
 		switch secured, _ := conn.(*tls.Conn); {
 		case err != nil:
 			t.Error(err)
 		case secured != nil:
 			tcp := CarrierOf(secured).Conn.(*net.TCPConn)
-			assert.NoError(t, loops.ParkTLS(tcp, secured, s.cursor(), &s.settings, nil, done))
+			assert.NoError(t, loops.ParkTLS(tcp, secured, subscriber))
 		default:
-			assert.NoError(t, loops.Park(conn.(*net.TCPConn), s.cursor(), &s.settings, nil, done))
+			assert.NoError(t, loops.Park(conn.(*net.TCPConn), subscriber))
 		}
 	})
 	s.form = frame.Form{Chunked: true}

@@ -25,7 +25,8 @@ func (h *Handler) answer(w http.ResponseWriter, rt *route.Route, req *request.Re
 		h.logRefusal(rt, req, end.HTTPStatus, end, answerHTTP(w, rt, req, end))
 		return
 	}
-	writeStreamHeader(w, req.Format, frame.Form{}, end)
+	setStreamHeader(w.Header(), req.Format, frame.Form{}, end)
+	w.WriteHeader(http.StatusOK)
 	q := pump.NewQueue(0)
 	q.End(rt.End(req.Once(), end))
 	settings := h.settingsFor(rt, frame.Form{}, req.Format, req.Once())

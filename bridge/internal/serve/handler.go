@@ -147,7 +147,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		caller, end = h.admit(w, rt, req)
 	}
 	if end == nil && r.Method == http.MethodHead {
-		writeStreamHeader(w, req.Format, frame.Form{}, nil)
+		setStreamHeader(w.Header(), req.Format, frame.Form{}, nil)
+		w.WriteHeader(http.StatusOK)
 		h.logAnswer(rt, req, http.StatusOK)
 		return
 	}
@@ -195,8 +196,8 @@ func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) 
 	return v
 }
 
-// serve waits until the upstream has accepted the stream, writes the header of the response, and writes the events. It writes
-// the events itself, or lets a loop write them. It calls attached before it begins to write events itself.
+// serve waits until the upstream has accepted the stream, and writes the header of the response and the events. It writes them
+// itself, or lets a loop write them. It calls attached before it begins to write events itself.
 func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit, attached func()) {
 	rt := v.rt
 	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
@@ -223,7 +224,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		h.observer.StreamOpened(v.opening())
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
-	writeStreamHeader(w, req.Format, form, end)
+	setStreamHeader(w.Header(), req.Format, form, end)
 	if failed {
 		req.Span.End(http.StatusOK, end.Code, end.Reason)
 	} else {
@@ -234,6 +235,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		v.park(w, settings)
 		return
 	}
+	w.WriteHeader(http.StatusOK)
 	attached()
 	v.write(w, req, settings)
 }
@@ -275,29 +277,6 @@ func (h *Handler) formFor(w http.ResponseWriter, rt *route.Route, req *request.R
 		form.Encoding = frame.Negotiate(req.HTTP.Header.Values("Accept-Encoding"))
 	}
 	return form
-}
-
-// writeStreamHeader writes the header of a stream, with the status 200. end is the ending of a stream that is known to have no
-// events, and nil for every other stream.
-func writeStreamHeader(w http.ResponseWriter, format request.Format, form frame.Form, end *ending.Ending) {
-	h := w.Header()
-	h.Set("Content-Type", format.ContentType())
-	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // otherwise nginx buffers events
-	h.Add("Vary", "Accept, Accept-Encoding, Origin")
-	if encoding := form.Encoding; encoding != frame.Identity {
-		h.Set("Content-Encoding", encoding.String())
-	}
-	if form.Chunked { // the loop takes the connection over, and serves no other request on it
-		h.Set("Connection", "close")
-	}
-	switch {
-	case end != nil:
-		h.Set("Grpc-Status", strconv.Itoa(int(end.Code)))
-	case format == request.Lines:
-		h.Set("Trailer", "Grpc-Status, Grpc-Message")
-	}
-	w.WriteHeader(http.StatusOK)
 }
 
 // writeTrailer writes how a stream ended, for a format that cannot express an ending. last is nil where the connection broke.

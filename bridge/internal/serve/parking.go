@@ -113,7 +113,7 @@ func tune(rt *route.Route, r *http.Request) {
 }
 
 // park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
-// header of the response was written before.
+// header of the response is set, and was not written.
 func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 	taken, err := v.takeOver(w)
 	if err != nil {
@@ -128,10 +128,11 @@ func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 			v.finish(out)
 		})
 	}
+	s := pump.Subscriber{Head: taken.head, Cursor: v.sub.Cursor(), Settings: settings, Control: &v.control, Done: done}
 	if taken.secured == nil {
-		err = over.Park(taken.tcp, v.sub.Cursor(), settings, &v.control, done)
+		err = over.Park(taken.tcp, s)
 	} else {
-		err = over.ParkTLS(taken.tcp, taken.secured, v.sub.Cursor(), settings, &v.control, done)
+		err = over.ParkTLS(taken.tcp, taken.secured, s)
 	}
 	if err != nil {
 		_ = taken.tcp.Close() // no one else will close the connection
@@ -144,25 +145,25 @@ func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 type takenOver struct {
 	tcp     *net.TCPConn
 	secured *tls.Conn // on tcp; nil where there is no TLS
+	head    []byte    // the header of the response where net/http did not write it
 	ended   func()    // to be called when the connection has ended
 }
 
-// takeOver flushes the header, and takes the connection over. It drops what the client has sent ahead, since the connection
-// carries no further response.
+// takeOver takes the connection over. The loop is to write the header with the first events, unless w is middleware: that must
+// see the header. takeOver drops what the client has sent ahead, since the connection carries no further response.
 func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
-	controller := http.NewResponseController(w)
-	if err := controller.SetWriteDeadline(time.Now().Add(v.rt.Config.WriteTimeout)); err != nil {
+	var head []byte
+	if ofNetHTTP(w) {
+		head = headOf(w.Header(), time.Now())
+	} else if err := v.writeHead(w); err != nil {
 		return nil, err
 	}
-	if err := controller.Flush(); err != nil {
-		return nil, err
-	}
-	hijacked, _, err := controller.Hijack()
+	hijacked, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
 	}
 	conn, secured := below(hijacked)
-	taken := &takenOver{secured: secured, ended: func() {}}
+	taken := &takenOver{secured: secured, head: head, ended: func() {}}
 	switch c := conn.(type) {
 	case *net.TCPConn:
 		taken.tcp = c
@@ -176,12 +177,17 @@ func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
 		_ = hijacked.Close() // net/http wrote a header for a stream that cannot follow
 		return nil, http.ErrNotSupported
 	}
-	if err := taken.tcp.SetDeadline(time.Time{}); err != nil {
-		_ = taken.tcp.Close()
-		taken.ended()
-		return nil, err
-	}
 	return taken, nil
+}
+
+// writeHead writes the header of the response and flushes it.
+func (v *visit) writeHead(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusOK)
+	controller := http.NewResponseController(w)
+	if err := controller.SetWriteDeadline(time.Now().Add(v.rt.Config.WriteTimeout)); err != nil {
+		return err
+	}
+	return controller.Flush()
 }
 
 // handOver takes the TCP connection from a connection of the program. A panic of the program's code is logged: it costs the

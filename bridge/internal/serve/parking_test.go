@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
 			r.close()
-			s.park(&hijackable{conn: w}, settings)
+			s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: w}, settings)
 			assert.Equal(t, 1, w.ended)
 			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
 			requireIdle(t, r)
@@ -153,7 +154,7 @@ func TestAPanicOfAParkableConnectionCostsThatConnectionOnly(t *testing.T) {
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
 			r.close()
-			assert.NotPanics(t, func() { s.park(&hijackable{conn: e}, settings) })
+			assert.NotPanics(t, func() { s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: e}, settings) })
 			requireIdle(t, r)
 			assert.Equal(t, !atOnce, e.reached.Load())
 			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
@@ -186,7 +187,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 			r := newRig(t, config.Server{})
 			defer r.close()
 			near, far := net.Pipe()
-			writer.conn = near
+			writer.recorder, writer.conn = recorder{httptest.NewRecorder()}, near
 			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()
 			sub := &place{}
