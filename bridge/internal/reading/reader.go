@@ -123,12 +123,19 @@ var errAged = errors.New("reading: the upstream stream is old enough")
 // attempt reads one upstream stream. aged reports whether the stream was cancelled because of its age.
 func (r *Reader) attempt(ctx context.Context, a Attempt) (result Result, aged bool) {
 	r.opened, r.accepted, r.events = false, false, 0
+	if r.ReopenAfter > 0 {
+		return r.attemptUntilAged(ctx, a)
+	}
+	return r.Upstream.Run(ctx, a, r), false // without a context of its own, which most idle streams would keep
+}
+
+// attemptUntilAged is attempt for an upstream stream that is cancelled because of its age. It has a stack frame of its own, because
+// there may be many readers that wait in attempt.
+func (r *Reader) attemptUntilAged(ctx context.Context, a Attempt) (result Result, aged bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if r.ReopenAfter > 0 {
-		timer := time.AfterFunc(backoff.Early(r.ReopenAfter), func() { cancel(errAged) })
-		defer timer.Stop()
-	}
+	timer := time.AfterFunc(backoff.Early(r.ReopenAfter), func() { cancel(errAged) })
+	defer timer.Stop()
 	result = r.Upstream.Run(ctx, a, r)
 	return result, errors.Is(context.Cause(ctx), errAged)
 }

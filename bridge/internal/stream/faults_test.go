@@ -192,7 +192,7 @@ func TestTheUpstreamsWordsAreForDebuggingOnly(t *testing.T) {
 		l := &logged{level: level}
 		src := unopened{message: "dial tcp 10.1.2.3:5432" + strings.Repeat("x", 1<<20)}
 		b, rt := loggedRoute(t, src, l.logger())
-		f := feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src}
+		f := feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src, again: new(rebinding)}
 		end := f.stream(t.Context(), reading.Attempt{}, &route.Call{})
 		assert.NotContains(t, end.Message, "10.1.2.3")
 		b.ReportFailure(rt, end.Reason, end.Code)

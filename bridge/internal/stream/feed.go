@@ -41,9 +41,7 @@ type feed struct {
 	reopens func(end *ending.Ending) bool
 
 	first *route.Call // the call of the first attempt; nil afterwards. On a shared stream, the call has no cursor.
-	// Further attempts bind their call from head and in. The cursor in in is replaced.
-	head request.Head
-	in   bind.Input
+	again *rebinding  // of further attempts; nil for a stream that has none
 
 	// The state of the newest attempt.
 	sink     reading.Sink
@@ -103,9 +101,23 @@ func (f *feed) bind(a reading.Attempt) (*route.Call, error) {
 	if first != nil && (!f.shared || !a.HasCursor) {
 		return first, nil
 	}
-	in := f.in
+	in := f.again.in
 	in.LastEventID, in.HasLastEventID = a.Cursor, a.HasCursor
-	return f.rt.Bind(f.head, in)
+	return f.rt.Bind(f.again.head, in)
+}
+
+// rebinding is what further attempts bind their call from. The cursor in in is replaced. Most idle streams have only one attempt, and
+// keep none of this.
+type rebinding struct {
+	head request.Head
+	in   bind.Input
+}
+
+// newRebinding returns what is kept of a request for further attempts.
+func newRebinding(rt *route.Route, head request.Head, in bind.Input) *rebinding {
+	r := &rebinding{head: head.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in: in}
+	r.in.Reference = r.head.Reference
+	return r
 }
 
 // stream opens an upstream stream, and passes its events to the sink until the upstream stream ends. The ending is for clients.

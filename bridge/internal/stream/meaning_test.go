@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/reading"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
@@ -139,10 +140,10 @@ func TestWhatOneUpstreamStreamMeans(t *testing.T) {
 						time.AfterFunc(tt.closes, b.cancel)
 					}
 					o := &owner{rt: rt, resumes: true}
-					f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: rt.Plan.Source, reopens: o.reopens}
+					f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: rt.Plan.Source, reopens: o.reopens, again: new(rebinding)}
 					fate, back, i := tt.private, tt.retry, 0
 					if shared {
-						f = b.sharedFeed(rt, &request.Request{}, f.in, nil)
+						f = b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil)
 						fate, back, i = tt.shared, tt.back, 1
 					}
 					sink := &accepting{}
@@ -174,7 +175,7 @@ func TestADeadlineIsThatOfACallerOrOfAnUpstreamStream(t *testing.T) {
 				src := &scripted{}
 				b, rt := resumableRoute(t, src)
 				rt.Config.Request.Timeout = 5 * time.Second
-				f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src, shared: shared, reopens: func(*ending.Ending) bool { return false }}
+				f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src, again: new(rebinding), shared: shared, reopens: func(*ending.Ending) bool { return false }}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				began := time.Now()
@@ -197,7 +198,7 @@ func TestAnEndThatTheOperatorCanHelpIsLogged(t *testing.T) {
 		src := &scripted{plays: []play{{events: 1, text: "secret"}, {stands: time.Hour, end: errors.New("words")}}}
 		b, rt := loggedRoute(t, src, l.logger())
 		rt.Config.MaxEventBytes = 5
-		f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src, reopens: func(*ending.Ending) bool { return false }}
+		f := &feed{renderer: renderer{rt: rt}, streams: b.Streams, source: src, again: new(rebinding), reopens: func(*ending.Ending) bool { return false }}
 		got := f.Run(t.Context(), reading.Attempt{}, &accepting{})
 		assert.Equal(t, ending.DataLoss, got.End.Ending.Code)
 		require.Len(t, l.lines("a stream was ended by the bridge"), 1)
@@ -217,7 +218,7 @@ func TestAttemptsAreJudgedEachForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &scripted{plays: []play{{events: 1, end: status.Error(codes.Unavailable, "")}, {silent: true, end: status.Error(codes.OutOfRange, "")}}}
 		b, rt := resumableRoute(t, src)
-		f := b.sharedFeed(rt, &request.Request{}, (&feed{}).in, nil)
+		f := b.sharedFeed(rt, &request.Request{}, bind.Input{}, nil)
 		assert.Equal(t, reading.Broken, f.Run(t.Context(), reading.Attempt{}, &accepting{}).Fate)
 		assert.Equal(t, reading.Refused, f.Run(t.Context(), reading.Attempt{Cursor: "1", HasCursor: true, Reopening: true}, &accepting{}).Fate)
 		require.NoError(t, b.Close())

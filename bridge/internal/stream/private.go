@@ -25,10 +25,12 @@ type private struct {
 	queue    *pump.Queue
 	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
-	detach   func() bool    // separates the stream from the context of the request
-	done     chan struct{}  // closed when the reader has returned
-	events   atomic.Bool    // the stream had events; set before the queue has the end of its reader
-	resumed  ending.Resumed // the reader changes it, so it may be read once done is closed
+	// detach separates the stream from the context of the request. It is nil once that was done: it would keep the context, and with
+	// it the connection of net/http, for as long as the stream.
+	detach  atomic.Pointer[func() bool]
+	done    chan struct{}  // closed when the reader has returned
+	events  atomic.Bool    // the stream had events; set before the queue has the end of its reader
+	resumed ending.Resumed // the reader changes it, so it may be read once done is closed
 }
 
 var _ Subscription = (*private)(nil)
@@ -49,8 +51,7 @@ func (s *Streams) open(
 	p.resumed = resumedAtFirst(o.resumes && in.HasLastEventID, lost)
 	if o.resumes { // otherwise the upstream is opened only once, and an idle stream keeps nothing of its request
 		o.cursor, o.hasCursor = in.LastEventID, in.HasLastEventID
-		f.head, f.in = req.Head.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in
-		f.in.Reference = f.head.Reference
+		f.again = newRebinding(rt, req.Head, in)
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	s.readers.Go(func() {
@@ -78,12 +79,10 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 // ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much.
 func (s *Streams) newPrivate(client context.Context, rt *route.Route, once bool) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
-	p := &private{
-		source: rt.Plan.Source,
-		detach: context.AfterFunc(client, cancel),
-		done:   make(chan struct{}),
-	}
-	p.cancel = func() { p.detach(); cancel() }
+	p := &private{source: rt.Plan.Source, done: make(chan struct{})}
+	detach := context.AfterFunc(client, cancel)
+	p.detach.Store(&detach)
+	p.cancel = func() { p.separate(); cancel() }
 	p.queue = pump.NewBoundQueue(queueBytes, pump.Bound{
 		Budget: &s.queues, Behind: source.Window(rt.Plan.Source),
 		Cut: func() pump.End {
@@ -142,8 +141,20 @@ func (p *private) Header() metadata.MD {
 // Key implements [Subscription].
 func (p *private) Key() string { return "" }
 
-// Detach implements [Subscription].
-func (p *private) Detach() { p.detach() }
+// Detach implements [Subscription]. It also drops the response metadata, since the header of the response is set by then.
+func (p *private) Detach() {
+	p.separate()
+	if p.response.Load() != nil {
+		p.response.Store(new(metadata.MD))
+	}
+}
+
+// separate separates the stream from the context of the request.
+func (p *private) separate() {
+	if detach := p.detach.Swap(nil); detach != nil {
+		(*detach)()
+	}
+}
 
 // Resumed implements [Subscription].
 func (p *private) Resumed() ending.Resumed { return p.resumed }

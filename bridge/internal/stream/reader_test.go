@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -240,6 +242,36 @@ func TestADetachedStreamOutlivesItsRequest(t *testing.T) {
 		sub.Close()
 		require.NoError(t, b.Close())
 	})
+}
+
+// remote is a source that reads no values of contexts, as a gRPC server is.
+type remote struct{ *scripted }
+
+func (remote) UsesContextValues() bool { return false }
+
+// A caller whose connection is parked may be there for days. Its stream must not keep the context of the request, with which it would
+// keep the connection of net/http.
+func TestADetachedStreamKeepsNothingOfItsRequest(t *testing.T) {
+	b, rt := resumableRoute(t, &scripted{})
+	rt.Plan.Source = remote{&scripted{}}
+	type key struct{}
+	open := func() (Subscription, weak.Pointer[[1 << 10]byte]) {
+		value := new([1 << 10]byte)
+		ctx, leave := context.WithCancel(context.WithValue(t.Context(), key{}, value))
+		defer leave()
+		r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(ctx)
+		sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
+		require.Nil(t, end)
+		sub.Detach()
+		return sub, weak.Make(value)
+	}
+	sub, kept := open()
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		return kept.Value() == nil
+	}, time.Minute, 10*time.Millisecond)
+	sub.Close()
+	require.NoError(t, b.Close())
 }
 
 // A stream that is opened again reads what it keeps, and nothing of the request, which net/http may use for another one.

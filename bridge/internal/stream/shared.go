@@ -140,8 +140,7 @@ func (s *Streams) sharedFeed(rt *route.Route, opener *request.Request, in bind.I
 		renderer: renderer{rt: rt}, streams: s, source: rt.Plan.Source, shared: true,
 		reopens: func(end *ending.Ending) bool { return hides(rt, end) || end.Retry && end.Reason == ending.ByLimit },
 		span:    opener.Span,
-		first:   first, head: opener.Head.Keep(route.HeadersRead(rt.Config), route.ClaimsRead(rt.Config)), in: in,
+		first:   first, again: newRebinding(rt, opener.Head, in),
 	}
-	f.in.Reference = f.head.Reference
 	return f
 }

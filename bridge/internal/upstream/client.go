@@ -280,11 +280,7 @@ func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stre
 	if err := c.pool.admit(); err != nil {
 		return nil, err
 	}
-	open := c.openAnywhere
-	if !queues(ctx) {
-		open = c.openUnqueued
-	}
-	stream, err := open(ctx, method, request)
+	stream, err := c.openAdmitted(ctx, method, request)
 	if err != nil {
 		c.pool.dismiss()
 	}
@@ -296,8 +292,12 @@ func (c *Client) Open(ctx context.Context, method string, request []byte) (*Stre
 	return stream, err
 }
 
-// openAnywhere opens a stream on the first connection that has a slot.
-func (c *Client) openAnywhere(ctx context.Context, method string, request []byte) (*Stream, error) {
+// openAdmitted opens a stream that counts. The other ways to open one have functions of their own, so that the usual one takes
+// little of the stack.
+func (c *Client) openAdmitted(ctx context.Context, method string, request []byte) (*Stream, error) {
+	if !queues(ctx) {
+		return c.openUnqueued(ctx, method, request)
+	}
 	began := time.Now()
 	at, free := c.pool.take()
 	if free {
@@ -306,7 +306,11 @@ func (c *Client) openAnywhere(ctx context.Context, method string, request []byte
 			return stream, err
 		}
 	}
-	w := c.pool.newWaiter(began, free)
+	return c.openQueued(ctx, method, request, c.pool.newWaiter(began, free))
+}
+
+// openQueued opens a stream on the first connection that has a slot for it.
+func (c *Client) openQueued(ctx context.Context, method string, request []byte, w *waiter) (*Stream, error) {
 	defer w.end()
 	for {
 		at, err := w.next(ctx)
