@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -60,15 +59,13 @@ func headOf(h http.Header, now time.Time) []byte {
 // usualHead is how many bytes most headers fit in.
 const usualHead = 512
 
-// leftOut returns the fields that net/http would not write in the header of a response in chunks, nil where there are none.
-func leftOut(h http.Header) (names map[string]bool) {
-	for name := range h {
-		if name == "Content-Length" || name == "Transfer-Encoding" || strings.HasPrefix(name, http.TrailerPrefix) {
-			if names == nil {
-				names = make(map[string]bool)
-			}
-			names[name] = true
-		}
+// leftOut returns the fields that net/http would not write in the header of a response in chunks, nil where there are none. Fields
+// whose names are invalid, such as those of trailers that are set in advance, are not written in any case.
+func leftOut(h http.Header) map[string]bool {
+	_, length := h["Content-Length"]
+	_, coding := h["Transfer-Encoding"]
+	if !length && !coding {
+		return nil
 	}
-	return names
+	return map[string]bool{"Content-Length": true, "Transfer-Encoding": true}
 }
