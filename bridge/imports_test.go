@@ -193,7 +193,7 @@ func library() []room {
 		}},
 		{"bridge/internal/pump", []string{
 			"std", "net/http", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
-			"golang.org/x/sys/unix",
+			"bridge/internal/uring", "golang.org/x/sys/unix",
 		}},
 	}
 }
@@ -229,6 +229,7 @@ func foundations() []room {
 		{"bridge/internal/secret", []string{"std", "bridge/internal/localfile"}},
 		{"bridge/internal/localfile", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
+		{"bridge/internal/uring", []string{"std", "golang.org/x/sys/unix"}},
 		{"bridge/internal/target", []string{"std"}},
 		{"bridge/sse", []string{"std"}},
 	}

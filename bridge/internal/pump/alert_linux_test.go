@@ -172,7 +172,7 @@ func TestAnAlertOfEveryCipherIsRead(t *testing.T) {
 func TestOverTheWireAGoodbyeIsNoticed(t *testing.T) {
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		t.Run(name, func(t *testing.T) {
-			s := newParkingSite(t, true)
+			s := newParkingSite(t, true, Writing{})
 			s.secure.MaxVersion = version
 			s.topic()
 			stays := s.visit(t, 0)

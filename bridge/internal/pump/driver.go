@@ -16,8 +16,8 @@ type driver struct {
 	armed   time.Duration // when the alarm goes off; never where it is stopped
 }
 
-func newDriver(in *inbox, p poller, ended func()) *driver {
-	d := &driver{loop: newLoop(in, ended), poller: p, began: time.Now(), alarm: time.NewTimer(math.MaxInt64), armed: never}
+func newDriver(in *inbox, p poller, w writer, ended func()) *driver {
+	d := &driver{loop: newLoop(in, w, ended), poller: p, began: time.Now(), alarm: time.NewTimer(math.MaxInt64), armed: never}
 	d.loop.began = d.began
 	return d
 }
@@ -32,6 +32,7 @@ func (d *driver) park(sock socket, s Subscriber) {
 // run steps the loop until quit is closed.
 func (d *driver) run(quit, drain <-chan struct{}, drainBy func() time.Time) {
 	defer d.poller.Close()
+	defer d.loop.flights.writer.close()
 	defer d.alarm.Stop()
 	in := d.loop.inbox
 	for m := new(mail); ; {

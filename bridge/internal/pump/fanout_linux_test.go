@@ -57,7 +57,7 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 2} {
 		b.Run("loops="+strconv.Itoa(n), func(b *testing.B) {
 			a, events := gather(b, audienceSize), new(tape)
-			l, err := NewLoops(n, nil, nil)
+			l, err := NewLoops(n, nil, nil, Writing{})
 			require.NoError(b, err)
 			defer l.Close()
 			a.park(b, l, events)
@@ -109,7 +109,7 @@ func BenchmarkIdle(b *testing.B) {
 	before := resident(b)
 	a := gather(b, n)
 	b.ReportMetric(float64(resident(b)-before)/n, "B/accepted")
-	l, err := NewLoops(1, nil, nil)
+	l, err := NewLoops(1, nil, nil, Writing{})
 	require.NoError(b, err)
 	defer l.Close()
 	last := len(a.conns) - 1

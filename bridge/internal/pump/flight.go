@@ -11,6 +11,11 @@ type flight struct {
 	turns int  // how many writes the visit has had, with this one
 	last  bool // nothing follows the batch
 
+	record []byte    // the record that a sealed socket sends; see [sealed]
+	one    [1][]byte // record as pieces
+	text   int       // bytes of the batch that are in record
+	behind position  // the place in the batch behind these
+
 	// These are what a write returns, see [socket].
 	n       int
 	pending bool
@@ -198,4 +203,10 @@ func (l *loop) note(f *flight) (more bool) {
 func (f *flight) clear() {
 	f.batch.clear()
 	f.p, f.err = nil, nil
+	if cap(f.record) > keptRecordBytes {
+		f.record, f.one[0] = nil, nil
+	}
 }
+
+// keptRecordBytes is how large a record is whose memory a flight keeps.
+const keptRecordBytes = 2 << 10

@@ -12,14 +12,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// together is a writer that notes how many flights it writes at a time.
-type together struct {
+// gathering is a writer that notes how many flights it writes at a time.
+type gathering struct {
 	oneByOne
 
 	sizes []int
 }
 
-func (w *together) write(flights []flight) {
+func (w *gathering) write(flights []flight) {
 	w.sizes = append(w.sizes, len(flights))
 	w.oneByOne.write(flights)
 }
@@ -39,8 +39,8 @@ func (r *rig) forgot(t require.TestingT) {
 }
 
 // newTogether returns a rig whose flights are counted.
-func newTogether() (*rig, *together) {
-	r, w := newRig(), new(together)
+func newTogether() (*rig, *gathering) {
+	r, w := newRig(), new(gathering)
 	r.flights.writer = w
 	return r, w
 }
@@ -177,6 +177,13 @@ func TestALargeBatchLeavesNoMemory(t *testing.T) {
 	}
 }
 
+// inFlight returns a rig that has so many flights at once.
+func inFlight(most int) *rig {
+	r := newRig()
+	r.flights.most = most
+	return r
+}
+
 // act is a thing that happens to a loop.
 type act struct {
 	what     string
@@ -195,10 +202,8 @@ func drawActs(t *rapid.T) []act {
 	}), 1, 80).Draw(t, "acts")
 }
 
-// play has the same things happen to a loop that has so many flights at once, and returns what each client got and how it ended.
-func play(acts []act, most int) (got []string) {
-	r := newRig()
-	r.flights.most = most
+// play has the same things happen to a loop, and returns what each client got and how it ended.
+func play(acts []act, r *rig) (got []string) {
 	s := &Settings{Comment: []byte(":\n"), Heartbeat: 15 * time.Second, WriteTimeout: 10 * time.Second}
 	tapes := []*tape{new(tape), new(tape)}
 	var guests []*guest
@@ -231,7 +236,7 @@ func play(acts []act, most int) (got []string) {
 			g.leave(nil)
 		case a.what == "break":
 			g.mu.Lock()
-			g.broken = syscall.EPIPE
+			g.broken = writeError(syscall.EPIPE)
 			g.mu.Unlock()
 		case a.what == "say":
 			g.control.Say([]byte("word\n"))
@@ -254,7 +259,7 @@ func outcomes(g *guest) (all []string) {
 func TestHoweverManyFlyTogetherClientsGetTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		acts := drawActs(t)
-		alone, all := play(acts, 1), play(acts, rapid.IntRange(2, flightsAtOnce).Draw(t, "most"))
+		alone, all := play(acts, inFlight(1)), play(acts, inFlight(rapid.IntRange(2, flightsAtOnce).Draw(t, "most")))
 		if !slices.Equal(alone, all) {
 			t.Fatalf("one by one: %v\ntogether:   %v", alone, all)
 		}

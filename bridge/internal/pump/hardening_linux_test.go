@@ -113,7 +113,7 @@ func descriptorsOpen(t *testing.T) int {
 }
 
 func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
-	l, err := NewLoops(1, nil, nil)
+	l, err := NewLoops(1, nil, nil, Writing{})
 	require.NoError(t, err)
 	server, client := pair(t)
 	ended := make(chan Outcome, 1)
@@ -133,7 +133,7 @@ func TestLoopsThatAreClosedTakeNoConnection(t *testing.T) {
 }
 
 func TestAConnectionThatIsClosedCannotBeParked(t *testing.T) {
-	l, err := NewLoops(1, nil, nil)
+	l, err := NewLoops(1, nil, nil, Writing{})
 	require.NoError(t, err)
 	defer l.Close()
 	server, _ := pair(t)
@@ -142,7 +142,7 @@ func TestAConnectionThatIsClosedCannotBeParked(t *testing.T) {
 }
 
 func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
-	l, err := NewLoops(1, nil, nil)
+	l, err := NewLoops(1, nil, nil, Writing{})
 	require.NoError(t, err)
 	defer l.Close()
 	server, client := pair(t)

@@ -50,7 +50,7 @@ func (noPoller) Adopt(*net.TCPConn, *Settings) (transport, error) { return nil, 
 func (noPoller) Close()                                           {}
 
 func serveParked(t *testing.T, c *client, cur Cursor, s *Settings) served {
-	l, err := newLoops(1, s.Drain, s.DrainBy, func(*inbox) (poller, error) { return noPoller{}, nil })
+	l, err := newLoops(1, s.Drain, s.DrainBy, Writing{}, func(*inbox) (poller, error) { return noPoller{}, nil })
 	require.NoError(t, err)
 	t.Cleanup(l.Close)
 	out := make(chan Outcome, 1)

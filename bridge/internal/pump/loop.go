@@ -52,9 +52,9 @@ type loop struct {
 	closing  bool
 }
 
-func newLoop(in *inbox, ended func()) *loop {
+func newLoop(in *inbox, w writer, ended func()) *loop {
 	return &loop{
-		inbox: in, ended: ended, groups: make(map[Topic]*group), flights: flights{writer: oneByOne{}, most: flightsAtOnce},
+		inbox: in, ended: ended, groups: make(map[Topic]*group), flights: flights{writer: w, most: flightsAtOnce},
 	}
 }
 

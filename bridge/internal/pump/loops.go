@@ -17,6 +17,8 @@ import (
 type Loops struct {
 	drivers []*driver
 	next    atomic.Uint32 // counts the parked connections, so that the drivers take turns
+	apart   atomic.Int32  // how many loops write to one connection after the other, although they should not
+	rings   bool          // the loops should write to many connections at once
 	running sync.WaitGroup
 	quit    chan struct{} // closed when no connection is left and no more can be parked
 
@@ -31,9 +33,12 @@ var ErrClosed = errors.New("no connection can be parked any more")
 // NewLoops starts n loops, at least one. After drain is closed, they end each stream with its DrainEnd at a random moment
 // before drainBy. This includes streams that are parked later. Where the system has no epoll, the error is
 // [errors.ErrUnsupported].
-func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time) (*Loops, error) {
-	return newLoops(n, drain, drainBy, newPoller)
+func NewLoops(n int, drain <-chan struct{}, drainBy func() time.Time, how Writing) (*Loops, error) {
+	return newLoops(n, drain, drainBy, how, newPoller)
 }
+
+// Together reports whether all loops write to many connections with one system call.
+func (l *Loops) Together() bool { return l.rings && l.apart.Load() == 0 }
 
 // poller tells a loop, through the loop's inbox, what happens to its sockets.
 type poller interface {
@@ -42,8 +47,16 @@ type poller interface {
 	Close()
 }
 
-func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(*inbox) (poller, error)) (*Loops, error) {
-	l := &Loops{quit: make(chan struct{})}
+func newLoops(
+	n int, drain <-chan struct{}, drainBy func() time.Time, how Writing, poll func(*inbox) (poller, error),
+) (*Loops, error) {
+	l := &Loops{quit: make(chan struct{}), rings: how.Ring != nil}
+	alone := func(err error) {
+		l.apart.Add(1)
+		if how.Alone != nil {
+			how.Alone(err)
+		}
+	}
 	for range max(1, n) {
 		in := newInbox()
 		p, err := poll(in)
@@ -51,7 +64,7 @@ func newLoops(n int, drain <-chan struct{}, drainBy func() time.Time, poll func(
 			l.Close()
 			return nil, err
 		}
-		d := newDriver(in, p, l.open.Done)
+		d := newDriver(in, p, how.newWriter(alone), l.open.Done)
 		l.drivers = append(l.drivers, d)
 		l.running.Go(func() { d.run(l.quit, drain, drainBy) })
 	}

@@ -28,7 +28,7 @@ func pair(t testing.TB) (server, client *net.TCPConn) {
 }
 
 func TestAParkedConnectionIsServed(t *testing.T) {
-	l, err := NewLoops(1, nil, nil)
+	l, err := NewLoops(1, nil, nil, Writing{})
 	require.NoError(t, err)
 	defer l.Close()
 	server, client := pair(t)

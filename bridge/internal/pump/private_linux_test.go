@@ -19,8 +19,8 @@ func benchmarkKinds(b *testing.B, run func(b *testing.B, s *site, q *Queue)) {
 				s.outcomes <- Run(r.Context(), NewHTTPConn(w, s.settings.WriteTimeout), s.cursor(), &s.settings, nil)
 			})
 		},
-		"parked":      func(b *testing.B) *site { return newParkingSite(b, false) },
-		"parked, TLS": func(b *testing.B) *site { return newParkingSite(b, true) },
+		"parked":      func(b *testing.B) *site { return newParkingSite(b, false, Writing{}) },
+		"parked, TLS": func(b *testing.B) *site { return newParkingSite(b, true, Writing{}) },
 	}
 	for _, kind := range []string{"run", "parked", "parked, TLS"} {
 		b.Run(kind, func(b *testing.B) {

@@ -2,6 +2,7 @@ package pump
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -34,6 +35,8 @@ func TestAClientThatResetsItsStreamIsGone(t *testing.T) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL, nil)
 		require.NoError(t, err)
 		resp, err := transport.RoundTrip(r)
+		require.NoError(t, err)
+		_, err = io.ReadFull(resp.Body, make([]byte, 1)) // the first write is over
 		require.NoError(t, err)
 		if leave == "the connection" {
 			web.CloseClientConnections()

@@ -10,11 +10,12 @@ type rig struct {
 	*loop
 	at    time.Duration
 	ended int
+	ring  *fakeRing // sends to the clients; nil where none does
 }
 
 func newRig() *rig {
 	r := new(rig)
-	r.loop = newLoop(newInbox(), func() { r.ended++ })
+	r.loop = newLoop(newInbox(), oneByOne{}, func() { r.ended++ })
 	return r
 }
 
@@ -67,7 +68,11 @@ func (r *rig) join(events *tape, s *Settings) *guest { return r.joinBehind("", e
 func (r *rig) joinBehind(header string, events *tape, s *Settings) *guest {
 	g := &guest{client: newClient(), header: header, cur: &head{tape: events}}
 	g.inbox, g.since = r.inbox, func() time.Duration { return r.at }
-	p := newParked(fakeSocket{g.client}, g.cur, s, func(o Outcome) { g.outcomes = append(g.outcomes, o) })
+	var sock socket = fakeSocket{g.client}
+	if r.ring != nil {
+		sock = r.ring.socket(g.client)
+	}
+	p := newParked(sock, g.cur, s, func(o Outcome) { g.outcomes = append(g.outcomes, o) })
 	p.begin([]byte(header))
 	r.inbox.arrive(p, &g.control)
 	return g

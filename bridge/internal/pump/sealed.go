@@ -33,7 +33,12 @@ func (s *sealed) Write(pieces [][]byte, last bool) (n int, pending bool, err err
 			return 0, true, err
 		}
 	}
-	for at := (position{}); ; {
+	return s.writeFrom(pieces, position{}, last)
+}
+
+// writeFrom writes what is behind a place in the pieces. Nothing is pending.
+func (s *sealed) writeFrom(pieces [][]byte, at position, last bool) (n int, pending bool, err error) {
+	for {
 		var text []byte
 		text, at = s.made.textFrom(pieces, at)
 		over := last && at.piece == len(pieces)
@@ -78,6 +83,35 @@ func (s *sealed) send(made []byte, kept bool) error {
 		s.tail = bytes.Clone(rest)
 	}
 	return err
+}
+
+// load implements [companion]. It makes one record, in memory of the flight. Nothing is pending: a visit begins with that.
+func (s *sealed) load(f *flight) (by transport, pieces [][]byte) {
+	text, behind := s.made.textFrom(f.batch.pieces, position{})
+	over := f.last && behind.piece == len(f.batch.pieces)
+	s.made.bytes, f.record = f.record, s.made.bytes
+	f.err = s.seal(text, over)
+	s.made.bytes, f.record = f.record, s.made.bytes
+	f.text, f.behind = len(text), behind
+	f.one[0] = f.record
+	return s.transport, f.one[:]
+}
+
+// landed implements [companion]. Where the record went out and was not all, the rest follows.
+func (s *sealed) landed(f *flight, n int, err error) {
+	if f.n, f.pending, f.err = 0, false, err; err != nil {
+		return
+	}
+	f.n = f.text
+	switch {
+	case n < len(f.record):
+		s.tail = bytes.Clone(f.record[n:])
+		f.pending = true
+	case f.behind.piece < len(f.batch.pieces):
+		var more int
+		more, f.pending, f.err = s.writeFrom(f.batch.pieces, f.behind, f.last)
+		f.n += more
+	}
 }
 
 // Waiting implements [socket].

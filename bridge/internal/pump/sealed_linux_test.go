@@ -135,7 +135,7 @@ func FuzzWhatAClientSendsOverTLSIsIgnored(f *testing.F) {
 	f.Add([]byte{23, 3, 3, 255, 255, 1, 2, 3, 4})    // a record that is too long
 	f.Add([]byte(strings.Repeat("garbage", 20_000))) // more than the kernel keeps
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		s := newParkingSite(t, true)
+		s := newParkingSite(t, true, Writing{})
 		events := s.topic()
 		v := s.visit(t, 0)
 		v.read(t, ":\n")

@@ -74,10 +74,21 @@ func (t *tcpSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err err
 		case errors.Is(err, unix.EAGAIN):
 			return 0, false, nil
 		case !errors.Is(err, unix.EINTR):
-			return 0, false, os.NewSyscallError("write", err)
+			return 0, false, writeError(err)
 		}
 	}
 }
+
+// descriptor implements [descriptor].
+func (t *tcpSocket) descriptor() int { return t.fd }
+
+// load implements [companion].
+func (t *tcpSocket) load(f *flight) (by transport, pieces [][]byte, err error) {
+	return t, f.batch.pieces, nil
+}
+
+// landed implements [companion].
+func (t *tcpSocket) landed(f *flight, n int, err error) { f.n, f.pending, f.err = n, false, err }
 
 // Waiting implements [socket].
 func (t *tcpSocket) Waiting() int { return unacknowledged(t.fd) }

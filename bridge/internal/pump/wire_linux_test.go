@@ -23,6 +23,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/uring"
 )
 
 // site serves streams over real connections of one kind.
@@ -57,13 +58,33 @@ func eachWire(t *testing.T, test func(*testing.T, *site)) {
 
 // eachParking runs a test over each kind of connection that is parked.
 func eachParking(t *testing.T, test func(*testing.T, *site)) {
-	t.Run("parked", func(t *testing.T) { test(t, newParkingSite(t, false)) })
-	t.Run("parked, TLS", func(t *testing.T) { test(t, newParkingSite(t, true)) })
+	eachWriting(t, func(t *testing.T, how Writing) {
+		t.Run("parked", func(t *testing.T) { test(t, newParkingSite(t, false, how)) })
+		t.Run("parked, TLS", func(t *testing.T) { test(t, newParkingSite(t, true, how)) })
+	})
 }
 
-func newParkingSite(t testing.TB, secure bool) *site {
-	loops, err := NewLoops(2, nil, nil)
+// eachWriting runs a test with each way to write. Here a ring writes also what is alone.
+func eachWriting(t *testing.T, test func(*testing.T, Writing)) {
+	t.Run("write", func(t *testing.T) { test(t, Writing{}) })
+	t.Run("io_uring", func(t *testing.T) { test(t, byRing(t)) })
+}
+
+// byRing has loops write by io_uring. Where the machine forbids io_uring, the test is skipped. .ci/run says so.
+func byRing(t testing.TB) Writing {
+	t.Helper()
+	r, err := uring.New(flightsAtOnce)
+	if err != nil {
+		t.Skipf("this machine has no io_uring: %v", err)
+	}
+	r.Close()
+	return Writing{Ring: uring.New, Alone: func(err error) { t.Errorf("the ring failed: %v", err) }, fewest: 1}
+}
+
+func newParkingSite(t testing.TB, secure bool, how Writing) *site {
+	loops, err := NewLoops(2, nil, nil, how)
 	require.NoError(t, err)
+	require.Equal(t, how.Ring != nil, loops.Together())
 	s := newSite(t, secure, func(s *site, w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		subscriber := Subscriber{

@@ -81,7 +81,7 @@ func (h *Handler) StartLoops() error {
 	if h.closed || h.loops.Load() != nil {
 		return nil
 	}
-	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline)
+	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline, pump.Writing{})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil
