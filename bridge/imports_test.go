@@ -145,7 +145,7 @@ func library() []room {
 			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/auth", "bridge/internal/backoff",
 			"bridge/internal/bind", "bridge/internal/ending", "bridge/internal/frame", "bridge/internal/limit",
 			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
-			"bridge/internal/stream", "bridge/internal/tracing",
+			"bridge/internal/stream", "bridge/internal/tracing", "bridge/internal/uring",
 		}},
 		{"bridge/internal/auth", []string{
 			"std", "net/http", "bridge/config", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/localfile",

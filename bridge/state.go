@@ -92,17 +92,16 @@ func (b *Bridge) Routes() []RouteInfo {
 	var out []RouteInfo
 	for _, rt := range b.catalog.Routes() {
 		info := RouteInfo{
-			Name:     rt.Config.Name,
-			Methods:  rt.Config.Methods,
-			Path:     rt.Config.Path,
-			RPC:      rt.RPC(),
-			Upstream: rt.UpstreamName(),
-			Source:   rt.Origin,
-			Problem:  rt.FirstProblem(),
-			Config:   rt.Config,
-			Method:   rt.Descriptor(),
-			plan:     rt.Plan,
-
+			Name:            rt.Config.Name,
+			Methods:         rt.Config.Methods,
+			Path:            rt.Config.Path,
+			RPC:             rt.RPC(),
+			Upstream:        rt.UpstreamName(),
+			Source:          rt.Origin,
+			Problem:         rt.FirstProblem(),
+			Config:          rt.Config,
+			Method:          rt.Descriptor(),
+			plan:            rt.Plan,
 			Shared:          rt.Config.Share != nil,
 			UpstreamStreams: int(rt.Health.Upstreams.Load()),
 			SharedStreams:   shared[rt.Config.Name].Streams,
@@ -175,6 +174,9 @@ func upstreamState(s upstream.State) UpstreamState {
 	return UpstreamConnecting
 }
 
+// IOUring reports whether parked connections are written to by io_uring, many with one system call. See `server.io_uring`.
+func (b *Bridge) IOUring() bool { return b.handler.WritesTogether() }
+
 // StreamInfo describes the stream of one client that is open.
 type StreamInfo struct {
 	// ID is the number of the stream. A stream that begins later has a higher one.
@@ -193,14 +195,12 @@ type StreamInfo struct {
 
 // Streams yields the open streams whose ID is above after, in the order of their IDs. With the ID of the last stream that was
 // yielded, a caller continues later. The loop sees the streams of the moment at which it began: one that ends meanwhile may still
-// be yielded. The cost grows with the number of open streams, and no stream waits for it: the list of 100,000 is copied within
-// a millisecond, and sorted within some ten.
+// be yielded. No stream waits for it. A list of 100,000 streams is copied within a millisecond, and sorted within some ten.
 func (b *Bridge) Streams(after uint64) iter.Seq[StreamInfo] {
 	return func(yield func(StreamInfo) bool) {
 		for s := range b.handler.Streams(after) {
-			if !yield(StreamInfo{
-				ID: s.Number, Route: s.Route, Client: s.Client, Began: s.Began, Shared: s.Key != "", Key: s.Key,
-			}) {
+			info := StreamInfo{ID: s.Number, Route: s.Route, Client: s.Client, Began: s.Began, Shared: s.Key != "", Key: s.Key}
+			if !yield(info) {
 				return
 			}
 		}

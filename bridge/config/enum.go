@@ -97,6 +97,19 @@ const (
 
 func verdicts() []Verdict { return []Verdict{Stop, Reconnect} }
 
+// IOUring says whether parked connections are written to by io_uring.
+type IOUring string
+
+// The values of `server.io_uring`.
+const (
+	// IOUringAuto uses io_uring where the system allows it. It is the default.
+	IOUringAuto IOUring = "auto"
+	// IOUringOff writes to each connection by itself.
+	IOUringOff IOUring = "off"
+)
+
+func ioUrings() []IOUring { return []IOUring{IOUringAuto, IOUringOff} }
+
 // StatusCode is the name of a gRPC status code that is an error, as google.rpc.Code has it.
 type StatusCode string
 

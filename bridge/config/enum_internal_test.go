@@ -20,6 +20,7 @@ func TestTheWordsOfAFileAreTheConstants(t *testing.T) {
 		"SlowClient":   texted(slowClients()),
 		"LateJoinMode": append(texted(lateJoinWords()), lateJoinKeyNames()...),
 		"Verdict":      texted(verdicts()),
+		"IOUring":      texted(ioUrings()),
 		"StatusCode":   texted(statusCodes()),
 		"Algorithm":    texted(algorithms()),
 		"TokenPlace":   texted([]TokenPlace{InHeader, InCookie, InQuery}),

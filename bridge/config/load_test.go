@@ -46,7 +46,7 @@ func TestSmallestFileHasTheDocumentedDefaults(t *testing.T) {
 
 	assert.Equal(t, config.Server{
 		Listen: ":8080", DrainTimeout: 20 * time.Second, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30, QueueBytes: 1 << 30,
+		IOUring: config.IOUringAuto, RequestBytes: 64 << 10, SharedStreams: 10000, ReplayBytes: 1 << 30, QueueBytes: 1 << 30,
 		AccessLog: config.AccessLog{Format: config.AccessFormatText, SampleOver: config.PerSecond(100)},
 	}, cfg.Server)
 	require.Len(t, cfg.Upstreams, 1)
@@ -102,6 +102,7 @@ func TestEverySupportedKey(t *testing.T) {
 		HeaderTimeout: 3 * time.Second,
 		IdleTimeout:   45 * time.Second,
 		ProxyProtocol: true,
+		IOUring:       config.IOUringOff,
 		Connections:   700,
 		RequestBytes:  1000,
 		Streams:       500,

@@ -32,6 +32,7 @@ func serverSettings() []serverSetting {
 		{"IdleTimeout", "server.idle_timeout", needsRestart},
 		{"ProxyProtocol", "server.proxy_protocol", needsRestart},
 		{"Connections", "server.limits.connections", needsRestart},
+		{"IOUring", "server.io_uring", needsRestart},
 		{"Cluster", "cluster", needsRestart},
 
 		{"AccessLog", "server.access_log", applies},

@@ -43,6 +43,8 @@ type Server struct {
 	IdleTimeout time.Duration
 	// ProxyProtocol is true where each connection begins with a PROXY protocol header, version 1 or 2, which names the client.
 	ProxyProtocol bool
+	// IOUring is [IOUringAuto] by default.
+	IOUring IOUring
 	// Connections bounds the open connections of clients; 0, the default, is what the file descriptors that the process may
 	// have allow, less a reserve for upstreams.
 	Connections int

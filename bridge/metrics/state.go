@@ -20,6 +20,7 @@ type state struct {
 	up, downSince    *prometheus.Desc
 	connections      *prometheus.Desc
 	waiting          *prometheus.Desc
+	ioUring          *prometheus.Desc
 }
 
 func newState() state {
@@ -41,6 +42,7 @@ func newState() state {
 		connections: desc("upstream_connections", "Connections to the upstream, with those whose server cannot be reached.",
 			"upstream"),
 		waiting: desc("upstream_waiting_streams", "Streams that wait for a place on the connections of the upstream.", "upstream"),
+		ioUring: desc("io_uring", "1 where parked connections are written to by io_uring, 0 where each is written to by itself."),
 	}
 }
 
@@ -51,13 +53,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (s *state) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		s.events, s.bytes, s.upstreamStreams, s.sharedStreams, s.logBytes, s.inOrder, s.failing, s.up,
-		s.downSince, s.connections, s.waiting,
+		s.downSince, s.connections, s.waiting, s.ioUring,
 	}
 }
 
 // reading is the state of all bridges at one moment.
 type reading struct {
 	bridges int
+	rings   int // bridges that write by io_uring
 	routes  map[string]*routeReading
 	// upstreams are those of all bridges, by name.
 	upstreams map[string]*upstreamReading
@@ -86,6 +89,9 @@ func (m *Metrics) read() *reading {
 	for b := range m.bridges {
 		now.add(b.Routes())
 		now.addUpstreams(b.Upstreams())
+		if b.IOUring() {
+			now.rings++
+		}
 	}
 	return now
 }
@@ -193,6 +199,7 @@ func (s *state) collect(now *reading, to chan<- prometheus.Metric) {
 		}
 	}
 	s.collectUpstreams(now, to)
+	to <- prometheus.MustNewConstMetric(s.ioUring, prometheus.GaugeValue, oneIf(now.bridges > 0 && now.rings == now.bridges))
 }
 
 func (s *state) collectUpstreams(now *reading, to chan<- prometheus.Metric) {

@@ -23,6 +23,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
+	"github.com/grpcsse/grpcsse/bridge/internal/uring"
 )
 
 // Handler is the HTTP side of a bridge. All methods may be called concurrently.
@@ -40,10 +41,11 @@ type Handler struct {
 	drain    *drain
 	gate     gate
 	open     visits
-	starting sync.Mutex                 // guards closed and the start of loops
-	closed   bool                       // Close was called: StartLoops starts no loops
-	loops    atomic.Pointer[pump.Loops] // nil where connections are not parked
-	visits   sync.WaitGroup             // visits on parked connections that are finishing
+	starting sync.Mutex                           // guards closed and the start of loops
+	closed   bool                                 // Close was called: StartLoops starts no loops
+	loops    atomic.Pointer[pump.Loops]           // nil where connections are not parked
+	ring     func(sends int) (*uring.Ring, error) // see [pump.Writing]
+	visits   sync.WaitGroup                       // visits on parked connections that are finishing
 	settings settings
 	warn     warnings
 	digest   digest
@@ -92,6 +94,9 @@ func New(server config.Server, routes Routes, who *auth.Room, streams *stream.St
 	h := &Handler{
 		log: to.Log, observer: to.Observer, access: to.Access, tracer: to.Tracer, routes: routes, streams: streams,
 		auth: who, drain: newDrain(), warn: warnings{log: to.Log},
+	}
+	if server.IOUring != config.IOUringOff {
+		h.ring = uring.New
 	}
 	h.Apply(server)
 	return h

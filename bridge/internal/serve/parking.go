@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -81,15 +82,35 @@ func (h *Handler) StartLoops() error {
 	if h.closed || h.loops.Load() != nil {
 		return nil
 	}
-	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline, pump.Writing{})
+	var running atomic.Bool
+	started, err := pump.NewLoops(loops, h.drain.begun, h.drain.deadline, pump.Writing{Ring: h.ring, Alone: func(err error) {
+		if running.Load() {
+			h.log.Warn("io_uring is not used any more", "error", err)
+			return
+		}
+		h.log.Info("io_uring is not used", "reason", err)
+	}})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil
 	case err != nil:
 		return err
 	}
+	running.Store(true)
 	h.loops.Store(started)
+	switch {
+	case h.ring == nil:
+		h.log.Info("io_uring is not used", "reason", "server.io_uring is off")
+	case started.Together():
+		h.log.Info("io_uring is used")
+	}
 	return nil
+}
+
+// WritesTogether reports whether many parked connections are written to with one system call.
+func (h *Handler) WritesTogether() bool {
+	l := h.loops.Load()
+	return l != nil && l.Together()
 }
 
 // parks reports whether the caller's connection can be taken over from net/http. That is possible for event streams over
