@@ -19,6 +19,8 @@ type sealed struct {
 	alerts uint8  // how many alerts were read; maxAlerts where no more are read
 }
 
+var _ companion = (*sealed)(nil)
+
 // seal has the records of a parked TLS connection go to sock. The carrier passes nothing to its connection any more.
 func seal(sock transport, conn *tls.Conn, carrier *Carrier, made *records) *sealed {
 	carrier.Conn = made

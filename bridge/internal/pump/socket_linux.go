@@ -15,6 +15,8 @@ type tcpSocket struct {
 	conn  *net.TCPConn // the connection that owns fd, nil where the socket owns it
 }
 
+var _ companion = (*tcpSocket)(nil)
+
 // descriptors returns the descriptor of a connection, and a duplicate of it. The duplicate is -1 where the process has as many
 // descriptors as it may have.
 func descriptors(conn *net.TCPConn) (own, other int, err error) {
@@ -83,9 +85,7 @@ func (t *tcpSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err err
 func (t *tcpSocket) descriptor() int { return t.fd }
 
 // load implements [companion].
-func (t *tcpSocket) load(f *flight) (by transport, pieces [][]byte, err error) {
-	return t, f.batch.pieces, nil
-}
+func (t *tcpSocket) load(f *flight) (by transport, pieces [][]byte) { return t, f.batch.pieces }
 
 // landed implements [companion].
 func (t *tcpSocket) landed(f *flight, n int, err error) { f.n, f.pending, f.err = n, false, err }
