@@ -34,6 +34,9 @@ type Cursor interface {
 	Topic() Topic
 }
 
+// patient is a cursor whose Overdue does not depend on what the client lacks. The pump does not ask the kernel for it then.
+type patient interface{ patient() }
+
 // Topic is a sequence of pieces that grows. Its methods may be called concurrently. Topics are compared with ==.
 type Topic interface {
 	// Watch calls notify whenever Peek may have something new, until stop. notify is called from any goroutine and must not

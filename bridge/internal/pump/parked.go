@@ -105,7 +105,10 @@ func (p *parked) overdue(now time.Duration) bool {
 	if !p.uptake.due(now) {
 		return false
 	}
-	waiting := p.look(now)
+	waiting := 0
+	if _, ok := p.cur.(patient); !ok || p.blocked {
+		waiting = p.look(now)
+	}
 	return p.cur.Overdue(p.uptake.lacking(waiting), p.blocked && now-p.taken >= OverduePatience)
 }
 

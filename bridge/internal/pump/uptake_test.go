@@ -227,3 +227,36 @@ func TestTheCursorShortensTheReconnectionTime(t *testing.T) {
 		assert.Equal(t, 20*time.Second, s.AgeEnd.RetryDelay, "the settings are shared and do not change")
 	})
 }
+
+// asking counts how often the kernel is asked what it holds.
+type asking struct {
+	fakeSocket
+	asked int
+}
+
+func (a *asking) Waiting() int {
+	a.asked++
+	return 0
+}
+
+// A private stream ends for nothing that its client lacks, so its loop saves the system call.
+func TestTheKernelIsAskedOnlyWhereItMatters(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cur     Cursor
+		blocked bool
+		want    int
+	}{
+		"a shared stream":               {&head{tape: new(tape)}, false, 1},
+		"a private stream":              {NewQueue(1), false, 0},
+		"a private stream with no room": {NewQueue(1), true, 1}, // its client may be taking bytes
+	} {
+		t.Run(name, func(t *testing.T) {
+			sock := &asking{}
+			p := newParked(sock, tt.cur, patience(), func(Outcome) {})
+			p.blocked = tt.blocked
+			assert.False(t, p.overdue(OverduePatience))
+			assert.False(t, p.overdue(OverduePatience), "too soon after the first time")
+			assert.Equal(t, tt.want, sock.asked)
+		})
+	}
+}

@@ -10,11 +10,11 @@ import (
 
 // Where each of many streams brings an event now and then, nearly every event comes in a packet of its own. To wake the reader of
 // the connection for each, and what waits behind it, would cost more than all the rest of the work. So a connection with many small
-// reads is read once in a millisecond, as a network card under load raises an interrupt for many packets.
+// reads is read once in two milliseconds, as a network card under load raises an interrupt for many packets.
 
 const (
 	// readGap is the time between two reads of such a connection, and so the longest time that a frame may wait for its read.
-	readGap = time.Millisecond
+	readGap = 2 * time.Millisecond
 	// denseGap is the longest time between two reads that bring bytes for which the connection is such a one.
 	denseGap = 2 * readGap
 	// smallRead is how many bytes a read brings at most after which the next one may wait. More says that the server sends as fast
