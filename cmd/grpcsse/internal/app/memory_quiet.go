@@ -13,6 +13,8 @@ import (
 const (
 	// memoryLook is the time between two looks at the memory.
 	memoryLook = 2 * time.Second
+	// quietLooks is how many looks in a row must find the process quiet: browsers often come in waves.
+	quietLooks = 2
 	// memoryReserve is the time for which the memory that could be given back would be enough, at the rate at which the process
 	// allocates now. Where it would be used up sooner, the process keeps it.
 	memoryReserve = time.Minute
@@ -43,16 +45,19 @@ func (m memory) quiet(before memory) bool {
 func giveMemoryBack(ctx context.Context, read func() memory, giveBack func()) {
 	looks := time.NewTicker(memoryLook)
 	defer looks.Stop()
-	for before := read(); ; {
+	for before, quiet := read(), 0; ; {
 		select {
 		case <-looks.C:
 		case <-ctx.Done():
 			return
 		}
 		now := read()
-		if now.quiet(before) {
+		if quiet++; !now.quiet(before) {
+			quiet = 0
+		}
+		if quiet >= quietLooks {
 			giveBack()
-			now = read()
+			now, quiet = read(), 0
 		}
 		before = now
 	}

@@ -75,6 +75,10 @@ func TestMemoryIsGivenBackOnceForABurst(t *testing.T) {
 			h.allocate(20 << 20)
 			assert.Zero(t, given(memoryLook), "it is not quiet")
 		}
+		assert.Zero(t, given(memoryLook), "it is quiet, but not for long")
+		h.allocate(20 << 20)
+		assert.Zero(t, given(quietLooks*memoryLook))
+		assert.Equal(t, 1, given(memoryLook))
 		assert.Equal(t, 1, given(10*memoryLook))
 		stop()
 		h.allocate(20 << 20)
