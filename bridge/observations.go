@@ -112,6 +112,12 @@ type Skip struct {
 	Route string
 }
 
+// Supersession describes events that clients of a shared stream were not given, because newer ones replace them.
+type Supersession struct {
+	Route  string
+	Events int // since the last call, each counted once for each client that was not given it
+}
+
 // LeftOutID describes an event that is sent without its id.
 type LeftOutID struct {
 	Route string

@@ -38,6 +38,8 @@ type Observer interface {
 	Reset(r Reset)
 	// Skipped is called when a slow client of a shared stream skips events (`slow_client: skip`).
 	Skipped(s Skip)
+	// Superseded is called at most once in each round of a shared stream with `share.pace.newest_by`.
+	Superseded(s Supersession)
 	// IDLeftOut is called for an event that is sent without its id, because the encoded id would be over 128 bytes.
 	IDLeftOut(e LeftOutID)
 	// TypeUnknown is called for an event that holds a google.protobuf.Any of a type that no schema has. Such an Any is sent as
@@ -62,67 +64,29 @@ type Observer interface {
 	ConnectionsChanged(c ConnectionCount)
 }
 
-// NopObserver is an Observer that does nothing.
+// NopObserver is an Observer that does nothing. A type that embeds it has the methods that it does not write itself.
 type NopObserver struct{}
 
 var _ Observer = NopObserver{}
 
-// Started implements [Observer].
-func (NopObserver) Started(*Bridge) {}
-
-// Closed implements [Observer].
-func (NopObserver) Closed(*Bridge) {}
-
-// StreamOpened implements [Observer].
-func (NopObserver) StreamOpened(StreamOpening) {}
-
-// StreamEnded implements [Observer].
-func (NopObserver) StreamEnded(StreamEnd) {}
-
-// ClientLeft implements [Observer].
-func (NopObserver) ClientLeft(StreamOpening) {}
-
-// Refused implements [Observer].
-func (NopObserver) Refused(Refusal) {}
-
-// IDLeftOut implements [Observer].
-func (NopObserver) IDLeftOut(LeftOutID) {}
-
-// TypeUnknown implements [Observer].
-func (NopObserver) TypeUnknown(UnknownType) {}
-
-// Reopened implements [Observer].
-func (NopObserver) Reopened(Reopening) {}
-
-// CatchUpStarted implements [Observer].
-func (NopObserver) CatchUpStarted(CatchUpStart) {}
-
-// CatchUpEnded implements [Observer].
-func (NopObserver) CatchUpEnded(CatchUpEnd) {}
-
-// StreamWaits implements [Observer].
-func (NopObserver) StreamWaits(SlotWait) {}
-
-// ConnectionsChanged implements [Observer].
+func (NopObserver) Started(*Bridge)                    {}
+func (NopObserver) Closed(*Bridge)                     {}
+func (NopObserver) StreamOpened(StreamOpening)         {}
+func (NopObserver) StreamEnded(StreamEnd)              {}
+func (NopObserver) ClientLeft(StreamOpening)           {}
+func (NopObserver) Refused(Refusal)                    {}
+func (NopObserver) IDLeftOut(LeftOutID)                {}
+func (NopObserver) TypeUnknown(UnknownType)            {}
+func (NopObserver) Reopened(Reopening)                 {}
+func (NopObserver) CatchUpStarted(CatchUpStart)        {}
+func (NopObserver) CatchUpEnded(CatchUpEnd)            {}
+func (NopObserver) StreamWaits(SlotWait)               {}
 func (NopObserver) ConnectionsChanged(ConnectionCount) {}
-
-// Delivered implements [Observer].
-func (NopObserver) Delivered(Delivery) {}
-
-// Resumed implements [Observer].
-func (NopObserver) Resumed(Resume) {}
-
-// Reset implements [Observer].
-func (NopObserver) Reset(Reset) {}
-
-// Skipped implements [Observer].
-func (NopObserver) Skipped(Skip) {}
-
-// UpstreamEnded implements [Observer].
-func (NopObserver) UpstreamEnded(UpstreamEnd) {}
-
-// StreamWaited implements [Observer].
-func (NopObserver) StreamWaited(SlotWaited) {}
-
-// Reloaded implements [Observer].
-func (NopObserver) Reloaded(Reload) {}
+func (NopObserver) Delivered(Delivery)                 {}
+func (NopObserver) Resumed(Resume)                     {}
+func (NopObserver) Reset(Reset)                        {}
+func (NopObserver) Skipped(Skip)                       {}
+func (NopObserver) Superseded(Supersession)            {}
+func (NopObserver) UpstreamEnded(UpstreamEnd)          {}
+func (NopObserver) StreamWaited(SlotWaited)            {}
+func (NopObserver) Reloaded(Reload)                    {}

@@ -143,6 +143,11 @@ func (s streamObserver) Skipped(route string) {
 	s.tell("Skipped", func(to Observer) { to.Skipped(Skip{Route: route}) })
 }
 
+// Superseded implements [stream.Observer].
+func (s streamObserver) Superseded(route string, n int) {
+	s.tell("Superseded", func(to Observer) { to.Superseded(Supersession{Route: route, Events: n}) })
+}
+
 // CatchUpStarted implements [stream.Observer].
 func (s streamObserver) CatchUpStarted(route string) {
 	s.tell("CatchUpStarted", func(to Observer) { to.CatchUpStarted(CatchUpStart{Route: route}) })

@@ -172,7 +172,7 @@ func TestHintsNameOnlyKeysThatAreServedAndDocumented(t *testing.T) {
 		"%s", "server: {%s}", "server: {tls: {%s}}", "server: {limits: {%s}}", "upstreams: {a: {%s}}", "upstreams: {a: {tls: {%s}}}",
 		"upstreams: {a: {schema: {%s}}}", "upstreams: {a: {schema: {proto: {%s}}}}", "upstreams: {a: {keepalive: {%s}}}", "defaults: {%s}",
 		"routes: [{%s}]", "routes: [{request: {%s}}]", "routes: [{metadata: {%s}}]", "routes: [{event: {%s}}]", "routes: [{event: {name: {%s}}}]",
-		"routes: [{json: {%s}}]", "routes: [{share: {%s}}]", "routes: [{share: {replay: {%s}}}]", "routes: [{share: {late_join: {%s}}}]",
+		"routes: [{json: {%s}}]", "routes: [{share: {%s}}]", "routes: [{share: {replay: {%s}}}]", "routes: [{share: {late_join: {%s}}}]", "routes: [{share: {pace: {%s}}}]",
 		"routes: [{reopen: {%s}}]", "routes: [{reopen: {backoff: {%s}}}]", "routes: [{cors: {%s}}]",
 	} {
 		_, err := config.Parse("a.yaml", fmt.Appendf(nil, section, "qqqqqqqqqqqq: 1"))

@@ -101,6 +101,7 @@ func (s *sections) check(cfg *Config) {
 	s.checkPaths()
 	s.checkPurposes()
 	s.checkReplayBytes(cfg.Server.ReplayBytes)
+	s.checkPaces()
 	s.checkLimits(&cfg.Server)
 	s.checkListeners(s.root, &cfg.Server)
 	s.checkDocumentPath(&cfg.Server)

@@ -30,6 +30,17 @@ type Share struct {
 	// Cluster says that the replicas of a cluster read one upstream stream for all of them; true by default. Without a cluster it
 	// has no effect.
 	Cluster bool
+	// Pace says how often browsers are given events; by default each event is given at once.
+	Pace Pace
+}
+
+// Pace says how often the browsers of a shared stream are given events, and which. The zero value gives each event at once.
+type Pace struct {
+	// Every is the time in which the events of a stream are gathered; 0 is no time. A quarter of [Replay].Age is the most that counts.
+	Every time.Duration
+	// NewestBy is a field path: of the events that are gathered, only the newest one of each value of the field is given. An event
+	// without a value is always given. "" gives all events. It needs Every.
+	NewestBy string
 }
 
 // The defaults of numbers in the section `share`: how many last values are kept, and how many catch-ups are read at once.
@@ -82,8 +93,35 @@ func (d *decoder) shareKeys(s *Share) []field {
 		key("reopen_after", "The upstream stream is opened again after this time.", &s.ReopenAfter, d.timeOrOff()),
 		key("catch_up", "How many short upstream streams may be read at once for browsers whose id the log does not have.", &s.CatchUp, d.countOrWord(off)),
 		key("cluster", "Whether the replicas of a cluster read one upstream stream for all of them.", &s.Cluster, d.flag()),
+		d.section("route.share.pace", "How often browsers are given events: what comes in between is gathered.", "{every: 100ms, newest_by: symbol}",
+			func() []field { return d.paceKeys(&s.Pace) }).
+			or(wordForm(off)).reading(func(n *node) { d.pace(n, &s.Pace) }).
+			writing(func(w treeWriter, around *node) { w.pace(around, s.Pace, d.paceKeys(&s.Pace)) }),
 	}
 }
+
+func (d *decoder) paceKeys(p *Pace) []field {
+	return []field{
+		key("every", "The time in which events are gathered.", &p.Every, format[time.Duration]{read: d.positive, form: positiveForm, write: durationNode}).needed(),
+		key("newest_by", "Of the gathered events only the newest for each value of this field is given.", &p.NewestBy,
+			words(d.fieldPath).as(messagePathForm)),
+	}
+}
+
+// pace decodes {every: TIME, newest_by: FIELD} or `off`.
+func (d *decoder) pace(n *node, p *Pace) {
+	*p = Pace{}
+	if n.kind != mapping {
+		if d.isScalar(n, paceForms) && !isWord(n, off) {
+			d.expected(n, paceForms, wordHint(n.text(), off))
+		}
+		return
+	}
+	d.fields(n, "route.share.pace", d.paceKeys(p))
+	d.missing(n, "every", "the time in which events are gathered, such as 100ms")
+}
+
+const paceForms = "a mapping such as {every: 100ms}, or `off`"
 
 func (d *decoder) lateJoinKeys(path *string, keys *int) []field {
 	return []field{
@@ -212,6 +250,16 @@ func (s *sections) checkReplayBytes(total Size) {
 		if r.Share != nil && r.Share.Replay.Bytes > total {
 			s.warnOf(r, "share.replay.bytes", "", "the log of one stream may hold %v, but all logs together %v: see `server.limits.replay_bytes`",
 				r.Share.Replay.Bytes, total)
+		}
+	}
+}
+
+// checkPaces warns of routes whose pace is slower than their log allows.
+func (s *sections) checkPaces() {
+	for _, r := range s.allRoutes {
+		if r.Share != nil && r.Share.Pace.Every > r.Share.Replay.Age/4 {
+			s.warnOf(r, "share.pace.every", "", "events that wait must not leave the log: %s counts as %s, a quarter of `share.replay.age`",
+				durationText(r.Share.Pace.Every), durationText(r.Share.Replay.Age/4))
 		}
 	}
 }

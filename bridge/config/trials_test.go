@@ -100,7 +100,7 @@ func mappings() []string {
 		`{target: a, authority: b, tls: }`, `{a: b}`, `{a: ""}`, `{a: null}`, `{a: [1, null]}`, `{a: {b: {}}}`, `{a.b: 1}`,
 		`{a-b: 1}`, `{"a b": 1}`, `{a..b: 1}`, `{5: a}`, `{const: a}`, `{const: ""}`,
 		`{latest_by: a}`, `{since: a}`, `{latest_by: a, since: a}`, `{latest_by: a, keys: 5}`, `{since: a, keys: 5}`,
-		`{keys: 5}`, `{late_join: latest}`,
+		`{keys: 5}`, `{late_join: latest}`, `{every: 5s}`, `{every: 5s, newest_by: a}`, `{newest_by: a}`, `{every: off}`,
 		`{late_join: {since: a}}`, `{UNKNOWN: stop}`, `{UNKNOWN: stop, INTERNAL: "${env.A:-reconnect}"}`,
 		`{unknown: stop}`, `{OK: stop}`, `{origins: ["*"]}`,
 		`{origins: ["*"], credentials: true}`, `{origins: ["*"], credentials: "${env.A:-false}"}`,
@@ -155,6 +155,8 @@ func besides(name string) map[string]string {
 		return map[string]string{"methods": "[GET, POST]"}
 	case "route.share.late_join.keys":
 		return map[string]string{"latest_by": "a"}
+	case "route.share.pace.newest_by":
+		return map[string]string{"every": "1s"}
 	case "route.reopen.backoff.base":
 		return map[string]string{"max": "10h"}
 	case "upstream.schema.reflection":

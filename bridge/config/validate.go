@@ -138,6 +138,15 @@ func (w treeWriter) lateJoin(share *node, late LateJoin) {
 	}
 }
 
+// pace writes a pace in the form of a file: `off`, or a mapping of the keys.
+func (w treeWriter) pace(share *node, p Pace, keys []field) {
+	if p == (Pace{}) {
+		share.setWord("pace", off)
+		return
+	}
+	w.fields(share.section("pace"), keys)
+}
+
 // template writes a template, and reports references that a file could not have.
 func (w treeWriter) template(path string, t Template) *node {
 	n := textNode("")

@@ -18,6 +18,7 @@ type families struct {
 	delay     *prometheus.HistogramVec
 	behind    *prometheus.HistogramVec
 	slow      *prometheus.CounterVec
+	replaced  *prometheus.CounterVec
 	resumes   *prometheus.CounterVec
 	resets    *prometheus.CounterVec
 	upEnded   *prometheus.CounterVec
@@ -58,6 +59,8 @@ func newFamilies() families {
 		behind: histogram("behind_events", "Events that waited for a client after a write, of the same sample.",
 			[]float64{0, 1, 5, 10, 50, 100, 500, 1000, 5000}, "route", "kind"),
 		slow: counter("slow_clients_total", "Clients that took too little. action is disconnected or skipped.", "route", "action"),
+		replaced: counter("superseded_events_total",
+			"Events that clients were not given, because newer ones replaced them: see share.pace.newest_by.", "route"),
 		resumes: counter("resumes_total",
 			"Clients that came with the id of their last event. result is upstream, log, catch_up or reset.", "route", "result"),
 		resets: counter("resets_total", "Events grpc-reset. reason is expired, epoch, slow or invalid.", "route", "reason"),
@@ -95,7 +98,7 @@ func newFamilies() families {
 // counted returns all families.
 func (f *families) counted() []prometheus.Collector {
 	return []prometheus.Collector{
-		f.streams, f.opens, f.refusals, f.ended, f.duration, f.first, f.delay, f.behind, f.slow, f.resumes, f.resets, f.upEnded,
+		f.streams, f.opens, f.refusals, f.ended, f.duration, f.first, f.delay, f.behind, f.slow, f.replaced, f.resumes, f.resets, f.upEnded,
 		f.reopens, f.catchUps, f.catchUp, f.catching, f.idsLeft, f.unknown, f.slotWait, f.reloadOK, f.reloadAt,
 		f.buildInfo,
 	}

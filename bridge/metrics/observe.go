@@ -93,6 +93,12 @@ func (m *Metrics) Reset(r bridge.Reset) {
 	m.resets.WithLabelValues(r.Route, string(r.Reason)).Inc()
 }
 
+// Superseded implements [bridge.Observer].
+func (m *Metrics) Superseded(s bridge.Supersession) {
+	m.routes.see(s.Route)
+	m.replaced.WithLabelValues(s.Route).Add(float64(s.Events))
+}
+
 // Skipped implements [bridge.Observer].
 func (m *Metrics) Skipped(s bridge.Skip) {
 	m.routes.see(s.Route)

@@ -17,6 +17,7 @@ type batch struct {
 	retry  *frame.Frame // in front of events
 	halved uint8        // how often the reconnection time in retry is halved
 	events []*replay.Event
+	from   uint64       // the offset from which the log was read; events before it are last values
 	prev   *frame.Frame // the event that the first one may refer to; nil is none
 	size   int          // bytes of the blocks of the events
 	stale  *frame.Frame
@@ -79,7 +80,7 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 	for i, e := range b.events {
 		if i > 0 {
 			prev = nil
-			if before := b.events[i-1]; e.Offset == before.Offset+1 {
+			if before := b.events[i-1]; before.Offset >= b.from || e.Offset == before.Offset+1 {
 				prev = before.Frame
 			}
 		}

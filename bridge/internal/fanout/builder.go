@@ -23,5 +23,8 @@ func build(st *stream, at replay.Position, e *reading.Event) (*replay.Event, err
 		return nil, err
 	}
 	event.ID, event.Key, event.Mark = id.String(), string(e.Key), e.Mark
+	if st.settings.Pace.Newest {
+		event.Subject = replay.SubjectOf(e.Subject)
+	}
 	return event, nil
 }

@@ -39,6 +39,8 @@ type catchUp struct {
 	resting  bool          // its last upstream stream broke, and the next one is not opened yet
 	finished *pump.End     // the end of its upstream; nil while the upstream is read
 	stopped  bool          // its reader has returned
+	paced    rounds        // of the pace of the stream
+	shown    int           // how many of its events the newest round has shown
 	place    *list.Element // in the queue for a turn
 	turn     bool          // it has one of the stream's turns
 	rings    bool          // its subscribers are called when the lock is given up
@@ -166,7 +168,7 @@ func (c *catchUp) add(e *replay.Event) bool {
 	e.Frame.Hold(&c.held)
 	c.held.Add(overhead(e))
 	c.count()
-	c.changed()
+	c.showIfDue()
 	if len(c.trail.events) > 1 || e.ID != c.id { // an upstream may begin with the event that has the id
 		st.catchUps.came(e.ID)
 	}
@@ -234,7 +236,7 @@ func (c *catchUp) meet(m meeting, outcome Outcome) {
 		c.held.Add(-overhead(e))
 	}
 	clear(c.trail.events[m.n:])
-	c.trail = trail{events: c.trail.events[:m.n]}
+	c.trail = trail{events: c.trail.events[:m.n], newer: c.trail.newer[:min(len(c.trail.newer), m.n)]}
 	c.count()
 	if c.stopped {
 		c.giveTurn()
@@ -342,6 +344,7 @@ func (c *catchUp) changed() {
 }
 
 func (c *catchUp) stopTimer() {
+	c.paced.stop()
 	if c.timer != nil {
 		c.timer.Stop()
 		c.timer = nil

@@ -50,7 +50,7 @@ func (s *Subscriber) join(open func() (Settings, reading.Upstream)) ending.Reset
 		_, upstream := open()
 		c = set.add(st, s.lastID, upstream)
 	}
-	s.via, s.anchored = c, true
+	s.via, s.anchored, s.own = c, true, uint32(len(c.trail.events))
 	c.readers++
 	set.giveTurns()
 	return ending.NoReset
@@ -70,6 +70,7 @@ func (set *catchUps) add(st *stream, id string, upstream reading.Upstream) *catc
 		set.next = st.log.State().End()
 	}
 	c := &catchUp{stream: st, id: id, upstream: upstream, trail: trail{from: id}}
+	c.paced = rounds{every: st.settings.every(), begin: c.roundIsDue}
 	c.after(turnWithin, func() { c.lose(ending.ResetExpired, CatchUpExpired) })
 	set.byID[id] = c
 	c.place = set.queue.PushBack(c)

@@ -242,6 +242,6 @@ func (st *stream) filled(all bool) {
 	}
 	st.mu.Unlock()
 	if begin {
-		st.watchers.notify()
+		st.ring()
 	}
 }

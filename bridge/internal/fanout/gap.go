@@ -20,6 +20,7 @@ func (st *stream) stale(by ending.Code) {
 	over := false
 	st.update(func() {
 		over = st.end != nil
+		st.show(st.log.State())
 		if g := &st.gap; !over {
 			g.count++
 			g.told, g.by, g.begin = g.count, by, frame.New(ending.StaleBlock(by), noData)
@@ -27,7 +28,7 @@ func (st *stream) stale(by ending.Code) {
 		}
 	})
 	if !over {
-		st.watchers.notify()
+		st.ring()
 	}
 }
 
@@ -37,7 +38,7 @@ func (st *stream) live() {
 		st.gap.told = 0
 		st.catchUps.ringAll()
 	})
-	st.watchers.notify()
+	st.ring()
 }
 
 // liveFrame returns the frame that tells the end of a gap. The stream's lock is held.

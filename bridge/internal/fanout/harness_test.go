@@ -114,8 +114,8 @@ func (a *attempt) endInGoodOrder() {
 	a.endAs(reading.Broken, &ending.Ending{Code: ending.OK, Reason: "ok"})
 }
 
-// send has the upstream send events. Each is written "text", "text#id", "text@key", or "text!" for one with a mark; the parts
-// stand in this order.
+// send has the upstream send events. Each is written "text", "text~subject", "text#id", "text@key", or "text!" for one with a mark;
+// the parts stand in this order.
 func (a *attempt) send(events ...string) (err error) {
 	a.do(func() *reading.Result {
 		for _, e := range events {
@@ -130,7 +130,8 @@ func eventOf(text string) *reading.Event {
 	text, mark := strings.CutSuffix(text, "!")
 	text, key, _ := strings.Cut(text, "@")
 	text, id, _ := strings.Cut(text, "#")
-	return &reading.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Mark: mark}
+	text, subject, _ := strings.Cut(text, "~")
+	return &reading.Event{Block: []byte("data: " + text), ID: []byte(id), Key: []byte(key), Subject: []byte(subject), Mark: mark}
 }
 
 // world is a registry with one upstream behind one key.

@@ -9,11 +9,14 @@ import (
 // Hooks are called when something happens to a stream, with the label of the stream. Any may be nil. They are called
 // concurrently, some with locks held. A hook must neither wait nor call the registry.
 type Hooks struct {
-	Opened    func(label string) // a stream began
-	Ended     func(label string) // a stream is over, and its upstream is no longer read
-	Evicted   func(label string) // a stream without subscribers ends before its time, to make room
-	Skipped   func(label string) // a slow subscriber goes on as a newcomer
-	IDLeftOut func(label string) // an event has an id that cannot be sent
+	Opened  func(label string) // a stream began
+	Ended   func(label string) // a stream is over, and its upstream is no longer read
+	Evicted func(label string) // a stream without subscribers ends before its time, to make room
+	Skipped func(label string) // a slow subscriber goes on as a newcomer
+	// Superseded is called for events that subscribers were not given, because a newer event of the same subject was in the same
+	// round. n is how many they were since the last call, for all subscribers together.
+	Superseded func(label string, n int)
+	IDLeftOut  func(label string) // an event has an id that cannot be sent
 
 	Reopened func(label string, by ending.Code) // the upstream of a stream, which ended with a code, is opened again
 
@@ -45,6 +48,12 @@ func (h *Hooks) ended(st *stream)     { call(h.Ended, st) }
 func (h *Hooks) evicted(st *stream)   { call(h.Evicted, st) }
 func (h *Hooks) skipped(st *stream)   { call(h.Skipped, st) }
 func (h *Hooks) idLeftOut(st *stream) { call(h.IDLeftOut, st) }
+
+func (h *Hooks) superseded(st *stream, n int) {
+	if h.Superseded != nil {
+		h.Superseded(st.settings.Label, n)
+	}
+}
 
 func (h *Hooks) reopened(st *stream, by ending.Code) {
 	if h.Reopened != nil {

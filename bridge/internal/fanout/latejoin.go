@@ -130,6 +130,7 @@ func (s *Subscriber) joinLate() {
 	case LatestBy:
 		if st.follow.next.Epoch == state.Epoch {
 			s.pos, s.walk, s.near = st.follow.next, 0, false
+			s.readAlone()
 			return
 		}
 	}

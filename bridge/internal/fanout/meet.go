@@ -11,7 +11,10 @@ import (
 type trail struct {
 	from   string // the id that the catch-up was opened with
 	events []*replay.Event
-	pairs  map[neighbours]int // the index of the second neighbour; several where the pair stands in the trail more than once
+	// newer has the index of the next event with the same subject for each event, 0 for none; subjects has the newest index of each.
+	newer    []int
+	subjects map[replay.Subject]int
+	pairs    map[neighbours]int // the index of the second neighbour; several where the pair stands in the trail more than once
 }
 
 // neighbours are the ids of two events that follow each other. The ids differ, and neither is "".
@@ -24,6 +27,7 @@ const several = -1
 func (t *trail) add(e *replay.Event) (pair neighbours, ok bool) {
 	pair = neighbours{t.newest(), e.ID}
 	t.events = append(t.events, e)
+	t.supersede(e)
 	if !pair.valid() {
 		return pair, false
 	}
@@ -36,6 +40,37 @@ func (t *trail) add(e *replay.Event) (pair neighbours, ok bool) {
 	}
 	t.pairs[pair] = len(t.events) - 1
 	return pair, true
+}
+
+// supersede notes that the newest event supersedes the one before with its subject.
+func (t *trail) supersede(e *replay.Event) {
+	if e.Subject == (replay.Subject{}) {
+		return
+	}
+	n := len(t.events) - 1
+	if t.subjects == nil {
+		t.subjects = map[replay.Subject]int{}
+	}
+	for len(t.newer) <= n {
+		t.newer = append(t.newer, 0)
+	}
+	if before, known := t.subjects[e.Subject]; known {
+		t.newer[before] = n
+	}
+	t.subjects[e.Subject] = n
+}
+
+// read appends at most limit events from one index up to another, of each subject only the newest. It returns the index behind
+// those that it has looked at.
+func (t *trail) read(dst []*replay.Event, from, to, limit int) (events []*replay.Event, next int) {
+	for next = from; next < to && limit > 0; next++ {
+		if next < len(t.newer) && t.newer[next] != 0 && t.newer[next] < to {
+			continue
+		}
+		dst = append(dst, t.events[next])
+		limit--
+	}
+	return dst, next
 }
 
 // newest returns the id of the newest event, or the id that the catch-up was opened with. It is "" where the newest event has no

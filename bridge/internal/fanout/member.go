@@ -192,7 +192,7 @@ func (st *stream) note(follows bool) {
 	}
 	st.since = time.Time{}
 	st.mu.Unlock()
-	st.watchers.notify()
+	st.ring()
 }
 
 // Resign gives the streams that this replica reads to other replicas that have subscribers of them. The streams go on.

@@ -103,7 +103,7 @@ func carriedEvents(p *fanout.Page, events []*replay.Event) (all []*replay.Event)
 		if err != nil {
 			panic(err) // an event of a log
 		}
-		c.ID, c.Key, c.Mark, c.At = e.ID, e.Key, e.Mark, e.At
+		c.ID, c.Key, c.Subject, c.Mark, c.At = e.ID, e.Key, e.Subject, e.Mark, e.At
 		all = append(all, c)
 	}
 	return all

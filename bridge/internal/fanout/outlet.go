@@ -106,7 +106,7 @@ func ageAt(log *replay.Ring, at replay.Position) time.Duration {
 
 // Watch implements [Member].
 func (m *member) Watch(notify func()) (stop func()) {
-	ends := m.stream.Watch(notify)
+	ends := m.stream.links.add(notify)
 	m.outlet.turn(true, m.stream.log.State().End())
 	return func() {
 		ends()

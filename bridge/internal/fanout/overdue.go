@@ -55,9 +55,9 @@ func (s *Subscriber) hopeless(lacks uint64) bool {
 func (s *Subscriber) has(lacks int, state replay.State) replay.Position {
 	at := s.pos
 	if lacks > 0 {
-		at.Offset -= min(at.Offset, uint64(lacks))
+		at.Offset -= min(at.Offset, s.stream.spread(lacks))
 	} else {
-		at.Offset = max(at.Offset, min(state.Next, at.Offset+uint64(-lacks)))
+		at.Offset = max(at.Offset, min(state.Next, at.Offset+s.stream.spread(-lacks)))
 	}
 	return at
 }

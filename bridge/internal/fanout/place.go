@@ -86,6 +86,7 @@ func (s *Subscriber) place() bool {
 // put gives the subscriber a place.
 func (s *Subscriber) put(at replay.Position) {
 	s.pos, s.walk, s.near, s.caught, s.late = at, walked, false, false, nil
+	s.readAlone()
 	s.settle()
 }
 

@@ -102,9 +102,10 @@ func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 			return false, err
 		}
 	}
-	for at := s.pos; ; {
+	b.from = s.pos.Offset
+	for at, to := s.pos, s.upTo(); ; {
 		n := len(b.events)
-		b.events, err = s.stream.log.Read(b.events, at, readAtOnce)
+		b.events, err = s.stream.log.ReadNewest(b.events, at, to, readAtOnce)
 		switch got := len(b.events) - n; {
 		case err != nil && n > 0: // the batch has no gap; the next read finds the error again
 			return false, nil
@@ -115,7 +116,7 @@ func (s *Subscriber) collect(b *batch, limit int) (atEnd bool, err error) {
 		case got < readAtOnce:
 			return true, nil
 		default:
-			at.Offset += uint64(got)
+			at.Offset = b.events[len(b.events)-1].Offset + 1
 		}
 	}
 }
@@ -147,14 +148,14 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 	}
 }
 
-// link finds the event to which the first event of a batch may refer. This is the event before it, if that was the last thing
-// written on the subscriber's connection. Only gzip uses such references.
+// link finds the event to which the first event of a batch may refer. This is the event before the subscriber's place, if that was
+// the last thing written on the subscriber's connection. Only gzip uses such references.
 func (s *Subscriber) link(b *batch) {
 	if !s.linked || s.form.Encoding != frame.Gzip || len(b.events) == 0 || b.hasNotices() {
 		return
 	}
-	before := b.events[0].Position
-	if before.Offset--; before.Offset+1 != s.pos.Offset {
+	before := s.pos
+	if before.Offset--; b.events[0].Offset < s.pos.Offset { // the events are last values
 		return
 	}
 	n := len(b.events)

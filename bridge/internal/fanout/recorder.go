@@ -101,6 +101,7 @@ func (r *recorder) CursorRefused(context.Context) {
 // Abandoned implements [reading.Owner]. It is called after each upstream stream that has ended.
 func (r *recorder) Abandoned() bool {
 	r.stream.request(time.Time{})
+	r.stream.hurry()
 	return r.stream.registry.abandon(r.stream)
 }
 

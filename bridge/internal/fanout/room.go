@@ -98,6 +98,9 @@ func (st *stream) release() {
 	defer st.mu.Unlock()
 	if !st.released {
 		st.released = true
+		if st.pace != nil {
+			st.pace.stop()
+		}
 		st.registry.bytes.Add(-st.counted)
 		st.values.clear()
 		st.catchUps.close()

@@ -18,6 +18,8 @@ type Settings struct {
 	Bounds replay.Bounds
 	// LateJoin says what a subscriber gets that comes without a cursor, or with one after which the stream cannot go on.
 	LateJoin LateJoin
+	// Pace says when, and which of them, subscribers are given events.
+	Pace Pace
 	// Skip says that a slow subscriber goes on as a newcomer. Otherwise it is ended with Slow.
 	Skip bool
 	Slow pump.End

@@ -19,8 +19,9 @@ type stream struct {
 	identity string // differs from that of every other stream
 	settings Settings
 	log      *replay.Ring
-	cancel   func() // ends the goroutine that reads the upstream
-	watchers watchers
+	cancel   func()   // ends the goroutine that reads the upstream
+	watchers watchers // of the subscribers
+	links    watchers // of the cluster, which is called for each event
 	// stopWatching ends the calls of changed by the log.
 	stopWatching func()
 	member       *member // nil for a stream that takes no part in a cluster
@@ -43,6 +44,7 @@ type stream struct {
 	catchUps catchUps
 	settling settling
 	gap      gap
+	pace     *pace
 	reset    struct { // the newest reset; subscribers with the same reason and id share the frame
 		reason ending.Reset
 		id     string
@@ -72,6 +74,7 @@ func newStream(r *Registry, key string, settings Settings, log *replay.Ring) *st
 	if settings.HasID && settings.Resumes {
 		st.catchUps.most = settings.CatchUps
 	}
+	st.pace = newPace(st)
 	st.stopWatching = log.Watch(st.changed)
 	return st
 }
@@ -83,6 +86,15 @@ func (st *stream) Watch(notify func()) (stop func()) { return st.watchers.add(no
 func (st *stream) changed() {
 	st.learnNew()
 	st.meetCatchUps()
+	st.links.notify()
+	if st.beginsRound() {
+		st.watchers.notify()
+	}
+}
+
+// ring calls everybody because of something that is not an event.
+func (st *stream) ring() {
+	st.links.notify()
 	st.watchers.notify()
 }
 
@@ -105,7 +117,7 @@ func (st *stream) accept(header reading.Header) {
 		st.settle()
 		st.catchUps.ringAll()
 	})
-	st.watchers.notify()
+	st.ring()
 }
 
 // grow notes the position of the next event, and what the stream holds now.
@@ -122,11 +134,12 @@ func (st *stream) finish(e *pump.End, closing bool) {
 	st.update(func() {
 		if first = st.end == nil; first {
 			st.end, st.endAt = e, st.next
+			st.show(st.log.State())
 			st.settling.end()
 			st.catchUps.streamEnded(e, closing)
 		}
 	})
 	if first {
-		st.watchers.notify()
+		st.ring()
 	}
 }

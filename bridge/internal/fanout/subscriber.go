@@ -22,7 +22,8 @@ type Subscriber struct {
 	pos    replay.Position // the position of the next event; zero until the subscriber has a place
 	walk   uint64          // the offset from which the last values up to pos are read; walked where all are read
 	via    *catchUp        // what it reads from before it reads the log; nil once it reads the log
-	viaAt  int             // the index of its next event in via
+	viaAt  uint32          // the index of its next event in via
+	own    uint32          // for how many events from its place on the pace of the stream does not hold: a round of its own
 	lastID string          // the id of the newest event that it has passed, or the one that it came with; "" is none
 	batch  *batch          // what its last Peek gave it, until Advance; nil is nothing
 	told   uint32          // the number of the gap whose begin it was told and whose end it was not; 0 is none
@@ -204,10 +205,11 @@ func (s *Subscriber) Lag(came time.Time) (lag pump.Lag) {
 	}
 	first, last := s.batch.events[0], s.batch.events[len(s.batch.events)-1]
 	if first.At.After(came) {
-		lag.Received = first.At
+		lag.Received = st.received(first)
 	}
-	if state := st.log.State(); state.Epoch == last.Epoch {
-		lag.Behind = int(state.Next - min(state.Next, max(s.pos.Offset, last.Offset+1)))
+	if last.Epoch == s.pos.Epoch {
+		behind := replay.Position{Epoch: last.Epoch, Offset: max(s.pos.Offset, last.Offset+1)}
+		lag.Behind = st.log.CountNewest(behind, s.upTo())
 	}
 	return lag
 }
@@ -266,13 +268,17 @@ func (s *Subscriber) pass(events []*replay.Event) {
 		}
 	}
 	if s.via != nil {
-		s.viaAt, s.linked = s.viaAt+len(events), true
+		s.stream.noteSkipped(uint64(s.viaAt), events)
+		s.use(last.Offset + 1 - uint64(s.viaAt))
+		s.viaAt, s.linked = uint32(last.Offset)+1, true
 		return
 	}
 	if last.Offset < s.pos.Offset { // the events are last values
 		s.walk, s.linked = last.Offset+1, false
 		return
 	}
+	s.stream.noteSkipped(s.pos.Offset, events)
+	s.use(last.Offset + 1 - s.pos.Offset)
 	s.pos.Offset, s.walk, s.linked = last.Offset+1, walked, true
 	s.settle()
 }
@@ -296,6 +302,7 @@ func (s *Subscriber) Close() {
 		s.closed, s.batch, s.lastID = true, nil, ""
 		s.leaveCatchUp()
 		delete(st.waiters, s)
+		st.tellSuperseded()
 	})
 	if !closed {
 		st.registry.leave(st)

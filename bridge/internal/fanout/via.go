@@ -13,7 +13,7 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 	c, st := s.via, s.stream
 	events := c.trail.events
 	switch {
-	case c.meets.at.Epoch != "" && s.viaAt >= c.meets.n: // it needs no events of the catch-up any more
+	case c.meets.at.Epoch != "" && int(s.viaAt) >= c.meets.n: // it needs no events of the catch-up any more
 		s.handOver(c.meets)
 		return nil, false
 	case c.state == lost:
@@ -21,7 +21,7 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 		s.strand(c.why, !st.accepted)
 		return nil, false
 	}
-	atEnd := s.collectVia(b, events, limit)
+	atEnd := s.collectVia(b, limit)
 	s.addNotices(b, atEnd && c.state != over)
 	if s.linked && s.form.Encoding == frame.Gzip && len(b.events) > 0 && s.viaAt > 0 && !b.hasNotices() {
 		b.prev = events[s.viaAt-1].Frame
@@ -37,12 +37,11 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 	return nil, true
 }
 
-// collectVia fills the batch with events of the catch-up. It reports whether the batch holds the last one.
-func (s *Subscriber) collectVia(b *batch, events []*replay.Event, limit int) (atEnd bool) {
-	for at := s.viaAt; at < len(events); {
+// collectVia fills the batch with events of the catch-up. It reports whether the batch holds the last one that is shown.
+func (s *Subscriber) collectVia(b *batch, limit int) (atEnd bool) {
+	for at, to := int(s.viaAt), s.via.upTo(uint64(s.viaAt)+uint64(s.own)); at < to; {
 		n := len(b.events)
-		b.events = append(b.events, events[at:min(len(events), at+readAtOnce)]...)
-		at += len(b.events) - n
+		b.events, at = s.via.trail.read(b.events, at, to, readAtOnce)
 		if b.cut(n, limit) {
 			return false
 		}
@@ -54,7 +53,7 @@ func (s *Subscriber) collectVia(b *batch, events []*replay.Event, limit int) (at
 // From then on the subscriber has begun to read from its place: where the log has lost that place, the subscriber was slow.
 func (s *Subscriber) handOver(m meeting) {
 	at := m.at
-	at.Offset += uint64(s.viaAt - m.n)
+	at.Offset += uint64(int(s.viaAt) - m.n)
 	s.leaveCatchUp()
 	s.put(at)
 	s.ahead, s.doubtful = at.Offset > m.at.Offset, m.doubtful

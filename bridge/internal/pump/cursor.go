@@ -37,6 +37,19 @@ type Cursor interface {
 // patient is a cursor whose Overdue does not depend on what the client lacks. The pump does not ask the kernel for it then.
 type patient interface{ patient() }
 
+// Hurried is a [Cursor] that may hold pieces back for a while, so that it has many at once.
+type Hurried interface {
+	// Hurry has the next Peek return all pieces that there are: the stream is about to end.
+	Hurry()
+}
+
+// hurry has a cursor hold nothing back, because the stream is about to end.
+func hurry(cur Cursor) {
+	if held, ok := cur.(Hurried); ok {
+		held.Hurry()
+	}
+}
+
 // Topic is a sequence of pieces that grows. Its methods may be called concurrently. Topics are compared with ==.
 type Topic interface {
 	// Watch calls notify whenever Peek may have something new, until stop. notify is called from any goroutine and must not

@@ -301,6 +301,7 @@ func (l *loop) alarm(p *parked) {
 	}
 	if l.now >= p.ends && p.end == nil {
 		p.end = p.farewell()
+		hurry(p.cur)
 		if !p.blocked {
 			l.stand(p)
 		}

@@ -82,6 +82,7 @@ func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings, control *Contr
 			life.obey(control)
 			over = !p.speak(control)
 		case <-life.over():
+			hurry(cur)
 			p.peek()
 			if over = p.deliver(); !over {
 				over = p.finish(life.farewell(s, cur), false)

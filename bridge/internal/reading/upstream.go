@@ -44,7 +44,9 @@ type Event struct {
 	Data  int    // the index in Block at which the line of the data begins
 	ID    []byte // the value of the id, empty for an event without an id
 	Key   []byte // on a shared stream: the key of which the event is the newest value, empty for none
-	Mark  bool   // on a shared stream: a late joiner may begin with this event
+	// Subject is, on a shared stream with a pace, what a newer event replaces; empty for none.
+	Subject []byte
+	Mark    bool // on a shared stream: a late joiner may begin with this event
 }
 
 // Fate says what must follow the end of an upstream stream.

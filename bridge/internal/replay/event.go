@@ -14,10 +14,11 @@ type Event struct {
 	Position
 
 	// Frame is the event's block in each form that a subscriber asks for, ready to be written. [NewEvent] makes it.
-	Frame *frame.Frame
-	ID    string // the event's id as it stands on the wire; "" is none
-	Key   string // the key whose newest value the event is; "" is none
-	Mark  bool   // whether the events that a new subscriber is shown may begin with this one
+	Frame   *frame.Frame
+	ID      string  // the event's id as it stands on the wire; "" is none
+	Key     string  // the key whose newest value the event is; "" is none
+	Subject Subject // what the event replaces older events of, for [Ring.ReadNewest]; zero is none
+	Mark    bool    // whether the events that a new subscriber is shown may begin with this one
 	// At is when the event was received. Append sets it where it is zero. It is not before the At of the event before it, except
 	// by as much as a clock is set back.
 	At time.Time

@@ -45,6 +45,7 @@ func (r *Ring) evict() {
 	e := r.window.shift()
 	e.Frame.Release(&r.held)
 	r.held.Add(-overhead(e))
+	r.forgetSubject(e)
 	if e.Offset >= r.noted {
 		return
 	}
@@ -58,7 +59,7 @@ func (r *Ring) drop() {
 	for r.window.len() > 0 {
 		r.evict()
 	}
-	r.window, r.ids, r.noted = window{}, map[string]places{}, 0
+	r.window, r.ids, r.noted, r.subjects = window{}, map[string]places{}, 0, nil
 }
 
 // overhead returns how many bytes an event takes besides those of its frame.

@@ -27,6 +27,8 @@ type Ring struct {
 	window window
 	ids    map[string]places // by the id of the held events that have one and stand before noted
 	noted  uint64            // the offset of the first event that is not noted in ids
+	// subjects has the offset of the newest held event of each subject; nil while no event has had one.
+	subjects map[Subject]uint64
 }
 
 // notedLate is how many held events may not be noted in the ids before one of them is looked for. In a log that is not longer, no
@@ -152,6 +154,7 @@ func (r *Ring) push(e *Event) {
 	if r.window.next-max(r.noted, r.window.first()) > notedLate {
 		r.note()
 	}
+	r.supersede(e)
 }
 
 // note adds to the ids the events that are not among them.
@@ -181,16 +184,24 @@ func (r *Ring) Watch(notify func()) (stop func()) { return r.watchers.add(notify
 // another epoch, and [ErrClosed] after Close.
 func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	defer r.view(from.Offset).RUnlock()
-	switch {
-	case r.closed:
-		return dst, ErrClosed
-	case from.Epoch != r.epoch || from.Offset < r.window.first():
-		return dst, ErrGone
+	if err := r.gone(from); err != nil {
+		return dst, err
 	}
 	for _, s := range r.window.from(from.Offset, limit) {
 		dst = append(dst, s.event)
 	}
 	return dst, nil
+}
+
+// gone returns why the events from a position on cannot be read, or nil. The lock is held.
+func (r *Ring) gone(from Position) error {
+	switch {
+	case r.closed:
+		return ErrClosed
+	case from.Epoch != r.epoch || from.Offset < r.window.first():
+		return ErrGone
+	}
+	return nil
 }
 
 // Find returns the position behind the newest event with an id: the first event that a subscriber lacks whose last event had the

@@ -1,6 +1,9 @@
 package replay
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // window holds the newest events of an epoch, in order. It is a queue in one slice. When half of the slice is empty, the events
 // are moved to its front.
@@ -14,8 +17,12 @@ type window struct {
 // slot is the place of an event.
 type slot struct {
 	event  *Event
-	before int64 // bytes of the blocks of all events before this one, since the epoch began
+	before int64  // bytes of the blocks of all events before this one, since the epoch began
+	newer  uint64 // the offset of the next event with the same subject; 0 is none
 }
+
+// superseded reports whether a newer event of the same subject is before an offset.
+func (s *slot) superseded(to uint64) bool { return s.newer != 0 && s.newer < to }
 
 func (w *window) len() int { return len(w.slots) - w.head }
 
@@ -36,6 +43,14 @@ func (w *window) from(offset uint64, n int) []slot {
 	return tail[:min(len(tail), max(n, 0))]
 }
 
+// between returns the slots from an offset up to another one. The first offset must not be before the first one of the window.
+func (w *window) between(offset, to uint64) []slot {
+	if to <= offset {
+		return nil
+	}
+	return w.from(offset, int(min(to-offset, math.MaxInt)))
+}
+
 // bytes returns how many bytes the blocks have from an offset on. The offset must not be before the first one.
 func (w *window) bytes(offset uint64) int64 {
 	if offset >= w.next {
@@ -46,7 +61,7 @@ func (w *window) bytes(offset uint64) int64 {
 
 // push adds the newest event.
 func (w *window) push(e *Event) {
-	w.slots = append(w.slots, slot{e, w.total})
+	w.slots = append(w.slots, slot{event: e, before: w.total})
 	w.total += int64(len(e.Block()))
 	w.next++
 }

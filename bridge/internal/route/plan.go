@@ -37,8 +37,10 @@ type Plan struct {
 	ConstName sse.Name        // the zero Name: events have no name
 	Data      *transcode.Path // nil: the whole message is the data
 
-	Key  *transcode.Path // for share.late_join.latest_by: late joiners receive the newest event of each value
-	Mark *transcode.Path // for share.late_join.since: late joiners begin at the newest event that has the field
+	Key *transcode.Path // for share.late_join.latest_by: late joiners receive the newest event of each value
+	// Subject is for share.pace.newest_by: a newer event of the same value replaces an event.
+	Subject *transcode.Path
+	Mark    *transcode.Path // for share.late_join.since: late joiners begin at the newest event that has the field
 }
 
 // JSONAppender renders messages as the data of events. Its method is called concurrently.
@@ -194,12 +196,13 @@ func (c *planner) lines(md protoreflect.MessageDescriptor, ev config.EventMappin
 	c.warnReserved()
 }
 
-// share compiles the field that decides which events a late joiner of a shared stream receives.
+// share compiles the fields that decide which events a late joiner of a shared stream receives, and which are left out.
 func (c *planner) share(md protoreflect.MessageDescriptor) {
 	share := c.route.Share
 	if share == nil {
 		return
 	}
+	c.plan.Subject = c.path("share.pace.newest_by", md, share.Pace.NewestBy, transcode.PathScalar)
 	switch share.LateJoin.Mode {
 	case config.LateJoinLatestBy:
 		c.plan.Key = c.path("share.late_join.latest_by", md, share.LateJoin.Field, transcode.PathScalar)

@@ -167,6 +167,7 @@ func (deaf) UpstreamEnded(string, bool, ending.Code) {}
 func (deaf) Resumed(string, bool, ending.Resumed)    {}
 func (deaf) Reset(string, bool, ending.Reset)        {}
 func (deaf) Skipped(string)                          {}
+func (deaf) Superseded(string, int)                  {}
 
 func (deaf) IDLeftOut(string)           {}
 func (deaf) TypeUnknown(string, string) {}

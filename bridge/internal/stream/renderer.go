@@ -70,7 +70,7 @@ func (r *renderer) appendData(ctx context.Context, message []byte) (err error) {
 	return err
 }
 
-// readFields reads the id, the key and the mark of an event from its message.
+// readFields reads the id, the key, the subject and the mark of an event from its message.
 func (r *renderer) readFields(message []byte) (err error) {
 	p, b := r.rt.Plan, &r.event
 	if b.ID = b.ID[:0]; p.ID != nil {
@@ -80,6 +80,11 @@ func (r *renderer) readFields(message []byte) (err error) {
 	}
 	if b.Key = b.Key[:0]; p.Key != nil {
 		if b.Key, _, err = p.Key.AppendText(b.Key, message); err != nil {
+			return err
+		}
+	}
+	if b.Subject = b.Subject[:0]; p.Subject != nil {
+		if b.Subject, _, err = p.Subject.AppendText(b.Subject, message); err != nil {
 			return err
 		}
 	}
@@ -93,7 +98,7 @@ func (r *renderer) readFields(message []byte) (err error) {
 
 // shrink drops buffers that a large message has grown, so that the stream does not keep their memory until its end.
 func (r *renderer) shrink() {
-	if cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.text) > queueBytes {
+	if cap(r.event.Block)+cap(r.event.ID)+cap(r.event.Key)+cap(r.event.Subject)+cap(r.text) > queueBytes {
 		r.event, r.text = reading.Event{}, nil
 	}
 }

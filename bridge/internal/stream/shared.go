@@ -71,6 +71,7 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 			Events: share.Replay.Events, Bytes: int64(share.Replay.Bytes), Age: share.Replay.Age,
 		},
 		LateJoin:    fanout.LateJoin{Mode: lateJoins()[share.LateJoin.Mode], Keys: share.LateJoin.Keys},
+		Pace:        fanout.Pace{Every: share.Pace.Every, Newest: share.Pace.NewestBy != ""},
 		Skip:        share.SlowClient == config.SlowClientSkip,
 		Linger:      share.Linger,
 		ReopenAfter: share.ReopenAfter,

@@ -41,6 +41,9 @@ type Observer interface {
 	Reset(route string, shared bool, why ending.Reset)
 	// Skipped is called when a slow client of a shared stream skips events.
 	Skipped(route string)
+	// Superseded is called for events that clients of a shared stream were not given, because newer ones replace them. n is how many
+	// they were since the last call, for all clients together.
+	Superseded(route string, n int)
 	// CatchUpStarted is called when the upstream of a catch-up is opened.
 	CatchUpStarted(route string)
 	// CatchUpEnded is called once for each CatchUpStarted.
@@ -58,6 +61,7 @@ func New(ctx context.Context, limits fanout.Limits, cluster fanout.Cluster, log 
 		Resumed:      func(route string, how ending.Resumed) { o.Resumed(route, true, how) },
 		Reset:        func(route string, why ending.Reset) { o.Reset(route, true, why) },
 		Skipped:      o.Skipped,
+		Superseded:   o.Superseded,
 		CatchUpBegan: o.CatchUpStarted, CatchUpEnded: o.CatchUpEnded,
 	}
 	return s

@@ -113,7 +113,7 @@ func assertSameEvents(t require.TestingT, want, got []*replay.Event) {
 	for i, w := range want {
 		g := got[i]
 		require.Equal(t, w.Position, g.Position)
-		require.Equal(t, [3]any{w.ID, w.Key, w.Mark}, [3]any{g.ID, g.Key, g.Mark})
+		require.Equal(t, [4]any{w.ID, w.Key, w.Subject, w.Mark}, [4]any{g.ID, g.Key, g.Subject, g.Mark})
 		require.Equal(t, w.Data(), g.Data())
 		require.Equal(t, w.At.IsZero(), g.At.IsZero())
 		require.WithinDuration(t, w.At, g.At, time.Minute)

@@ -44,6 +44,9 @@ func anyEvent(t *rapid.T, now time.Time) *replay.Event {
 		}
 	}
 	e.ID, e.Key, e.Mark = id.String(), anyText.Draw(t, "key"), rapid.Bool().Draw(t, "mark")
+	if rapid.Bool().Draw(t, "with a subject") {
+		e.Subject = replay.SubjectOf([]byte(anyText.Draw(t, "subject")))
+	}
 	if rapid.Bool().Draw(t, "with a time") {
 		e.At = now.Add(-time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "age")))
 	}

@@ -68,7 +68,11 @@ func (r *reader) page(sent time.Time) *fanout.Page {
 // appendEvent appends an event without its position. Clocks of replicas differ, so that the time of an event becomes its age. The
 // replica that reads the event adds its way.
 func appendEvent(dst []byte, e *replay.Event, now time.Time) []byte {
-	dst = appendFlags(dst, e.Mark, !e.At.IsZero())
+	hasSubject := e.Subject != (replay.Subject{})
+	dst = appendFlags(dst, e.Mark, !e.At.IsZero(), hasSubject)
+	if hasSubject {
+		dst = append(dst, e.Subject[:]...)
+	}
 	if !e.At.IsZero() {
 		dst = appendUint(dst, uint64(max(0, now.Sub(e.At))))
 	}
@@ -79,7 +83,11 @@ func appendEvent(dst []byte, e *replay.Event, now time.Time) []byte {
 }
 
 func (r *reader) event(at replay.Position, sent time.Time) *replay.Event {
-	flags := r.flags("the flags of an event", 2)
+	flags := r.flags("the flags of an event", 3)
+	var subject replay.Subject
+	if flags[2] {
+		copy(subject[:], r.take("a subject", uint64(len(subject))))
+	}
 	var received time.Time
 	if flags[1] {
 		received = sent.Add(-time.Duration(r.uint("an age", maxAge)))
@@ -96,7 +104,7 @@ func (r *reader) event(at replay.Position, sent time.Time) *replay.Event {
 		r.fail("%s", err)
 		return nil
 	}
-	e.ID, e.Key, e.Mark, e.At = id, key, flags[0], received
+	e.ID, e.Key, e.Subject, e.Mark, e.At = id, key, subject, flags[0], received
 	return e
 }
 

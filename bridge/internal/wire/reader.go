@@ -69,7 +69,11 @@ func (r *reader) int(what string) int64 {
 
 // bytes reads at most limit bytes that have their length in front. The result is part of the message.
 func (r *reader) bytes(what string, limit int) []byte {
-	n := r.uint(what, uint64(limit))
+	return r.take(what, r.uint(what, uint64(limit)))
+}
+
+// take reads n bytes. The result is part of the message.
+func (r *reader) take(what string, n uint64) []byte {
 	if n > uint64(len(r.rest)) {
 		r.fail("expected %s of %d bytes, found %d bytes", what, n, len(r.rest))
 		return nil

@@ -60,6 +60,8 @@ type eventRow struct {
 type shareRow struct {
 	LateJoin string `json:"late_join"`
 	Field    string `json:"field,omitempty"`
+	Pace     string `json:"pace,omitempty"` // a duration such as 100ms
+	NewestBy string `json:"newest_by,omitempty"`
 }
 
 type problemRow struct {
@@ -76,7 +78,10 @@ func newRouteRow(info bridge.RouteInfo) routeRow {
 		State: "served",
 	}
 	if share := info.Config.Share; share != nil {
-		row.Share = &shareRow{LateJoin: string(share.LateJoin.Mode), Field: share.LateJoin.Field}
+		row.Share = &shareRow{LateJoin: string(share.LateJoin.Mode), Field: share.LateJoin.Field, NewestBy: share.Pace.NewestBy}
+		if share.Pace.Every > 0 {
+			row.Share.Pace = share.Pace.Every.String()
+		}
 	}
 	if info.Problem != nil {
 		row.State = "out of order"

@@ -1,0 +1,72 @@
+package replay
+
+import "crypto/sha256"
+
+// Subject identifies what an event is about. A newer event with the same subject supersedes it. The zero Subject is none: no event
+// supersedes one without a subject.
+type Subject [16]byte
+
+// SubjectOf returns the subject with a name, which may be of any length. It is a digest, so that names of any length take the same
+// memory and nobody finds two names with the same subject. It is the same in every process. An empty name is no subject.
+func SubjectOf(name []byte) (s Subject) {
+	if len(name) > 0 {
+		sum := sha256.Sum256(name)
+		copy(s[:], sum[:])
+	}
+	return s
+}
+
+// supersede notes that the newest event supersedes the one before with its subject. The lock is held.
+func (r *Ring) supersede(e *Event) {
+	if e.Subject == (Subject{}) {
+		return
+	}
+	if r.subjects == nil {
+		r.subjects = map[Subject]uint64{}
+	}
+	if before, held := r.subjects[e.Subject]; held {
+		r.window.slot(before).newer = e.Offset
+	}
+	r.subjects[e.Subject] = e.Offset
+}
+
+// forgetSubject forgets the subject of an event that leaves the log, unless a newer event has it. The lock is held.
+func (r *Ring) forgetSubject(e *Event) {
+	if at, held := r.subjects[e.Subject]; held && at == e.Offset {
+		delete(r.subjects, e.Subject)
+	}
+}
+
+// ReadNewest is [Ring.Read] for a reader that is shown the events before the offset to, and of these only the newest of each
+// subject. The newest event that it is shown is always among them. After a call that appended limit events, the reader goes on
+// behind the last of these. Otherwise it has been given all that it is shown.
+func (r *Ring) ReadNewest(dst []*Event, from Position, to uint64, limit int) ([]*Event, error) {
+	defer r.view(from.Offset).RUnlock()
+	if err := r.gone(from); err != nil {
+		return dst, err
+	}
+	for _, s := range r.window.between(from.Offset, to) {
+		if limit <= 0 {
+			break
+		}
+		if !s.superseded(to) {
+			dst = append(dst, s.event)
+			limit--
+		}
+	}
+	return dst, nil
+}
+
+// CountNewest returns how many events [Ring.ReadNewest] has without a limit. It is 0 where that has an error.
+func (r *Ring) CountNewest(from Position, to uint64) (n int) {
+	defer r.view(from.Offset).RUnlock()
+	if r.gone(from) != nil {
+		return 0
+	}
+	for _, s := range r.window.between(from.Offset, to) {
+		if !s.superseded(to) {
+			n++
+		}
+	}
+	return n
+}
