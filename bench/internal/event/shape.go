@@ -25,8 +25,9 @@ const (
 // Shape makes events of one size. It may be used concurrently.
 type Shape struct {
 	padding string
-	head    []byte // the fields between the number and the text, as they are on the wire
-	tail    []byte // the fields behind the text
+	head    []byte   // the fields between the number and the text, as they are on the wire
+	heads   [][]byte // the same for each kind; nil where all events have one
+	tail    []byte   // the fields behind the text
 }
 
 // NewShape returns a shape whose events have a text of so many bytes, and at least 19.
@@ -36,6 +37,15 @@ func NewShape(text int) Shape {
 		head:    encode(&streamv1.Event{Kind: "quote"}),
 		tail:    encode(&streamv1.Event{Time: timestamppb.New(at)}),
 	}
+}
+
+// OfKinds returns the shape with so many kinds of events, one after the other: two events are of one kind where their numbers are
+// equal modulo kinds. With at most one kind, the shape does not change.
+func (s Shape) OfKinds(kinds int) Shape {
+	for n := 0; kinds > 1 && n < kinds; n++ {
+		s.heads = append(s.heads, encode(&streamv1.Event{Kind: "quote" + string(rune('a'+n%26))}))
+	}
+	return s
 }
 
 // at is the time that every event carries besides its own: a Timestamp costs whoever makes JSON of it more than a string.
@@ -50,14 +60,18 @@ func encode(e *streamv1.Event) []byte {
 }
 
 // Size is the number of bytes that AppendMessage needs at most.
-func (s Shape) Size() int { return 24 + len(s.head) + stampDigits + len(s.padding) + len(s.tail) }
+func (s Shape) Size() int { return 25 + len(s.head) + stampDigits + len(s.padding) + len(s.tail) }
 
 // AppendMessage appends the event as a test.stream.v1.Event on the wire. It is cheap on purpose: the upstream shares the
 // machine with what is measured.
 func (s Shape) AppendMessage(dst []byte, number uint64, due time.Time) []byte {
 	dst = protowire.AppendTag(dst, sequenceField, protowire.VarintType)
 	dst = protowire.AppendVarint(dst, number)
-	dst = append(dst, s.head...)
+	head := s.head
+	if n := uint64(len(s.heads)); n > 0 {
+		head = s.heads[number%n]
+	}
+	dst = append(dst, head...)
 	dst = protowire.AppendTag(dst, textField, protowire.BytesType)
 	dst = protowire.AppendVarint(dst, uint64(stampDigits+len(s.padding)))
 	dst = strconv.AppendInt(dst, due.UnixNano(), 10)

@@ -12,12 +12,23 @@ func (f Faults) Any() bool { return f != Faults{} }
 
 // ledger is what one browser must see next, also on its next connection. Its zero value takes any first number: a browser that
 // joins a shared stream comes in somewhere in its middle.
-type ledger struct{ next uint64 }
+type ledger struct {
+	next uint64
+	// kinds is how many kinds of events there are, in turn, where the server may leave out an event if a newer one of its kind follows
+	// in the same round; 0 is that it may leave out none.
+	kinds uint64
+	// owed is how many events must follow without a gap: where events are left out, each kind has its newest one behind the gap.
+	owed uint64
+}
 
 // enter holds the number of an event against the one before it, and adds what is wrong to f.
 func (l *ledger) enter(number uint64, f *Faults) {
 	switch {
-	case l.next == 0 || number == l.next:
+	case l.next == 0:
+	case number == l.next:
+		l.owed -= min(l.owed, 1)
+	case number > l.next && l.kinds > 0 && l.owed == 0:
+		l.owed = l.kinds - 1
 	case number > l.next:
 		f.Lost += number - l.next
 	case number == l.next-1:

@@ -15,6 +15,8 @@ type Order struct {
 	Path string `json:"path"`
 	// Stall has them read nothing but the response's headers, with as small a buffer as the kernel allows.
 	Stall bool `json:"stall"`
+	// Kinds is how many kinds of events there are, of which a server may leave out all but the newest; 0 is that it may leave out none.
+	Kinds uint64 `json:"kinds,omitempty"`
 	// Back makes EventSources of them, which come back; nil is a single connection for each.
 	Back *Back `json:"back,omitempty"`
 }
@@ -69,6 +71,7 @@ func (c *Crowd) openMore() {
 	o := &c.opening
 	for o.asked < o.order.Browsers && o.asked-o.opened.Browsers-o.opened.Failed < atOnce {
 		b := &browser{place: int32(len(c.browsers)), topic: int32(len(c.browsers)), fd: -1, stall: o.order.Stall}
+		b.ledger.kinds = o.order.Kinds
 		if o.order.Back != nil {
 			b.back = &comeback{Back: *o.order.Back, path: o.path(b.topic), heard: time.Now().UnixNano()}
 			c.returning = true

@@ -122,6 +122,30 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// A server may leave out what newer events replace, and nothing else.
+func TestLedgerOfKinds(t *testing.T) {
+	for name, c := range map[string]struct {
+		numbers []uint64
+		want    Faults
+	}{
+		"the newest of three kinds": {[]uint64{1, 2, 8, 9, 10, 11, 20, 21, 22}, Faults{}},
+		"nothing is left out":       {[]uint64{1, 2, 3, 4, 5}, Faults{}},
+		"one kind is missing":       {[]uint64{1, 2, 8, 9, 20, 21, 22}, Faults{Lost: 10}},
+		"two kinds are missing":     {[]uint64{1, 5, 10}, Faults{Lost: 4}},
+		"a repeat":                  {[]uint64{1, 5, 5, 6, 7}, Faults{Repeated: 1}},
+		"another order":             {[]uint64{1, 5, 4, 6, 7}, Faults{Reordered: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := ledger{kinds: 3}
+			var f Faults
+			for _, n := range c.numbers {
+				l.enter(n, &f)
+			}
+			assert.Equal(t, c.want, f)
+		})
+	}
+}
+
 func TestCutHead(t *testing.T) {
 	const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 	for name, c := range map[string]struct {

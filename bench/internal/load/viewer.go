@@ -25,7 +25,7 @@ func (v *viewer) see(e block, at int64, t *tally) {
 	case "grpc-reset":
 		// Told that there is a gap: what comes next is a beginning.
 		t.resets++
-		v.ledger = ledger{}
+		v.ledger = ledger{kinds: v.ledger.kinds}
 		return
 	case "grpc-cursor":
 		t.notices++

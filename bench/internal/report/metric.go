@@ -30,6 +30,9 @@ var (
 	cpuPerEvent = metric{name: "CPU per event", unit: "µs", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.CPU.Candidate) / float64(time.Microsecond) / float64(m.Tally.Events)
 	}}
+	cpuPerDue = metric{name: "CPU per event due", unit: "µs", of: func(s scenario.Scenario, m scenario.Measurement) float64 {
+		return float64(m.CPU.Candidate) / float64(time.Microsecond) / m.Seconds / s.Due()
+	}}
 	cpuPerOpening = metric{name: "CPU per browser", unit: "µs", of: func(_ scenario.Scenario, m scenario.Measurement) float64 {
 		return float64(m.CPU.Candidate) / float64(time.Microsecond) / float64(m.Tally.Events) // one event for each
 	}}

@@ -147,6 +147,9 @@ func columns(s scenario.Scenario) []column {
 	case s.Due() == 0: // as fast as events are taken: how late they are says how long queues are
 		return []column{{eventsPerSecond, false}, {cpuPerEvent, true}}
 	}
+	if s.Paced() { // delivered events differ; those due are the same for all
+		return []column{{streams, false}, {eventsPerSecond, false}, {ofDue, false}, {cpuPerDue, true}, {p50, false}, {p99, false}}
+	}
 	all := []column{
 		{streams, false}, {eventsPerSecond, false}, {ofDue, false}, {cpuPerEvent, true}, {p50, false}, {p99, true}, {slowest, false},
 	}

@@ -38,6 +38,8 @@ func targets() []target {
 		{"2,000 × 5 events/s over HTTP/1.1 with TLS: CPU per event", "link-shared", scenario.TLS, scenario.Plain, cpuPerEvent, 1.3, 1.15},
 		{"3,000 idle on 300 connections of HTTP/2: KiB each", "h2-idle-10", bridge, "", memoryPerBrowser, 22, 17},
 		{"2,000 idle, each on a connection of HTTP/2: KiB each", "h2-idle-1", bridge, "", memoryPerBrowser, 58, 51},
+		{"2,000 × 200 events/s with a pace of 100 ms: CPU per event due", "pace", scenario.Paced, scenario.Unpaced, cpuPerDue, 0.45, 0.3},
+		{"the same, of 5 kinds the newest", "pace", scenario.PacedNewest, scenario.Unpaced, cpuPerDue, 0.45, 0.2},
 		{"while 100 others stall: events lost", "stall-1000", scenario.SomeStall, "", lost, 0, 0},
 		{"the same: p99 of how late an event is", "stall-1000", scenario.SomeStall, scenario.NoneStalls, p99, 1.5, 1.5},
 	}

@@ -36,6 +36,8 @@ type Role struct {
 	Certificate string `json:"certificate,omitempty"`
 	// Text is the number of bytes of an event's text, for those who make events.
 	Text int `json:"text,omitempty"`
+	// Kinds is how many kinds of events the upstream has; 0 is one.
+	Kinds int `json:"kinds,omitempty"`
 	// Flow is when they make them.
 	Flow event.Flow `json:"flow,omitzero"`
 }

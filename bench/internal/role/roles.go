@@ -21,7 +21,7 @@ const (
 )
 
 func playUpstream(ctx context.Context, r Role) error {
-	server := upstream.New(event.NewShape(r.Text), r.Flow)
+	server := upstream.New(event.NewShape(r.Text).OfKinds(r.Kinds), r.Flow)
 	return serve(ctx, r, func(listener *net.TCPListener) error { return server.Serve(ctx, listener) },
 		func(do string, with json.RawMessage) (any, error) {
 			switch do {

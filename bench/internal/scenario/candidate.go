@@ -86,6 +86,9 @@ func configuration(s Scenario, c Contender, upstream string) string {
 	if s.Kind == Idle {
 		join = "latest"
 	}
+	if c.Pace != "" {
+		join += ", pace: " + c.Pace
+	}
 	return text + fmt.Sprintf("    share: {late_join: %s}\n", join)
 }
 

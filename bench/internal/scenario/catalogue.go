@@ -43,6 +43,7 @@ func Catalogue() []Scenario {
 		leaving("leave-500", "500 browsers leave at once, 20 events/s each", 20),
 		leaving("leave-500-quiet", "500 browsers leave at once, of silent streams", 0),
 		stalling(),
+		pacing(),
 	}
 }
 
@@ -186,6 +187,28 @@ func leaving(name, title string, rate float64) Scenario {
 		Name: name, Title: title, Kind: Leaving, Browsers: 500, Text: 64, Flow: flow,
 		Warmup: 2 * time.Second, Rounds: 3,
 		Contenders: contenders(Grpcsse, role.Handwritten, role.Gateway), Against: role.Handwritten,
+	}
+}
+
+// The contenders of the scenario of a pace: the bridge three times.
+const (
+	Unpaced     = "grpcsse, no pace"
+	Paced       = "grpcsse, every 100ms"
+	PacedNewest = "grpcsse, newest_by"
+)
+
+// pacing has more events than a page can show. What is due to a browser is the same for all: each event of the upstream.
+func pacing() Scenario {
+	return Scenario{
+		Name: "pace", Title: "2,000 browsers of one topic at 200 events/s of 5 kinds, without a pace and with one",
+		Kind: Flowing, Browsers: 2000, Shared: true, Text: 64, Kinds: 5, Flow: event.Flow{Rate: 200},
+		Warmup: 2 * time.Second, Window: 6 * time.Second, Rounds: 5,
+		Contenders: []Contender{
+			{Name: Unpaced, Candidate: Grpcsse},
+			{Name: Paced, Candidate: Grpcsse, Pace: "{every: 100ms}"},
+			{Name: PacedNewest, Candidate: Grpcsse, Pace: "{every: 100ms, newest_by: kind}", Newest: true},
+		},
+		Against: Unpaced,
 	}
 }
 

@@ -34,6 +34,8 @@ type Scenario struct {
 	Shared bool `json:"shared"`
 	// Text is the number of bytes of an event's text.
 	Text int `json:"text"`
+	// Kinds is how many kinds of events there are, in turn; 0 is one.
+	Kinds int `json:"kinds,omitempty"`
 	// Flow is when each upstream stream sends an event.
 	Flow event.Flow `json:"flow"`
 
@@ -63,6 +65,15 @@ type Contender struct {
 	Link *load.Link `json:"link,omitempty"`
 	// Lonely has the bridge share its streams although each browser has a topic of its own.
 	Lonely bool `json:"lonely,omitempty"`
+	// Pace is the bridge's `share.pace`; empty is none.
+	Pace string `json:"pace,omitempty"`
+	// Newest is that the pace leaves out events, except the newest of each kind.
+	Newest bool `json:"newest,omitempty"`
+}
+
+// Paced reports whether contenders have a pace. Then they deliver different numbers of events, and what counts are those due.
+func (s Scenario) Paced() bool {
+	return slices.ContainsFunc(s.Contenders, func(c Contender) bool { return c.Pace != "" })
 }
 
 // Program is the candidate that contends.

@@ -46,7 +46,7 @@ func (r *Runner) set(ctx context.Context, s Scenario, c Contender) (_ *stage, er
 	}
 	address := ""
 	if streamsUpstream(c.Program()) {
-		g.upstream, err = process.StartRole(ctx, role.Role{Name: role.Upstream, Text: s.Text, Flow: s.Flow})
+		g.upstream, err = process.StartRole(ctx, role.Role{Name: role.Upstream, Text: s.Text, Kinds: s.Kinds, Flow: s.Flow})
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +76,9 @@ func (g *stage) open(browsers int, stall bool) error {
 		return nil
 	}
 	order := load.Order{Browsers: browsers, Path: "/watch/{n}", Stall: stall}
+	if g.contender.Newest {
+		order.Kinds = uint64(g.scenario.Kinds)
+	}
 	if g.shares() {
 		order.Path = "/watch/all"
 	}
