@@ -22,6 +22,7 @@ import (
 // audience is another process with many clients in one thread. Every event is stampedSize bytes and holds the time at which it
 // was made.
 type audience struct {
+	size    int
 	conns   []*net.TCPConn // the server's ends
 	words   *bufio.Writer
 	answers *bufio.Scanner
@@ -61,7 +62,7 @@ func gather(t testing.TB, n int) *audience {
 	require.NoError(t, err)
 	require.NoError(t, process.Start())
 	t.Cleanup(func() { in.Close(); process.Wait() })
-	a := &audience{words: bufio.NewWriter(in), answers: bufio.NewScanner(out)}
+	a := &audience{size: n, words: bufio.NewWriter(in), answers: bufio.NewScanner(out)}
 	for range n {
 		conn, err := listener.AcceptTCP()
 		require.NoError(t, err)
