@@ -75,6 +75,9 @@ func configuration(s Scenario, c Contender, upstream string) string {
 	if c.secure() {
 		text = strings.Replace(text, server, server+", tls: {cert_file: "+certificate.Certificate+", key_file: "+certificate.Key+"}", 1)
 	}
+	if c.WritesAlone {
+		text = strings.Replace(text, server, server+", io_uring: off", 1)
+	}
 	if s.Collect > 0 {
 		text = strings.Replace(text, server, server+", admin: {listen: \""+admin+"\"}", 1)
 	}

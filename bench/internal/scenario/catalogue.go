@@ -95,11 +95,16 @@ func fullRate(name, title string, browsers, text int) Scenario {
 	}
 }
 
+// WritesAlone is the bridge where the kernel forbids io_uring.
+const WritesAlone = "grpcsse without io_uring"
+
 func shared(name, title string, browsers int) Scenario {
+	all := contenders(Grpcsse, role.Raw, role.Ready, role.Handwritten, role.Gateway)
+	all = slices.Insert(all, 1, Contender{Name: WritesAlone, Candidate: Grpcsse, WritesAlone: true})
 	return Scenario{
 		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Rate: 20},
 		Warmup: 2 * time.Second, Window: 6 * time.Second, Rounds: 3,
-		Contenders: contenders(Grpcsse, role.Raw, role.Ready, role.Handwritten, role.Gateway), Against: role.Raw,
+		Contenders: all, Against: role.Raw,
 	}
 }
 

@@ -65,6 +65,8 @@ type Contender struct {
 	Link *load.Link `json:"link,omitempty"`
 	// Lonely has the bridge share its streams although each browser has a topic of its own.
 	Lonely bool `json:"lonely,omitempty"`
+	// WritesAlone has the bridge write to one connection after the other, as on a machine without io_uring.
+	WritesAlone bool `json:"writes_alone,omitempty"`
 	// Pace is the bridge's `share.pace`; empty is none.
 	Pace string `json:"pace,omitempty"`
 	// Newest is that the pace leaves out events, except the newest of each kind.
