@@ -3,7 +3,6 @@ package pump
 import (
 	"errors"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -183,40 +182,4 @@ func TestWithoutARingLoopsWriteToOneAfterTheOther(t *testing.T) {
 	for _, d := range l.drivers {
 		assert.Equal(t, oneByOne{}, d.loop.flights.writer)
 	}
-}
-
-// newSealedFlight returns a flight to a client over TLS.
-func newSealedFlight(s *sealed, last bool, pieces ...[]byte) *flight {
-	return &flight{p: &parked{sock: s}, batch: batch{pieces: pieces}, last: last}
-}
-
-// A record that is loaded and sent later carries the same as one that is written.
-func TestASealedFlightKeepsItsRecordsWhole(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		s, raw, decrypt := sealedPair(t)
-		size := rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 3*recordText))
-		whole, cut := strings.Repeat("0123456789abcdefg", 1+size.Draw(rt, "size")/17), 0
-		cut = rapid.IntRange(0, len(whole)).Draw(rt, "cut")
-		flown := newSealedFlight(s, rapid.Bool().Draw(rt, "last"), []byte(whole[:cut]), []byte(whole[cut:]))
-		by, sent := s.load(flown)
-		require.NoError(rt, flown.err)
-		s.made.bytes = append(s.made.bytes[:0], "the record of another flight"...)
-		raw.setRoom(rapid.OneOf(rapid.Just(-1), size).Draw(rt, "room"))
-		n, _, err := by.Write(sent, false)
-		require.NoError(rt, err)
-		s.landed(flown, n, nil)
-		require.NoError(rt, flown.err)
-		require.Equal(rt, flown.pending, len(s.tail) > 0)
-		raw.setRoom(-1)
-		for left := whole[flown.n:]; ; {
-			n, pending, err := s.Write([][]byte{[]byte(left)}, true)
-			require.NoError(rt, err)
-			if left = left[n:]; left == "" && !pending {
-				break
-			}
-		}
-		got, err := decrypt()
-		require.NoError(rt, err)
-		require.True(rt, whole == got, "%d of %d", len(got), len(whole))
-	})
 }
