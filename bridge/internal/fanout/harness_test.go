@@ -48,6 +48,8 @@ func newFakeUpstream() *fakeUpstream {
 func (u *fakeUpstream) Run(ctx context.Context, a reading.Attempt, sink reading.Sink) reading.Result {
 	u.open.Add(1)
 	defer u.open.Add(-1)
+	ctx, cancel := context.WithCancel(ctx) // do waits for its end where the stream has ended
+	defer cancel()
 	at := &attempt{Attempt: a, ctx: ctx, sink: sink, acts: make(chan func() *reading.Result)}
 	sink.Opened()
 	u.attempts <- at

@@ -81,6 +81,8 @@ func TestALateEventOfADeposedOwnerReachesNobody(t *testing.T) {
 			inCluster(t, 2, s, func(all []*replica) {
 				a, _, up := twoReplicas(t, all)
 				version := all[0].seat().Page(fanout.Place{}, 1).Version
+				held := make(chan struct{})
+				up.acts <- func() *reading.Result { <-held; return nil } // the reader does not notice that its stream is cancelled
 				all[0].seat().Follow()
 				ctx := context.WithoutCancel(t.Context())
 				require.Error(t, up.sink.Event(ctx, eventOf("3#3")))
@@ -89,7 +91,8 @@ func TestALateEventOfADeposedOwnerReachesNobody(t *testing.T) {
 				page := all[0].seat().Page(fanout.Place{}, testLimit)
 				assert.Len(t, page.Events, 2)
 				assert.Equal(t, version, page.Version, "nor does anything else")
-				assert.Zero(t, all[0].upstream.open.Load()-1, "the reader has not noticed yet")
+				assert.EqualValues(t, 1, all[0].upstream.open.Load(), "the reader has not noticed yet")
+				close(held)
 				all[0].follow()
 				assert.Zero(t, all[0].upstream.open.Load())
 			})
