@@ -22,14 +22,15 @@ import (
 func notRun() map[string]string {
 	const bench, ci = "it measures for minutes; docs/performance.md has what it said", "it is a step of .ci/run"
 	return map[string]string{
-		"go install github.com/grpcsse/grpcsse/cmd/grpcsse@latest    # in a clone: go install ./cmd/grpcsse": "it loads a release; the tests have the program",
-		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                            "the module deploy installs the package with this file",
-		"make bench SCENARIO='link-*'":                                                                       bench,
-		"make bench SCENARIO='tls-idle,link-shared'":                                                         bench,
-		"make bench SCENARIO='h2-idle-*'":                                                                    bench,
-		"make bench":                                                                                         bench,
-		"npx @hey-api/openapi-ts --input openapi.json --output src/api --client @hey-api/client-fetch": "TestGeneratedClientsReadAStream runs it",
-		"npx openapi-typescript openapi.json --output src/api.ts":                                      "TestGeneratedClientsReadAStream runs it",
+		"go install github.com/grpcsse/grpcsse/cmd/grpcsse@latest    # in a clone: go install ./cmd/grpcsse":          "it loads a release; the tests have the program",
+		"grpcsse check /etc/grpcsse/grpcsse.yaml":                                                                     "the module deploy installs the package with this file",
+		"make bench SCENARIO='link-*'":                                                                                bench,
+		"make bench SCENARIO='tls-idle,link-shared'":                                                                  bench,
+		"make bench SCENARIO='shared-5000,trickle-*,lonely-1000,open-*,pace,tls-idle,link-shared,h2-idle-*' ROUNDS=5": bench,
+		"make bench SCENARIO='h2-idle-*'":                                                                             bench,
+		"make bench":                                                                                                  bench,
+		"npx @hey-api/openapi-ts --input openapi.json --output src/api --client @hey-api/client-fetch":                "TestGeneratedClientsReadAStream runs it",
+		"npx openapi-typescript openapi.json --output src/api.ts":                                                     "TestGeneratedClientsReadAStream runs it",
 		"make figures": bench,
 		"make figures FIGURES='-only events,program -rounds 9'": bench,
 		"make faults":                        ci,
