@@ -85,7 +85,8 @@ func TestTheConnectionsOfAListenerThatWrapsThemAreParkedAndTheirEndsTold(t *test
 	clients := clients(t)
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the certificate is the test's own
 	clients["TLS"] = &http.Client{Transport: &http.Transport{TLSClientConfig: insecure, ForceAttemptHTTP2: true}}
-	clients["TLS1"] = &http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
+	// A configuration of its own: the transport that speaks HTTP/2 adds that to the protocols of the one that it was given.
+	clients["TLS1"] = &http.Client{Transport: &http.Transport{TLSClientConfig: insecure.Clone()}}
 	delete(clients, "unparked")
 	ends := map[string]func(t *testing.T, f *front, resp *http.Response){
 		"the client leaves": func(_ *testing.T, _ *front, resp *http.Response) { _ = resp.Body.Close() },
