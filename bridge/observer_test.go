@@ -232,10 +232,10 @@ func TestTheObserverIsToldOfAClientThatLeavesBeforeItsAnswer(t *testing.T) {
 			cancel()
 		}()
 		resp, err := client.Do(eventSource(ctx, t, f.url+"/watch/x"))
-		if err == nil {
+		if err == nil { // the bridge's answer came before the client had seen that it was to leave
 			_ = resp.Body.Close()
+			assert.Equal(t, 499, resp.StatusCode)
 		}
-		require.Error(t, err)
 		s.requireStreams(t, 0)
 	}
 	require.NoError(t, f.bridge.Shutdown(t.Context()))

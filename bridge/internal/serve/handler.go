@@ -206,9 +206,9 @@ func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) 
 func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit, attached func()) {
 	rt := v.rt
 	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
-	if !stayed || end != nil && end.Reason == ending.ByGone {
+	if !stayed || end != nil && (end.Reason == ending.ByGone || req.HTTP.Context().Err() != nil) {
+		h.observer.ClientLeft(v.opening()) // before the visit is over, since Shutdown waits for that
 		v.cancel()
-		h.observer.ClientLeft(v.opening())
 		h.log.Debug("client left before the stream opened", "route", rt.Config.Name)
 		left := clientLeft()
 		bytes := answerHTTP(w, rt, req, left)

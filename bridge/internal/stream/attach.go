@@ -94,9 +94,9 @@ func AwaitFirstWord(
 		case <-ctx.Done():
 			return false, nil
 		case <-timer.C:
-			return true, nil
+			return ctx.Err() == nil, nil
 		case <-drain:
-			return true, nil
+			return ctx.Err() == nil, nil
 		case <-ready: // a reset, which comes from the bridge, also sets ready
 		}
 	}
