@@ -22,10 +22,6 @@ const (
 	// largest frame that a client may send. They are the least that HTTP/2 allows: requests are small here.
 	readAhead  = 64 << 10
 	frameBytes = 16 << 10
-	// headerTable is the size of the tables with which HTTP/2 compresses headers. Nothing fits into one of this size, the least that
-	// net/http knows. Otherwise a connection keeps up to 4 KiB of its client's headers, as long as a stream lasts. What it saves is
-	// bytes of later requests, and an event stream has none.
-	headerTable = 1
 )
 
 // server is the HTTP server of a front.
@@ -71,8 +67,6 @@ func (f *Front) httpServer(ctx context.Context) *http.Server {
 		Protocols:         new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          streamsPerConnection,
-			MaxDecoderHeaderTableSize:     headerTable,
-			MaxEncoderHeaderTableSize:     headerTable,
 			MaxReadFrameSize:              frameBytes,
 			MaxReceiveBufferPerConnection: readAhead,
 			MaxReceiveBufferPerStream:     readAhead,
