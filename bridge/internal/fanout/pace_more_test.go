@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
-// While nobody reads, rounds go on. Who comes first gets what there is, and has not to wait for the next event.
+// Rounds go on while a stream has no subscriber. The first one that comes gets what there is, and does not wait for the next event.
 func TestEventsThatComeWhileNobodyListens(t *testing.T) {
 	s := paced(true)
 	s.LateJoin.Mode = fanout.All

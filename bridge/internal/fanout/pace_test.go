@@ -151,7 +151,7 @@ func TestAPlacePassesWhatWasLeftOut(t *testing.T) {
 	assert.Equal(t, 3, superseded, "two of the page, and one of the second that came back")
 }
 
-// Nobody waits for the round of others: who comes gets what there is, and then each round.
+// A newcomer does not wait for the next round. It gets what there is at once, and then each round.
 func TestWhoComesInTheMiddleOfARound(t *testing.T) {
 	for name, tt := range map[string]struct {
 		late fanout.LateJoinMode

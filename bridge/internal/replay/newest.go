@@ -6,8 +6,9 @@ import "crypto/sha256"
 // supersedes one without a subject.
 type Subject [16]byte
 
-// SubjectOf returns the subject with a name, which may be of any length. It is a digest, so that names of any length take the same
-// memory and nobody finds two names with the same subject. It is the same in every process. An empty name is no subject.
+// SubjectOf returns the subject with a name, which may be of any length. The subject is a digest (SHA-256, cut to 16 bytes), so that
+// names of any length take the same memory, and an upstream cannot make two names with the same subject. It is the same in every
+// process. An empty name is no subject.
 func SubjectOf(name []byte) (s Subject) {
 	if len(name) > 0 {
 		sum := sha256.Sum256(name)

@@ -167,7 +167,7 @@ func TestABrokenSocketDoesNotDisturbOthers(t *testing.T) {
 	assert.Equal(t, "a", string(good.read(1)))
 }
 
-// Whoever has too many pieces writes them in another way: a send that leaves out pieces would look as if the socket were full.
+// A send with too many pieces is an error. A send that left out pieces would look as if the socket were full.
 func TestWhatDoesNotFitIsNotSent(t *testing.T) {
 	r := newRing(t)
 	var sends []Send
