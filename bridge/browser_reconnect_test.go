@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // soon is the shortest reconnection time that the configuration allows. It keeps the tests short.
@@ -56,7 +57,7 @@ func jsonOf(v any) string {
 
 func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, restartable(), sendAfter(3, 0))
+	s := startServer(t, loopback.Own(), sendAfter(3, 0))
 	st := startSite(t, s, routeFile("event: {id: sequence, retry: "+soon+"}"))
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")
@@ -82,7 +83,7 @@ func TestBrowserComesBackWhenTheUpstreamDied(t *testing.T) {
 
 func TestBrowserResumesWhenReopeningGaveUp(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, restartable(), sendAfter(3, 0))
+	s := startServer(t, loopback.Own(), sendAfter(3, 0))
 	st := startSite(t, s, resumableSoon("reopen: {max_attempts: 1, backoff: {base: 1ms, max: 1ms}}"))
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")
@@ -97,7 +98,7 @@ func TestBrowserResumesWhenReopeningGaveUp(t *testing.T) {
 
 func TestBrowserDoesNotNoticeAnUpstreamThatIsReopened(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, restartable(), sendAfter(3, 0))
+	s := startServer(t, loopback.Own(), sendAfter(3, 0))
 	st := startSite(t, s, resumableSoon())
 	page := openTab(t, st)
 	page.watch(t, "/watch/x")

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // tape is an upstream that numbers its events and can go on after each of them. It keeps its events when its server dies. The
@@ -223,7 +224,7 @@ func TestNothingIsLostOrRepeatedInChaos(t *testing.T) {
 	var running sync.WaitGroup
 	defer func() { cancel(); running.Wait() }()
 	running.Go(func() { p.run(ctx, time.Millisecond) })
-	s := startServer(t, restartable(), p.watch)
+	s := startServer(t, loopback.Own(), p.watch)
 	file := resumable(
 		"share: {late_join: latest, replay: {events: 500}, linger: 1s}", "reopen: {backoff: {base: 20ms, max: 100ms}}",
 		"open_wait: 1s", "heartbeat: 20ms")

@@ -19,10 +19,11 @@ import (
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 func TestAServerThatIsDownAtStart(t *testing.T) {
-	lis, err := net.Listen("tcp", restartable())
+	lis, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	addr := lis.Addr().String()
 	require.NoError(t, lis.Close())
@@ -45,7 +46,7 @@ func TestAServerThatIsDownAtStart(t *testing.T) {
 
 func TestARedeployedServerNeedsNoRestart(t *testing.T) {
 	old := grpc.NewServer() // a server without the service
-	lis, err := net.Listen("tcp", restartable())
+	lis, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	addr := lis.Addr().String()
 	reflection.Register(old)

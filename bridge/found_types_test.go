@@ -26,6 +26,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // The file of the service does not import the types that its messages contain.
@@ -166,7 +167,7 @@ func TestTypesThatTheServerDoesNotKnowAreSentAsBytes(t *testing.T) {
 
 // The service and its file are the same before and after the change of the type.
 func TestAServerWithAnotherFormOfATypeNeedsNoRestart(t *testing.T) {
-	before := startFeed(t, restartable(), feedFile, extraFile("old"))
+	before := startFeed(t, loopback.Own(), feedFile, extraFile("old"))
 	f := startFeedFront(t, before, &ledger{})
 	for _, path := range []string{"/private", "/shared"} {
 		got := feedOf(t, f.url+path)

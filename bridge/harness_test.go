@@ -59,15 +59,6 @@ func (s *server) Watch(r *streamv1.WatchRequest, stream grpc.ServerStreamingServ
 	return (*s.watch.Load())(r, stream)
 }
 
-// restartable is the address of a server that a test stops, and starts again on the same port. Other servers and clients use
-// 127.0.0.1, so none of them takes the port in between.
-func restartable() string {
-	if runtime.GOOS == "linux" {
-		return "127.0.0.3:0"
-	}
-	return "127.0.0.1:0" // other systems have no other loopback address
-}
-
 // startServer serves w on addr, "127.0.0.1:0" for any port, until the test ends.
 func startServer(t *testing.T, addr string, w watch, opts ...grpc.ServerOption) *server {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // resumable is a route that can resume.
@@ -287,7 +288,7 @@ func TestAnUpstreamThatRestartsIsReopened(t *testing.T) {
 		}
 		return status.Error(codes.NotFound, "the end")
 	}
-	first := startServer(t, restartable(), numbered)
+	first := startServer(t, loopback.Own(), numbered)
 	f := startFront(t, first, resumable())
 	r := newReader(do(t, clients(t)["h2c"], eventSource(t.Context(), t, f.url+"/watch/x")))
 	for n := range int64(total / 2) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // Each open stream is listed from its beginning to its end: private and shared ones, on every transport.
@@ -69,7 +70,7 @@ routes:
 
 // An upstream that goes down is shown as down since then, and one that comes back as up. A schema that was read stays known.
 func TestUpstreamsShowsWhichServersAreThere(t *testing.T) {
-	s := startServer(t, restartable(), untilCancelled)
+	s := startServer(t, loopback.Own(), untilCancelled)
 	f := startFront(t, s, `
 upstreams:
   test: {target: "ADDR"}

@@ -217,7 +217,7 @@ func (m *model) do(ctx context.Context, d deed) error {
 		p.registry.Resign()
 	case 12:
 		note("say again %d", d.size)
-		m.thief.say(len(m.thief.kept)*d.size/12, d.size%4 == 0)
+		m.thief.say(d.size, d.size%4 == 0)
 	}
 	return nil
 }

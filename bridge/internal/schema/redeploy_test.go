@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // What a watcher told, for a test to wait on.
@@ -56,7 +58,7 @@ func TestRedeployedServerNeedsNoRestart(t *testing.T) {
 	after := registry(t, compileFiles(t, map[string]string{
 		"a.proto": `syntax="proto3"; package a; message M { string name = 1; } service S { rpc New(M) returns (stream M); }`,
 	}))
-	address, stop := serveGRPC(t, "127.0.0.1:0", reflecting(before, "a.S"))
+	address, stop := serveGRPC(t, loopback.Own(), reflecting(before, "a.S"))
 	told := watch(t, address)
 	old := nextSnapshot(t, told)
 	_, err := old.Method("a.S", "Old")
@@ -81,7 +83,7 @@ func TestServerThatIsDownAtStartIsFoundLater(t *testing.T) {
 	files := registry(t, compileFiles(t, map[string]string{
 		"a.proto": `syntax="proto3"; package a; message M {} service S { rpc R(M) returns (stream M); }`,
 	}))
-	address, stop := serveGRPC(t, "127.0.0.1:0", reflecting(files, "a.S"))
+	address, stop := serveGRPC(t, loopback.Own(), reflecting(files, "a.S"))
 	stop()
 	told := watch(t, address)
 	require.ErrorContains(t, next(t, told).err, "the server cannot be reached")

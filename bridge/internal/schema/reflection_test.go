@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // services is a list of names as a reflection service wants it.
@@ -289,7 +290,7 @@ func TestFromReflectionErrors(t *testing.T) {
 }
 
 func TestFromReflectionServerDown(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	_, err = FromReflection(t.Context(), connect(t, listener.Addr().String()))

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // A service, and types that it does not import: each reading of it is the same, whatever becomes of them.
@@ -78,7 +80,7 @@ func TestARedeployedServerWithAnotherTypeNeedsNoRestart(t *testing.T) {
 		return extendedBy(map[string][]string{"t.T": {`name: "t.proto" package: "t" message_type { name: "T" field { name: "` + field +
 			`" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING } }`}})
 	}
-	address, stop := serveGRPC(t, "127.0.0.1:0", deployed("old").answer(t).register)
+	address, stop := serveGRPC(t, loopback.Own(), deployed("old").answer(t).register)
 	told := watch(t, address)
 	old := nextSnapshot(t, told)
 	mt, err := old.Types("a.S").FindMessageByName("t.T")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 func TestDialRefusesWhatCannotWork(t *testing.T) {
@@ -56,7 +57,7 @@ func TestDialRefusesWhatCannotWork(t *testing.T) {
 }
 
 func TestServerThatIsDownIsAnErrorAtOnce(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())

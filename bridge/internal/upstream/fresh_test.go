@@ -17,6 +17,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // age makes files look as if they had been complete for a minute.
@@ -66,7 +67,7 @@ func TestMetadataOfAFileIsReadAgain(t *testing.T) {
 // The server moves to a certificate of another authority. The client trusts it once ca_file has that authority.
 func TestTheCAFileIsReadAgain(t *testing.T) {
 	old, next := newAuthority(t), newAuthority(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	s := serveOn(t, listener, untilCancelled, old.serverOption(t, false))
 	var stale atomic.Int64

@@ -17,6 +17,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // watch is the body of the test service's streaming method.
@@ -67,7 +68,7 @@ func serve(t testing.TB, w watch, options ...grpc.ServerOption) *server {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	return serveOn(t, listener, w, options...)
 }

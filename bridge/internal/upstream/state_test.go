@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/upstream"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // requireState waits until a client has a state, and returns the time from which it has the state.
@@ -58,7 +59,7 @@ func TestAClientKnowsWhetherItsServerIsThere(t *testing.T) {
 }
 
 func TestAServerThatWasNeverThereIsDownFromTheStart(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Own())
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	began := time.Now()

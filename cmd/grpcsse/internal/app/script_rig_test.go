@@ -21,6 +21,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/client"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // scriptPage is a page that uses the script. It keeps a ledger of the ids that a subscription gets.
@@ -99,7 +100,7 @@ func startScriptSite(t *testing.T, options ...bridge.Option) *scriptSite {
 	t.Helper()
 	s := &scriptSite{began: time.Now(), from: map[string]int{}, also: map[string]http.HandlerFunc{}}
 	s.bridge.Store(scriptBridge(t, s.began, options))
-	s.up(t, "127.0.0.1:0")
+	s.up(t, loopback.Own())
 	t.Cleanup(func() {
 		s.down(t)
 		require.NoError(t, s.bridge.Load().Close())

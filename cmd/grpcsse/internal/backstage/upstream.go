@@ -23,7 +23,8 @@ type Upstream struct {
 	log     *slog.Logger
 	server  *demo.Server
 	address string
-	close   context.CancelFunc
+	door    *door
+	close   func() error // ends ctx, and frees the address
 	trading sync.WaitGroup
 
 	mu   sync.Mutex
@@ -33,9 +34,11 @@ type Upstream struct {
 // StartUpstream serves on listener until [Upstream.Close]. The end of ctx does not end the server.
 func StartUpstream(ctx context.Context, log *slog.Logger, server *demo.Server, listener net.Listener) *Upstream {
 	u := &Upstream{log: log, server: server, address: listener.Addr().String()}
-	u.ctx, u.close = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	u.ctx, u.door = ctx, newDoor(listener)
+	u.close = sync.OnceValue(func() error { cancel(); return u.door.close() })
 	u.trading.Go(func() { server.Trade(u.ctx) })
-	u.kill = u.serve(listener)
+	u.kill = u.serve(u.door.open())
 	return u
 }
 
@@ -55,7 +58,7 @@ func (u *Upstream) serve(listener net.Listener) (stop func()) {
 	}
 }
 
-// Kill cuts all connections to the server without notice, and refuses new ones.
+// Kill cuts all connections to the server without notice, and each new one at once. The address stays that of the server.
 func (u *Upstream) Kill() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -68,18 +71,14 @@ func (u *Upstream) Kill() error {
 	return nil
 }
 
-// Restart serves again at the same address. It returns an error where another program has taken the address meanwhile.
+// Restart serves again at the same address.
 func (u *Upstream) Restart() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.kill != nil {
 		return errRunning
 	}
-	listener, err := new(net.ListenConfig).Listen(u.ctx, "tcp", u.address)
-	if err != nil {
-		return err
-	}
-	u.kill = u.serve(listener)
+	u.kill = u.serve(u.door.open())
 	u.log.Info("started again")
 	return nil
 }
@@ -99,7 +98,9 @@ func (u *Upstream) Streams(rpc string) int { return u.server.Streams(rpc) }
 
 // Close ends the server, and returns when all its goroutines have ended.
 func (u *Upstream) Close() {
-	u.close()
+	if err := u.close(); err != nil {
+		u.log.Error("the listener of the gRPC server cannot be closed", "error", err)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.kill != nil {

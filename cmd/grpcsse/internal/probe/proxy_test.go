@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/probe"
+	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
 // A stream that asks nginx not to buffer it is right behind nginx. If nginx ignores that, the probe names nginx.
@@ -57,7 +58,7 @@ func TestABufferingNginxIsNamed(t *testing.T) {
 func startNginx(t *testing.T, program, upstream, setting string) string {
 	t.Helper()
 	dir := t.TempDir()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", loopback.Own())
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
@@ -122,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"id: %d\ndata: %d\n\n" % (n, n))
             self.wfile.flush()
             time.sleep(0.01)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
 `
 
 func TestAServerInPythonIsProbed(t *testing.T) {
@@ -130,12 +131,12 @@ func TestAServerInPythonIsProbed(t *testing.T) {
 	if err != nil {
 		t.Skip("skipped: there is no python3")
 	}
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", loopback.Own())
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	_, port, _ := net.SplitHostPort(address)
-	base := startServer(t, address, exec.CommandContext(t.Context(), python, "-c", pythonServer, port))
+	host, port, _ := net.SplitHostPort(address)
+	base := startServer(t, address, exec.CommandContext(t.Context(), python, "-c", pythonServer, host, port))
 	for path, want := range map[string][]string{"right": nil, "beginning": {"resume", "end"}, "finished": {"resume", "end"}} {
 		report := run(t, base+path, probe.Options{Least: 10 * time.Second}) // each stream ends before
 		assert.Equal(t, want, faults(report), path)
