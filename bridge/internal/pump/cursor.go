@@ -24,7 +24,8 @@ type Cursor interface {
 	// Overdue reports whether the client is to be cut off, because it is too far behind and does not catch up. lacks is about
 	// how many of the events before the cursor the client has not taken. It is negative where the client has taken events that
 	// the cursor has yet to pass. stalled says that the client has taken nothing for [OverduePatience]. The pump asks at most
-	// once in that time.
+	// once in that time. It may first ask with the most that the client can lack, and once more after a true with what the
+	// client lacks.
 	Overdue(lacks int, stalled bool) bool
 	// Retry returns the reconnection time that the client is told in place of the given one, which is not 0.
 	Retry(given time.Duration) time.Duration
@@ -33,9 +34,6 @@ type Cursor interface {
 	// pump stops watching the old one, watches the new one, and peeks once more.
 	Topic() Topic
 }
-
-// patient is a cursor whose Overdue does not depend on what the client lacks. The pump does not ask the kernel for it then.
-type patient interface{ patient() }
 
 // Hurried is a [Cursor] that may hold pieces back for a while, so that it has many at once.
 type Hurried interface {

@@ -100,16 +100,16 @@ func (p *parked) stalled(now time.Duration) bool {
 }
 
 // overdue reports whether the client is too far behind. It asks the cursor only when that is due. Bytes that the kernel still
-// holds do not count as taken: the client would lack them if it were cut off.
+// holds do not count as taken: the client would lack them if it were cut off. The kernel is not asked for them while they cannot
+// be many, because that is a system call for each client.
 func (p *parked) overdue(now time.Duration) bool {
 	if !p.uptake.due(now) {
 		return false
 	}
-	waiting := 0
-	if _, ok := p.cur.(patient); !ok || p.blocked {
-		waiting = p.look(now)
+	if !p.blocked && p.uptake.fewWaiting() && !p.cur.Overdue(p.uptake.lacking(int(p.uptake.most)), false) {
+		return false
 	}
-	return p.cur.Overdue(p.uptake.lacking(waiting), p.blocked && now-p.taken >= OverduePatience)
+	return p.cur.Overdue(p.uptake.lacking(p.look(now)), p.blocked && now-p.taken >= OverduePatience)
 }
 
 // look returns how many bytes the client has not acknowledged. A socket becomes writable only when much of what it holds was
@@ -117,6 +117,7 @@ func (p *parked) overdue(now time.Duration) bool {
 // taken.
 func (p *parked) look(now time.Duration) (waiting int) {
 	waiting = p.sock.Waiting()
+	p.uptake.saw(waiting)
 	if p.blocked && waiting < p.behind {
 		p.behind, p.taken = waiting, now
 	}

@@ -289,8 +289,6 @@ func (q *Queue) Overdue(_ int, stalled bool) bool {
 	return q.cut != nil && (stalled || time.Since(q.cutAt) >= cutPatience)
 }
 
-func (q *Queue) patient() {}
-
 // Retry implements [Cursor]. It returns given: what a client misses between two private streams does not depend on how soon it
 // comes back.
 func (q *Queue) Retry(given time.Duration) time.Duration { return given }

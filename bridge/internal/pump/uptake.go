@@ -13,6 +13,10 @@ const OverduePatience = 250 * time.Millisecond
 type uptake struct {
 	asked         time.Duration // when the cursor was last asked whether the client is overdue
 	bytes, events float32       // how much was written lately
+	// most is the most that the kernel can hold, in bytes: what it held at the last look, and what was written since. It is at
+	// most lookAgain, which stands for any number.
+	most   int32
+	looked bool // there was a look
 }
 
 // due reports whether the cursor is asked now. It is asked at most once in OverduePatience, because asking takes a lock that
@@ -31,7 +35,17 @@ func (u *uptake) wrote(bytes, events int) {
 		u.bytes, u.events = u.bytes/2, u.events/2
 	}
 	u.bytes, u.events = u.bytes+float32(bytes), u.events+float32(events)
+	u.most = int32(min(int(u.most)+bytes, lookAgain))
 }
+
+// fewWaiting reports whether the kernel holds few bytes at the most, so that they need not be looked at.
+func (u *uptake) fewWaiting() bool { return u.looked && u.most < lookAgain }
+
+// saw notes how many bytes the kernel holds.
+func (u *uptake) saw(waiting int) { u.looked, u.most = true, int32(min(waiting, lookAgain)) }
+
+// lookAgain is how many bytes may be written before the next look. It is half of what the kernel holds by default.
+const lookAgain = 64 << 10
 
 // lately is how many events an uptake counts in full.
 const lately = 64

@@ -1,7 +1,9 @@
 package pump
 
 import (
+	"math"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,7 +126,7 @@ func TestTheCursorIsAskedAboutAClientThatIsSlow(t *testing.T) {
 func TestWhatTheKernelHoldsIsLacking(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		events := new(tape)
-		cur := &asker{head: head{tape: events}, began: time.Now()}
+		cur := &strict{head: head{tape: events}, most: 22} // what is written between two questions is more
 		s := patience()
 		s.Comment = nil
 		client := newClient()
@@ -134,13 +136,10 @@ func TestWhatTheKernelHoldsIsLacking(t *testing.T) {
 		client.waiting = 20 * len(ten)
 		client.mu.Unlock()
 		feed(events, c, 0, time.Second, 0)
-		for i, q := range cur.asked() {
-			want := 0
-			if q.at >= time.Second {
-				want = 20
-			}
-			assert.InDelta(t, want, q.lacks, 1, "question %d", i)
-			assert.False(t, q.stalled)
+		exact := slices.DeleteFunc(cur.asked(), func(lacks int) bool { return lacks > cur.most })
+		require.Len(t, exact, 7)
+		for i, lacks := range exact {
+			assert.InDelta(t, []int{0, 0, 0, 20, 20, 20, 20}[i], lacks, 1, "question %d", i)
 		}
 		c.leave()
 		c.outcome()
@@ -190,8 +189,11 @@ func TestAClientThatIsOverdueIsCutOffWhetherItTakesAnythingOrNot(t *testing.T) {
 				out := c.outcome()
 				assert.Equal(t, ending.BySlow, out.Reason)
 				assert.Error(t, out.Err)
-				asked := cur.asked()
-				assert.Len(t, asked, 4, "nothing is asked after the answer")
+				at := map[time.Duration]bool{}
+				for _, q := range cur.asked() {
+					at[q.at] = true
+				}
+				assert.Len(t, at, 4, "nothing is asked after the answer")
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				assert.True(t, c.aborted || len(c.closed) == 1 && c.closed[0] == atOnce)
@@ -231,32 +233,71 @@ func TestTheCursorShortensTheReconnectionTime(t *testing.T) {
 // asking counts how often the kernel is asked what it holds.
 type asking struct {
 	fakeSocket
-	asked int
+	holds, asked int
 }
 
 func (a *asking) Waiting() int {
 	a.asked++
-	return 0
+	return a.holds
 }
 
-// A private stream ends for nothing that its client lacks, so its loop saves the system call.
+// strict is a cursor whose client is overdue where it may lack more events than that.
+type strict struct {
+	head
+	most int
+
+	mutex sync.Mutex
+	lacks []int // what it was asked
+}
+
+func (s *strict) Overdue(lacks int, _ bool) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.lacks = append(s.lacks, lacks)
+	return lacks > s.most
+}
+
+func (s *strict) asked() []int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Clone(s.lacks)
+}
+
+// The kernel is asked what it holds only where it may hold enough for the cursor to end the stream.
 func TestTheKernelIsAskedOnlyWhereItMatters(t *testing.T) {
 	for name, tt := range map[string]struct {
-		cur     Cursor
-		blocked bool
-		want    int
+		most, holds, written int // in events of 100 bytes
+		blocked              bool
+		asked                int
+		lacks                []int
+		overdue              bool
 	}{
-		"a shared stream":               {&head{tape: new(tape)}, false, 1},
-		"a private stream":              {NewQueue(1), false, 0},
-		"a private stream with no room": {NewQueue(1), true, 1}, // its client may be taking bytes
+		"little was written":               {most: 50, written: 20, lacks: []int{20}},
+		"what was written may be too much": {most: 50, written: 60, asked: 1, lacks: []int{60, 0}},
+		"and is":                           {most: 50, holds: 55, written: 60, asked: 1, lacks: []int{60, 55}, overdue: true},
+		"much was written":                 {most: 2000, holds: 30, written: 700, asked: 1, lacks: []int{30}},
+		"the socket takes nothing":         {most: 50, holds: 10, written: 20, blocked: true, asked: 1, lacks: []int{10}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sock := &asking{}
-			p := newParked(sock, tt.cur, patience(), func(Outcome) {})
-			p.blocked = tt.blocked
-			assert.False(t, p.overdue(OverduePatience))
-			assert.False(t, p.overdue(OverduePatience), "too soon after the first time")
-			assert.Equal(t, tt.want, sock.asked)
+			sock := new(asking)
+			cur := &strict{head: head{tape: new(tape)}, most: tt.most}
+			p := newParked(sock, cur, patience(), func(Outcome) {})
+			p.uptake.wrote(100, 1)
+			require.False(t, p.overdue(OverduePatience))
+			require.Equal(t, 1, sock.asked, "the first time it is asked in any case")
+
+			sock.asked, cur.lacks, sock.holds, p.blocked = 0, nil, 100*tt.holds, tt.blocked
+			for range tt.written {
+				p.uptake.wrote(100, 1)
+			}
+			assert.Equal(t, tt.overdue, p.overdue(2*OverduePatience))
+			assert.False(t, p.overdue(2*OverduePatience), "too soon after the time before")
+			assert.Equal(t, tt.asked, sock.asked)
+			assert.Equal(t, tt.lacks, cur.lacks)
+
+			sock.holds, p.blocked, cur.most = 0, false, math.MaxInt
+			p.overdue(3 * OverduePatience)
+			assert.Equal(t, tt.asked, sock.asked, "little was written since")
 		})
 	}
 }
