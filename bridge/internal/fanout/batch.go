@@ -81,7 +81,7 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 		if i > 0 {
 			prev = nil
 			if before := b.events[i-1]; before.Offset >= b.from || e.Offset == before.Offset+1 {
-				prev = before.Frame
+				prev = &before.Frame
 			}
 		}
 		switch {

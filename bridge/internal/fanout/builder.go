@@ -9,12 +9,14 @@ import (
 // build returns the event of a stream at a position, with its id. It completes the block in the memory of e: a copy of a large
 // event for each stream would take as much memory as the logs.
 func build(st *stream, at replay.Position, e *reading.Event) (*replay.Event, error) {
-	id := positionID(at)
+	var id sse.ID
 	if st.settings.HasID {
 		var ok bool
 		if id, ok = sse.EncodeID(e.ID); !ok && len(e.ID) > 0 {
 			st.registry.Hooks.idLeftOut(st)
 		}
+	} else {
+		id = positionID(at)
 	}
 	block := sse.AppendTail(e.Block, id)
 	e.Block = block[:len(e.Block)]

@@ -161,7 +161,7 @@ func (s *Subscriber) link(b *batch) {
 	n := len(b.events)
 	all, err := s.stream.log.Read(b.events, before, 1)
 	if err == nil && len(all) > n { // the event before may be evicted
-		b.prev = all[n].Frame
+		b.prev = &all[n].Frame
 		all[n] = nil
 	}
 	b.events = all[:n]

@@ -88,5 +88,5 @@ func TestTheEventBehindTheLastValuesRefersToNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, pieces, 1)
 	assert.Equal(t, events[1].Frame.Bytes(sub.form), pieces[0])
-	assert.NotEqual(t, events[1].Frame.After(events[0].Frame, sub.form), pieces[0])
+	assert.NotEqual(t, events[1].Frame.After(&events[0].Frame, sub.form), pieces[0])
 }

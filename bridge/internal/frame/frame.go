@@ -1,23 +1,32 @@
 package frame
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // Frame is one block, in every form that was asked for. Its methods may be called concurrently. The bytes that they return
 // never change.
+//
+// Logs hold millions of frames, and most frames are written in their plain form only and counted by one log. So what the other
+// forms and other sums take is allocated when it is needed.
 type Frame struct {
-	plain piece
-	data  int // the index in the block at which the data line begins, or -1 where there is none
+	chunk    []byte // the block in its plain form; see [piece]
+	start    uint8  // where the block begins in the chunk
+	released bool   // guarded by mu; no sum holds the frame any longer, so new forms are not kept
+	data     int32  // the index in the block at which the data line begins, or -1
 
+	mu     sync.Mutex            // held while a form is made, and by Hold and Release
+	holder *atomic.Int64         // guarded by mu; a sum that counts this frame's bytes, or nil
+	more   atomic.Pointer[forms] // nil until it is needed; it is set with mu
+}
+
+// forms is what few frames have.
+type forms struct {
 	gzip, zstd atomic.Pointer[piece]  // nil until that form is made
 	linked     atomic.Pointer[linked] // nil until that form is made
-
-	mu       sync.Mutex       // held while a form is made, and by Hold and Release
-	holders  []*atomic.Int64  // the sums that count this frame's bytes
-	one      [1]*atomic.Int64 // the first memory of holders: mostly there is one
-	released bool             // no sum holds the frame any longer, so new forms are not kept
+	holders    []*atomic.Int64        // guarded by the frame's mu; the other sums that count the frame's bytes
 }
 
 // New returns a frame with a copy of a whole block. data is the index at which the only data line begins, or -1 where there is
@@ -30,19 +39,23 @@ func New(block []byte, data int) *Frame {
 
 // Init does the same as New, for a frame that is a part of something else. The frame must be the zero value.
 func (f *Frame) Init(block []byte, data int) {
-	f.plain, f.data, f.holders = newPiece(block), data, f.one[:0]
+	p := newPiece(block)
+	f.chunk, f.start, f.data = p.chunk, uint8(p.start), int32(data)
 }
 
+// plain returns the block in its plain form.
+func (f *Frame) plain() piece { return piece{f.chunk, int(f.start)} }
+
 // Block returns the block itself.
-func (f *Frame) Block() []byte { return f.plain.bare() }
+func (f *Frame) Block() []byte { return f.plain().bare() }
 
 // Data returns the index in the block at which the data line begins, or -1 where there is none.
-func (f *Frame) Data() int { return f.data }
+func (f *Frame) Data() int { return int(f.data) }
 
 // Bytes returns the block in a form. The block is compressed at most once in each coding, however many goroutines ask for it.
 // The bytes with the framing of a chunk and those without it share their memory. The bytes may follow those of any other frame.
 func (f *Frame) Bytes(form Form) []byte {
-	p := &f.plain
+	p := f.plain()
 	if form.Encoding != Identity {
 		p = f.compressed(form.Encoding)
 	}
@@ -82,13 +95,17 @@ func (f *Frame) Line() []byte {
 
 // Size returns how many bytes the frame holds now in all its forms.
 func (f *Frame) Size() int {
-	n := len(f.plain.chunk)
-	for _, made := range [...]*piece{f.gzip.Load(), f.zstd.Load()} {
+	n := len(f.chunk)
+	more := f.more.Load()
+	if more == nil {
+		return n
+	}
+	for _, made := range [...]*piece{more.gzip.Load(), more.zstd.Load()} {
 		if made != nil {
 			n += len(made.chunk)
 		}
 	}
-	if made := f.linked.Load(); made != nil {
+	if made := more.linked.Load(); made != nil {
 		n += len(made.chunk)
 	}
 	return n
@@ -99,7 +116,12 @@ func (f *Frame) Size() int {
 func (f *Frame) Hold(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.holders = append(f.holders, sum)
+	if f.holder == nil {
+		f.holder = sum
+	} else {
+		more := f.others()
+		more.holders = append(more.holders, sum)
+	}
 	f.released = false
 	sum.Add(int64(f.Size()))
 }
@@ -109,58 +131,111 @@ func (f *Frame) Hold(sum *atomic.Int64) {
 func (f *Frame) Release(sum *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, held := range f.holders {
-		if held == sum {
-			f.holders = append(f.holders[:i], f.holders[i+1:]...)
-			f.released = len(f.holders) == 0
-			sum.Add(-int64(f.Size()))
-			return
-		}
+	if !f.forget(sum) {
+		return
 	}
+	more := f.more.Load()
+	f.released = f.holder == nil && (more == nil || len(more.holders) == 0)
+	sum.Add(-int64(f.Size()))
+}
+
+// forget has a sum no longer hold the frame, and reports whether it did. The lock is held.
+func (f *Frame) forget(sum *atomic.Int64) bool {
+	if f.holder == sum {
+		f.holder = nil
+		return true
+	}
+	more := f.more.Load()
+	if more == nil {
+		return false
+	}
+	i := slices.Index(more.holders, sum)
+	if i >= 0 {
+		more.holders = slices.Delete(more.holders, i, i+1)
+	}
+	return i >= 0
+}
+
+// others returns where the frame has what few frames have. The lock is held.
+func (f *Frame) others() *forms {
+	more := f.more.Load()
+	if more == nil {
+		more = new(forms)
+		f.more.Store(more)
+	}
+	return more
 }
 
 // compressed returns the block in a coding other than Identity.
-func (f *Frame) compressed(e Encoding) *piece {
-	slot := &f.gzip
-	if e == Zstd {
-		slot = &f.zstd
-	}
-	if p := slot.Load(); p != nil {
-		return p
+func (f *Frame) compressed(e Encoding) piece {
+	if p := f.made(e); p != nil {
+		return *p
 	}
 	f.mu.Lock() // a concurrent caller waits, and then finds the form
 	defer f.mu.Unlock()
-	if p := slot.Load(); p != nil {
-		return p
+	if p := f.made(e); p != nil {
+		return *p
 	}
 	p := compressed(e, f.Block(), nil)
 	if f.keep(&p) {
-		slot.Store(&p)
+		f.others().in(e).Store(&p)
 	}
-	return &p
+	return p
+}
+
+// made returns the block in a coding other than Identity, or nil where that form is not made yet.
+func (f *Frame) made(e Encoding) *piece {
+	more := f.more.Load()
+	if more == nil {
+		return nil
+	}
+	return more.in(e).Load()
+}
+
+// in returns the place of the form in a coding.
+func (m *forms) in(e Encoding) *atomic.Pointer[piece] {
+	if e == Zstd {
+		return &m.zstd
+	}
+	return &m.gzip
 }
 
 // link returns the block in gzip, with references to the first predecessor that was asked for.
 func (f *Frame) link(prev *Frame) *linked {
-	if l := f.linked.Load(); l != nil {
+	if l := f.madeLinked(); l != nil {
 		return l
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if l := f.linked.Load(); l != nil {
+	if l := f.madeLinked(); l != nil {
 		return l
 	}
-	l := &linked{compressed(Gzip, f.Block(), prev.Block()), prev.plain.chunk}
+	l := &linked{compressed(Gzip, f.Block(), prev.Block()), prev.chunk}
 	if f.keep(&l.piece) {
-		f.linked.Store(l)
+		f.others().linked.Store(l)
 	}
 	return l
 }
 
+// madeLinked returns the block in gzip with references, or nil where that form is not made yet.
+func (f *Frame) madeLinked() *linked {
+	more := f.more.Load()
+	if more == nil {
+		return nil
+	}
+	return more.linked.Load()
+}
+
 // keep adds the size of a new form to the sums, and reports whether the frame keeps the form. The lock is held.
 func (f *Frame) keep(p *piece) bool {
-	for _, sum := range f.holders {
-		sum.Add(int64(len(p.chunk)))
+	size := int64(len(p.chunk))
+	if f.holder != nil {
+		f.holder.Add(size)
+	}
+	if more := f.more.Load(); more != nil {
+		for _, sum := range more.holders {
+			sum.Add(size)
+		}
 	}
 	return !f.released
 }

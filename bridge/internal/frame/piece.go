@@ -23,7 +23,7 @@ type linked struct {
 }
 
 // follows reports whether prev is the predecessor.
-func (l *linked) follows(prev *Frame) bool { return &l.prev[0] == &prev.plain.chunk[0] }
+func (l *linked) follows(prev *Frame) bool { return &l.prev[0] == &prev.chunk[0] }
 
 // newPiece returns a piece with a copy of content.
 func newPiece(content []byte) piece {
@@ -35,7 +35,7 @@ func newPiece(content []byte) piece {
 }
 
 // bare returns the piece without the framing.
-func (p *piece) bare() []byte {
+func (p piece) bare() []byte {
 	end := len(p.chunk) - len(crlf)
 	return p.chunk[p.start:end:end]
 }

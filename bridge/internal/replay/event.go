@@ -14,7 +14,7 @@ type Event struct {
 	Position
 
 	// Frame is the event's block in each form that a subscriber asks for, ready to be written. [NewEvent] makes it.
-	Frame   *frame.Frame
+	Frame   frame.Frame
 	ID      string  // the event's id as it stands on the wire; "" is none
 	Key     string  // the key whose newest value the event is; "" is none
 	Subject Subject // what the event replaces older events of, for [Ring.ReadNewest]; zero is none
@@ -33,13 +33,9 @@ func NewEvent(at Position, block []byte, data int) (*Event, error) {
 	if data < 0 || data > len(block) || !bytes.HasPrefix(block[data:], []byte("data: ")) {
 		return nil, fmt.Errorf("event %s: expected a data line at byte %d of %d, found none", at, data, len(block))
 	}
-	whole := &struct { // one piece of memory for both
-		event Event
-		frame frame.Frame
-	}{event: Event{Position: at}}
-	whole.frame.Init(block, data)
-	whole.event.Frame = &whole.frame
-	return &whole.event, nil
+	e := &Event{Position: at}
+	e.Frame.Init(block, data)
+	return e, nil
 }
 
 // Block returns the event as it stands in a stream without compression. The caller must not change it.

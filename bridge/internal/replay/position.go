@@ -10,7 +10,10 @@ type Position struct {
 }
 
 // String returns "epoch-offset". This text is the id of an event that has no id of its own.
-func (p Position) String() string { return p.Epoch + "-" + strconv.FormatUint(p.Offset, 10) }
+func (p Position) String() string {
+	var text [64]byte // so that there is one allocation, as each event has an id
+	return string(strconv.AppendUint(append(append(text[:0], p.Epoch...), '-'), p.Offset, 10))
+}
 
 // State says what a log holds: the events from First up to Next, without the one at Next.
 type State struct {

@@ -130,7 +130,8 @@ func TestFormsThatAreMadeLaterCount(t *testing.T) {
 	assert.Equal(t, before+int64(events[0].Frame.Size()-size), r.State().Bytes)
 	assert.EqualValues(t, 0, r.State().First)
 
-	last := &replay.Event{Position: r.State().End(), Frame: frame.New(noBetterCompressed(16_000), 0)}
+	last := &replay.Event{Position: r.State().End()}
+	last.Frame.Init(noBetterCompressed(16_000), 0)
 	require.NoError(t, r.Append(t.Context(), last))
 	require.EqualValues(t, 1, r.State().First)
 	last.Frame.Bytes(frame.Form{Encoding: frame.Zstd})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 	"github.com/grpcsse/grpcsse/bridge/sse"
@@ -34,7 +33,8 @@ func anyEvent(t *rapid.T, now time.Time) *replay.Event {
 	data := []byte(rapid.StringMatching(`\{"price":"[0-9a-z]{0,40}"\}`).Draw(t, "data"))
 	var e *replay.Event
 	if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
-		e = &replay.Event{Frame: frame.New([]byte("event: bare\nid: 1\n\n"), -1)}
+		e = new(replay.Event)
+		e.Frame.Init([]byte("event: bare\nid: 1\n\n"), -1)
 	} else {
 		name, _ := sse.ParseName(rapid.SampledFrom([]string{"", "quote"}).Draw(t, "name"))
 		block := sse.AppendFrame(nil, sse.Event{Name: name, Data: data, ID: id})

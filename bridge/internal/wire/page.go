@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/fanout"
-	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
 
@@ -120,7 +119,9 @@ func newEvent(at replay.Position, block []byte, data int) (e *replay.Event, prob
 	case bytes.ContainsAny(block, "\r\x00") || block[0] == '\n':
 		return nil, "expected a block without CR, NUL and a line end in front"
 	case data < 0:
-		return &replay.Event{Position: at, Frame: frame.New(block, -1)}, ""
+		e := &replay.Event{Position: at}
+		e.Frame.Init(block, -1)
+		return e, ""
 	case data > 0 && block[min(data, len(block))-1] != '\n':
 		return nil, "expected the data at the beginning of a line"
 	}
