@@ -181,8 +181,8 @@ func library() []room {
 		}},
 		{"bridge/internal/cluster", []string{"std", "bridge/internal/fanout", "bridge/internal/wire"}},
 		{"bridge/internal/wire", []string{
-			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",
-			"bridge/internal/reading", "bridge/internal/replay",
+			"std", "bridge/sse", "bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/pump", "bridge/internal/reading",
+			"bridge/internal/replay",
 		}},
 		{"bridge/internal/fanout", []string{
 			"std", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
