@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bench/internal/measure"
+	"github.com/grpcsse/grpcsse/bench/internal/peer"
 	"github.com/grpcsse/grpcsse/bench/internal/report"
 	"github.com/grpcsse/grpcsse/bench/internal/role"
 	"github.com/grpcsse/grpcsse/bench/internal/scenario"
@@ -98,6 +99,7 @@ func (s settings) obtain(ctx context.Context, progress io.Writer) (report.Result
 			scenarios[i] = scenarios[i].Only(strings.Split(s.only, ",")...)
 		}
 	}
+	leaveOut(scenarios, peer.ProbeUring(), progress)
 	results := report.Results{When: time.Now().UTC().Truncate(time.Second), Scenarios: scenarios}
 	if results.Machine, err = measure.Describe(); err != nil {
 		return results, err
@@ -113,6 +115,20 @@ func (s settings) obtain(ctx context.Context, progress io.Writer) (report.Result
 		}
 	}
 	return results, ctx.Err()
+}
+
+// leaveOut takes the floor that writes by io_uring out of the scenarios where this machine has none, for the reason given, and says
+// so. A nil reason is that the machine has it.
+func leaveOut(scenarios []scenario.Scenario, reason error, progress io.Writer) {
+	if reason == nil {
+		return
+	}
+	for i, s := range scenarios {
+		var had bool
+		if scenarios[i], had = s.Without(role.RawUring); had {
+			fmt.Fprintf(progress, "%s: %s is left out, since this machine has no io_uring: %v\n", s.Name, role.RawUring, reason)
+		}
+	}
 }
 
 // show writes what was found.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,37 @@ func TestMeasuring(t *testing.T) {
 	kept.Runs[0].Left = 1
 	require.NoError(t, kept.Write(results))
 	assert.Equal(t, 1, run(t.Context(), []string{"-from", results}, &again, &progress), "a stream was left")
+}
+
+// Where the kernel forbids io_uring, its floor is left out, and the others are measured.
+func TestAFloorThatTheKernelForbidsIsLeftOut(t *testing.T) {
+	scenarios, err := scenario.Find("one-64,shared-1000")
+	require.NoError(t, err)
+	all := len(scenarios[1].Contenders)
+	var progress strings.Builder
+	leaveOut(scenarios, nil, &progress)
+	assert.Len(t, scenarios[1].Contenders, all)
+	assert.Empty(t, progress.String())
+
+	leaveOut(scenarios, errors.New("io_uring_setup: operation not permitted"), &progress)
+	assert.Len(t, scenarios[1].Contenders, all-1)
+	assert.Empty(t, scenarios[1].Only(role.RawUring).Contenders)
+	assert.Equal(t,
+		"shared-1000: raw-uring is left out, since this machine has no io_uring: io_uring_setup: operation not permitted\n", progress.String())
+	again, err := scenario.Find("shared-1000")
+	require.NoError(t, err)
+	assert.Len(t, again[0].Contenders, all)
+}
+
+// The README says what each contender is that is a program of its own.
+func TestTheReadmeHasEveryCandidate(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for _, s := range scenario.Catalogue() {
+		for _, c := range s.Contenders {
+			assert.Contains(t, string(text), "\n| `"+c.Program()+"` |", s.Name)
+		}
+	}
 }
 
 // The README says what each scenario is.

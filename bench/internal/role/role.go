@@ -121,9 +121,14 @@ func serveHTTP(ctx context.Context, r Role, handler http.Handler) error {
 		if r.Certificate == "" {
 			return server.Serve(listener)
 		}
-		return server.ServeTLS(listener,
-			filepath.Join(r.Certificate, certificate.Certificate), filepath.Join(r.Certificate, certificate.Key))
+		certificate, key := r.certificate()
+		return server.ServeTLS(listener, certificate, key)
 	}, unasked)
+}
+
+// certificate returns the files of the certificate and of its key.
+func (r Role) certificate() (path, key string) {
+	return filepath.Join(r.Certificate, certificate.Certificate), filepath.Join(r.Certificate, certificate.Key)
 }
 
 // unasked answers who is asked nothing.

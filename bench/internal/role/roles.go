@@ -2,10 +2,12 @@ package role
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/grpcsse/grpcsse/bench/internal/control"
 	"github.com/grpcsse/grpcsse/bench/internal/event"
@@ -127,6 +129,8 @@ const (
 	Gateway     = "gateway"
 	Ready       = "ready"
 	Raw         = "raw"
+	RawTLS      = "raw-tls"
+	RawUring    = "raw-uring"
 )
 
 func playCandidate(ctx context.Context, r Role) error {
@@ -152,8 +156,32 @@ func playCandidate(ctx context.Context, r Role) error {
 		return serveHTTP(ctx, r, handler)
 	case Ready:
 		return serveHTTP(ctx, r, peer.Ready(ctx, producer))
-	case Raw:
-		return serve(ctx, r, func(listener *net.TCPListener) error { return peer.NewRaw(producer).Serve(ctx, listener) }, unasked)
 	}
-	return fmt.Errorf("there is no role %q", r.Name)
+	return playRaw(ctx, r, producer)
 }
+
+// playRaw plays one of the bare loops.
+func playRaw(ctx context.Context, r Role, producer peer.Producer) error {
+	var raw *peer.Raw
+	switch r.Name {
+	case Raw:
+		raw = peer.NewRaw(producer)
+	case RawTLS:
+		pair, err := tls.LoadX509KeyPair(r.certificate())
+		if err != nil {
+			return err
+		}
+		raw = peer.NewRawTLS(producer, pair)
+	case RawUring:
+		var err error
+		if raw, err = peer.NewRawUring(producer); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("there is no role %q", r.Name)
+	}
+	return serve(ctx, r, func(listener *net.TCPListener) error { return raw.Serve(ctx, listener) }, unasked)
+}
+
+// IsFloor reports whether a candidate has no upstream: it makes the events itself.
+func IsFloor(name string) bool { return slices.Contains([]string{Ready, Raw, RawTLS, RawUring}, name) }

@@ -94,6 +94,3 @@ func configuration(s Scenario, c Contender, upstream string) string {
 	}
 	return text + fmt.Sprintf("    share: {late_join: %s}\n", join)
 }
-
-// streamsUpstream reports whether the candidate has an upstream.
-func streamsUpstream(program string) bool { return program != role.Raw && program != role.Ready }

@@ -30,7 +30,8 @@ func Catalogue() []Scenario {
 		trickle("trickle-1000", "1,000 browsers, each its own stream, 20 events/s", 1000),
 		lonely("lonely-1000", "1,000 browsers, each alone on a shared stream, or with its own, 20 events/s", trickle("", "", 1000)),
 		opening("open-2000", "2,000 browsers come, each its own stream", 2000),
-		links("link-shared", "2,000 browsers of one topic, 5 events/s, by the kind of their connection", 2000, true),
+		links("link-shared", "2,000 browsers of one topic, 5 events/s, by the kind of their connection", 2000, true,
+			Contender{Name: role.RawTLS, Link: &load.Link{TLS: true}}),
 		links("link-private", "1,000 browsers, each its own stream, 5 events/s, by the kind of their connection", 1000, false),
 		linked("tls-idle", "2,000 idle browsers of one topic over HTTP/1.1 with TLS", 2000, 20*time.Second,
 			Contender{Name: Grpcsse, Link: &load.Link{TLS: true}}),
@@ -99,7 +100,7 @@ func fullRate(name, title string, browsers, text int) Scenario {
 const WritesAlone = "grpcsse without io_uring"
 
 func shared(name, title string, browsers int) Scenario {
-	all := contenders(Grpcsse, role.Raw, role.Ready, role.Handwritten, role.Gateway)
+	all := contenders(Grpcsse, role.Raw, role.RawUring, role.Ready, role.Handwritten, role.Gateway)
 	all = slices.Insert(all, 1, Contender{Name: WritesAlone, Candidate: Grpcsse, WritesAlone: true})
 	return Scenario{
 		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Shared: true, Text: 64, Flow: event.Flow{Rate: 20},
@@ -158,17 +159,17 @@ const (
 	HTTP2One = "h2-1"
 )
 
-// links has the bridge contend with itself, over each kind of connection.
-func links(name, title string, browsers int, shared bool) Scenario {
+// links has the bridge contend with itself, over each kind of connection, and with others.
+func links(name, title string, browsers int, shared bool, others ...Contender) Scenario {
 	return Scenario{
 		Name: name, Title: title, Kind: Flowing, Browsers: browsers, Shared: shared, Text: 64, Flow: event.Flow{Rate: 5},
 		Warmup: 3 * time.Second, Window: 5 * time.Second, Rounds: 5,
-		Contenders: []Contender{
+		Contenders: append([]Contender{
 			{Name: Plain, Candidate: Grpcsse, Link: &load.Link{}},
 			{Name: TLS, Candidate: Grpcsse, Link: &load.Link{TLS: true}},
 			{Name: HTTP2Ten, Candidate: Grpcsse, Link: &load.Link{TLS: true, Streams: 10}},
 			{Name: HTTP2One, Candidate: Grpcsse, Link: &load.Link{TLS: true, Streams: 1}},
-		},
+		}, others...),
 		Against: Plain,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bench/internal/event"
 	"github.com/grpcsse/grpcsse/bench/internal/load"
+	"github.com/grpcsse/grpcsse/bench/internal/peer"
 	"github.com/grpcsse/grpcsse/bench/internal/role"
 	"github.com/grpcsse/grpcsse/bench/internal/scenario"
 )
@@ -30,6 +31,14 @@ func build(t *testing.T) string {
 	return program
 }
 
+// needsUring skips the test of the floor that the machine forbids. .ci/run says so.
+func needsUring(t *testing.T, name string) {
+	t.Helper()
+	if err := peer.ProbeUring(); err != nil && name == role.RawUring {
+		t.Skipf("this machine has no io_uring: %v", err)
+	}
+}
+
 func small(kind scenario.Kind, flow event.Flow) scenario.Scenario {
 	return scenario.Scenario{
 		Name: "small", Kind: kind, Browsers: 20, Text: 64, Flow: flow,
@@ -39,8 +48,11 @@ func small(kind scenario.Kind, flow event.Flow) scenario.Scenario {
 
 func TestFlowing(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
-	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Gateway, role.Ready, role.Raw} {
+	for _, name := range []string{
+		scenario.Grpcsse, role.Handwritten, role.Gateway, role.Ready, role.Raw, role.RawUring,
+	} {
 		t.Run(name, func(t *testing.T) {
+			needsUring(t, name)
 			s := small(scenario.Flowing, event.Flow{Rate: 50})
 			m := r.Once(t.Context(), s, scenario.Contender{Name: name}, 3)
 			require.Empty(t, m.Problem)
@@ -93,8 +105,9 @@ func TestAsFastAsTaken(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
-	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Ready, role.Raw} {
+	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Ready, role.Raw, role.RawUring} {
 		t.Run(name, func(t *testing.T) {
+			needsUring(t, name)
 			m := r.Once(t.Context(), small(scenario.Idle, event.Flow{Count: 1}), scenario.Contender{Name: name}, 1)
 			require.Empty(t, m.Problem)
 			assert.False(t, m.Faulty(), "%+v", m)
@@ -106,7 +119,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// Browsers connect in each way, to the bridge and to a floor. What the bridge keeps after a collection is measured too.
+// Browsers connect in each way, to the bridge and to floors. What the bridge keeps after a collection is measured too.
 func TestLinks(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
 	for _, c := range []scenario.Contender{
@@ -115,6 +128,7 @@ func TestLinks(t *testing.T) {
 		{Name: scenario.HTTP2Ten, Candidate: scenario.Grpcsse, Link: &load.Link{TLS: true, Streams: 10}},
 		{Name: scenario.HTTP2One, Candidate: scenario.Grpcsse, Link: &load.Link{TLS: true, Streams: 1}},
 		{Name: role.Ready, Link: &load.Link{TLS: true, Streams: 10}},
+		{Name: role.RawTLS, Link: &load.Link{TLS: true}},
 	} {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel() // nothing is measured that others would disturb

@@ -101,6 +101,13 @@ func (s Scenario) Only(names ...string) Scenario {
 	return s
 }
 
+// Without returns the scenario without the contenders that are a program, and reports whether it had any.
+func (s Scenario) Without(program string) (Scenario, bool) {
+	all := len(s.Contenders)
+	s.Contenders = slices.DeleteFunc(slices.Clone(s.Contenders), func(c Contender) bool { return c.Program() == program })
+	return s, len(s.Contenders) < all
+}
+
 // Longest is how long a run may take, so that none is waited for in vain.
 func (s Scenario) Longest() time.Duration {
 	return s.Warmup + s.Window + s.Collect + patience + 90*time.Second

@@ -45,7 +45,7 @@ func (r *Runner) set(ctx context.Context, s Scenario, c Contender) (_ *stage, er
 		}
 	}
 	address := ""
-	if streamsUpstream(c.Program()) {
+	if !role.IsFloor(c.Program()) {
 		g.upstream, err = process.StartRole(ctx, role.Role{Name: role.Upstream, Text: s.Text, Kinds: s.Kinds, Flow: s.Flow})
 		if err != nil {
 			return nil, err
