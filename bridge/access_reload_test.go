@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,8 +17,7 @@ func TestAReloadChangesTheAccessLog(t *testing.T) {
 		setting string
 		path    any
 	}{{"{values: true}", "/watch/x"}, {"{}", nil}} {
-		cfg, err := config.Parse("grpcsse.yaml", []byte("server: {access_log: "+tt.setting+"}\n"+strings.ReplaceAll(routeFile(), "ADDR", s.addr)))
-		require.NoError(t, err)
+		cfg := parse(t, s, "server: {access_log: "+tt.setting+"}\n"+routeFile())
 		require.NoError(t, f.bridge.Reload(t.Context(), cfg))
 		newReader(do(t, client, eventSource(t.Context(), t, f.url+"/watch/x"))).all(t)
 		assert.Equal(t, tt.path, log.await(t, 1)[0]["path"])
@@ -32,10 +30,8 @@ func TestTheParameterOfATokenIsNotInTheAccessLog(t *testing.T) {
 	values := "server: {access_log: {values: true}}\n"
 	file := values + "auth: {jwt: {corp: {jwks_file: " + newIssuer(t).file + ", audience: [web], from: [\"query:ticker\"]}}}\n" + routeFile()
 	f, log := accessed(t, s, values+routeFile())
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
-	later, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(values+routeFile(), "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
+	later := parse(t, s, values+routeFile())
 	for _, tt := range []struct {
 		want any
 		next *config.Config

@@ -18,15 +18,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
 // accessed does the same as startFront, with an access log in JSON.
 func accessed(t *testing.T, s *server, file string) (*front, *accessLog) {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	lines := new(accessLog)
 	b, err := bridge.New(t.Context(), cfg, bridge.WithAccessLog(slog.New(slog.NewJSONHandler(lines, nil))))
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // historyRoute is a route for a [history], whose streams are shared. Its log holds far more events than a test sends.
@@ -148,8 +146,7 @@ func (c *crowd) assertClean(t *testing.T) {
 // startCounted is startFront with an observer.
 func startCounted(t *testing.T, s *server, file string) (*front, *catchUps) {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	seen := &catchUps{}
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(seen))
 	require.NoError(t, err)

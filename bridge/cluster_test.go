@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/internal/cluster"
 	"github.com/grpcsse/grpcsse/bridge/internal/cluster/membus"
 	"github.com/grpcsse/grpcsse/bridge/internal/wire"
@@ -23,8 +22,7 @@ import (
 func startCluster(t *testing.T, n int, s *server, file string) (fronts []*front, hub *membus.Hub) {
 	t.Helper()
 	hub = membus.NewHub(1)
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	codec, err := wire.NewCodec(wire.Settings{Name: "test", Secret: []byte(strings.Repeat("s", 32)), Seal: true})
 	require.NoError(t, err)
 	for range n {

@@ -3,14 +3,12 @@ package bridge_test
 import (
 	"context"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // The context of a program often ends with a signal. Streams must end in good order after a signal.
@@ -18,8 +16,7 @@ func TestTheEndOfTheContextOfNewDoesNotEndStreams(t *testing.T) {
 	for name, share := range map[string]string{"private": "", "shared": "share: {late_join: all}"} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", untilCancelled)
-			cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("open_wait: 1ms", share), "ADDR", s.addr)))
-			require.NoError(t, err)
+			cfg := parse(t, s, routeFile("open_wait: 1ms", share))
 			ctx, cancel := context.WithCancel(t.Context())
 			b, err := bridge.New(ctx, cfg)
 			require.NoError(t, err)

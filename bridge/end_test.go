@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -210,8 +209,7 @@ func TestHEADIsNoStream(t *testing.T) {
 // startObserved does the same as startFront, with an observer.
 func startObserved(t *testing.T, s *server, o bridge.Observer, file string) *front {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(o))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

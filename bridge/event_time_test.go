@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/bridgetest"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // A Timestamp can be the id of an event, and a cursor field of the same type can have that id.
@@ -29,8 +27,7 @@ func TestATimeAsAnID(t *testing.T) {
 func TestWhatCannotBeAnID(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
 	for field, want := range map[string]string{"filter": "test.stream.v1.Filter", "body": "oneof"} {
-		cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("event: {id: "+field+"}"), "ADDR", s.addr)))
-		require.NoError(t, err)
+		cfg := parse(t, s, routeFile("event: {id: "+field+"}"))
 		got := bridge.Check(t.Context(), cfg)
 		require.Len(t, got, 1)
 		assert.Contains(t, got[0].Message, "cannot serve here")

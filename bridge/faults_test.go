@@ -17,7 +17,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 	"github.com/grpcsse/grpcsse/internal/loopback"
 )
@@ -104,9 +103,8 @@ func TestAMistakeThatTheSchemaShowsAffectsOneRouteOnly(t *testing.T) {
 
 func TestCheckReportsEveryProblemOfARoute(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile(
-		"event: {id: sequnce, name: filter, data: text}", "request: {set: {count: many}}"), "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, routeFile(
+		"event: {id: sequnce, name: filter, data: text}", "request: {set: {count: many}}"))
 	got := bridge.Check(t.Context(), cfg)
 	var paths []string
 	for _, p := range got {
@@ -120,8 +118,7 @@ func TestCheckReportsEveryProblemOfARoute(t *testing.T) {
 
 func TestCheckWarnsOfEventNamesThatWillBeRenamed(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", count(1, nil))
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("event: {name: body}"), "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, routeFile("event: {name: body}"))
 	got := bridge.Check(t.Context(), cfg)
 	require.Len(t, got, 1)
 	assert.True(t, got[0].Warning)

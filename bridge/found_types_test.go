@@ -25,7 +25,6 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/internal/loopback"
 )
 
@@ -110,14 +109,13 @@ func (extensions) RangeExtensionsByMessage(protoreflect.FullName, func(protorefl
 // startFeedFront serves app.Feed over a private and a shared stream.
 func startFeedFront(t *testing.T, s *server, l *ledger) *front {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(`
+	cfg := parse(t, s, `
 upstreams:
   feed: {target: "ADDR"}
 routes:
   - {path: /private, rpc: app.Feed/Watch}
   - {path: /shared, rpc: app.Feed/Watch, share: {late_join: all}}
-`, "ADDR", s.addr)))
-	require.NoError(t, err)
+`)
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(l))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

@@ -191,10 +191,9 @@ func TestRoutesThatDifferDoNotShare(t *testing.T) {
 		}
 		return untilCancelled(r, stream)
 	})
-	cfg, err := config.Parse("grpcsse.yaml", []byte("upstreams: {test: {target: \""+s.addr+"\"}}\nroutes:\n"+
+	cfg := parse(t, s, "upstreams: {test: {target: ADDR}}\nroutes:\n"+
 		"  - {name: one, path: \"/a/{topic}\", rpc: test.stream.v1.StreamService/Watch, share: {late_join: all}}\n"+
-		"  - {name: two, path: \"/b/{topic}\", rpc: test.stream.v1.StreamService/Watch, share: {late_join: all}, json: {field_names: proto, emit_defaults: false}, event: {id: kind}}\n"))
-	require.NoError(t, err)
+		"  - {name: two, path: \"/b/{topic}\", rpc: test.stream.v1.StreamService/Watch, share: {late_join: all}, json: {field_names: proto, emit_defaults: false}, event: {id: kind}}\n")
 	cfg.Routes[0].Name, cfg.Routes[1].Name = "same", "same" // as derived routes can be called
 	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)

@@ -25,7 +25,6 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/bridgetest"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -109,8 +108,7 @@ type front struct {
 // startFront serves the routes of a configuration file. It replaces %s in the file with the address of the upstream.
 func startFront(t *testing.T, s *server, file string) *front {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
@@ -160,27 +158,6 @@ func (f *front) drain(t *testing.T, during time.Duration) {
 		err = f.bridge.Shutdown(longer)
 	}
 	require.NoError(t, err)
-}
-
-// routeFile returns a configuration with one route, /watch/{topic}, to which a test adds settings. A test whose upstream sends
-// neither a header nor an event sets open_wait. The other tests expect the upstream's answer in the header, however long it takes.
-func routeFile(extra ...string) string {
-	lines := []string{
-		"upstreams:", `  test: {target: "ADDR"}`, "routes:", "  - path: /watch/{topic}",
-		"    rpc: test.stream.v1.StreamService/Watch",
-	}
-	if !strings.Contains(strings.Join(extra, "\n"), "open_wait: ") {
-		extra = append(extra[:len(extra):len(extra)], "open_wait: "+patience.String())
-	}
-	for _, line := range extra {
-		lines = append(lines, "    "+line)
-	}
-	return strings.Join(lines, "\n") + "\n"
-}
-
-// upstreamFile is routeFile for an upstream of package bridgetest.
-func upstreamFile(extra ...string) string {
-	return strings.ReplaceAll(routeFile(extra...), "ADDR", "${env.UPSTREAM}")
 }
 
 // scripted makes an upstream of package bridgetest do what the test says.

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // liar is a server that speaks HTTP/2 by hand, so that it can break every rule of gRPC.
@@ -224,7 +223,7 @@ func TestAnUpstreamThatBreaksTheRules(t *testing.T) {
 				for _, line := range append(onceMore(), share...) {
 					file += "    " + line + "\n"
 				}
-				cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", startLiar(t, tell))))
+				cfg, err := read(t, strings.ReplaceAll(file, "ADDR", startLiar(t, tell)))
 				require.NoError(t, err)
 				log := &lineCounter{}
 				b, err := bridge.New(t.Context(), cfg, bridge.WithLogger(slog.New(slog.NewTextHandler(log, nil))))

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // logText is the log of a bridge. It may be used concurrently.
@@ -33,8 +32,7 @@ func (l *logText) String() string {
 // logged does the same as startFront, with a log that has all lines down to Debug.
 func logged(t *testing.T, s *server, file string) (*front, *logText) {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	text := new(logText)
 	logger := slog.New(slog.NewTextHandler(text, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b, err := bridge.New(t.Context(), cfg, bridge.WithLogger(logger))

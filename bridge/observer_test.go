@@ -75,11 +75,10 @@ func TestTheObserverIsTold(t *testing.T) {
 		}
 		return stream.Send(&streamv1.Event{Sequence: 2})
 	})
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(resumable("name: news")+`
+	cfg := parse(t, s, resumable("name: news")+`
   - {name: long, path: /long, rpc: test.stream.v1.StreamService/Watch, event: {id: text}}
   - {name: shared, path: /shared, rpc: test.stream.v1.StreamService/Watch, event: {id: text}, share: {late_join: all}}
-`, "ADDR", s.addr)))
-	require.NoError(t, err)
+`)
 	l := &ledger{}
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(l), bridge.WithObserver(nil))
 	require.NoError(t, err)
@@ -150,8 +149,7 @@ func (r balking) WriteHeader(status int) {
 
 func TestAPanicInTheHandlerLeavesNothingBehind(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", untilCancelled)
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile("open_wait: 1ms"), "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, routeFile("open_wait: 1ms"))
 	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))
@@ -185,15 +183,14 @@ func TestAnObserverThatPanicsHarmsNothing(t *testing.T) {
 		}
 		return status.Error(codes.Unavailable, "")
 	})
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(resumable("name: news")+`
+	cfg := parse(t, s, resumable("name: news")+`
   - name: shared
     path: /shared/{topic}
     rpc: test.stream.v1.StreamService/Watch
     event: {id: sequence}
     share: {late_join: all}
     request: {set: {after_sequence: "${last_event_id}"}}
-`, "ADDR", s.addr)))
-	require.NoError(t, err)
+`)
 	l := &ledger{}
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(startled{}), bridge.WithObserver(l))
 	require.NoError(t, err)

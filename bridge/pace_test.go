@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // superseded counts the events that clients were not given.
@@ -33,8 +31,7 @@ func (s *superseded) Superseded(e bridge.Supersession) {
 func startPaced(t *testing.T, s *server, o bridge.Observer, pace string) *front {
 	t.Helper()
 	file := resumable("name: paced", "share: {late_join: none, catch_up: off, pace: "+pace+"}")
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	b, err := bridge.New(t.Context(), cfg, bridge.WithObserver(o))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

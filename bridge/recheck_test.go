@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // revocable is an authorizer that lets each client in, and refuses the client "bob" on a recheck after revoke.
@@ -53,8 +52,7 @@ func testRevocation(t *testing.T, share string) {
 	t.Helper()
 	s := startServer(t, "127.0.0.1:0", oneAndWait)
 	a := &revocable{}
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile(share), "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, routeFile(share))
 	b, err := bridge.New(t.Context(), cfg, bridge.WithAuthorizer(a))
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

@@ -28,7 +28,7 @@ func TestAReloadOfAuth(t *testing.T) {
 		require.NoError(t, err)
 	}
 	reload := func(file string) error {
-		cfg, err := config.Parse("grpcsse.yaml", []byte("server: {drain_timeout: 0s}\n"+file))
+		cfg, err := read(t, "server: {drain_timeout: 0s}\n"+file)
 		require.NoError(t, err)
 		return f.bridge.Reload(t.Context(), cfg)
 	}

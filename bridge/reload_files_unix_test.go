@@ -87,5 +87,6 @@ func reloadFile(t *testing.T, b *bridge.Bridge, addr, text, path string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Server.IOUring = ioUring(t)
 	return b.Reload(t.Context(), cfg)
 }

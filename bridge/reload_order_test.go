@@ -206,7 +206,7 @@ func TestWhatCannotBeUsedAtAReloadKeepsTheOld(t *testing.T) {
 					auth = i.auth("")
 				}
 				text := strings.ReplaceAll(fileOf("path: /a, open_wait: 1ms, auth: {jwt: corp}"), "{target: ADDR}", upstream) + auth
-				return config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(text, "ADDR", s.addr)))
+				return read(t, strings.ReplaceAll(text, "ADDR", s.addr))
 			}
 			old, err := file("", "")
 			require.NoError(t, err)

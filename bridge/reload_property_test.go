@@ -185,7 +185,7 @@ func (l *likeness) behaviourOf(rt *rapid.T, text string, steps []reloadStep) (is
 		for _, path := range s.held {
 			held.open(b, l.request(http.MethodGet, path+"?topic=hold"), routeLine(text, path))
 		}
-		cfg, err := config.Parse("grpcsse.yaml", []byte(s.text))
+		cfg, err := read(l.t, s.text)
 		if err == nil {
 			err = b.Reload(l.t.Context(), cfg)
 			assert.Equal(rt, err, seen.last())
@@ -214,7 +214,7 @@ func (l *likeness) behaviourOf(rt *rapid.T, text string, steps []reloadStep) (is
 }
 
 func (l *likeness) parse(rt *rapid.T, text string) *config.Config {
-	cfg, err := config.Parse("grpcsse.yaml", []byte(text))
+	cfg, err := read(l.t, text)
 	require.NoError(rt, err, text)
 	return cfg
 }

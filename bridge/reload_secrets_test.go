@@ -49,7 +49,7 @@ func TestNoProblemShowsAValueOfTheEnvironment(t *testing.T) {
 		env := config.WithEnv(func(name string) (string, bool) {
 			return map[string]string{"S": value, "Q": value + "\"\t" + value}[name], true
 		})
-		cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(text, "ADDR", s.addr)), env)
+		cfg, err := read(t, strings.ReplaceAll(text, "ADDR", s.addr), env)
 		if err == nil {
 			err = f.bridge.Reload(t.Context(), cfg)
 		}

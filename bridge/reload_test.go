@@ -28,14 +28,6 @@ func fileOf(routes ...string) string {
 // resuming is the part of a route that can go on after an id.
 const resuming = `event: {id: sequence, retry: 500ms}, request: {set: {after_sequence: "${last_event_id}"}}`
 
-// parse reads a file for the bridge in front of a server.
-func parse(t *testing.T, s *server, file string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
-	return cfg
-}
-
 func (f *front) reload(t *testing.T, s *server, file string) {
 	t.Helper()
 	require.NoError(t, f.bridge.Reload(t.Context(), parse(t, s, file)))

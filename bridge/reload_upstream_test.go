@@ -143,7 +143,7 @@ func TestAReloadWithAMistakeChangesNothing(t *testing.T) {
 			do(t, client, eventSource(t.Context(), t, url+"/a"))
 			s.requireStreams(t, 1)
 			routes := listed(b)
-			next, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(tt.file, "ADDR", s.addr)))
+			next, err := read(t, strings.ReplaceAll(tt.file, "ADDR", s.addr))
 			if err == nil {
 				err = b.Reload(t.Context(), next)
 			}

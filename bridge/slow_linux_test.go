@@ -21,7 +21,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -177,8 +176,7 @@ func startSlowFront(t *testing.T, parked bool, retry string, settings ...string)
 	s := startServer(t, "127.0.0.1:0", ticking)
 	file := routeFile(append(settings, "event: {id: sequence, retry: "+retry+"}",
 		fmt.Sprintf("share: {late_join: latest, linger: 1m, replay: {events: %d}}", slowLog))...)
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	b, err := bridge.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

@@ -55,6 +55,10 @@ func everySource(t *testing.T, w watch, change func(*config.Route), test func(t 
 // startProgram does the same as startFront, for a bridge whose routes come from Go.
 func startProgram(t *testing.T, cfg *config.Config, opts ...bridge.Option) *front {
 	t.Helper()
+	if cfg == nil {
+		cfg = config.New()
+	}
+	cfg.Server.IOUring = ioUring(t)
 	b, err := bridge.New(t.Context(), cfg, opts...)
 	require.NoError(t, err)
 	require.NoError(t, b.Ready(t.Context()))

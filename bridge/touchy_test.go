@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // touchyHandler is a log handler that panics at each line.
@@ -48,8 +46,7 @@ func TestStreamsSurviveALogHandlerAndATracerThatPanic(t *testing.T) {
 	t.Cleanup(func() { log.SetOutput(before) })
 	for _, share := range []string{"share: off", "share: {late_join: all, linger: 1ms}"} {
 		s := startServer(t, "127.0.0.1:0", count(3, nil))
-		cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile(share), "ADDR", s.addr)))
-		require.NoError(t, err)
+		cfg := parse(t, s, routeFile(share))
 		l := slog.New(touchyHandler{})
 		b, err := bridge.New(t.Context(), cfg, bridge.WithLogger(l), bridge.WithAccessLog(l),
 			bridge.WithTracerProvider(touchyTracer{}))

@@ -24,7 +24,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 	streamv1 "github.com/grpcsse/grpcsse/gen/test/stream/v1"
 )
 
@@ -40,8 +39,7 @@ type spans struct{ *tracetest.InMemoryExporter }
 // span and baggage, which belong to no request.
 func traced(t *testing.T, s *server, file string) (*front, spans) {
 	t.Helper()
-	cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(file, "ADDR", s.addr)))
-	require.NoError(t, err)
+	cfg := parse(t, s, file)
 	out := spans{tracetest.NewInMemoryExporter()}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(out))
 	t.Cleanup(func() { assert.NoError(t, provider.Shutdown(context.WithoutCancel(t.Context()))) })
@@ -297,8 +295,7 @@ func TestAProviderWithoutSpans(t *testing.T) {
 	for name, opt := range map[string]bridge.Option{
 		"none": bridge.WithTracerProvider(nil), "noop": bridge.WithTracerProvider(noop.NewTracerProvider()),
 	} {
-		cfg, err := config.Parse("grpcsse.yaml", []byte(strings.ReplaceAll(routeFile(), "ADDR", s.addr)))
-		require.NoError(t, err)
+		cfg := parse(t, s, routeFile())
 		b, err := bridge.New(t.Context(), cfg, opt)
 		require.NoError(t, err)
 		require.NoError(t, b.Ready(t.Context()))

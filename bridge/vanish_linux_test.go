@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/grpcsse/grpcsse/bridge"
-	"github.com/grpcsse/grpcsse/bridge/config"
 )
 
 // vanish lets one end of a connection disappear. The kernel drops all packets for that end and acknowledges none, as if the
@@ -36,9 +35,7 @@ func TestAMachineThatVanishedIsNoticed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "127.0.0.1:0", untilCancelled)
-			file := strings.ReplaceAll(routeFile("open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 1s"), "ADDR", s.addr)
-			cfg, err := config.Parse("grpcsse.yaml", []byte(file))
-			require.NoError(t, err)
+			cfg := parse(t, s, routeFile("open_wait: 1ms", "heartbeat: 100ms", "write_timeout: 1s"))
 			b, err := bridge.New(t.Context(), cfg)
 			require.NoError(t, err)
 			require.NoError(t, b.Ready(t.Context()))
