@@ -63,6 +63,7 @@ func TestTheConsoleCanBeReadOnAnyScreen(t *testing.T) {
 	p := pageIn(tab, closeTab)
 	up, page := startNastyRoutes(t, `
   - {path: "/organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes", rpc: nasty.v1.Nasty/Watch, event: {id: text}}
+  - {path: /paced, rpc: nasty.v1.Nasty/Watch, event: {id: text}, share: {late_join: none, pace: {every: 100ms, newest_by: text}}}
   - {path: /lost, rpc: nasty.v1.Nasty/NoSuchMethod}`)
 	p.navigate(t, page+"#/route?id=GET+/organisations/{text}/departments/with/a/rather/long/path/that/goes/on/and/on/quotes")
 	p.until(t, `document.querySelector("#go")`)
@@ -79,13 +80,15 @@ func TestTheConsoleCanBeReadOnAnyScreen(t *testing.T) {
 			assert.Empty(t, evaluate[[]string](t, tab, faults), "%s, %s", view, name)
 		})
 	}
-	for _, hash := range []string{"", "#/route?id=GET+/lost", "#/route?id=GET+/none"} {
+	for _, hash := range []string{"", "#/route?id=GET+/lost", "#/route?id=GET+/none", "#/route?id=GET+/paced"} {
 		require.NoError(t, chromedp.Do(tab, chromedp.Navigate("about:blank"), chromedp.Navigate(page+hash)))
 		eventually(t, tab, `document.querySelector("main h1") && (location.hash !== "" || document.querySelector(".panels section"))`)
 		eachLook(t, tab, func(name string) {
 			assert.Empty(t, evaluate[[]string](t, tab, faults), "%s, %s", hash, name)
 		})
 	}
+	tags := evaluate[[]string](t, tab, `[...document.querySelectorAll(".facts .tag")].map((tag) => tag.textContent)`)
+	assert.Equal(t, []string{"shared", "every 100ms, newest by text"}, tags)
 }
 
 // The overview says that it waits, and its figures change in place: the focus stays.

@@ -146,13 +146,20 @@ func namesOf(fields []boundRow) []string {
 	return names
 }
 
-// summary says what late joiners of a shared stream get.
+// summary says what late joiners of a shared stream get, and its pace: "latest_by:symbol pace=100ms newest_by=symbol".
 func (s *shareRow) summary() string {
-	switch {
-	case s == nil:
+	if s == nil {
 		return "private"
-	case s.Field != "":
-		return s.LateJoin + ":" + s.Field
 	}
-	return s.LateJoin
+	text := s.LateJoin
+	if s.Field != "" {
+		text += ":" + s.Field
+	}
+	if s.Pace != "" {
+		text += " pace=" + s.Pace
+	}
+	if s.NewestBy != "" {
+		text += " newest_by=" + s.NewestBy
+	}
+	return text
 }

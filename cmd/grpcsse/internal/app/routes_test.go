@@ -33,7 +33,18 @@ func TestTheTableShowsFewNames(t *testing.T) {
 		assert.Equal(t, want, (&requestRow{Query: names(n)}).summary())
 	}
 	assert.Equal(t, "-", (*requestRow)(nil).summary())
+}
+
+func TestTheTableSaysHowRoutesAreShared(t *testing.T) {
 	assert.Equal(t, "private", (*shareRow)(nil).summary())
+	for want, row := range map[string]shareRow{
+		"none":             {LateJoin: "none"},
+		"latest_by:symbol": {LateJoin: "latest_by", Field: "symbol"},
+		"latest pace=1s":   {LateJoin: "latest", Pace: "1s"},
+		"latest_by:symbol pace=100ms newest_by=symbol": {LateJoin: "latest_by", Field: "symbol", Pace: "100ms", NewestBy: "symbol"},
+	} {
+		assert.Equal(t, want, row.summary())
+	}
 }
 
 // The JSON of a stranger's schema does not control the terminal either. Its value stays what it is.

@@ -83,8 +83,10 @@ func (c *Console) routes(w http.ResponseWriter, _ *http.Request) {
 type detail struct {
 	routeRow
 
-	ServiceDoc string `json:"service_doc,omitempty"`
-	Deprecated bool   `json:"deprecated,omitempty"`
+	// Pace is how often browsers are given the events of a shared stream. It is left out where each event goes at once.
+	Pace       *paceRow `json:"pace,omitempty"`
+	ServiceDoc string   `json:"service_doc,omitempty"`
+	Deprecated bool     `json:"deprecated,omitempty"`
 	// Fields are those that a request can set, in the order of the path, the query and the body.
 	Fields []field `json:"fields"`
 	// Refused are fields that no request can set, with the reason.
@@ -101,6 +103,12 @@ type detail struct {
 	Key string `json:"key,omitempty"`
 	// YAML is a configuration file with the route and its upstream.
 	YAML string `json:"yaml"`
+}
+
+// paceRow is the `share.pace` of a route.
+type paceRow struct {
+	Every    string `json:"every"` // a duration such as 100ms
+	NewestBy string `json:"newest_by,omitempty"`
 }
 
 // route answers with the details of the route that the query names.
@@ -128,6 +136,9 @@ func newDetail(row routeRow, info bridge.RouteInfo) detail {
 	if info.Config != nil {
 		if share := info.Config.Share; share != nil {
 			out.Key = share.LateJoin.Field
+			if pace := share.Pace; pace.Every > 0 {
+				out.Pace = &paceRow{Every: pace.Every.String(), NewestBy: pace.NewestBy}
+			}
 		}
 		for _, s := range info.Config.Request.Set {
 			out.Set = append(out.Set, s.Field)

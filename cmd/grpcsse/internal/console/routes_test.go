@@ -27,7 +27,9 @@ routes:
   - {name: get, path: "/watch/{text}", rpc: nasty.v1.Nasty/Watch, request: {set: {on: "true"}}}
   - {name: post, path: /post, rpc: nasty.v1.Nasty/Watch, methods: [POST], body: "*"}
   - {name: part, path: /part, rpc: nasty.v1.Nasty/Watch, methods: [POST], body: tree}
-  - {name: names, path: /names, rpc: nasty.v1.Nasty/Watch, json: {field_names: proto}, share: {late_join: {latest_by: text}}}
+  - {name: names, path: /names, rpc: nasty.v1.Nasty/Watch, json: {field_names: proto}, share: {late_join: {latest_by: text}, pace: {every: 100ms, newest_by: text}}}
+  - {name: paced, path: /paced, rpc: nasty.v1.Nasty/Watch, share: {late_join: none, pace: {every: 1s}}}
+  - {name: shared, path: /shared, rpc: nasty.v1.Nasty/Watch, share: {late_join: none}}
   - {name: const, path: /const, rpc: nasty.v1.Nasty/Watch, event: {name: {const: quote}}}
   - {name: oneof, path: /oneof, rpc: nasty.v1.Nasty/Watch, event: {name: choice}}
   - {name: enum, path: /enum, rpc: nasty.v1.Nasty/Watch, event: {name: level}}
@@ -102,12 +104,24 @@ func TestTheTableBeginsWithAKey(t *testing.T) {
 	assert.Equal(t, "text", shared.Key)
 }
 
+func TestARouteHasItsPace(t *testing.T) {
+	c := nasty(t)
+	for id, want := range map[string]*paceRow{
+		"GET /names":        {Every: "100ms", NewestBy: "text"},
+		"GET /paced":        {Every: "1s"},
+		"GET /shared":       nil,
+		"GET /watch/{text}": nil,
+	} {
+		assert.Equal(t, want, detailOf(t, c, id).Pace, id)
+	}
+}
+
 func TestTheListOfRoutes(t *testing.T) {
 	c := nasty(t)
 	w := ask(t, c, http.MethodGet, Prefix+"api/routes")
 	var out struct{ Routes []routeRow }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out))
-	require.Len(t, out.Routes, 7)
+	require.Len(t, out.Routes, 9)
 	assert.Equal(t, "POST /post", out.Routes[1].ID)
 	assert.True(t, out.Routes[0].Ready)
 	assert.Equal(t, http.StatusNotFound, ask(t, c, http.MethodGet, Prefix+"api/route?id=GET+/none").Code)

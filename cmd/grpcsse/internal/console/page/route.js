@@ -88,9 +88,15 @@ function head(detail) {
       detail.rpc ? el("code", { text: detail.rpc }) : el("span", { text: "from this program" }),
       detail.upstream ? el("span", { text: `on ${detail.upstream}` }) : null,
       detail.shared ? el("span", { class: "tag", text: "shared" }) : null,
+      detail.pace ? el("span", { class: "tag", text: pace(detail.pace) }) : null,
       detail.deprecated ? el("span", { class: "tag bad", text: "deprecated" }) : null),
     doc(detail.doc), detail.doc ? null : doc(detail.service_doc),
     detail.problem ? el("div", { class: "note bad", role: "alert" }, el("b", { text: "Out of order. " }), detail.problem, detail.hint ? el("span", { class: "soft", text: ` ${detail.hint}` }) : null) : null);
+}
+
+/** @param {{every: string, newest_by?: string}} settings */
+function pace({ every, newest_by }) {
+  return `every ${every}${newest_by ? `, newest by ${newest_by}` : ""}`;
 }
 
 /** @param {any} detail */
