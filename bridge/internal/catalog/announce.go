@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"log/slog"
 	"slices"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -57,7 +58,7 @@ func (c *Catalog) logStates(old, now *table) {
 		case known && state == stateOf(rt), rt.AwaitsSchema:
 		case rt.Plan == nil:
 			problem := rt.FirstProblem()
-			c.log.Warn("route is out of order", "route", rt.Config.Name, "problem", problem, problem.LogHint())
+			c.log.Warn("route is out of order", slog.String("route", rt.Config.Name), slog.Any("problem", problem), problem.LogHint())
 		default:
 			c.log.Info("route is served", "route", rt.Config.Name, "rpc", rt.RPC(), "upstream", rt.UpstreamName())
 		}

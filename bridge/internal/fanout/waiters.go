@@ -17,11 +17,12 @@ type waiter struct {
 
 func (all waiters) any() bool { return len(all) > 0 }
 
-// release gives the memory of a map without waiters back: there is one for each stream.
-func (all *waiters) release() {
-	if len(*all) == 0 {
-		*all = nil
+// trimmed returns the waiters, and nil where there are none: the memory of the map is given back, since each stream has one.
+func (all waiters) trimmed() waiters {
+	if len(all) == 0 {
+		return nil
 	}
+	return all
 }
 
 // wait has a new subscriber wait for the end of the filling.
@@ -49,7 +50,7 @@ func (st *stream) endFilling() {
 		}
 		st.waiters[s] = w
 	}
-	st.waiters.release()
+	st.waiters = st.waiters.trimmed()
 }
 
 // resumes has a subscriber go on behind the last id that it has had, as if it had come with it, where the log of a follower has
@@ -74,7 +75,7 @@ func (s *Subscriber) stillWaits() bool {
 		return waits
 	}
 	delete(st.waiters, s)
-	st.waiters.release()
+	st.waiters = st.waiters.trimmed()
 	s.begin(w.malformed, w.early, w.open)
 	st.catchUps.noteBusy()
 	return false
