@@ -2,7 +2,9 @@ package bridge_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcsse/grpcsse/bridge"
 )
 
 // pagePath is the path of a site's page. The bridge answers for all other paths.
@@ -36,6 +40,7 @@ type visit struct {
 	protocol    string
 	status      int // 0 until the request is answered
 	connection  net.Conn
+	parked      bool // the stream goes on, and the handler has returned; only [startParkedTLSSite] notes it
 }
 
 // connectionOf is the key of a request's connection in its context.
@@ -66,6 +71,34 @@ func startParkedSite(t *testing.T, s *server, file string) *site {
 	web.Start()
 	t.Cleanup(web.Close)
 	return &site{url: web.URL, client: web.Client()}
+}
+
+// startParkedTLSSite does the same as startParkedSite, over TLS. A browser agrees on HTTP/2 wherever it is offered it, so the server
+// offers HTTP/1.1 alone. The site records requests, because it does so without a writer of its own.
+func startParkedTLSSite(t *testing.T, s *server, file string) (*site, *front) {
+	t.Helper()
+	f := startFront(t, s, file)
+	st := &site{}
+	web := httptest.NewUnstartedServer(withPage(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.bridge.ServeHTTP(w, r)
+		parked := r.Context().Err() == nil && streamsOf(f) > 0
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.visits = append(st.visits, visit{
+			at: time.Now(), path: r.URL.Path, lastEventID: r.Header.Get("Last-Event-ID"), protocol: r.Proto, parked: parked, status: http.StatusOK,
+		})
+	})))
+	web.Listener = bridge.ParkingListener(web.Listener)
+	web.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // a browser opens connections that it does not use
+	require.NoError(t, f.bridge.Park(web.Config))
+	web.StartTLS()
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		web.Close()
+	})
+	st.url, st.client = web.URL, web.Client()
+	return st, f
 }
 
 // withPage serves the page on its path, and h on all other paths.

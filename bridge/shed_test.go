@@ -56,14 +56,18 @@ func TestASheddingEndsAShareOfTheStreams(t *testing.T) {
 	})
 }
 
+// streamsOf returns how many streams of clients are open.
+func streamsOf(f *front) (open int) {
+	for range f.bridge.Streams(0) {
+		open++
+	}
+	return open
+}
+
 // requireOpen waits until the bridge has so many streams of clients.
 func (f *front) requireOpen(t *testing.T, want int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		open := 0
-		for range f.bridge.Streams(0) {
-			open++
-		}
-		return open == want
+		return streamsOf(f) == want
 	}, patience, time.Millisecond, "streams of clients: expected %d", want)
 }
