@@ -74,7 +74,7 @@ func program() []room {
 		{"cmd/grpcsse/internal/admin", []string{"std", "net/http", "bridge", "bridge/cluster", "bridge/config"}},
 		{"cmd/grpcsse/internal/backstage", []string{
 			"std", "net/http", grpcTree, "cmd/grpcsse/internal/crowd", "cmd/grpcsse/internal/demo", "gen/demo/crowd/v1",
-			"gen/demo/market/v1",
+			"gen/demo/market/v1", "internal/door",
 		}},
 		{"cmd/grpcsse/internal/front", []string{
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
@@ -126,7 +126,7 @@ func library() []room {
 			"std", "bridge/config", "bridge/internal/cluster", "bridge/internal/localfile", "bridge/internal/secret",
 			"github.com/nats-io/nats.go/...",
 		}},
-		{"bridge/bridgetest", []string{"std", "net/http", grpcTree, protobufTree, "bridge", "bridge/config"}},
+		{"bridge/bridgetest", []string{"std", "net/http", grpcTree, protobufTree, "bridge", "bridge/config", "internal/door"}},
 		{"bridge/metrics", []string{
 			"std", "net/http", "bridge", "bridge/internal/cluster", "bridge/internal/ending", "github.com/prometheus/client_golang/...",
 		}},

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
+	"github.com/grpcsse/grpcsse/internal/door"
 )
 
 // patience is how long a wait lasts by default.
@@ -27,7 +28,7 @@ type Upstream struct {
 	tb       testing.TB
 	register func(grpc.ServiceRegistrar)
 	opts     []grpc.ServerOption
-	door     *door
+	door     *door.Door
 	server   *grpc.Server // nil after Kill
 	served   sync.WaitGroup
 	record   record
@@ -42,9 +43,9 @@ func NewUpstream(tb testing.TB, register func(grpc.ServiceRegistrar), opts ...gr
 	if err != nil {
 		tb.Fatalf("bridgetest: listen on a loopback port: %v", err)
 	}
-	u := &Upstream{Addr: lis.Addr().String(), Timeout: patience, tb: tb, register: register, opts: opts, door: newDoor(lis)}
+	u := &Upstream{Addr: lis.Addr().String(), Timeout: patience, tb: tb, register: register, opts: opts, door: door.New(lis)}
 	u.record.news = make(chan struct{})
-	tb.Cleanup(func() { u.Kill(); u.door.close() })
+	tb.Cleanup(func() { u.Kill(); _ = u.door.Close() })
 	u.Restart()
 	return u
 }
@@ -64,8 +65,8 @@ func (u *Upstream) Restart() {
 	}
 	registerReflection(server, scripted)
 	u.server = server
-	lane := u.door.open()
-	u.served.Go(func() { _ = server.Serve(lane) })
+	life := u.door.Open()
+	u.served.Go(func() { _ = server.Serve(life) })
 }
 
 // Kill stops the server as a crash would: its connections are closed, and new ones are closed at once. The methods that run see

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/demo"
+	"github.com/grpcsse/grpcsse/internal/door"
 )
 
 // These are the answers to a button that changes nothing.
@@ -23,7 +24,7 @@ type Upstream struct {
 	log     *slog.Logger
 	server  *demo.Server
 	address string
-	door    *door
+	door    *door.Door
 	close   func() error // ends ctx, and frees the address
 	trading sync.WaitGroup
 
@@ -35,10 +36,10 @@ type Upstream struct {
 func StartUpstream(ctx context.Context, log *slog.Logger, server *demo.Server, listener net.Listener) *Upstream {
 	u := &Upstream{log: log, server: server, address: listener.Addr().String()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	u.ctx, u.door = ctx, newDoor(listener)
-	u.close = sync.OnceValue(func() error { cancel(); return u.door.close() })
+	u.ctx, u.door = ctx, door.New(listener)
+	u.close = sync.OnceValue(func() error { cancel(); return u.door.Close() })
 	u.trading.Go(func() { server.Trade(u.ctx) })
-	u.kill = u.serve(u.door.open())
+	u.kill = u.serve(u.door.Open())
 	return u
 }
 
@@ -78,7 +79,7 @@ func (u *Upstream) Restart() error {
 	if u.kill != nil {
 		return errRunning
 	}
-	u.kill = u.serve(u.door.open())
+	u.kill = u.serve(u.door.Open())
 	u.log.Info("started again")
 	return nil
 }

@@ -1,4 +1,5 @@
-package backstage
+// Package door keeps the address of a server that is stopped and started again.
+package door
 
 import (
 	"errors"
@@ -10,51 +11,51 @@ import (
 // acceptAgain is the wait after an error of accept that nobody else waits for.
 const acceptAgain = 50 * time.Millisecond
 
-// door keeps the address of a server that is killed and started again, so that no other program can take the address in between.
-// Connections that come while the server is dead are reset. Its methods may be called concurrently.
-type door struct {
+// Door listens for the lives of a server, one after the other, so that no other program can take the address in between.
+// Connections that come while no server lives are reset. Its methods may be called concurrently.
+type Door struct {
 	listener net.Listener
 	closed   chan struct{}
 	ended    sync.WaitGroup
 
 	mu   sync.Mutex
-	life *doorLife // guarded by mu; nil while nothing serves
+	life *life // guarded by mu; nil while nothing serves
 }
 
-// newDoor accepts from a listener until close.
-func newDoor(listener net.Listener) *door {
-	d := &door{listener: listener, closed: make(chan struct{})}
+// New accepts from a listener until [Door.Close].
+func New(listener net.Listener) *Door {
+	d := &Door{listener: listener, closed: make(chan struct{})}
 	d.ended.Go(d.accept)
 	return d
 }
 
-// open returns the listener of the server's next life. The life ends when its listener is closed.
-func (d *door) open() net.Listener {
-	life := &doorLife{door: d, arrivals: make(chan arrival), over: make(chan struct{})}
+// Open returns the listener of the server's next life. The life ends when its listener is closed.
+func (d *Door) Open() net.Listener {
+	next := &life{door: d, arrivals: make(chan arrival), over: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.life = life
-	return life
+	d.life = next
+	return next
 }
 
-// close closes the listener, once.
-func (d *door) close() error {
+// Close closes the listener and frees the address. It is called once.
+func (d *Door) Close() error {
 	close(d.closed)
 	err := d.listener.Close()
 	d.ended.Wait()
 	return err
 }
 
-func (d *door) accept() {
+func (d *Door) accept() {
 	for {
 		connection, err := d.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		d.mu.Lock()
-		life := d.life
+		lives := d.life
 		d.mu.Unlock()
-		taken := life != nil && life.take(arrival{connection, err})
+		taken := lives != nil && lives.take(arrival{connection, err})
 		switch {
 		case taken:
 		case err == nil:
@@ -76,9 +77,9 @@ func reset(connection net.Conn) {
 	_ = connection.Close()
 }
 
-// doorLife is the listener of one life of the server.
-type doorLife struct {
-	door     *door
+// life is the listener of one life of the server.
+type life struct {
+	door     *Door
 	arrivals chan arrival
 	once     sync.Once
 	over     chan struct{} // closed when the life has ended
@@ -91,7 +92,7 @@ type arrival struct {
 }
 
 // take hands an arrival to the server, and reports whether the server still lives.
-func (l *doorLife) take(a arrival) bool {
+func (l *life) take(a arrival) bool {
 	select {
 	case l.arrivals <- a:
 		return true
@@ -101,7 +102,7 @@ func (l *doorLife) take(a arrival) bool {
 }
 
 // Accept implements [net.Listener].
-func (l *doorLife) Accept() (net.Conn, error) {
+func (l *life) Accept() (net.Conn, error) {
 	select {
 	case a := <-l.arrivals:
 		return a.connection, a.err
@@ -111,7 +112,7 @@ func (l *doorLife) Accept() (net.Conn, error) {
 }
 
 // Close implements [net.Listener]. The address stays taken.
-func (l *doorLife) Close() error {
+func (l *life) Close() error {
 	l.once.Do(func() {
 		close(l.over)
 		l.door.mu.Lock()
@@ -124,4 +125,4 @@ func (l *doorLife) Close() error {
 }
 
 // Addr implements [net.Listener].
-func (l *doorLife) Addr() net.Addr { return l.door.listener.Addr() }
+func (l *life) Addr() net.Addr { return l.door.listener.Addr() }
