@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// acceptAgain is the wait after an error of accept that nobody else waits for.
+// acceptAgain is how long the door waits after an error of accept while no server lives. A server that lives is given the error.
 const acceptAgain = 50 * time.Millisecond
 
 // Door listens for the lives of a server, one after the other, so that no other program can take the address in between.
@@ -60,7 +60,7 @@ func (d *Door) accept() {
 		case taken:
 		case err == nil:
 			reset(connection)
-		default: // as without a free descriptor
+		default: // for example, the process has no free descriptor
 			select {
 			case <-time.After(acceptAgain):
 			case <-d.closed:
