@@ -48,6 +48,20 @@ func hurry(cur Cursor) {
 	}
 }
 
+// Abandoned is a [Cursor] whose stream nobody else reads.
+type Abandoned interface {
+	// Abandon begins to end the stream, because its client has left. Abandon does not wait. The pump may call it several times,
+	// and goes on to use the cursor.
+	Abandon()
+}
+
+// abandon has the stream of a cursor end where nobody else reads it.
+func abandon(cur Cursor) {
+	if a, ok := cur.(Abandoned); ok {
+		a.Abandon()
+	}
+}
+
 // Topic is a sequence of pieces that grows. Its methods may be called concurrently. Topics are compared with ==.
 type Topic interface {
 	// Watch calls notify whenever Peek may have something new, until stop. notify is called from any goroutine and must not

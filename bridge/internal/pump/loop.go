@@ -12,13 +12,14 @@ import (
 // These are how many things of each kind one step does at most. So no kind holds up the others for more than a few
 // milliseconds.
 const (
-	eventsPerStep   = 256
-	arrivalsPerStep = 64
-	visitsPerStep   = 64  // to subscribers that wait for a visit of their own
-	turnsPerStep    = 256 // visits to members of groups
-	visitsPerTurn   = 64  // visits to members of one group before the next group has its turn
-	alarmsPerStep   = 64
-	writesPerVisit  = 4
+	eventsPerStep     = 256
+	arrivalsPerStep   = 64
+	visitsPerStep     = 64  // to subscribers that wait for a visit of their own
+	turnsPerStep      = 256 // visits to members of groups
+	visitsPerTurn     = 64  // visits to members of one group before the next group has its turn
+	alarmsPerStep     = 64
+	departuresPerStep = 16 // connections that are closed because their clients have left
+	writesPerVisit    = 4
 )
 
 // These are the errors in the [Outcome] of a client that was cut off.
@@ -46,6 +47,7 @@ type loop struct {
 	line       fifo[*parked] // subscribers that wait for a visit of their own
 	arrivals   fifo[*parked]
 	events     fifo[event]
+	departures fifo[departure]
 
 	draining bool
 	drainBy  time.Duration
@@ -63,9 +65,11 @@ func newLoop(in *inbox, w writer, ended func()) *loop {
 func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 	l.now = now
 	l.read(m)
+	left := l.departures.len()
 	for range min(l.events.len(), eventsPerStep) {
 		l.handle(l.events.pop())
 	}
+	l.forget(min(left, departuresPerStep))
 	for range min(l.arrivals.len(), arrivalsPerStep) {
 		l.admit(l.arrivals.pop())
 	}
@@ -88,7 +92,7 @@ func (l *loop) step(now time.Duration, m *mail) (next time.Duration) {
 		}
 	}
 	l.land()
-	if l.events.len()+l.arrivals.len()+l.line.len()+l.turns.len() > 0 {
+	if l.departures.len()+l.events.len()+l.arrivals.len()+l.line.len()+l.turns.len() > 0 {
 		return now
 	}
 	return max(now, l.clock.next())
@@ -160,10 +164,9 @@ func (l *loop) handle(e event) {
 	}
 	switch {
 	case e.left:
-		err := p.sock.Fault()
-		l.finish(p, p.outcome(reasonOf(err), err), plainly)
+		l.depart(p, p.sock.Fault())
 	case e.heard && p.sock.Left():
-		l.finish(p, p.outcome(ending.ByGone, nil), plainly)
+		l.depart(p, nil)
 	case e.writable && p.blocked:
 		l.stand(p)
 	}

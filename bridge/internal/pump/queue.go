@@ -33,6 +33,9 @@ type Queue struct {
 	idle    bool      // the consumer has asked for more, or has not begun, and nothing waited
 	end     *End
 
+	// Left is called by Abandon. It is set before the queue is used, and may be nil.
+	Left func()
+
 	bound   Bound
 	counted int64     // the queue's part of the budget
 	spare   int       // bytes of scratch
@@ -323,6 +326,13 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 		wake(q.room)
 	}
 	return dst, end
+}
+
+// Abandon implements [Abandoned].
+func (q *Queue) Abandon() {
+	if q.Left != nil {
+		q.Left()
+	}
 }
 
 // Lag implements [Cursor].

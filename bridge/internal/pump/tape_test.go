@@ -91,6 +91,7 @@ type head struct {
 	slack       int // how many pieces the head may be behind; no limit where 0
 	interjected int // how many calls of Interjected there were
 	peeks       int // how many calls of Peek there were
+	abandoned   int // how many calls of Abandon there were
 	shown       [][]byte
 	lag         Lag
 	retry       time.Duration // the reconnection time that suits the head; the given one where 0
@@ -99,6 +100,8 @@ type head struct {
 	topics    []*tape // the topics after each of the next calls of Peek; nil is the same one as before
 	withholds bool    // a Peek that changes the topic gives nothing
 }
+
+func (h *head) Abandon() { h.abandoned++ }
 
 func (h *head) Lag(time.Time) Lag { return h.lag }
 

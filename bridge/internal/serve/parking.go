@@ -143,12 +143,7 @@ func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
 	}
 	v.sub.Detach()
 	over, ended := v.handler.loops.Load(), taken.ended
-	done := func(out pump.Outcome) {
-		v.handler.visits.Go(func() { // these may wait for the stream's reader and for the listener, and the loop must not
-			ended()
-			v.finish(out)
-		})
-	}
+	done := func(out pump.Outcome) { v.leave(out, ended) }
 	s := pump.Subscriber{Head: taken.head, Cursor: v.sub.Cursor(), Settings: settings, Control: &v.control, Done: done}
 	if taken.secured == nil {
 		err = over.Park(taken.tcp, s)

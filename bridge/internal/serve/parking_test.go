@@ -171,6 +171,10 @@ type place struct {
 
 func (p *place) Detach() { p.detached++ }
 func (p *place) Close()  { p.closed++ }
+func (p *place) Leave(then func()) {
+	p.Close()
+	go then()
+}
 
 func (*place) Cursor() pump.Cursor { return pump.NewQueue(0) }
 

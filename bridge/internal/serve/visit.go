@@ -62,12 +62,34 @@ func (v *visit) cancel() {
 	v.handler.leave(v.claims)
 }
 
-// finish ends the visit, and reports how it went. It is called once. A drain is complete when the last visit was reported.
+// finish ends the visit, and reports how it went. finish or leave is called, and once. A drain is complete when the last visit
+// was reported.
 func (v *visit) finish(out pump.Outcome) {
-	v.left = true
-	ended := v.opening() // measured now, since closing may wait
-	v.vigil.Stop()
+	ended := v.conclude()
 	v.sub.Close()
+	v.report(ended, out)
+}
+
+// leave does the same as finish without waiting. Another goroutine calls ended, and then reports the end.
+func (v *visit) leave(out pump.Outcome, ended func()) {
+	opening := v.conclude()
+	v.handler.visits.Add(1)
+	v.sub.Leave(func() {
+		defer v.handler.visits.Done()
+		ended()
+		v.report(opening, out)
+	})
+}
+
+// conclude begins the end of the visit, and describes the visit as it is now: closing its subscription may take a while.
+func (v *visit) conclude() Opening {
+	v.left = true
+	v.vigil.Stop()
+	return v.opening()
+}
+
+// report reports the end of a visit whose subscription is closed.
+func (v *visit) report(ended Opening, out pump.Outcome) {
 	defer func() { v.handler.leave(v.claims) }() // they are settled once the visit is no longer listed
 	v.handler.open.remove(v)
 	h, name := v.handler, v.rt.Config.Name

@@ -31,9 +31,11 @@ type Subscription interface {
 	// Detach separates the subscription from the context of the request, which ends when the handler returns. The subscription of
 	// a parked connection goes on after that.
 	Detach()
-	// Close ends the subscription, and waits until it has released everything. It must be called once.
+	// Close ends the subscription, and waits until it has released everything. Close or Leave must be called, and once.
 	Close()
-	// Resumed returns how the stream went on after the id that the caller came with. It may be called only after Close.
+	// Leave does the same without waiting. It has then called on another goroutine once everything was released.
+	Leave(then func())
+	// Resumed returns how the stream went on after the id that the caller came with. It may be called only after Close, or by the function of Leave.
 	Resumed() ending.Resumed
 }
 

@@ -27,10 +27,11 @@ type private struct {
 	cancel   context.CancelFunc
 	// detach separates the stream from the context of the request. It is nil once that was done: it would keep the context, and with
 	// it the connection of net/http, for as long as the stream.
-	detach  atomic.Pointer[func() bool]
-	done    chan struct{}  // closed when the reader has returned
+	detach atomic.Pointer[func() bool]
+	// then is called when the reader has returned; &returned once it has.
+	then    atomic.Pointer[func()]
 	events  atomic.Bool    // the stream had events; set before the queue has the end of its reader
-	resumed ending.Resumed // the reader changes it, so it may be read once done is closed
+	resumed ending.Resumed // the reader changes it, so it may be read once the reader has returned
 }
 
 var _ Subscription = (*private)(nil)
@@ -55,10 +56,9 @@ func (s *Streams) open(
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	s.readers.Go(func() {
-		defer close(p.done)
 		end := o.conclude(ctx, f.guarded(ctx, r))
 		p.events.Store(o.pushed)
-		p.queue.End(end)
+		p.conclude(end)
 	})
 	return p
 }
@@ -79,7 +79,7 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 // ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much.
 func (s *Streams) newPrivate(client context.Context, rt *route.Route, once bool) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
-	p := &private{source: rt.Plan.Source, done: make(chan struct{})}
+	p := &private{source: rt.Plan.Source}
 	detach := context.AfterFunc(client, cancel)
 	p.detach.Store(&detach)
 	p.cancel = func() { p.separate(); cancel() }
@@ -90,6 +90,7 @@ func (s *Streams) newPrivate(client context.Context, rt *route.Route, once bool)
 			return rt.End(once, ending.AtLimit(ending.QueueBytes))
 		},
 	})
+	p.queue.Left = p.cancel
 	return ctx, p
 }
 
@@ -159,10 +160,33 @@ func (p *private) separate() {
 // Resumed implements [Subscription].
 func (p *private) Resumed() ending.Resumed { return p.resumed }
 
-// Close implements [Subscription]. It ends the stream, and waits until the reader has returned.
+// Close implements [Subscription].
 func (p *private) Close() {
+	closed := make(chan struct{})
+	p.Leave(func() { close(closed) })
+	<-closed
+}
+
+// returned stands for a reader that has returned, see private.then.
+var returned = func() {}
+
+// Leave implements [Subscription]. The goroutine of the reader calls then, so that nothing else must wait for the reader.
+func (p *private) Leave(then func()) {
 	p.cancel()
-	<-p.done
-	p.queue.Close()
-	source.Release(p.source)
+	release := func() {
+		p.queue.Close()
+		source.Release(p.source)
+		then()
+	}
+	if !p.then.CompareAndSwap(nil, &release) {
+		go release()
+	}
+}
+
+// conclude says that the reader has returned with an end.
+func (p *private) conclude(end pump.End) {
+	p.queue.End(end)
+	if then := p.then.Swap(&returned); then != nil {
+		(*then)()
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/grpcsse/grpcsse/bridge/internal/bind"
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
@@ -80,6 +81,67 @@ func TestTheContextOfAPrivateStream(t *testing.T) {
 			}
 		}
 	}
+}
+
+// blocked is a source whose stream ends only when it is let go.
+type blocked struct {
+	witness
+
+	letGo chan struct{}
+}
+
+func (b *blocked) Open(ctx context.Context, _ string, _ []byte, _ metadata.MD) (source.Stream, error) {
+	<-b.letGo
+	return nil, ctx.Err()
+}
+
+// Leave cancels the stream and does not wait. It has its function called once the reader has returned, also where that was before.
+func TestLeavingAPrivateStream(t *testing.T) {
+	for name, early := range map[string]bool{"the reader runs": false, "the reader has returned": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := &blocked{letGo: make(chan struct{})}
+				b, rt := resumableRoute(t, src)
+				r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(t.Context())
+				sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
+				require.Nil(t, end)
+				if early {
+					close(src.letGo)
+				}
+				synctest.Wait()
+				calls := atomic.Int32{}
+				sub.Leave(func() { calls.Add(1) })
+				synctest.Wait()
+				if !early {
+					require.Zero(t, calls.Load(), "the reader has not returned")
+					close(src.letGo)
+					synctest.Wait()
+				}
+				require.EqualValues(t, 1, calls.Load())
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+// A queue whose client has left ends its stream at once.
+func TestAnAbandonedPrivateStreamIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := new(witness)
+		b, rt := resumableRoute(t, src)
+		r := httptest.NewRequest(http.MethodGet, "/watch", nil).WithContext(t.Context())
+		sub, end := b.Attach(rt, request.New(r), frame.Form{}, bind.Input{})
+		require.Nil(t, end)
+		synctest.Wait()
+		sub.Detach()
+		given := *src.ctx.Load()
+		require.NoError(t, given.Err())
+		sub.Cursor().(pump.Abandoned).Abandon()
+		require.ErrorIs(t, given.Err(), context.Canceled)
+		sub.Cursor().(pump.Abandoned).Abandon()
+		sub.Close()
+		require.NoError(t, b.Close())
+	})
 }
 
 // The context of the bridge must not hold streams that have ended.

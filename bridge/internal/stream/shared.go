@@ -134,6 +134,14 @@ func (s shared) Close() {
 	source.Release(s.source)
 }
 
+// Leave implements [Subscription].
+func (s shared) Leave(then func()) {
+	go func() {
+		s.Close()
+		then()
+	}()
+}
+
 // sharedFeed returns the feed of a shared stream, or of a catch-up beside it. opener and in come from the request of the client
 // that opened the stream or that catches up. That client may leave before the others.
 func (s *Streams) sharedFeed(rt *route.Route, opener *request.Request, in bind.Input, first *route.Call) *feed {
