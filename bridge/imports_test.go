@@ -173,7 +173,7 @@ func library() []room {
 			"github.com/bufbuild/protocompile/...",
 		}},
 		{"bridge/internal/upstream", []string{
-			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/secret", "bridge/internal/target",
+			"std", grpcTree, "bridge/internal/localfile", "bridge/internal/rawio", "bridge/internal/secret", "bridge/internal/target",
 		}},
 		{"bridge/internal/cluster/membus", []string{"std", "bridge/internal/cluster"}},
 		{"bridge/internal/cluster/clustertest", []string{
@@ -193,7 +193,7 @@ func library() []room {
 		}},
 		{"bridge/internal/pump", []string{
 			"std", "net/http", "bridge/sse", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/frame",
-			"bridge/internal/uring", "golang.org/x/sys/unix",
+			"bridge/internal/rawio", "bridge/internal/uring", "golang.org/x/sys/unix",
 		}},
 	}
 }
@@ -229,6 +229,7 @@ func foundations() []room {
 		{"bridge/internal/secret", []string{"std", "bridge/internal/localfile"}},
 		{"bridge/internal/localfile", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
+		{"bridge/internal/rawio", []string{"std", "golang.org/x/sys/unix"}},
 		{"bridge/internal/uring", []string{"std", "golang.org/x/sys/unix"}},
 		{"bridge/internal/target", []string{"std"}},
 		{"bridge/sse", []string{"std"}},

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/rawio"
 )
 
 // tcpSocket is a socket whose only descriptor belongs to the loop.
@@ -66,7 +68,7 @@ func (t *tcpSocket) Left() bool { return false }
 func (t *tcpSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err error) {
 	for {
 		if len(pieces) == 1 {
-			n, err = unix.Write(t.fd, pieces[0])
+			n, err = rawio.Write(t.fd, pieces[0])
 		} else {
 			n, err = unix.Writev(t.fd, pieces)
 		}

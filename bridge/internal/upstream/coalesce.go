@@ -2,10 +2,13 @@ package upstream
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/rawio"
 )
 
 // Where each of many streams brings an event now and then, nearly every event comes in a packet of its own. To wake the reader of
@@ -32,7 +35,7 @@ type coalescing struct {
 func (c coalescing) ClientHandshake(
 	ctx context.Context, authority string, conn net.Conn,
 ) (net.Conn, credentials.AuthInfo, error) {
-	below := &coalescingConn{Conn: conn}
+	below := &coalescingConn{Conn: conn, reader: rawio.NewReader(conn)}
 	secured, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, below)
 	if err != nil {
 		return nil, nil, err
@@ -49,6 +52,7 @@ func (c coalescing) Clone() credentials.TransportCredentials {
 // coalescingConn is a connection below TLS, where there is TLS. One goroutine calls Read, and nothing is read before that call.
 type coalescingConn struct {
 	net.Conn
+	reader      io.Reader // of Conn
 	established bool      // the handshake is over
 	last        time.Time // when the last read brought bytes
 	wait        bool      // the next read waits
@@ -59,7 +63,7 @@ func (c *coalescingConn) Read(p []byte) (n int, err error) {
 	if c.wait {
 		time.Sleep(readGap)
 	}
-	n, err = c.Conn.Read(p)
+	n, err = c.reader.Read(p)
 	if c.established {
 		now := time.Now()
 		c.wait = n < min(len(p), smallRead) && now.Sub(c.last) < denseGap // a full p says that more is there

@@ -144,8 +144,9 @@ func (s *shared) submit(n int) (begun int, err error) {
 	return int(atomic.LoadUint32(s.queueHead) - tail), err
 }
 
+// enterKernel does not tell Go's scheduler of the system call, for the reason that package rawio gives: no entry waits.
 func (s *shared) enterKernel(n int) error {
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(s.fd), uintptr(n), uintptr(n), enterGetEvents, 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(s.fd), uintptr(n), uintptr(n), enterGetEvents, 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("io_uring_enter", errno)
 	}
