@@ -166,7 +166,7 @@ func ParkingListener(l net.Listener) net.Listener { return pump.Carrying(l) }
 type Parkable interface {
 	net.Conn
 	// HandOver gives the TCP connection away. The bridge calls HandOver at most once, uses only conn afterwards, and closes it.
-	// Then the bridge calls ended once, not Close. ended may be called concurrently with anything else.
+	// When the stream has ended too, the bridge calls ended once, not Close. ended may be called concurrently with anything else.
 	HandOver() (conn *net.TCPConn, ended func())
 }
 

@@ -48,14 +48,13 @@ func hurry(cur Cursor) {
 	}
 }
 
-// Abandoned is a [Cursor] whose stream nobody else reads.
+// Abandoned is a [Cursor] that is told when its client has left, so that the stream can end before the connection is closed.
 type Abandoned interface {
-	// Abandon begins to end the stream, because its client has left. Abandon does not wait. The pump may call it several times,
-	// and goes on to use the cursor.
+	// Abandon says that the client has left. It does not wait. The pump may call other methods of the cursor afterwards.
 	Abandon()
 }
 
-// abandon has the stream of a cursor end where nobody else reads it.
+// abandon tells a cursor that its client has left.
 func abandon(cur Cursor) {
 	if a, ok := cur.(Abandoned); ok {
 		a.Abandon()

@@ -1,18 +1,18 @@
 package pump
 
-// departure is a client that has left, and that the loop has not forgotten yet. Closing a connection takes longer than telling
-// the upstream, and after a restart of a proxy thousands of clients leave at once. So an upstream is told at once, and the
-// connections are closed in later steps.
+// departure is a client that has left, and that the loop has not forgotten yet. To close a connection takes longer than to cancel a
+// stream, and where a proxy is started again thousands of clients leave at once. So the loop cancels the streams at once, and closes
+// the connections in later steps.
 type departure struct {
 	p   *parked
 	key key
 	err error // what broke the connection; nil where the client has closed it
 }
 
-// depart begins the end of p, whose client has left.
+// depart begins the end of p, whose client has left. Until the loop forgets p, nothing more is done for it.
 func (l *loop) depart(p *parked, err error) {
+	p.gone = true
 	abandon(p.cur)
-	p.blocked = true // nothing is written to it any more
 	l.departures.push(departure{p, p.key, err})
 }
 

@@ -18,7 +18,7 @@ const (
 	turnsPerStep      = 256 // visits to members of groups
 	visitsPerTurn     = 64  // visits to members of one group before the next group has its turn
 	alarmsPerStep     = 64
-	departuresPerStep = 16 // connections that are closed because their clients have left
+	departuresPerStep = 64 // connections that are closed because their clients have left
 	writesPerVisit    = 4
 )
 
@@ -120,6 +120,7 @@ func (l *loop) read(m *mail) {
 	}
 	if m.closing {
 		l.closing = true
+		l.forget(l.departures.len())
 		l.dismiss(l.slots...)
 	}
 }
@@ -159,8 +160,8 @@ func (l *loop) dismiss(all ...*parked) {
 // handle acts on an event of a socket.
 func (l *loop) handle(e event) {
 	p := l.slots[e.key.slot]
-	if p == nil || p.key != e.key {
-		return // the event is of an earlier socket that had the slot
+	if p == nil || p.key != e.key || p.gone {
+		return // the event is of an earlier socket that had the slot, or of one that is to be closed
 	}
 	switch {
 	case e.left:
@@ -280,7 +281,7 @@ func (l *loop) takeTurns() {
 // call visits p because its topic has changed.
 func (l *loop) call(p *parked) {
 	switch {
-	case p.queued, p.flying: // p waits for a visit already, or has one
+	case p.queued, p.flying, p.gone: // p waits for a visit already, or has one, or needs none
 	case p.overdue(l.now):
 		l.finish(p, p.outcome(ending.BySlow, errOverdue), atOnce)
 	case !p.blocked:
@@ -298,6 +299,9 @@ func (l *loop) block(p *parked, blocked bool) {
 
 // alarm does what is due for p at this time.
 func (l *loop) alarm(p *parked) {
+	if p.gone {
+		return
+	}
 	if p.stalled(l.now) {
 		l.finish(p, p.outcome(ending.BySlow, errStalled), atOnce)
 		return

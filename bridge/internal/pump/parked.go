@@ -36,6 +36,7 @@ type parked struct {
 	pending bool // the socket has taken bytes that the kernel has not taken; blocked is true too
 	queued  bool // the subscriber waits for a visit of its own
 	flying  bool // a visit to the subscriber is under way
+	gone    bool // the client has left; see [departure]
 }
 
 func newParked(sock socket, cur Cursor, s *Settings, done func(Outcome)) *parked {

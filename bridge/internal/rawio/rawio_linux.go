@@ -11,12 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Write does what write(2) does on a descriptor, which must be non-blocking. The error is that of the system, as it is.
-func Write(fd int, p []byte) (int, error) { return call(unix.SYS_WRITE, uintptr(fd), p) }
+// Write writes to a socket what it takes now. Where it takes nothing, the error is EAGAIN, also on a socket that could wait. The error
+// is that of the system, as it is.
+func Write(fd int, p []byte) (int, error) {
+	return call(unix.SYS_SENDTO, uintptr(fd), p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
 
-// call makes a system call with a descriptor and bytes.
-func call(number, fd uintptr, p []byte) (int, error) {
-	n, _, errno := unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+// call makes a system call with a descriptor, bytes, and flags that keep it from waiting.
+func call(number, fd uintptr, p []byte, flags uintptr) (int, error) {
+	n, _, errno := unix.RawSyscall6(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -73,7 +76,7 @@ func (r *reader) Read(p []byte) (int, error) {
 // read reads what is there, and reports whether that was something.
 func (r *reader) read(fd uintptr) (done bool) {
 	for {
-		r.n, r.err = call(unix.SYS_READ, fd, r.p)
+		r.n, r.err = call(unix.SYS_RECVFROM, fd, r.p, unix.MSG_DONTWAIT)
 		if !errors.Is(r.err, unix.EINTR) {
 			return !errors.Is(r.err, unix.EAGAIN)
 		}

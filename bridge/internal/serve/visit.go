@@ -70,7 +70,8 @@ func (v *visit) finish(out pump.Outcome) {
 	v.report(ended, out)
 }
 
-// leave does the same as finish without waiting. Another goroutine calls ended, and then reports the end.
+// leave does the same as finish without waiting. Once the subscription has released everything, another goroutine calls ended and
+// reports the end.
 func (v *visit) leave(out pump.Outcome, ended func()) {
 	opening := v.conclude()
 	v.handler.visits.Add(1)

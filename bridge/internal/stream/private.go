@@ -56,9 +56,10 @@ func (s *Streams) open(
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	s.readers.Go(func() {
+		defer p.readerReturns() // also where code of the program ends the goroutine
 		end := o.conclude(ctx, f.guarded(ctx, r))
 		p.events.Store(o.pushed)
-		p.conclude(end)
+		p.queue.End(end)
 	})
 	return p
 }
@@ -170,7 +171,7 @@ func (p *private) Close() {
 // returned stands for a reader that has returned, see private.then.
 var returned = func() {}
 
-// Leave implements [Subscription]. The goroutine of the reader calls then, so that nothing else must wait for the reader.
+// Leave implements [Subscription]. Where the reader has not returned, its goroutine calls then, so no other one waits for it.
 func (p *private) Leave(then func()) {
 	p.cancel()
 	release := func() {
@@ -183,9 +184,8 @@ func (p *private) Leave(then func()) {
 	}
 }
 
-// conclude says that the reader has returned with an end.
-func (p *private) conclude(end pump.End) {
-	p.queue.End(end)
+// readerReturns calls the function that waits for the reader.
+func (p *private) readerReturns() {
 	if then := p.then.Swap(&returned); then != nil {
 		(*then)()
 	}
