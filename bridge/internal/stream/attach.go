@@ -35,7 +35,8 @@ type Subscription interface {
 	Close()
 	// Leave does the same without waiting. It has then called on another goroutine once everything was released.
 	Leave(then func())
-	// Resumed returns how the stream went on after the id that the caller came with. It may be called only after Close, or by the function of Leave.
+	// Resumed returns how the stream went on after the id that the caller came with. It may be called only after Close, or by the
+	// function given to Leave.
 	Resumed() ending.Resumed
 }
 
