@@ -27,8 +27,8 @@ func TestABrowserKeepsItsPlaceWhenTheBridgeIsRestarted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := startDemo(t)
-			// A bridge that is killed sends no end, and a request that has just arrived has no answer.
-			p := startIn(t, name)(t, d.page+"?crowd=30", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE")
+			// A bridge that is killed sends no end. What Chromium then says depends on how far each request had come.
+			p := startIn(t, name)(t, d.page+"?crowd=30", "net::ERR_")
 			p.until(t, `document.querySelector("#quotes .state").dataset.state === "open"`)
 			require.True(t, worth[bool](t, p, listenToTheTape))
 			press := func(button string) {
