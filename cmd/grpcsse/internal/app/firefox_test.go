@@ -43,7 +43,8 @@ type firefoxWindow struct {
 	handle string
 }
 
-// firefoxPrefs let the browser choose its port, reach nothing but this machine, and change colours at once.
+// firefoxPrefs let the browser choose its port, reach nothing but this machine, change colours at once, and keep pages that are left
+// also where other tests leave pages.
 const firefoxPrefs = `
 user_pref("marionette.port", 0);
 user_pref("network.proxy.type", 1);
@@ -60,6 +61,7 @@ user_pref("browser.safebrowsing.update.enabled", false);
 user_pref("services.settings.server", "http://127.0.0.1:1");
 user_pref("ui.prefersReducedMotion", 1);
 user_pref("devtools.jsonview.enabled", false);
+user_pref("browser.sessionhistory.max_total_viewers", 100);
 `
 
 // openFirefox opens a window of Firefox until the test ends. Without a Firefox on this machine the test is skipped, or fails if
