@@ -43,6 +43,9 @@ func BenchmarkFanOut(b *testing.B) { benchmarkFanOut(b, 5000) }
 // BenchmarkFanOut1000 does the same as BenchmarkFanOut with an audience that a busy machine can serve too.
 func BenchmarkFanOut1000(b *testing.B) { benchmarkFanOut(b, 1000) }
 
+// BenchmarkFanOut100 does the same with an audience of which a step visits all.
+func BenchmarkFanOut100(b *testing.B) { benchmarkFanOut(b, 100) }
+
 func benchmarkFanOut(b *testing.B, size int) {
 	b.Run("bare", func(b *testing.B) {
 		a := gather(b, size)
