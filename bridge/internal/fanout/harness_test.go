@@ -246,18 +246,25 @@ func (c *client) Overdue() bool { return c.Subscriber.Overdue(0, true) }
 // reason".
 func (c *client) read() (got []string) {
 	for {
-		pieces, end := c.Peek(nil, testLimit)
-		for _, p := range pieces {
-			got = append(got, c.textOf(string(p)))
-		}
-		c.Advance(len(pieces))
-		if end != nil {
-			return append(got, "end: "+string(end.Ending.Reason))
-		}
-		if len(pieces) == 0 {
+		batch, more := c.readOnce()
+		got = append(got, batch...)
+		if !more {
 			return got
 		}
 	}
+}
+
+// readOnce returns what one Peek gives the client, and reports whether there may be more.
+func (c *client) readOnce() (got []string, more bool) {
+	pieces, end := c.Peek(nil, testLimit)
+	for _, p := range pieces {
+		got = append(got, c.textOf(string(p)))
+	}
+	c.Advance(len(pieces))
+	if end != nil {
+		return append(got, "end: "+string(end.Ending.Reason)), false
+	}
+	return got, len(pieces) > 0
 }
 
 // textOf returns the short form of a block, and remembers its id.

@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,8 +34,9 @@ type page struct {
 	mu   sync.Mutex
 	log  []string // each with the time, such as "100ms [b c]"
 	at   []time.Time
-	all  []string // without the times
-	last int      // how many of log were told
+	gave [][][]string // what each Peek gave, for each of log
+	all  []string     // without the times
+	last int          // how many of log were told
 }
 
 // page has a subscriber come that reads whenever it is called. It is closed with the world.
@@ -66,10 +68,16 @@ func watched(t *testing.T, c *client) *page {
 func (p *page) take() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if got := p.read(); len(got) > 0 {
+	var gave [][]string
+	for more := true; more; {
+		var got []string
+		got, more = p.readOnce()
+		gave = append(gave, got)
+	}
+	if got := slices.Concat(gave...); len(got) > 0 {
 		now := time.Now()
 		p.log = append(p.log, fmt.Sprint(now.Sub(p.began), " ", got))
-		p.at, p.all = append(p.at, now), append(p.all, got...)
+		p.at, p.all, p.gave = append(p.at, now), append(p.all, got...), append(p.gave, gave)
 	}
 }
 
