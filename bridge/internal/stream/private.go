@@ -16,8 +16,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
 )
 
-// queueBytes bounds the events that wait for the client of a private stream. A single event may be larger.
-const queueBytes = 64 << 10
+// queueBytes bounds the events that wait for the client of a private stream. A single event may be larger. With half of it, a
+// stream at full rate costs more CPU time, because the reader and the loop wait for each other more often: see docs/performance.md.
+const queueBytes = 128 << 10
 
 // private is a caller's subscription to a stream of its own. The reader of the stream ends with the subscription.
 type private struct {
