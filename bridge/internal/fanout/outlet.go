@@ -72,7 +72,7 @@ func (o *outlet) behind(log *replay.Ring) (moved <-chan struct{}, patience time.
 		o.givenUp = false
 		return nil, 0
 	}
-	patience = publishPatience - ageAt(log, o.at)
+	patience = publishPatience - log.Age(o.at)
 	if o.givenUp = o.givenUp || patience <= 0; o.givenUp {
 		return nil, 0
 	}
@@ -92,16 +92,6 @@ func (o *outlet) far(log *replay.Ring) bool {
 		o.at = state.Start()
 	}
 	return log.Lag(o.at).Share > overdueShare
-}
-
-// ageAt returns how long ago the event at a position came.
-func ageAt(log *replay.Ring, at replay.Position) time.Duration {
-	var one [1]*replay.Event
-	events, err := log.Read(one[:0], at, 1)
-	if err != nil || len(events) == 0 {
-		return 0
-	}
-	return time.Since(events[0].At)
 }
 
 // Watch implements [Member].

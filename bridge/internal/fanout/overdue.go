@@ -86,10 +86,5 @@ func (s *Subscriber) isLate(has replay.Position, state replay.State) bool {
 // given. from is its first missing event. Cutting off does not help where the client would skip anyway, or where the log no
 // longer holds that event. It does not help either where events come so fast that they are still on their way to the client.
 func (st *stream) worthIt(from replay.Position, state replay.State) bool {
-	if st.settings.Skip || from.Offset < state.First {
-		return false
-	}
-	var one [1]*replay.Event
-	events, err := st.log.Read(one[:0], from, 1)
-	return err == nil && len(events) > 0 && time.Since(events[0].At) >= sse.MinRetry
+	return !st.settings.Skip && from.Offset >= state.First && st.log.Age(from) >= sse.MinRetry
 }

@@ -25,7 +25,6 @@ type recorder struct {
 	next   replay.Position // the position of the next event; zero before the first epoch
 	cursor string          // the id of the newest event; "" where the upstream would not take it
 	sure   bool            // the ids of the events that come now are sure
-	oldest []*replay.Event // scratch for the one event that pace reads
 	ctx    context.Context // the context of the newest call
 	unused bool            // the epoch has begun, and the upstream has accepted no stream in it yet
 

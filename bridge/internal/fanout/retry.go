@@ -75,13 +75,9 @@ const atOnce = 100 * time.Millisecond
 // pace returns how long ago the event at a position came, and the share of the log that the events behind it take.
 func (r *recorder) pace(at replay.Position) (age time.Duration, share float64) {
 	log := r.stream.log
-	events, err := log.Read(r.oldest[:0], at, 1)
-	if err != nil || len(events) == 0 {
+	if age = log.Age(at); age == 0 { // evicted meanwhile
 		return 0, 0
 	}
-	age = time.Since(events[0].At)
-	events[0] = nil
-	r.oldest = events
 	at.Offset++
 	return age, log.Lag(at).Share
 }

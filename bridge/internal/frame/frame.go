@@ -93,6 +93,15 @@ func (f *Frame) Line() []byte {
 	return line(f.Block()[f.data:])
 }
 
+// PlainSize returns the [Frame.Size] of a frame that has a block of n bytes in its plain form only.
+func PlainSize(n int) int {
+	digits := 1
+	for rest := n >> 4; rest > 0; rest >>= 4 {
+		digits++
+	}
+	return digits + len(crlf) + n + len(crlf)
+}
+
 // Size returns how many bytes the frame holds now in all its forms.
 func (f *Frame) Size() int {
 	n := len(f.chunk)

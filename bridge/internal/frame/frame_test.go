@@ -225,3 +225,9 @@ func TestReleaseMeetsNewForms(t *testing.T) {
 		require.Zero(t, log.Load())
 	}
 }
+
+func TestPlainSize(t *testing.T) {
+	for _, n := range []int{1, 15, 16, 255, 256, 4095, 4096, 65_535, 65_536} {
+		assert.Equal(t, frame.New(make([]byte, n), -1).Size(), frame.PlainSize(n), n)
+	}
+}

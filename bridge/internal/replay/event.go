@@ -27,7 +27,7 @@ type Event struct {
 // NewEvent returns the event at a position. It copies block, the whole event as the package sse appends it, which ends in a blank
 // line. data is the index in block at which the only data line, "data: …", begins. The caller sets the other fields.
 func NewEvent(at Position, block []byte, data int) (*Event, error) {
-	if !bytes.HasSuffix(block, []byte("\n\n")) {
+	if !bytes.HasSuffix(block, []byte(blockEnd)) {
 		return nil, fmt.Errorf("event %s: expected a block that ends in a blank line, found %d bytes that do not", at, len(block))
 	}
 	if data < 0 || data > len(block) || !bytes.HasPrefix(block[data:], []byte("data: ")) {

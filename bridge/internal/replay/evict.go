@@ -30,7 +30,7 @@ func (r *Ring) due(next uint64) bool {
 	case r.bounds.Events > 0 && r.window.len() > r.bounds.Events:
 		return true
 	}
-	return r.bounds.Age > 0 && next+1 < r.window.next && time.Since(r.window.at(r.window.first()).At) > r.bounds.Age
+	return r.bounds.Age > 0 && next+1 < r.window.next && time.Since(r.window.received(r.window.first())) > r.bounds.Age
 }
 
 // evictDue evicts events until the log is within its bounds.
@@ -42,24 +42,28 @@ func (r *Ring) evictDue() {
 
 // evict removes the oldest event.
 func (r *Ring) evict() {
-	e := r.window.shift()
-	e.Frame.Release(&r.held)
-	r.held.Add(-overhead(e))
-	r.forgetSubject(e)
-	if e.Offset >= r.noted {
-		return
+	offset := r.window.first()
+	r.forgetSubject(offset)
+	if offset < r.noted {
+		r.forgetID(offset)
 	}
-	if at, known := r.ids[e.ID]; known && at.newest == e.Offset {
-		delete(r.ids, e.ID)
+	r.window.shift()
+}
+
+// forgetID forgets the id of an event that leaves the log, unless a newer event has it. The event was noted.
+func (r *Ring) forgetID(offset uint64) {
+	id := r.window.id(offset)
+	if at, known := r.ids[id]; known && at.newest == offset {
+		delete(r.ids, id)
 	}
 }
 
 // drop removes all events. Offsets begin at 0 again.
 func (r *Ring) drop() {
 	for r.window.len() > 0 {
-		r.evict()
+		r.window.shift()
 	}
-	r.window, r.ids, r.noted, r.subjects = window{}, map[string]places{}, 0, nil
+	r.window, r.ids, r.noted, r.subjects = window{held: &r.held}, map[string]places{}, 0, nil
 }
 
 // overhead returns how many bytes an event takes besides those of its frame.

@@ -1,6 +1,8 @@
 package replay_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,18 +17,20 @@ import (
 
 // step is something that happens to a ring.
 type step struct {
-	kind string // append, form, sleep, trim, begin
-	n    int    // bytes of data, offset from the newest, seconds, bytes
+	kind string // append, burst, form, read, sleep, trim, begin
+	n    int    // bytes of data, events, offset from the newest, offset from the newest, seconds, bytes
 	form frame.Form
 }
 
 func drawStep(t *rapid.T) step {
-	kind := rapid.SampledFrom([]string{"append", "append", "append", "append", "form", "form", "sleep", "trim", "begin"}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]string{
+		"append", "append", "append", "append", "burst", "burst", "form", "form", "read", "sleep", "sleep", "trim", "begin",
+	}).Draw(t, "kind")
 	return step{
 		kind: kind,
 		n: map[string]*rapid.Generator[int]{
-			"append": rapid.IntRange(0, 3000), "form": rapid.IntRange(0, 10), "sleep": rapid.IntRange(0, 90),
-			"trim": rapid.IntRange(0, 20_000), "begin": rapid.Just(0),
+			"append": rapid.IntRange(0, 3000), "burst": rapid.IntRange(1, 50), "form": rapid.IntRange(0, 40), "read": rapid.IntRange(0, 90),
+			"sleep": rapid.IntRange(0, 90), "trim": rapid.IntRange(0, 20_000), "begin": rapid.Just(0),
 		}[kind].Draw(t, "n"),
 		form: rapid.SampledFrom(each()).Draw(t, "form"),
 	}
@@ -37,8 +41,8 @@ func drawStep(t *rapid.T) step {
 func TestRingEvictsExactly(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		bounds := replay.Bounds{
-			Events: rapid.SampledFrom([]int{0, 1, 2, 7}).Draw(rt, "events"),
-			Bytes:  rapid.SampledFrom([]int64{0, 1, 3000, 10_000}).Draw(rt, "bytes"),
+			Events: rapid.SampledFrom([]int{0, 1, 2, 7, 40, 90}).Draw(rt, "events"),
+			Bytes:  rapid.SampledFrom([]int64{0, 1, 3000, 10_000, 30_000}).Draw(rt, "bytes"),
 			Age:    rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(rt, "age"),
 		}
 		steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 60).Draw(rt, "steps")
@@ -55,14 +59,83 @@ type naive struct {
 	bounds replay.Bounds
 	events []*replay.Event
 	first  int
+	groups []group
+}
+
+// group is sixteen old events that follow each other.
+type group struct {
+	from   int
+	packed bool
+}
+
+// groupOf returns the group of an event, or nil.
+func (m *naive) groupOf(event int) *group {
+	for i := range m.groups {
+		if g := &m.groups[i]; g.from <= event && event < g.from+16 {
+			return g
+		}
+	}
+	return nil
 }
 
 // size is what is held from an event on.
 func (m *naive) size(first int) (n int64) {
-	for _, e := range m.events[first:] {
+	for i, e := range m.events[first:] {
+		if g := m.groupOf(first + i); g != nil && g.packed {
+			n += int64(len(e.Frame.Bytes(frame.Form{Chunked: true})) + 256 + len(e.ID) + len(e.Key)) // its other forms are gone
+			continue
+		}
 		n += int64(e.Frame.Size() + 256 + len(e.ID) + len(e.Key))
 	}
 	return n
+}
+
+// append adds an event. The sixteen oldest ones that are in no group become one where they are a second older, and sixteen others are
+// left. A group is packed where its events are small.
+func (m *naive) append(newest *replay.Event) {
+	m.events = append(m.events, newest)
+	for {
+		from := m.first
+		if n := len(m.groups); n > 0 {
+			from = max(from, m.groups[n-1].from+16)
+		}
+		if len(m.events)-from < 32 || newest.At.Sub(m.events[from+15].At) < time.Second {
+			return
+		}
+		size := 0
+		for _, e := range m.events[from : from+16] {
+			size += len(e.Block()) + len(e.ID) + len(e.Key)
+		}
+		m.groups = append(m.groups, group{from, size <= 16<<10})
+	}
+}
+
+// read reads events from one on. The groups that are read are packed no longer.
+func (m *naive) read(r *replay.Ring, from int) error {
+	const atOnce = 20
+	if from < m.first || from >= len(m.events) {
+		return nil
+	}
+	place := func(i int) replay.Position { return replay.Position{Epoch: r.State().Epoch, Offset: uint64(i)} }
+	got, err := r.Read(nil, place(from), atOnce)
+	if err != nil || len(got) != min(atOnce, len(m.events)-from) {
+		return fmt.Errorf("expected up to %d of %d events from %d on, found %d, %w", atOnce, len(m.events), from, len(got), err)
+	}
+	for _, e := range got {
+		g := m.groupOf(int(e.Offset))
+		if g == nil || !g.packed {
+			continue
+		}
+		g.packed = false
+		for i := max(g.from, m.first); i < g.from+16; i++ {
+			again, err := r.Read(nil, place(i), 1)
+			if err != nil || !bytes.Equal(again[0].Block(), m.events[i].Block()) || again[0].ID != m.events[i].ID {
+				return fmt.Errorf("expected event %d again, found another one, %w", i, err)
+			}
+			m.events[i] = again[0]
+		}
+	}
+	return nil
 }
 
 func (m *naive) evict(bytes int64) {
@@ -94,22 +167,34 @@ func play(t *testing.T, bounds replay.Bounds, steps []step) error {
 		return err
 	}
 	m := naive{bounds: bounds}
+	put := func(n int) error {
+		e, err := replay.NewEvent(r.State().End(), []byte("data: "+strings.Repeat("x", n)+"\n\n"), 0)
+		if err != nil {
+			return err
+		}
+		e.ID, e.At = fmt.Sprint(n%5), time.Now()
+		if err := r.Append(t.Context(), e); err != nil {
+			return err
+		}
+		m.append(e)
+		m.evict(m.limit())
+		return nil
+	}
 	for i, s := range steps {
+		var err error
 		switch s.kind {
 		case "append":
-			e, err := replay.NewEvent(r.State().End(), []byte("data: "+strings.Repeat("x", s.n)+"\n\n"), 0)
-			if err != nil {
-				return err
-			}
-			e.ID = fmt.Sprint(s.n % 5)
-			m.events = append(m.events, e)
-			if err := r.Append(t.Context(), e); err != nil {
-				return err
+			err = put(s.n)
+		case "burst":
+			for n := range s.n {
+				err = errors.Join(err, put(n))
 			}
 		case "form":
 			if at := len(m.events) - 1 - s.n; at >= 0 { // one that has been evicted, too
 				m.events[at].Frame.Bytes(s.form)
 			}
+		case "read":
+			err = m.read(r, len(m.events)-1-s.n)
 		case "sleep":
 			time.Sleep(time.Duration(s.n) * time.Second)
 		case "trim":
@@ -118,10 +203,11 @@ func play(t *testing.T, bounds replay.Bounds, steps []step) error {
 			r.Trim(int64(s.n))
 			m.evict(min(int64(s.n), m.limit()))
 		case "begin":
-			m.events, m.first = nil, 0
-			if err := begin(); err != nil {
-				return err
-			}
+			m.events, m.first, m.groups = nil, 0, nil
+			err = begin()
+		}
+		if err != nil {
+			return fmt.Errorf("step %d, %s %d: %w", i, s.kind, s.n, err)
 		}
 		m.evict(m.limit())
 		want := replay.State{Epoch: fmt.Sprintf("e%d", epoch), First: uint64(m.first), Next: uint64(len(m.events)), Bytes: m.size(m.first)}

@@ -26,15 +26,19 @@ func (r *Ring) supersede(e *Event) {
 		r.subjects = map[Subject]uint64{}
 	}
 	if before, held := r.subjects[e.Subject]; held {
-		r.window.slot(before).newer = e.Offset
+		r.window.supersede(before, e.Offset)
 	}
 	r.subjects[e.Subject] = e.Offset
 }
 
 // forgetSubject forgets the subject of an event that leaves the log, unless a newer event has it. The lock is held.
-func (r *Ring) forgetSubject(e *Event) {
-	if at, held := r.subjects[e.Subject]; held && at == e.Offset {
-		delete(r.subjects, e.Subject)
+func (r *Ring) forgetSubject(offset uint64) {
+	if r.subjects == nil {
+		return
+	}
+	subject := r.window.subject(offset)
+	if at, held := r.subjects[subject]; held && at == offset {
+		delete(r.subjects, subject)
 	}
 }
 
@@ -46,12 +50,9 @@ func (r *Ring) ReadNewest(dst []*Event, from Position, to uint64, limit int) ([]
 	if err := r.gone(from); err != nil {
 		return dst, err
 	}
-	for _, s := range r.window.between(from.Offset, to) {
-		if limit <= 0 {
-			break
-		}
-		if !s.superseded(to) {
-			dst = append(dst, s.event)
+	for offset := from.Offset; offset < min(to, r.window.next) && limit > 0; offset++ {
+		if !r.window.superseded(offset, to) {
+			dst = append(dst, r.window.event(offset))
 			limit--
 		}
 	}
@@ -64,8 +65,8 @@ func (r *Ring) CountNewest(from Position, to uint64) (n int) {
 	if r.gone(from) != nil {
 		return 0
 	}
-	for _, s := range r.window.between(from.Offset, to) {
-		if !s.superseded(to) {
+	for offset := from.Offset; offset < min(to, r.window.next); offset++ {
+		if !r.window.superseded(offset, to) {
 			n++
 		}
 	}

@@ -3,6 +3,7 @@ package replay_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -36,20 +37,23 @@ func newestOf(all []*replay.Event, to uint64) (offsets []uint64) {
 // TestTheNewestOfEachSubject reads a log, which evicts and begins anew, from everywhere up to everywhere.
 func TestTheNewestOfEachSubject(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		log := replay.NewRing(replay.Bounds{Events: rapid.IntRange(1, 12).Draw(t, "bound")})
+		log := replay.NewRing(replay.Bounds{Events: rapid.OneOf(rapid.IntRange(1, 12), rapid.IntRange(30, 80)).Draw(t, "bound")})
 		defer log.Close()
 		for epoch := range rapid.IntRange(1, 3).Draw(t, "epochs") {
 			require.NoError(t, log.BeginAt(fmt.Sprint("e", epoch), rapid.Uint64Range(0, 3).Draw(t, "begin")))
-			for range rapid.IntRange(0, 20).Draw(t, "events") {
+			received := time.Now()
+			for range rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(40, 120)).Draw(t, "events") {
 				e, err := replay.NewEvent(log.State().End(), []byte("data: x\n\n"), 0)
 				require.NoError(t, err)
+				received = received.Add(time.Second)
+				e.At = received
 				e.Subject = replay.SubjectOf([]byte(rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "subject")))
 				require.NoError(t, log.Append(t.Context(), e))
 			}
 			state := log.State()
 			from := replay.Position{Epoch: state.Epoch, Offset: rapid.Uint64Range(state.First, state.Next+1).Draw(t, "from")}
 			to := rapid.Uint64Range(0, state.Next+2).Draw(t, "to")
-			limit := rapid.IntRange(0, 25).Draw(t, "limit")
+			limit := rapid.IntRange(0, 120).Draw(t, "limit")
 			all, err := log.Read(nil, from, 1000)
 			require.NoError(t, err)
 			want := newestOf(all, to)

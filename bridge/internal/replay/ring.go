@@ -15,7 +15,7 @@ import (
 //
 // The bound of bytes counts every form of each event's frame, [eventBytes] for each event, and its id and key. A form that is
 // made after the event was appended counts too. Since the log does not notice when a form is made, it may be over the bound
-// until it is next used.
+// until it is next used. An old event that nobody reads takes less than is counted: what a log holds does not depend on who reads.
 type Ring struct {
 	bounds   Bounds
 	held     atomic.Int64 // bytes; frames add to it when a form is made
@@ -47,7 +47,11 @@ type places struct {
 const eventBytes = 256
 
 // NewRing returns an empty log. Its first epoch has not begun.
-func NewRing(b Bounds) *Ring { return &Ring{bounds: b, ids: map[string]places{}} }
+func NewRing(b Bounds) *Ring {
+	r := &Ring{bounds: b, ids: map[string]places{}}
+	r.window.held = &r.held
+	return r
+}
 
 // Begin begins an epoch. The log drops all events, and positions of earlier epochs can no longer be read. The name of the epoch
 // must not be empty and must not have been used before; Begin compares it with the last epoch only. After an error the log is
@@ -149,8 +153,6 @@ func (r *Ring) push(e *Event) {
 		e.At = time.Now()
 	}
 	r.window.push(e)
-	r.held.Add(overhead(e))
-	e.Frame.Hold(&r.held)
 	if r.window.next-max(r.noted, r.window.first()) > notedLate {
 		r.note()
 	}
@@ -159,17 +161,17 @@ func (r *Ring) push(e *Event) {
 
 // note adds to the ids the events that are not among them.
 func (r *Ring) note() {
-	for _, s := range r.window.from(max(r.noted, r.window.first()), r.window.len()) {
-		e := s.event
-		if e.ID == "" {
+	for offset := max(r.noted, r.window.first()); offset < r.window.next; offset++ {
+		id := r.window.id(offset)
+		if id == "" {
 			continue
 		}
-		at, known := r.ids[e.ID]
-		if known && at.newest+1 != e.Offset {
+		at, known := r.ids[id]
+		if known && at.newest+1 != offset {
 			at.apart = at.newest + 1
 		}
-		at.newest = e.Offset
-		r.ids[e.ID] = at
+		at.newest = offset
+		r.ids[id] = at
 	}
 	r.noted = r.window.next
 }
@@ -187,8 +189,8 @@ func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	if err := r.gone(from); err != nil {
 		return dst, err
 	}
-	for _, s := range r.window.from(from.Offset, limit) {
-		dst = append(dst, s.event)
+	for offset, end := from.Offset, r.window.end(from.Offset, limit); offset < end; offset++ {
+		dst = append(dst, r.window.event(offset))
 	}
 	return dst, nil
 }
@@ -225,6 +227,16 @@ func (r *Ring) State() State {
 	return State{Epoch: r.epoch, First: r.window.first(), Next: r.window.next, Bytes: r.held.Load()}
 }
 
+// Age returns how long ago the event at a position was received, or 0 where the log does not hold it. Age costs as little as
+// [Ring.Lag], however old the event is.
+func (r *Ring) Age(at Position) time.Duration {
+	defer r.view(at.Offset).RUnlock()
+	if r.gone(at) != nil || at.Offset >= r.window.next {
+		return 0
+	}
+	return time.Since(r.window.received(at.Offset))
+}
+
 // Lag returns how far behind a reader is whose next event is the one at from. Lag costs as little as a Read that finds nothing.
 func (r *Ring) Lag(from Position) Lag {
 	defer r.view(from.Offset).RUnlock()
@@ -239,13 +251,13 @@ func (r *Ring) Lag(from Position) Lag {
 	}
 	lag := Lag{Events: w.next - from.Offset, Bytes: w.bytes(from.Offset)}
 	if lag.Events > 1 {
-		lag.Share = r.share(lag, w.at(from.Offset))
+		lag.Share = r.share(lag, w.received(from.Offset))
 	}
 	return lag
 }
 
-// share returns the greatest share of a bound that the events of a lag use. e is their oldest event.
-func (r *Ring) share(lag Lag, e *Event) float64 {
+// share returns the greatest share of a bound that the events of a lag use. The oldest of them was received at a time.
+func (r *Ring) share(lag Lag, received time.Time) float64 {
 	used := 0.0
 	if r.bounds.Events > 0 {
 		used = float64(lag.Events) / float64(r.bounds.Events)
@@ -255,7 +267,7 @@ func (r *Ring) share(lag Lag, e *Event) float64 {
 		used = max(used, part*float64(r.held.Load())/float64(r.bounds.Bytes))
 	}
 	if r.bounds.Age > 0 {
-		used = max(used, time.Since(e.At).Seconds()/r.bounds.Age.Seconds())
+		used = max(used, time.Since(received).Seconds()/r.bounds.Age.Seconds())
 	}
 	return min(used, 1)
 }

@@ -1,17 +1,18 @@
 package replay
 
 import (
-	"math"
-	"slices"
+	"sync/atomic"
+	"time"
 )
 
-// window holds the newest events of an epoch, in order. It is a queue in one slice. When half of the slice is empty, the events
-// are moved to its front.
+// window holds the newest events of an epoch, in order. Old ones are packed in segments.
 type window struct {
-	slots []slot // the held events are those from head on
-	head  int
-	next  uint64 // the offset of the next event
-	total int64  // bytes of the blocks of all events of the epoch
+	segments queue[*segment]
+	evicted  int         // how many events of the oldest segment are evicted
+	slots    queue[slot] // the events behind the segments
+	next     uint64      // the offset of the next event
+	total    int64       // bytes of the blocks of all events of the epoch
+	held     *atomic.Int64
 }
 
 // slot is the place of an event.
@@ -21,34 +22,99 @@ type slot struct {
 	newer  uint64 // the offset of the next event with the same subject; 0 is none
 }
 
-// superseded reports whether a newer event of the same subject is before an offset.
-func (s *slot) superseded(to uint64) bool { return s.newer != 0 && s.newer < to }
+// packAge is how much older than the newest event an event is when it is packed. Readers that keep up have read it by then. So has a
+// reader of slow events, because as many events as a segment holds are never packed. A log whose events are all younger packs none.
+const packAge = time.Second
 
-func (w *window) len() int { return len(w.slots) - w.head }
+func (w *window) len() int { return w.segments.len()*segmentEvents - w.evicted + w.slots.len() }
 
 // first returns the offset of the oldest event, or next where there is none.
 func (w *window) first() uint64 { return w.next - uint64(w.len()) }
 
-// at returns the event at an offset. The event must be held.
-func (w *window) at(offset uint64) *Event { return w.slot(offset).event }
-
-func (w *window) slot(offset uint64) *slot { return &w.slots[w.head+int(offset-w.first())] }
-
-// from returns up to n slots from an offset on. The offset must not be before the first one.
-func (w *window) from(offset uint64, n int) []slot {
-	if offset >= w.next {
-		return nil
+// find returns the segment of the event at an offset and the event's index there, or its slot where the segment is nil. The event
+// must be held. The slot is valid until the next push or shift.
+func (w *window) find(offset uint64) (s *segment, i int, in *slot) {
+	packed := w.segments.len() * segmentEvents
+	i = int(offset-w.first()) + w.evicted
+	if i < packed {
+		return *w.segments.at(i / segmentEvents), i % segmentEvents, nil
 	}
-	tail := w.slots[w.head+int(offset-w.first()):]
-	return tail[:min(len(tail), max(n, 0))]
+	return nil, 0, w.slots.at(i - packed)
 }
 
-// between returns the slots from an offset up to another one. The first offset must not be before the first one of the window.
-func (w *window) between(offset, to uint64) []slot {
-	if to <= offset {
-		return nil
+// event returns the event at an offset. The event must be held. The lock may be held for reading.
+func (w *window) event(offset uint64) *Event {
+	s, i, in := w.find(offset)
+	if s == nil {
+		return in.event
 	}
-	return w.from(offset, int(min(to-offset, math.MaxInt)))
+	evicted := 0
+	if s == *w.segments.at(0) {
+		evicted = w.evicted
+	}
+	return s.event(i, evicted, w.held)
+}
+
+// end returns the offset behind at most n events from an offset on.
+func (w *window) end(from uint64, n int) uint64 {
+	if n <= 0 || from >= w.next {
+		return from
+	}
+	return from + min(w.next-from, uint64(n))
+}
+
+// received returns when the event at an offset was received. The event must be held.
+func (w *window) received(offset uint64) time.Time {
+	s, i, in := w.find(offset)
+	if s == nil {
+		return in.event.At
+	}
+	return s.at(i)
+}
+
+// id returns the id of the event at an offset. The event must be held, and the lock for writing.
+func (w *window) id(offset uint64) string {
+	s, i, in := w.find(offset)
+	if s == nil {
+		return in.event.ID
+	}
+	return s.id(i)
+}
+
+// subject returns the subject of the event at an offset. The event must be held.
+func (w *window) subject(offset uint64) Subject {
+	s, i, in := w.find(offset)
+	switch {
+	case s == nil:
+		return in.event.Subject
+	case s.topics == nil:
+		return Subject{}
+	}
+	return s.topics.of[i]
+}
+
+// supersede notes the offset of the event that is the next one with the subject of the event at an offset, which must be held and
+// have a subject. The lock is held for writing.
+func (w *window) supersede(offset, newer uint64) {
+	s, i, in := w.find(offset)
+	if s == nil {
+		in.newer = newer
+		return
+	}
+	s.topics.newer[i] = newer
+}
+
+// superseded reports whether a newer event with the subject of the event at an offset is before another offset. The event must be
+// held.
+func (w *window) superseded(offset, to uint64) bool {
+	newer := uint64(0)
+	switch s, i, in := w.find(offset); {
+	case s == nil:
+		newer = in.newer
+	case s.topics != nil:
+		newer = s.topics.newer[i]
+	}
+	return newer != 0 && newer < to
 }
 
 // bytes returns how many bytes the blocks have from an offset on. The offset must not be before the first one.
@@ -56,28 +122,41 @@ func (w *window) bytes(offset uint64) int64 {
 	if offset >= w.next {
 		return 0
 	}
-	return w.total - w.slot(offset).before
+	s, i, in := w.find(offset)
+	if s == nil {
+		return w.total - in.before
+	}
+	return w.total - s.bytes(i)
 }
 
-// push adds the newest event.
+// push adds the newest event, and packs those that have become old.
 func (w *window) push(e *Event) {
-	w.slots = append(w.slots, slot{event: e, before: w.total})
+	w.slots.push(slot{event: e, before: w.total})
 	w.total += int64(len(e.Block()))
 	w.next++
+	hold(e, w.held)
+	for w.slots.len() >= 2*segmentEvents && e.At.Sub(w.slots.at(segmentEvents-1).event.At) >= packAge {
+		w.pack()
+	}
 }
 
-// shift removes the oldest event and returns it.
-func (w *window) shift() *Event {
-	e := w.slots[w.head].event
-	w.slots[w.head] = slot{}
-	w.head++
-	if held := w.len(); w.head >= held {
-		copy(w.slots, w.slots[w.head:])
-		clear(w.slots[held:])
-		w.slots, w.head = w.slots[:held], 0
-		if cap(w.slots) > 4*held+64 {
-			w.slots = slices.Clone(w.slots)
-		}
+// pack packs the oldest events that are not packed.
+func (w *window) pack() {
+	events := w.slots.values[w.slots.head:][:segmentEvents]
+	w.segments.push(newSegment(events, w.held))
+	w.slots.pop(segmentEvents)
+}
+
+// shift removes the oldest event.
+func (w *window) shift() {
+	if w.segments.len() == 0 {
+		release(w.slots.at(0).event, w.held)
+		w.slots.pop(1)
+		return
 	}
-	return e
+	(*w.segments.at(0)).release(w.evicted, w.held)
+	if w.evicted++; w.evicted == segmentEvents {
+		w.segments.pop(1)
+		w.evicted = 0
+	}
 }

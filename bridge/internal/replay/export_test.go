@@ -1,0 +1,11 @@
+package replay
+
+// Made returns of how many segments the events are made.
+func (r *Ring) Made() (n int) {
+	for i := range r.window.segments.len() {
+		if (*r.window.segments.at(i)).made.Load() != nil {
+			n++
+		}
+	}
+	return n
+}

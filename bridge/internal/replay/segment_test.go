@@ -1,0 +1,192 @@
+package replay_test
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
+	"github.com/grpcsse/grpcsse/bridge/internal/replay"
+)
+
+// drawEvent draws an event at a position that was received at a time.
+func drawEvent(t *rapid.T, at replay.Position, received time.Time) *replay.Event {
+	id := rapid.SampledFrom([]string{"", "7", "x-12", "id: 3", "é", "a\nid: b"}).Draw(t, "id")
+	name := rapid.SampledFrom([]string{"", "event: tick\n"}).Draw(t, "name")
+	block := name + "data: " + strings.Repeat("x", rapid.SampledFrom([]int{0, 3, 200, 1000, 3000}).Draw(t, "bytes"))
+	block += rapid.SampledFrom([]string{"", "\nid: " + id, "\nid: other", "\nid: ", "\nid: " + id + "\nretry: 5"}).Draw(t, "tail") + "\n\n"
+	e, err := replay.NewEvent(at, []byte(block), len(name))
+	require.NoError(t, err)
+	e.ID, e.At = id, received
+	e.Key = rapid.SampledFrom([]string{"", "k", "AAPL\n\x00é"}).Draw(t, "key")
+	e.Mark = rapid.Bool().Draw(t, "mark")
+	e.Subject = replay.SubjectOf([]byte(rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "subject")))
+	return e
+}
+
+// TestOldEventsAreReadAsTheyWere has events of all kinds become old, and reads them in pieces of any size.
+func TestOldEventsAreReadAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := replay.NewRing(replay.Bounds{Events: rapid.SampledFrom([]int{0, 33, 50, 100}).Draw(t, "bound")})
+		defer r.Close()
+		require.NoError(t, r.Begin(t.Context(), "e1"))
+		received := time.Now()
+		if rapid.Bool().Draw(t, "wall") {
+			received = received.Round(0) // as those are that another process has received
+		}
+		var want []*replay.Event
+		for range rapid.IntRange(30, 120).Draw(t, "events") {
+			received = received.Add(rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond, time.Second, -time.Millisecond}).Draw(t, "later"))
+			e := drawEvent(t, r.State().End(), received)
+			require.NoError(t, r.Append(t.Context(), e))
+			want = append(want, e)
+		}
+		state := r.State()
+		from := rapid.Uint64Range(state.First, state.Next).Draw(t, "from")
+		for at := (replay.Position{Epoch: "e1", Offset: from}); at.Offset < state.Next; {
+			got, err := r.Read(nil, at, rapid.IntRange(1, 40).Draw(t, "limit"))
+			require.NoError(t, err)
+			require.NotEmpty(t, got)
+			for _, e := range got {
+				same(t, want[at.Offset], e)
+				at.Offset++
+			}
+		}
+		assert.Equal(t, size(want[from:]), r.Lag(replay.Position{Epoch: "e1", Offset: from}).Bytes)
+	})
+}
+
+func size(events []*replay.Event) (n int64) {
+	for _, e := range events {
+		n += int64(len(e.Block()))
+	}
+	return n
+}
+
+// same checks that an event is the one that was appended.
+func same(t require.TestingT, want, got *replay.Event) {
+	require.Equal(t, want.Position, got.Position)
+	require.Equal(t, string(want.Block()), string(got.Block()), want.Position)
+	require.Equal(t, string(want.Frame.Bytes(frame.Form{Chunked: true})), string(got.Frame.Bytes(frame.Form{Chunked: true})))
+	require.Equal(t, [...]any{want.ID, want.Key, want.Subject, want.Mark, want.Data()},
+		[...]any{got.ID, got.Key, got.Subject, got.Mark, got.Data()}, want.Position)
+	require.True(t, want.At.Equal(got.At), "%s and %s", want.At, got.At)
+}
+
+// slowly appends events that come a tenth of a second after each other, the last one now.
+func slowly(t testing.TB, r *replay.Ring, events int) {
+	t.Helper()
+	for i := range events {
+		e, err := replay.NewEvent(r.State().End(), []byte(`data: {"symbol":"AAPL","price":189.5}`+"\n"+fmt.Sprintf("id: id-%06d\n\n", i)), 0)
+		require.NoError(t, err)
+		e.ID, e.At = fmt.Sprintf("id-%06d", i), time.Now().Add(time.Duration(i-events+1)*100*time.Millisecond)
+		require.NoError(t, r.Append(t.Context(), e))
+	}
+}
+
+func TestOldEventsTakeLessMemory(t *testing.T) {
+	const logs, events = 20, 1000
+	var rings []*replay.Ring
+	before := heap()
+	for range logs {
+		r := newRing(t, replay.Bounds{})
+		slowly(t, r, events)
+		rings = append(rings, r)
+	}
+	old := heap() - before
+	for _, r := range rings {
+		_, err := r.Read(nil, r.State().Start(), math.MaxInt)
+		require.NoError(t, err)
+	}
+	read := heap() - before
+	assert.Less(t, 2*old, read, "bytes of %d events", logs*events)
+	runtime.KeepAlive(rings)
+}
+
+// TestReadersChangeNothingThatCounts: what one reader reads must not evict an event that another one needs.
+func TestReadersChangeNothingThatCounts(t *testing.T) {
+	r := newRing(t, replay.Bounds{Bytes: 100_000})
+	slowly(t, r, 1000)
+	before := r.State()
+	require.Positive(t, before.First, "the bound of bytes holds")
+	_, err := r.Read(nil, before.Start(), math.MaxInt)
+	require.NoError(t, err)
+	_, found := r.Find("id-000999")
+	assert.True(t, found)
+	assert.Equal(t, before, r.State())
+}
+
+// TestOldEventsShareTheirForms has several readers read the same old events. All get the same frames, which are compressed once.
+func TestOldEventsShareTheirForms(t *testing.T) {
+	r := newRing(t, replay.Bounds{})
+	slowly(t, r, 100)
+	first, err := r.Read(nil, r.State().Start(), math.MaxInt)
+	require.NoError(t, err)
+	again, err := r.Read(nil, r.State().Start(), math.MaxInt)
+	require.NoError(t, err)
+	require.Len(t, again, len(first))
+	for i := range first {
+		require.Same(t, first[i], again[i])
+	}
+	before := r.State().Bytes
+	first[0].Frame.Bytes(frame.Form{Encoding: frame.Gzip})
+	assert.Greater(t, r.State().Bytes, before, "a form counts")
+	require.NoError(t, r.Begin(t.Context(), "e2"))
+	assert.Zero(t, r.State().Bytes)
+}
+
+// TestToAskForTheAgeMakesNoEvent has the age and the lag of old events asked for, which must not cost what a read costs.
+func TestToAskForTheAgeMakesNoEvent(t *testing.T) {
+	r := newRing(t, replay.Bounds{})
+	slowly(t, r, 100)
+	start := r.State().Start()
+	assert.InDelta(t, 9.9, r.Age(start).Seconds(), 1)
+	assert.EqualValues(t, 100, r.Lag(start).Events)
+	assert.Zero(t, r.Made())
+	_, err := r.Read(nil, start, 1)
+	require.NoError(t, err)
+	assert.Equal(t, 1, r.Made())
+	assert.Zero(t, r.Age(r.State().End()), "no such event yet")
+	assert.Zero(t, r.Age(replay.Position{Epoch: "e0"}), "another epoch")
+	r.Trim(1)
+	assert.Zero(t, r.Age(start), "evicted")
+}
+
+// TestOldEventsAreReadWhileOthersCome has readers of old events beside an appender that packs and evicts.
+func TestOldEventsAreReadWhileOthersCome(t *testing.T) {
+	r := newRing(t, replay.Bounds{Events: 200})
+	slowly(t, r, 150)
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for range 300 {
+				at := r.State().Start()
+				events, err := r.Read(nil, at, 40)
+				for i, e := range events {
+					assert.Equal(t, at.Offset+uint64(i), e.Offset)
+					assert.True(t, strings.HasSuffix(string(e.Block()), e.ID+"\n\n"))
+					e.Frame.Bytes(frame.Form{Encoding: frame.Gzip})
+				}
+				if err != nil {
+					assert.ErrorIs(t, err, replay.ErrGone)
+				}
+			}
+		})
+	}
+	slowly(t, r, 600)
+	readers.Wait()
+	r.Trim(0)
+	newest := r.State()
+	assert.EqualValues(t, 1, newest.Next-newest.First)
+	events, err := r.Read(nil, newest.Start(), 1)
+	require.NoError(t, err)
+	assert.EqualValues(t, events[0].Frame.Size()+256+len(events[0].ID), newest.Bytes, "nothing else is counted")
+}
