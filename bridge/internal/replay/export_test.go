@@ -1,5 +1,8 @@
 package replay
 
+// Noted returns how many ids are noted.
+func (r *Ring) Noted() int { return len(r.ids) }
+
 // Made returns of how many segments the events are made.
 func (r *Ring) Made() (n int) {
 	for i := range r.window.segments.len() {

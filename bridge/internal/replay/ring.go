@@ -104,7 +104,7 @@ func (r *Ring) append(e *Event) error {
 		return err
 	}
 	r.push(e)
-	r.evictDue()
+	r.settle()
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (r *Ring) appendAll(events []*Event) error {
 	for _, e := range events {
 		r.push(e)
 	}
-	r.evictDue()
+	r.settle()
 	return nil
 }
 
@@ -153,10 +153,15 @@ func (r *Ring) push(e *Event) {
 		e.At = time.Now()
 	}
 	r.window.push(e)
+	r.supersede(e)
+}
+
+// settle evicts what is over the bounds, and then notes the ids where many held events are not noted.
+func (r *Ring) settle() {
+	r.evictDue()
 	if r.window.next-max(r.noted, r.window.first()) > notedLate {
 		r.note()
 	}
-	r.supersede(e)
 }
 
 // note adds to the ids the events that are not among them.

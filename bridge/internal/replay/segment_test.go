@@ -124,6 +124,17 @@ func TestReadersChangeNothingThatCounts(t *testing.T) {
 	assert.Equal(t, before, r.State())
 }
 
+// TestAFullLogNotesNoIDs: to note the id of each event costs more than the rest of the log, so a log of the usual length does not
+// do it before a subscriber comes back.
+func TestAFullLogNotesNoIDs(t *testing.T) {
+	r := newRing(t, replay.Bounds{Events: 1024})
+	slowly(t, r, 4*1024)
+	assert.Zero(t, r.Noted())
+	_, found := r.Find("id-004095")
+	assert.True(t, found)
+	assert.Equal(t, 1024, r.Noted())
+}
+
 // TestOldEventsShareTheirForms has several readers read the same old events. All get the same frames, which are compressed once.
 func TestOldEventsShareTheirForms(t *testing.T) {
 	r := newRing(t, replay.Bounds{})
