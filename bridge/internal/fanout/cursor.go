@@ -93,22 +93,13 @@ func (st *stream) idBefore(at replay.Position) sse.ID {
 	}
 	state := st.log.State()
 	from := replay.Position{Epoch: at.Epoch, Offset: max(state.First, at.Offset-min(at.Offset, readAtOnce))}
-	if from.Offset >= at.Offset {
-		return sse.ID{}
-	}
-	events, err := st.log.Read(nil, from, int(at.Offset-from.Offset))
+	text := idUpTo(st.log, from, at)
+	id, err := sse.ParseID(text)
 	if err != nil {
 		return sse.ID{}
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		id, err := sse.ParseID(events[i].ID)
-		if err != nil {
-			continue
-		}
-		if _, ok := st.behind(events[i].ID, state); ok || st.catchesUp() && st.past.reason(events[i].ID) == ending.NoReset {
-			return id // where it is not sure, the upstream goes on behind it
-		}
-		return sse.ID{} // an older id would bring events again
+	if _, ok := st.behind(text, state); ok || st.catchesUp() && st.past.reason(text) == ending.NoReset {
+		return id // where it is not sure, the upstream goes on behind it
 	}
-	return sse.ID{}
+	return sse.ID{} // an older id would bring events again
 }

@@ -130,6 +130,18 @@ func newestID(log *replay.Ring, state replay.State) string {
 	return idAt(log, replay.Position{Epoch: state.Epoch, Offset: state.Next - 1})
 }
 
+// idUpTo returns the id of the newest event that has one, of those from one place up to another one, or "". It reads as few as it can,
+// because old events must be made for those who read them.
+func idUpTo(log *replay.Ring, from, to replay.Position) string {
+	for at := to; at.Offset > from.Offset; {
+		at.Offset--
+		if id := idAt(log, at); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
 // idAt returns the id of an event in the log, or "".
 func idAt(log *replay.Ring, at replay.Position) string {
 	var one [1]*replay.Event

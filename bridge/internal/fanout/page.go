@@ -33,13 +33,13 @@ func (m *member) held() replay.State {
 	return m.stream.log.State()
 }
 
-// events appends to dst some of the events from an offset on. The lock is held.
-func (m *member) events(dst []*replay.Event, from replay.Position) []*replay.Event {
+// events appends to dst at most limit of the events from an offset on. The lock is held.
+func (m *member) events(dst []*replay.Event, from replay.Position, limit int) []*replay.Event {
 	if last := m.last; last != nil {
 		first := int(from.Offset - last.state.First)
-		return append(dst, last.events[first:min(len(last.events), first+readAtOnce)]...)
+		return append(dst, last.events[first:min(len(last.events), first+limit)]...)
 	}
-	dst, _ = m.stream.log.Read(dst, from, readAtOnce)
+	dst, _ = m.stream.log.Read(dst, from, limit)
 	return dst
 }
 
@@ -56,7 +56,7 @@ func (m *member) Page(from Place, limit int) *Page {
 	}
 	if before := at; !p.Oldest {
 		before.Offset--
-		if one := m.events(nil, before); len(one) > 0 {
+		if one := m.events(nil, before, 1); len(one) > 0 {
 			p.After = one[0].ID
 		}
 	}
@@ -64,7 +64,7 @@ func (m *member) Page(from Place, limit int) *Page {
 		p.Values = m.valuesBefore(at)
 	}
 	p.fill(limit, func(dst []*replay.Event) []*replay.Event {
-		return m.events(dst, replay.Position{Epoch: at.Epoch, Offset: at.Offset + uint64(len(dst))})
+		return m.events(dst, replay.Position{Epoch: at.Epoch, Offset: at.Offset + uint64(len(dst))}, readAtOnce)
 	})
 	p.More = p.Offset+uint64(len(p.Events)) < state.Next
 	return p
@@ -100,7 +100,7 @@ func (m *member) whence(from Place, state replay.State) uint64 {
 	at := min(from.Next, state.Next)
 	for back := 0; at > state.First && back < readAtOnce; back++ {
 		at--
-		one := m.events(nil, replay.Position{Epoch: state.Epoch, Offset: at})
+		one := m.events(nil, replay.Position{Epoch: state.Epoch, Offset: at}, 1)
 		if len(one) == 0 {
 			break
 		}

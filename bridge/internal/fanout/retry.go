@@ -75,7 +75,7 @@ const atOnce = 100 * time.Millisecond
 // pace returns how long ago the event at a position came, and the share of the log that the events behind it take.
 func (r *recorder) pace(at replay.Position) (age time.Duration, share float64) {
 	log := r.stream.log
-	if age = log.Age(at); age == 0 { // evicted meanwhile
+	if age = log.Age(at); age == 0 { // received just now, or evicted meanwhile
 		return 0, 0
 	}
 	at.Offset++

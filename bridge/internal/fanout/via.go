@@ -78,18 +78,9 @@ func (s *Subscriber) arrive() {
 	}
 	s.ahead = false
 	from := replay.Position{Epoch: s.pos.Epoch, Offset: max(state.First, s.pos.Offset-min(s.pos.Offset, readAtOnce))}
-	events, err := log.Read(nil, from, int(s.pos.Offset-min(s.pos.Offset, from.Offset)))
-	if err != nil {
-		events = nil
+	if id := idUpTo(log, from, s.pos); id == "" || id != s.lastID {
+		s.strand(ending.ResetExpired, false)
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if id := events[i].ID; id != "" && id == s.lastID {
-			return
-		} else if id != "" {
-			break
-		}
-	}
-	s.strand(ending.ResetExpired, false)
 }
 
 // doubt checks a place at the end of a snapshot, once more has come. The last event of a snapshot may be an old one. Where the

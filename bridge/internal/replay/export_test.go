@@ -12,3 +12,6 @@ func (r *Ring) Made() (n int) {
 	}
 	return n
 }
+
+// Segments returns how many segments the log has.
+func (r *Ring) Segments() int { return r.window.segments.len() }

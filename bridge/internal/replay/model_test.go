@@ -90,24 +90,21 @@ func (m *naive) size(first int) (n int64) {
 	return n
 }
 
-// append adds an event. The sixteen oldest ones that are in no group become one where they are a second older, and sixteen others are
-// left. A group is packed where its events are small.
-func (m *naive) append(newest *replay.Event) {
-	m.events = append(m.events, newest)
-	for {
-		from := m.first
-		if n := len(m.groups); n > 0 {
-			from = max(from, m.groups[n-1].from+16)
-		}
-		if len(m.events)-from < 32 || newest.At.Sub(m.events[from+15].At) < time.Second {
-			return
-		}
+// append adds an event. Before that, the sixteen oldest ones that are in no group become one where they are a second older than the
+// newest one, and sixteen others are left. A group is packed where its events are small.
+func (m *naive) append(e *replay.Event) {
+	from := m.first
+	if n := len(m.groups); n > 0 {
+		from = max(from, m.groups[n-1].from+16)
+	}
+	if n := len(m.events); n-from >= 32 && m.events[n-1].At.Sub(m.events[from+15].At) >= time.Second {
 		size := 0
 		for _, e := range m.events[from : from+16] {
 			size += len(e.Block()) + len(e.ID) + len(e.Key)
 		}
 		m.groups = append(m.groups, group{from, size <= 16<<10})
 	}
+	m.events = append(m.events, e)
 }
 
 // read reads events from one on. The groups that are read are packed no longer.

@@ -15,10 +15,12 @@ import (
 //
 // The bound of bytes counts every form of each event's frame, [eventBytes] for each event, and its id and key. A form that is
 // made after the event was appended counts too. Since the log does not notice when a form is made, it may be over the bound
-// until it is next used. An old event that nobody reads takes less than is counted: what a log holds does not depend on who reads.
+// until it is next used. A packed event counts as much as before, though it takes less: so the log holds as many events as if it
+// packed none.
 type Ring struct {
 	bounds   Bounds
-	held     atomic.Int64 // bytes; frames add to it when a form is made
+	young    time.Duration // see KeepYoung
+	held     atomic.Int64  // bytes; frames add to it when a form is made
 	watchers watchers
 
 	mu     sync.RWMutex
@@ -52,6 +54,10 @@ func NewRing(b Bounds) *Ring {
 	r.window.held = &r.held
 	return r
 }
+
+// KeepYoung has the log pack only events that are older than the newest one by an age, and by a second at least. It is for readers
+// that read later than that. It must be called before the log is used.
+func (r *Ring) KeepYoung(age time.Duration) { r.young = age }
 
 // Begin begins an epoch. The log drops all events, and positions of earlier epochs can no longer be read. The name of the epoch
 // must not be empty and must not have been used before; Begin compares it with the last epoch only. After an error the log is
@@ -103,6 +109,7 @@ func (r *Ring) append(e *Event) error {
 	if err := r.refuse(e, 0); err != nil {
 		return err
 	}
+	r.pack(1)
 	r.push(e)
 	r.settle()
 	return nil
@@ -129,6 +136,7 @@ func (r *Ring) appendAll(events []*Event) error {
 			return err
 		}
 	}
+	r.pack(len(events))
 	for _, e := range events {
 		r.push(e)
 	}
@@ -146,6 +154,9 @@ func (r *Ring) refuse(e *Event, behind uint64) error {
 	}
 	return nil
 }
+
+// pack packs old events before as many new ones are added. These are not packed before their readers were told of them.
+func (r *Ring) pack(n int) { r.window.pack(max(packAge, r.young), n) }
 
 // push adds an event that may be appended.
 func (r *Ring) push(e *Event) {

@@ -12,22 +12,22 @@ import (
 
 // segment holds as many events that follow each other as segmentEvents says. They are packed in one piece of memory without pointers:
 // beside its block an event takes about 40 bytes, where an [Event] takes 250, and the garbage collector does not look at it. Where
-// one of the events is read, all of the segment are made again, and stay. So all readers share the forms of their frames.
+// one of the events is read, all of the segment are made again, and stay. So all who read them from then on share their forms.
 //
 // The log's lock is held for writing where a segment changes, except where its events are made.
 type segment struct {
-	epoch    string
-	first    uint64    // the offset of the first event
-	received time.Time // when the first event was received
-	before   int64     // bytes of the blocks of all events before the first one, since the epoch began
-	places   [segmentEvents]place
-	topics   *topics              // nil where no event has a subject
-	marks    uint16               // a bit for each event: [Event.Mark]
-	ends     [segmentEvents]uint8 // the length of the id in which the event's block ends, or 0 where the id is in the text
-
 	mu     sync.Mutex
 	packed []byte // guarded by mu; all blocks, and then the text: ids and keys. nil where the events are made
 	made   atomic.Pointer[[segmentEvents]*Event]
+	topics *topics // nil where no event has a subject
+	epoch  string
+
+	received time.Time // when the first event was received
+	first    uint64    // its offset
+	before   int64     // bytes of the blocks of all events before it, since the epoch began
+	places   [segmentEvents]place
+	marks    uint16               // a bit for each event: [Event.Mark]
+	ends     [segmentEvents]uint8 // the length of the id in which the event's block ends, or 0 where the id is in the text
 }
 
 const (
@@ -199,12 +199,11 @@ func (s *segment) event(i, evicted int, held *atomic.Int64) *Event {
 // make makes the events of the segment. The segment's lock is held.
 func (s *segment) make(evicted int, held *atomic.Int64) *[segmentEvents]*Event {
 	made := new([segmentEvents]*Event)
-	events := make([]Event, segmentEvents-evicted)
 	text := string(s.packed[s.blocks():])
 	for i := evicted; i < segmentEvents; i++ {
 		from, to := s.starts(i), &s.places[i]
 		block := s.packed[from.block:to.block]
-		e := &events[i-evicted]
+		e := new(Event) // not one of an array: who keeps one event must not keep all
 		e.Position = Position{Epoch: s.epoch, Offset: s.first + uint64(i)}
 		e.ID, e.Key = string(s.packedID(i)), text[to.id:to.key]
 		e.Mark, e.At = s.marks&(1<<i) != 0, s.at(i)

@@ -22,8 +22,9 @@ type slot struct {
 	newer  uint64 // the offset of the next event with the same subject; 0 is none
 }
 
-// packAge is how much older than the newest event an event is when it is packed. Readers that keep up have read it by then. So has a
-// reader of slow events, because as many events as a segment holds are never packed. A log whose events are all younger packs none.
+// packAge is how much older than the newest event an event is at least when it is packed. Readers that keep up have read it by then. So
+// has a reader of slow events, because as many events as a segment holds are never packed. A log whose events are all younger packs
+// none.
 const packAge = time.Second
 
 func (w *window) len() int { return w.segments.len()*segmentEvents - w.evicted + w.slots.len() }
@@ -129,22 +130,28 @@ func (w *window) bytes(offset uint64) int64 {
 	return w.total - s.bytes(i)
 }
 
-// push adds the newest event, and packs those that have become old.
+// push adds the newest event.
 func (w *window) push(e *Event) {
 	w.slots.push(slot{event: e, before: w.total})
 	w.total += int64(len(e.Block()))
 	w.next++
 	hold(e, w.held)
-	for w.slots.len() >= 2*segmentEvents && e.At.Sub(w.slots.at(segmentEvents-1).event.At) >= packAge {
-		w.pack()
-	}
 }
 
-// pack packs the oldest events that are not packed.
-func (w *window) pack() {
-	events := w.slots.values[w.slots.head:][:segmentEvents]
-	w.segments.push(newSegment(events, w.held))
-	w.slots.pop(segmentEvents)
+// pack packs the oldest events where they are older than the newest one by an age. It makes one segment more than n events fill: so the events that
+// became old while none came are packed in several calls, and none of these takes long.
+func (w *window) pack(age time.Duration, n int) {
+	for range 1 + n/segmentEvents {
+		if w.slots.len() < 2*segmentEvents {
+			return
+		}
+		newest, last := w.slots.at(w.slots.len()-1).event, w.slots.at(segmentEvents-1).event
+		if newest.At.Sub(last.At) < age {
+			return
+		}
+		w.segments.push(newSegment(w.slots.values[w.slots.head:][:segmentEvents], w.held))
+		w.slots.pop(segmentEvents)
+	}
 }
 
 // shift removes the oldest event.
