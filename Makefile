@@ -66,7 +66,7 @@ microbench: ## All Go benchmarks
 bench: ## Compare with peers, about 45 minutes (bench/README.md); SCENARIO=shared-5000 ROUNDS=3 is one of them
 	$(GO) build -o bin/grpcsse ./cmd/grpcsse
 	$(GO) -C bench build -o "$(CURDIR)/bin/bench" ./cmd/bench
-	bin/bench -grpcsse bin/grpcsse -scenario '$(or $(SCENARIO),all)' -only '$(ONLY)' -rounds '$(or $(ROUNDS),0)' \
+	bin/bench -grpcsse bin/grpcsse -scenario '$(or $(SCENARIO),all)' -only '$(ONLY)' -rounds '$(or $(ROUNDS),0)' -warmup '$(or $(WARMUP),0)' \
 		-results bin/bench.json -plot bin/bench.svg
 
 .PHONY: faults

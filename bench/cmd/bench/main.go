@@ -29,6 +29,7 @@ type settings struct {
 	patterns string
 	only     string
 	rounds   int
+	warmup   time.Duration
 	results  string
 	plot     string
 	from     string
@@ -51,6 +52,7 @@ func run(ctx context.Context, arguments []string, out, progress io.Writer) int {
 	flags.StringVar(&s.patterns, "scenario", "all", "what to measure: `names` or patterns, separated by commas")
 	flags.StringVar(&s.only, "only", "", "`contenders` to run, separated by commas; empty is all of a scenario")
 	flags.IntVar(&s.rounds, "rounds", 0, "how often each contender runs; 0 is as often as the scenario says")
+	flags.DurationVar(&s.warmup, "warmup", 0, "the `time` before the measurement begins; 0 is what the scenario says")
 	flags.StringVar(&s.results, "results", "", "`file` to write the results to, as JSON")
 	flags.StringVar(&s.plot, "plot", "", "`file` to write the plot to, as SVG")
 	flags.StringVar(&s.from, "from", "", "measure nothing: take results from `files`, separated by commas, later ones first")
@@ -108,6 +110,9 @@ func (s settings) obtain(ctx context.Context, progress io.Writer) (report.Result
 	for _, one := range scenarios {
 		if s.rounds > 0 {
 			one.Rounds = s.rounds
+		}
+		if s.warmup > 0 {
+			one.Warmup = s.warmup
 		}
 		for m := range runner.All(ctx, one) {
 			fmt.Fprintln(progress, report.Line(one, m))
