@@ -24,6 +24,9 @@ type Event struct {
 	At time.Time
 }
 
+// blockEnd is a blank line, which ends each block.
+const blockEnd = "\n\n"
+
 // NewEvent returns the event at a position. It copies block, the whole event as the package sse appends it, which ends in a blank
 // line. data is the index in block at which the only data line, "data: …", begins. The caller sets the other fields.
 func NewEvent(at Position, block []byte, data int) (*Event, error) {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,6 +65,18 @@ func (r *Ring) drop() {
 		r.window.shift()
 	}
 	r.window, r.ids, r.noted, r.subjects = window{held: &r.held}, map[string]places{}, 0, nil
+}
+
+// hold counts an event that is in the log.
+func hold(e *Event, held *atomic.Int64) {
+	held.Add(overhead(e))
+	e.Frame.Hold(held)
+}
+
+// release no longer counts an event.
+func release(e *Event, held *atomic.Int64) {
+	e.Frame.Release(held)
+	held.Add(-overhead(e))
 }
 
 // overhead returns how many bytes an event takes besides those of its frame.

@@ -13,11 +13,14 @@ func (q *queue[T]) len() int { return len(q.values) - q.head }
 // at returns the value that stands behind i others. It is valid until the next push or pop.
 func (q *queue[T]) at(i int) *T { return &q.values[q.head+i] }
 
+// oldest returns the n oldest values. They are valid until the next push or pop.
+func (q *queue[T]) oldest(n int) []T { return q.values[q.head : q.head+n] }
+
 func (q *queue[T]) push(v T) { q.values = append(q.values, v) }
 
 // pop removes the n oldest values.
 func (q *queue[T]) pop(n int) {
-	clear(q.values[q.head : q.head+n])
+	clear(q.oldest(n))
 	q.head += n
 	held := q.len()
 	if q.head < held {

@@ -125,21 +125,6 @@ func endsInID(block []byte, id string) bool {
 	return ok && found && bytes.HasSuffix(rest, []byte("\nid: "))
 }
 
-// blockEnd is a blank line, which ends each block.
-const blockEnd = "\n\n"
-
-// hold counts an event that is in the log.
-func hold(e *Event, held *atomic.Int64) {
-	held.Add(overhead(e))
-	e.Frame.Hold(held)
-}
-
-// release no longer counts an event.
-func release(e *Event, held *atomic.Int64) {
-	e.Frame.Release(held)
-	held.Add(-overhead(e))
-}
-
 // starts returns where the parts of an event begin.
 func (s *segment) starts(i int) place {
 	if i == 0 {

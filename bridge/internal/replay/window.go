@@ -138,8 +138,8 @@ func (w *window) push(e *Event) {
 	hold(e, w.held)
 }
 
-// pack packs the oldest events where they are older than the newest one by an age. It makes one segment more than n events fill: so the events that
-// became old while none came are packed in several calls, and none of these takes long.
+// pack packs the oldest events where they are older than the newest one by an age. It makes at most one segment more than n events
+// fill. So the events that became old while none came are packed in several calls, and none of these takes long.
 func (w *window) pack(age time.Duration, n int) {
 	for range 1 + n/segmentEvents {
 		if w.slots.len() < 2*segmentEvents {
@@ -149,7 +149,7 @@ func (w *window) pack(age time.Duration, n int) {
 		if newest.At.Sub(last.At) < age {
 			return
 		}
-		w.segments.push(newSegment(w.slots.values[w.slots.head:][:segmentEvents], w.held))
+		w.segments.push(newSegment(w.slots.oldest(segmentEvents), w.held))
 		w.slots.pop(segmentEvents)
 	}
 }
