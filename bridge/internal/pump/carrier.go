@@ -9,7 +9,11 @@ import (
 // Carrier is a connection that carries TLS and can be parked. A [crypto/tls.Conn] keeps the connection that it was made with. So
 // the Carrier stands between the two: until the connection is parked it passes everything on, and afterwards the records of TLS
 // go to the loop in place of the connection. It may be used as its connection may.
-type Carrier struct{ net.Conn }
+type Carrier struct {
+	net.Conn
+
+	parked sealed // the socket of the parked connection. Each write needs both, so they lie together: that is cheaper to read
+}
 
 // CarrierOf returns the carrier of a TLS connection, or nil where another connection carries it.
 func CarrierOf(secured *tls.Conn) *Carrier {
@@ -39,5 +43,5 @@ func (c carrying) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Carrier{conn}, nil
+	return &Carrier{Conn: conn}, nil
 }

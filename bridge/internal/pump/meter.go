@@ -69,8 +69,9 @@ func (s *Settings) look(cur Cursor, control *Control, events int, now time.Time)
 	if s.Meter == nil || s.Sampled == nil || control == nil {
 		return look{}
 	}
-	l.first, l.came = events == 0, control.Began
+	l.first = events == 0
 	if l.taken = s.Meter.due(now) || l.first; l.taken {
+		l.came = control.Began
 		l.lag = cur.Lag(l.came)
 	}
 	return l

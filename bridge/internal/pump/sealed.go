@@ -16,6 +16,7 @@ type sealed struct {
 	conn   *tls.Conn
 	made   *records
 	tail   []byte // records, or the rest of one, that the socket has not taken
+	fd     int32  // the descriptor of the transport, or noDescriptor
 	alerts uint8  // how many alerts were read; maxAlerts where no more are read
 }
 
@@ -24,7 +25,11 @@ var _ companion = (*sealed)(nil)
 // seal has the records of a parked TLS connection go to sock. The carrier passes nothing to its connection any more.
 func seal(sock transport, conn *tls.Conn, carrier *Carrier, made *records) *sealed {
 	carrier.Conn = made
-	return &sealed{transport: sock, conn: conn, made: made}
+	carrier.parked = sealed{transport: sock, conn: conn, made: made, fd: noDescriptor}
+	if sock, ok := sock.(companion); ok {
+		carrier.parked.fd = sock.descriptor()
+	}
+	return &carrier.parked
 }
 
 // Write implements [socket]. It seals as much as one record holds, and sends that, until the socket takes no more. So at most
@@ -88,7 +93,7 @@ func (s *sealed) send(made []byte, kept bool) error {
 }
 
 // load implements [companion]. It makes one record, in memory of the flight. Nothing is pending: a visit begins with that.
-func (s *sealed) load(f *flight) (by transport, pieces [][]byte) {
+func (s *sealed) load(f *flight) (pieces [][]byte) {
 	text, behind := s.made.textFrom(f.batch.pieces, position{})
 	over := f.last && behind.piece == len(f.batch.pieces)
 	s.made.bytes, f.record = f.record, s.made.bytes
@@ -96,7 +101,16 @@ func (s *sealed) load(f *flight) (by transport, pieces [][]byte) {
 	s.made.bytes, f.record = f.record, s.made.bytes
 	f.text, f.behind = len(text), behind
 	f.one[0] = f.record
-	return s.transport, f.one[:]
+	return f.one[:]
+}
+
+// descriptor implements [companion].
+func (s *sealed) descriptor() int32 { return s.fd }
+
+// transmit implements [companion].
+func (s *sealed) transmit(pieces [][]byte) (n int, err error) {
+	n, _, err = s.transport.Write(pieces, false)
+	return n, err
 }
 
 // landed implements [companion]. Where the record went out and was not all, the rest follows.

@@ -34,7 +34,7 @@ func sealedWith(t testing.TB, config *tls.Config) (s *sealed, raw *client, reade
 	defer web.Close()
 	near, far := net.Pipe()
 	t.Cleanup(func() { near.Close(); far.Close() })
-	carrier := &Carrier{near}
+	carrier := &Carrier{Conn: near}
 	server := tls.Server(carrier, &tls.Config{Certificates: web.TLS.Certificates})
 	reading := &switched{Conn: far}
 	config.InsecureSkipVerify = true //nolint:gosec // the certificate is the test's own

@@ -83,11 +83,17 @@ func (t *tcpSocket) Write(pieces [][]byte, _ bool) (n int, pending bool, err err
 	}
 }
 
-// descriptor implements [descriptor].
-func (t *tcpSocket) descriptor() int { return t.fd }
+// descriptor implements [companion].
+func (t *tcpSocket) descriptor() int32 { return int32(t.fd) }
 
 // load implements [companion].
-func (t *tcpSocket) load(f *flight) (by transport, pieces [][]byte) { return t, f.batch.pieces }
+func (t *tcpSocket) load(f *flight) (pieces [][]byte) { return f.batch.pieces }
+
+// transmit implements [companion].
+func (t *tcpSocket) transmit(pieces [][]byte) (n int, err error) {
+	n, _, err = t.Write(pieces, false)
+	return n, err
+}
 
 // landed implements [companion].
 func (t *tcpSocket) landed(f *flight, n int, err error) { f.n, f.pending, f.err = n, false, err }

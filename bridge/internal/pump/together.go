@@ -32,15 +32,18 @@ type ring interface {
 // companion is a socket that can be written to together with others.
 type companion interface {
 	socket
-	// load returns what is sent for a flight, and by which transport. Then landed is called, unless load notes an error in the flight.
-	load(f *flight) (by transport, pieces [][]byte)
-	// landed notes in the flight what [socket].Write would have returned, where the transport took so many bytes of what load has
-	// returned.
+	// descriptor returns the file descriptor that takes what load returns, or noDescriptor.
+	descriptor() int32
+	// load returns what is sent for a flight. Then landed is called, unless load notes an error in the flight.
+	load(f *flight) (pieces [][]byte)
+	// transmit sends what load has returned, without a ring.
+	transmit(pieces [][]byte) (n int, err error)
+	// landed notes in the flight what [socket].Write would have returned, where so many bytes were taken of what load has returned.
 	landed(f *flight, n int, err error)
 }
 
-// descriptor is a transport with a file descriptor.
-type descriptor interface{ descriptor() int }
+// noDescriptor stands for the descriptor of a socket that has none.
+const noDescriptor = -1
 
 // together is the writer that writes many flights with one system call.
 type together struct {
@@ -53,9 +56,8 @@ type together struct {
 
 // sender is who sends for a flight.
 type sender struct {
-	flight    *flight
-	socket    companion
-	transport transport
+	flight *flight
+	socket companion
 }
 
 // write implements [writer].
@@ -83,17 +85,16 @@ func (t *together) add(f *flight) {
 		return
 	}
 	f.n, f.pending, f.err = 0, false, nil
-	by, pieces := socket.load(f)
+	pieces := socket.load(f)
 	if f.err != nil {
 		return
 	}
-	who := sender{f, socket, by}
-	described, ok := by.(descriptor)
-	if !ok {
+	who, fd := sender{f, socket}, socket.descriptor()
+	if fd == noDescriptor {
 		who.sendAlone(pieces)
 		return
 	}
-	t.sends = append(t.sends, uring.Send{FD: described.descriptor(), Pieces: pieces})
+	t.sends = append(t.sends, uring.Send{FD: int(fd), Pieces: pieces})
 	t.by = append(t.by, who)
 }
 
@@ -119,9 +120,9 @@ func (t *together) send() {
 	}
 }
 
-// sendAlone sends pieces by the transport itself.
+// sendAlone sends pieces without the ring.
 func (s sender) sendAlone(pieces [][]byte) {
-	n, _, err := s.transport.Write(pieces, false)
+	n, err := s.socket.transmit(pieces)
 	s.socket.landed(s.flight, n, err)
 }
 

@@ -35,9 +35,14 @@ func (r *fakeRing) socket(c *client) ringSocket {
 	return ringSocket{fakeSocket{c}, len(r.clients) - 1}
 }
 
-func (s ringSocket) descriptor() int { return s.fd }
+func (s ringSocket) descriptor() int32 { return int32(s.fd) }
 
-func (s ringSocket) load(f *flight) (transport, [][]byte) { return s, f.batch.pieces }
+func (s ringSocket) load(f *flight) [][]byte { return f.batch.pieces }
+
+func (s ringSocket) transmit(pieces [][]byte) (n int, err error) {
+	n, _, err = s.Write(pieces, false)
+	return n, err
+}
 
 func (s ringSocket) landed(f *flight, n int, err error) { f.n, f.pending, f.err = n, false, err }
 
