@@ -87,6 +87,20 @@ func list(out io.Writer) {
 	}
 }
 
+// names returns the names in a list. A space follows a comma that is a part of a name, as in "grpcsse, shared".
+func names(list string) []string {
+	all := strings.Split(list, ",")
+	kept := all[:1]
+	for _, part := range all[1:] {
+		if strings.HasPrefix(part, " ") {
+			kept[len(kept)-1] += "," + part
+			continue
+		}
+		kept = append(kept, part)
+	}
+	return kept
+}
+
 // obtain reads or measures the results.
 func (s settings) obtain(ctx context.Context, progress io.Writer) (report.Results, error) {
 	if s.from != "" {
@@ -98,7 +112,7 @@ func (s settings) obtain(ctx context.Context, progress io.Writer) (report.Result
 	}
 	if s.only != "" {
 		for i := range scenarios {
-			scenarios[i] = scenarios[i].Only(strings.Split(s.only, ",")...)
+			scenarios[i] = scenarios[i].Only(names(s.only)...)
 		}
 	}
 	leaveOut(scenarios, peer.ProbeUring(), progress)

@@ -93,3 +93,9 @@ func TestTheReadmeHasEveryScenario(t *testing.T) {
 		assert.Contains(t, string(text), "`"+s.Name+"`")
 	}
 }
+
+func TestNamesOfContendersHaveCommas(t *testing.T) {
+	assert.Equal(t, []string{"tls"}, names("tls"))
+	assert.Equal(t, []string{"plain", "tls"}, names("plain,tls"))
+	assert.Equal(t, []string{scenario.Lonely, "tls", scenario.Private}, names(scenario.Lonely+",tls,"+scenario.Private))
+}
