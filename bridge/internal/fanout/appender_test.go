@@ -31,7 +31,7 @@ func appendTo(t *testing.T, log *replay.Ring, text, key string) {
 	e, err := replay.NewEvent(log.State().End(), fmt.Appendf(nil, "data: %s\nid: %s\n\n", text, text), 0)
 	require.NoError(t, err)
 	e.ID, e.Key = text, key
-	require.NoError(t, log.Append(t.Context(), e))
+	require.NoError(t, log.Append(t.Context(), e.Draft()))
 }
 
 func TestEventsOfAnotherAppenderAreRead(t *testing.T) {

@@ -16,10 +16,10 @@ type batch struct {
 	id     string       // the id that cursor tells
 	retry  *frame.Frame // in front of events
 	halved uint8        // how often the reconnection time in retry is halved
-	events []*replay.Event
-	from   uint64       // the offset from which the log was read; events before it are last values
-	prev   *frame.Frame // the event that the first one may refer to; nil is none
-	size   int          // bytes of the blocks of the events
+	events []replay.Entry
+	from   uint64        // the offset from which the log was read; events before it are last values
+	prev   *replay.Entry // the event that the first one may refer to; nil is none
+	size   int           // bytes of the blocks of the events
 	stale  *frame.Frame
 	gap    uint32 // the number of the gap that stale tells of
 }
@@ -65,6 +65,18 @@ func (b *batch) reaches(end, from replay.Position) bool {
 	return end.Epoch == "" || from.Epoch == end.Epoch && from.Offset >= end.Offset
 }
 
+// before returns the event to which an event may refer, or nil.
+func (b *batch) before(i int) *replay.Entry {
+	if i == 0 {
+		return b.prev
+	}
+	prev := &b.events[i-1]
+	if prev.Offset >= b.from || b.events[i].Offset == prev.Offset+1 {
+		return prev
+	}
+	return nil
+}
+
 // pieces appends to dst the pieces of the batch in a subscriber's form.
 func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 	notice := func(f *frame.Frame) {
@@ -76,23 +88,17 @@ func (b *batch) pieces(dst [][]byte, form frame.Form, lines bool) [][]byte {
 	notice(b.reset)
 	notice(b.cursor)
 	notice(b.retry)
-	prev := b.prev
-	for i, e := range b.events {
-		if i > 0 {
-			prev = nil
-			if before := b.events[i-1]; before.Offset >= b.from || e.Offset == before.Offset+1 {
-				prev = &before.Frame
-			}
-		}
-		switch {
+	for i := range b.events {
+		e := &b.events[i]
+		switch prev := b.before(i); {
 		case !lines && prev != nil:
-			dst = append(dst, e.Frame.After(prev, form))
+			dst = append(dst, e.After(prev, form))
 		case !lines:
-			dst = append(dst, e.Frame.Bytes(form))
+			dst = append(dst, e.Bytes(form))
 		case form == frame.Form{}:
-			dst = append(dst, e.Frame.Line())
+			dst = append(dst, e.Line())
 		default: // compressed lines are rare: each is made for one subscriber
-			dst = append(dst, form.Append(nil, e.Frame.Line()))
+			dst = append(dst, form.Append(nil, e.Line()))
 		}
 	}
 	notice(b.stale)

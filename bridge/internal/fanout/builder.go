@@ -8,7 +8,7 @@ import (
 
 // build returns the event of a stream at a position, with its id. It completes the block in the memory of e: a copy of a large
 // event for each stream would take as much memory as the logs.
-func build(st *stream, at replay.Position, e *reading.Event) (*replay.Event, error) {
+func build(st *stream, at replay.Position, e *reading.Event) (replay.Draft, error) {
 	var id sse.ID
 	if st.settings.HasID {
 		var ok bool
@@ -20,13 +20,13 @@ func build(st *stream, at replay.Position, e *reading.Event) (*replay.Event, err
 	}
 	block := sse.AppendTail(e.Block, id)
 	e.Block = block[:len(e.Block)]
-	event, err := replay.NewEvent(at, block, e.Data)
+	draft, err := replay.NewDraft(at, block, e.Data)
 	if err != nil {
-		return nil, err
+		return replay.Draft{}, err
 	}
-	event.ID, event.Key, event.Mark = id.String(), string(e.Key), e.Mark
+	draft.ID, draft.Key, draft.Mark = id.String(), string(e.Key), e.Mark
 	if st.settings.Pace.Newest {
-		event.Subject = replay.SubjectOf(e.Subject)
+		draft.Subject = replay.SubjectOf(e.Subject)
 	}
-	return event, nil
+	return draft, nil
 }

@@ -77,10 +77,11 @@ func (r *catchUpReader) Event(ctx context.Context, e *reading.Event) error {
 		return context.Cause(ctx)
 	}
 	c := r.catchUp
-	event, err := build(c.stream, replay.Position{Offset: uint64(r.events)}, e)
+	draft, err := build(c.stream, replay.Position{Offset: uint64(r.events)}, e)
 	if err != nil {
 		return err
 	}
+	event := draft.Event()
 	r.newest = event.ID
 	r.events++
 	more := false

@@ -121,11 +121,11 @@ func (m *member) compare(p *Page, state replay.State) verdict {
 		if at.Offset < state.First {
 			continue
 		}
-		held, _ := m.stream.log.Read(nil, at, 1)
+		held, _ := m.stream.log.Entries(nil, at, 1)
 		if len(held) == 0 {
 			break
 		}
-		if !sameEvent(held[0], e) {
+		if !sameEvent(&held[0], e) {
 			return differs
 		}
 		some, sure = true, sure || e.ID != ""
@@ -139,8 +139,8 @@ func (m *member) compare(p *Page, state replay.State) verdict {
 	return unknown
 }
 
-func sameEvent(a, b *replay.Event) bool {
-	return a.ID == b.ID && (a.ID != "" || string(a.Block()) == string(b.Block()))
+func sameEvent(a *replay.Entry, b *replay.Event) bool {
+	return a.ID() == b.ID && (b.ID != "" || string(a.Block()) == string(b.Block()))
 }
 
 // beginEpoch has the log begin anew where a page begins, which is the owner's oldest event. Subscribers are told. An epoch of
@@ -221,7 +221,7 @@ func (m *member) append(events []*replay.Event) {
 	}
 	next.Offset += uint64(len(events))
 	m.joint.next = next.Offset
-	st.grow(next)
+	st.grow(next, events[len(events)-1].ID)
 	st.registry.makeRoom(st)
 	if fit {
 		r := recorder{stream: st, next: next}

@@ -27,6 +27,26 @@ func startID(epoch string) sse.ID {
 	return id
 }
 
+// eventID is the id of an event. The subscribers that pass the event share the text.
+type eventID struct {
+	epoch  string
+	offset uint64
+	text   string
+}
+
+// idOf returns the id of an event that a subscriber passes, or "". The lock is held.
+func (st *stream) idOf(e *replay.Entry) string {
+	epoch := e.Epoch()
+	if epoch == "" { // it is of a catch-up, which has its own offsets
+		return e.ID()
+	}
+	newest := &st.newestID
+	if newest.offset != e.Offset || newest.epoch != epoch {
+		*newest = eventID{epoch, e.Offset, e.ID()}
+	}
+	return newest.text
+}
+
 const startSuffix = "-start"
 
 // parsePosition returns the place that an id of the bridge's own stands for. For an id of [positionID] this is the place behind

@@ -103,11 +103,11 @@ func (v *lastValues) clear() {
 
 // read appends to dst the events from one offset up to another one, without the event at the second. It appends at most limit
 // events.
-func (v *lastValues) read(dst []*replay.Event, from, to uint64, limit int) []*replay.Event {
+func (v *lastValues) read(dst []replay.Entry, from, to uint64, limit int) []replay.Entry {
 	i, _ := slices.BinarySearchFunc(v.slots, from, func(s valueSlot, offset uint64) int { return cmp.Compare(s.offset, offset) })
 	for i = max(i, v.head); i < len(v.slots) && v.slots[i].offset < to && limit > 0; i++ {
 		if e := v.slots[i].event; e != nil {
-			dst = append(dst, e)
+			dst = append(dst, e.Entry())
 			limit--
 		}
 	}

@@ -30,7 +30,7 @@ const (
 type follower struct {
 	next    replay.Position // the position of the first event that it has not read
 	mark    replay.Position // the position of the newest event with a mark; zero is none
-	scratch []*replay.Event
+	scratch []replay.Entry
 	handed  handed
 }
 
@@ -55,15 +55,15 @@ func (st *stream) learnNew() {
 func (st *stream) followLog() {
 	f := &st.follow
 	for {
-		events, err := st.log.Read(f.scratch[:0], f.next, followAtOnce)
+		events, err := st.log.Entries(f.scratch[:0], f.next, followAtOnce)
 		switch {
 		case errors.Is(err, replay.ErrGone) && st.refollow():
 			continue
 		case err != nil || len(events) == 0:
 			return
 		}
-		for _, e := range events {
-			st.learn(e)
+		for i := range events {
+			st.learn(&events[i])
 		}
 		f.next.Offset += uint64(len(events))
 		clear(events)
@@ -87,7 +87,8 @@ func (st *stream) refollow() bool {
 	if h := st.follow.handed; h.at.Epoch == state.Epoch && h.at.Offset <= state.First {
 		st.values.clear()
 		for _, e := range h.values {
-			st.learn(e)
+			entry := e.Entry()
+			st.learn(&entry)
 		}
 	}
 	st.follow.handed = handed{}
@@ -96,12 +97,12 @@ func (st *stream) refollow() bool {
 }
 
 // learn notes what newcomers need to know about an event.
-func (st *stream) learn(e *replay.Event) {
-	if e.Mark {
-		st.follow.mark = e.Position
+func (st *stream) learn(e *replay.Entry) {
+	if e.Mark() {
+		st.follow.mark = replay.Position{Epoch: e.Epoch(), Offset: e.Offset}
 	}
-	if st.settings.LateJoin.Mode == LatestBy && e.Key != "" && !st.released {
-		st.values.put(e)
+	if st.settings.LateJoin.Mode == LatestBy && e.Key() != "" && !st.released {
+		st.values.put(e.Event())
 	}
 }
 

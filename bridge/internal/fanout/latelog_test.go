@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/replay"
 )
@@ -46,16 +47,20 @@ func (l *lateLog) Begin(ctx context.Context, name string) error {
 	return nil
 }
 
-func (l *lateLog) Append(ctx context.Context, e *replay.Event) error {
+func (l *lateLog) Append(ctx context.Context, d replay.Draft) error {
+	e := d.Event() // the block is the caller's
 	if e.Position != l.next {
 		return &replay.ConflictError{At: e.Position, Next: l.next}
 	}
 	l.next.Offset++
 	l.cursor = e.ID
 	l.take(func() {
+		if e.At.IsZero() {
+			e.At = time.Now()
+		}
 		newest := &l.epochs[len(l.epochs)-1]
 		newest.events = append(newest.events, e)
-		_ = l.shown.Append(ctx, e)
+		_ = l.shown.Append(ctx, e.Draft())
 	})
 	return nil
 }

@@ -62,12 +62,12 @@ func (t *trail) supersede(e *replay.Event) {
 
 // read appends at most limit events from one index up to another, of each subject only the newest. It returns the index behind
 // those that it has looked at.
-func (t *trail) read(dst []*replay.Event, from, to, limit int) (events []*replay.Event, next int) {
+func (t *trail) read(dst []replay.Entry, from, to, limit int) (events []replay.Entry, next int) {
 	for next = from; next < to && limit > 0; next++ {
 		if next < len(t.newer) && t.newer[next] != 0 && t.newer[next] < to {
 			continue
 		}
-		dst = append(dst, t.events[next])
+		dst = append(dst, t.events[next].Entry())
 		limit--
 	}
 	return dst, next
@@ -103,8 +103,7 @@ func place(log *replay.Ring, sure *sureness, pair neighbours) (at replay.Positio
 	if !ok || !sure.covers(at) {
 		return replay.Position{}, false
 	}
-	events, err := log.Read(nil, at, 1)
-	return at, err == nil && len(events) == 1 && events[0].ID == pair.id
+	return at, idAt(log, at) == pair.id
 }
 
 // pairAt returns the pair of neighbours of which the second is at a position in the log. ok is false where there is none, where
@@ -113,13 +112,14 @@ func pairAt(log *replay.Ring, sure *sureness, at replay.Position) (pair neighbou
 	if at.Offset == 0 || !sure.covers(at) {
 		return neighbours{}, false
 	}
-	var two [2]*replay.Event
-	events, err := log.Read(two[:0], replay.Position{Epoch: at.Epoch, Offset: at.Offset - 1}, 2)
+	var two [2]replay.Entry
+	events, err := log.Entries(two[:0], replay.Position{Epoch: at.Epoch, Offset: at.Offset - 1}, 2)
 	if err != nil || len(events) < 2 {
 		return neighbours{}, false
 	}
-	behind, ok := log.Find(events[0].ID)
-	return neighbours{events[0].ID, events[1].ID}, ok && behind == at
+	pair = neighbours{events[0].ID(), events[1].ID()}
+	behind, ok := log.Find(pair.before)
+	return pair, ok && behind == at
 }
 
 // newestID returns the id of the newest event in the log, or "". The log may have grown since the state was read.
@@ -130,8 +130,7 @@ func newestID(log *replay.Ring, state replay.State) string {
 	return idAt(log, replay.Position{Epoch: state.Epoch, Offset: state.Next - 1})
 }
 
-// idUpTo returns the id of the newest event that has one, of those from one place up to another one, or "". It reads as few as it can,
-// because old events must be made for those who read them.
+// idUpTo returns the id of the newest event that has one, of those from one place up to another one, or "".
 func idUpTo(log *replay.Ring, from, to replay.Position) string {
 	for at := to; at.Offset > from.Offset; {
 		at.Offset--
@@ -144,10 +143,10 @@ func idUpTo(log *replay.Ring, from, to replay.Position) string {
 
 // idAt returns the id of an event in the log, or "".
 func idAt(log *replay.Ring, at replay.Position) string {
-	var one [1]*replay.Event
-	events, err := log.Read(one[:0], at, 1)
+	var one [1]replay.Entry
+	events, err := log.Entries(one[:0], at, 1)
 	if err != nil || len(events) == 0 {
 		return ""
 	}
-	return events[0].ID
+	return events[0].ID()
 }

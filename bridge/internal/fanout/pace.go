@@ -222,7 +222,7 @@ func (s *Subscriber) Hurry() {
 }
 
 // noteSkipped counts the events that a subscriber skips whose place is at an offset, when it passes events. The lock is held.
-func (st *stream) noteSkipped(from uint64, passed []*replay.Event) {
+func (st *stream) noteSkipped(from uint64, passed []replay.Entry) {
 	if st.pace == nil || !st.settings.Pace.Newest {
 		return
 	}
@@ -234,14 +234,15 @@ func (st *stream) noteSkipped(from uint64, passed []*replay.Event) {
 }
 
 // received returns since when an event of the log counts as late: since it came, or since the beginning of its round.
-func (st *stream) received(e *replay.Event) time.Time {
-	at := e.At
+func (st *stream) received(e *replay.Entry) time.Time {
+	came := e.At()
+	at := came
 	if p := st.pace; p != nil {
 		if at = at.Add(p.every); at.After(p.last) {
 			at = p.last
 		}
-		if at.Before(e.At) {
-			at = e.At
+		if at.Before(came) {
+			at = came
 		}
 	}
 	return at

@@ -123,5 +123,9 @@ func (m *member) valuesBefore(at replay.Position) []*replay.Event {
 	if st.follow.next.Epoch != at.Epoch {
 		return nil
 	}
-	return st.values.read(nil, 0, at.Offset, math.MaxInt)
+	var values []*replay.Event
+	for _, e := range st.values.read(nil, 0, at.Offset, math.MaxInt) {
+		values = append(values, e.Event())
+	}
+	return values
 }

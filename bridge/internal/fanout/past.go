@@ -67,14 +67,14 @@ func (st *stream) bury() {
 	defer st.mu.Unlock()
 	st.cursor = cursorNotice{} // its id may be one of those
 	state := st.log.State()
-	var events []*replay.Event
+	var events []replay.Entry
 	for at := state.Start(); at.Offset < state.Next; at.Offset += uint64(len(events)) {
 		var err error
-		if events, err = st.log.Read(events[:0], at, readAtOnce); err != nil || len(events) == 0 {
+		if events, err = st.log.Entries(events[:0], at, readAtOnce); err != nil || len(events) == 0 {
 			return
 		}
-		for _, e := range events {
-			st.past.add(e.ID, ending.ResetEpoch)
+		for i := range events {
+			st.past.add(events[i].ID(), ending.ResetEpoch)
 		}
 	}
 }

@@ -159,10 +159,11 @@ func (s *Subscriber) link(b *batch) {
 		return
 	}
 	n := len(b.events)
-	all, err := s.stream.log.Read(b.events, before, 1)
+	all, err := s.stream.log.Entries(b.events, before, 1)
 	if err == nil && len(all) > n { // the event before may be evicted
-		b.prev = &all[n].Frame
-		all[n] = nil
+		before := all[n]
+		b.prev = &before
+		clear(all[n:])
 	}
 	b.events = all[:n]
 }

@@ -15,7 +15,7 @@ import (
 // taken it. The log itself is the appender, except in tests.
 type appender interface {
 	Begin(ctx context.Context, epoch string) error
-	Append(ctx context.Context, e *replay.Event) error
+	Append(ctx context.Context, d replay.Draft) error
 }
 
 // recorder appends the events of the upstream streams to the log, one upstream stream after the other. One goroutine uses it.
@@ -67,7 +67,7 @@ func (r *recorder) beginEpoch() {
 	r.stream.beginSureness(next.Epoch)
 	r.sure = false
 	if r.err = r.into.Begin(r.ctx, next.Epoch); r.err == nil {
-		r.grow(next)
+		r.grow(next, "")
 	}
 }
 
@@ -128,9 +128,10 @@ func (r *recorder) Accepted(header reading.Header) {
 	r.stream.accept(header)
 }
 
-func (r *recorder) grow(next replay.Position) {
+// grow notes the position of the next event, and the id of the event before it where that has come now.
+func (r *recorder) grow(next replay.Position, id string) {
 	r.next = next
-	r.stream.grow(next)
+	r.stream.grow(next, id)
 }
 
 // Event implements [reading.Sink]. It never waits for a subscriber. The error comes from the log or from ctx.
@@ -142,26 +143,26 @@ func (r *recorder) Event(ctx context.Context, e *reading.Event) error {
 		return context.Cause(ctx)
 	}
 	r.noteSureness(false)
-	event, err := build(r.stream, r.next, e)
+	draft, err := build(r.stream, r.next, e)
 	if err != nil {
 		return err
 	}
-	if err := r.into.Append(ctx, event); err != nil {
+	if err := r.into.Append(ctx, draft); err != nil {
 		conflict := (*replay.ConflictError)(nil)
 		switch {
 		case errors.As(err, &conflict): // another appender was faster; the id of its event is not known here
 			r.cursor = ""
-			r.grow(conflict.Next)
+			r.grow(conflict.Next, "")
 		case errors.Is(err, replay.ErrClosed): // subscribers cannot read up to the old end any more
-			r.grow(replay.Position{})
+			r.grow(replay.Position{}, "")
 		}
 		return err
 	}
 	r.cursor = ""
 	if s := &r.stream.settings; s.HasID && s.Resumes {
-		r.cursor = event.ID
+		r.cursor = draft.ID
 	}
-	r.grow(replay.Position{Epoch: r.next.Epoch, Offset: r.next.Offset + 1})
+	r.grow(replay.Position{Epoch: r.next.Epoch, Offset: r.next.Offset + 1}, draft.ID)
 	r.stream.registry.makeRoom(r.stream)
 	if fits(r.next.Offset) {
 		r.fitRetry()

@@ -122,7 +122,7 @@ func (r *Registry) find(
 func (r *Registry) begin(key string, open func() (Settings, reading.Upstream), joined <-chan struct{}) *stream {
 	settings, upstream := open()
 	log := replay.NewRing(settings.Bounds)
-	log.KeepYoung(2 * settings.every()) // subscribers read when their round begins
+	log.KeepWarm(2 * settings.every()) // subscribers read when their round begins
 	st := newStream(r, key, settings, log)
 	st.identity = r.retired.identityAfter(key)
 	r.streams[key] = st

@@ -38,6 +38,7 @@ type stream struct {
 	end      *pump.End
 	endAt    replay.Position // the position up to which subscribers read before the end
 	next     replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
+	newestID eventID
 	past     past
 	sure     sureness
 	since    time.Time // when the request of the present upstream stream was sent; zero while there is none
@@ -120,11 +121,14 @@ func (st *stream) accept(header reading.Header) {
 	st.ring()
 }
 
-// grow notes the position of the next event, and what the stream holds now.
-func (st *stream) grow(next replay.Position) {
+// grow notes the position of the next event, and what the stream holds now. id is that of the event before it, or "".
+func (st *stream) grow(next replay.Position, id string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.next = next
+	if id != "" {
+		st.newestID = eventID{next.Epoch, next.Offset - 1, id}
+	}
 	st.count()
 }
 

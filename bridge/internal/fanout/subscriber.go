@@ -203,12 +203,12 @@ func (s *Subscriber) Lag(came time.Time) (lag pump.Lag) {
 	if s.batch == nil || len(s.batch.events) == 0 || s.via != nil {
 		return lag
 	}
-	first, last := s.batch.events[0], s.batch.events[len(s.batch.events)-1]
-	if first.At.After(came) {
+	first, last := &s.batch.events[0], &s.batch.events[len(s.batch.events)-1]
+	if first.At().After(came) {
 		lag.Received = st.received(first)
 	}
-	if last.Epoch == s.pos.Epoch {
-		behind := replay.Position{Epoch: last.Epoch, Offset: max(s.pos.Offset, last.Offset+1)}
+	if epoch := last.Epoch(); epoch == s.pos.Epoch {
+		behind := replay.Position{Epoch: epoch, Offset: max(s.pos.Offset, last.Offset+1)}
 		lag.Behind = st.log.CountNewest(behind, s.upTo())
 	}
 	return lag
@@ -258,11 +258,11 @@ func (s *Subscriber) Interjected() {
 }
 
 // pass moves the place behind events. The stream's lock is held.
-func (s *Subscriber) pass(events []*replay.Event) {
+func (s *Subscriber) pass(events []replay.Entry) {
 	s.anchored = true
-	last := events[len(events)-1]
+	last := &events[len(events)-1]
 	for i := len(events) - 1; i >= 0; i-- {
-		if id := events[i].ID; id != "" {
+		if id := s.stream.idOf(&events[i]); id != "" {
 			s.lastID = id
 			break
 		}

@@ -80,7 +80,7 @@ func (c *compressor) Write(p []byte) (int, error) {
 }
 
 // compressed returns a non-empty block in a coding other than Identity. See [compressor.compress].
-func compressed(e Encoding, block, prev []byte) piece {
+func compressed(e Encoding, block, prev []byte) Piece {
 	c := takeCompressor()
 	defer c.giveBack()
 	return newPiece(c.compress(e, block, prev))

@@ -12,7 +12,7 @@ import (
 // Logs hold millions of frames, and most frames are written in their plain form only and counted by one log. So what the other
 // forms and other sums take is allocated when it is needed.
 type Frame struct {
-	chunk    []byte // the block in its plain form; see [piece]
+	chunk    []byte // the block in its plain form; see [Piece]
 	start    uint8  // where the block begins in the chunk
 	released bool   // guarded by mu; no sum holds the frame any longer, so new forms are not kept
 	data     int32  // the index in the block at which the data line begins, or -1
@@ -24,7 +24,7 @@ type Frame struct {
 
 // forms is what few frames have.
 type forms struct {
-	gzip, zstd atomic.Pointer[piece]  // nil until that form is made
+	gzip, zstd atomic.Pointer[Piece]  // nil until that form is made
 	linked     atomic.Pointer[linked] // nil until that form is made
 	holders    []*atomic.Int64        // guarded by the frame's mu; the other sums that count the frame's bytes
 }
@@ -39,15 +39,19 @@ func New(block []byte, data int) *Frame {
 
 // Init does the same as New, for a frame that is a part of something else. The frame must be the zero value.
 func (f *Frame) Init(block []byte, data int) {
-	p := newPiece(block)
+	f.Over(newPiece(block), data)
+}
+
+// Over does the same as Init for a block that stands in a piece already. The frame shares the piece's memory.
+func (f *Frame) Over(p Piece, data int) {
 	f.chunk, f.start, f.data = p.chunk, uint8(p.start), int32(data)
 }
 
-// plain returns the block in its plain form.
-func (f *Frame) plain() piece { return piece{f.chunk, int(f.start)} }
+// Piece returns the block in its plain form.
+func (f *Frame) Piece() Piece { return Piece{f.chunk, int(f.start)} }
 
 // Block returns the block itself.
-func (f *Frame) Block() []byte { return f.plain().bare() }
+func (f *Frame) Block() []byte { return f.Piece().Block() }
 
 // Data returns the index in the block at which the data line begins, or -1 where there is none.
 func (f *Frame) Data() int { return int(f.data) }
@@ -55,14 +59,11 @@ func (f *Frame) Data() int { return int(f.data) }
 // Bytes returns the block in a form. The block is compressed at most once in each coding, however many goroutines ask for it.
 // The bytes with the framing of a chunk and those without it share their memory. The bytes may follow those of any other frame.
 func (f *Frame) Bytes(form Form) []byte {
-	p := f.plain()
+	p := f.Piece()
 	if form.Encoding != Identity {
 		p = f.compressed(form.Encoding)
 	}
-	if form.Chunked {
-		return p.chunk
-	}
-	return p.bare()
+	return p.Plain(form.Chunked)
 }
 
 // After returns the block in a form, for a connection whose last bytes are prev's whole block. In gzip the block then refers to
@@ -76,21 +77,15 @@ func (f *Frame) After(prev *Frame, form Form) []byte {
 		return f.Bytes(form)
 	}
 	l := f.link(prev)
-	switch {
-	case !l.follows(prev):
+	if !l.follows(prev) {
 		return f.Bytes(form)
-	case form.Chunked:
-		return l.chunk
 	}
-	return l.bare()
+	return l.Plain(form.Chunked)
 }
 
 // Line returns the data with its line end, which is an event as a line of NDJSON. It returns nil where the block has no data.
 func (f *Frame) Line() []byte {
-	if f.data < 0 {
-		return nil
-	}
-	return line(f.Block()[f.data:])
+	return f.Piece().Line(int(f.data))
 }
 
 // PlainSize returns the [Frame.Size] of a frame that has a block of n bytes in its plain form only.
@@ -109,7 +104,7 @@ func (f *Frame) Size() int {
 	if more == nil {
 		return n
 	}
-	for _, made := range [...]*piece{more.gzip.Load(), more.zstd.Load()} {
+	for _, made := range [...]*Piece{more.gzip.Load(), more.zstd.Load()} {
 		if made != nil {
 			n += len(made.chunk)
 		}
@@ -176,7 +171,7 @@ func (f *Frame) others() *forms {
 }
 
 // compressed returns the block in a coding other than Identity.
-func (f *Frame) compressed(e Encoding) piece {
+func (f *Frame) compressed(e Encoding) Piece {
 	if p := f.made(e); p != nil {
 		return *p
 	}
@@ -193,7 +188,7 @@ func (f *Frame) compressed(e Encoding) piece {
 }
 
 // made returns the block in a coding other than Identity, or nil where that form is not made yet.
-func (f *Frame) made(e Encoding) *piece {
+func (f *Frame) made(e Encoding) *Piece {
 	more := f.more.Load()
 	if more == nil {
 		return nil
@@ -202,7 +197,7 @@ func (f *Frame) made(e Encoding) *piece {
 }
 
 // in returns the place of the form in a coding.
-func (m *forms) in(e Encoding) *atomic.Pointer[piece] {
+func (m *forms) in(e Encoding) *atomic.Pointer[Piece] {
 	if e == Zstd {
 		return &m.zstd
 	}
@@ -220,7 +215,7 @@ func (f *Frame) link(prev *Frame) *linked {
 		return l
 	}
 	l := &linked{compressed(Gzip, f.Block(), prev.Block()), prev.chunk}
-	if f.keep(&l.piece) {
+	if f.keep(&l.Piece) {
 		f.others().linked.Store(l)
 	}
 	return l
@@ -236,7 +231,7 @@ func (f *Frame) madeLinked() *linked {
 }
 
 // keep adds the size of a new form to the sums, and reports whether the frame keeps the form. The lock is held.
-func (f *Frame) keep(p *piece) bool {
+func (f *Frame) keep(p *Piece) bool {
 	size := int64(len(p.chunk))
 	if f.holder != nil {
 		f.holder.Add(size)

@@ -24,9 +24,9 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(from.name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
-				dst := make([]*replay.Event, 0, 16)
+				dst := make([]replay.Entry, 0, 16)
 				for pb.Next() {
-					dst, _ = r.Read(dst[:0], from.at, 1)
+					dst, _ = r.Entries(dst[:0], from.at, 1)
 				}
 			})
 		})
@@ -46,7 +46,7 @@ func BenchmarkAppend(b *testing.B) {
 	block := []byte(`data: {"symbol":"AAPL","price":189.5}` + "\n\n")
 	b.ReportAllocs()
 	for b.Loop() {
-		e, err := replay.NewEvent(r.State().End(), block, 0)
+		e, err := replay.NewDraft(r.State().End(), block, 0)
 		if err != nil {
 			b.Fatal(err)
 		}

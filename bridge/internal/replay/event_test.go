@@ -44,6 +44,6 @@ func TestConflictSaysWhatWasExpected(t *testing.T) {
 	put(t, r, 1)
 	e, err := replay.NewEvent(replay.Position{Epoch: "e0", Offset: 9}, []byte("data: 1\n\n"), 0)
 	require.NoError(t, err)
-	assert.EqualError(t, r.Append(t.Context(), e), "replay: expected an event at e1-1, found one at e0-9")
-	assert.EqualError(t, replay.NewRing(replay.Bounds{}).Append(t.Context(), e), "replay: expected an epoch to have begun, found an event at e0-9")
+	assert.EqualError(t, r.Append(t.Context(), e.Draft()), "replay: expected an event at e1-1, found one at e0-9")
+	assert.EqualError(t, replay.NewRing(replay.Bounds{}).Append(t.Context(), e.Draft()), "replay: expected an epoch to have begun, found an event at e0-9")
 }

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func (r *Ring) due(next uint64) bool {
 	case r.bounds.Events > 0 && r.window.len() > r.bounds.Events:
 		return true
 	}
-	return r.bounds.Age > 0 && next+1 < r.window.next && time.Since(r.window.received(r.window.first())) > r.bounds.Age
+	return r.bounds.Age > 0 && next+1 < r.window.next && time.Since(r.window.oldest) > r.bounds.Age
 }
 
 // evictDue evicts events until the log is within its bounds.
@@ -54,8 +53,8 @@ func (r *Ring) evict() {
 // forgetID forgets the id of an event that leaves the log, unless a newer event has it. The event was noted.
 func (r *Ring) forgetID(offset uint64) {
 	id := r.window.id(offset)
-	if at, known := r.ids[id]; known && at.newest == offset {
-		delete(r.ids, id)
+	if at, known := r.ids[string(id)]; known && at.newest == offset {
+		delete(r.ids, string(id))
 	}
 }
 
@@ -64,20 +63,5 @@ func (r *Ring) drop() {
 	for r.window.len() > 0 {
 		r.window.shift()
 	}
-	r.window, r.ids, r.noted, r.subjects = window{held: &r.held}, map[string]places{}, 0, nil
+	r.window, r.ids, r.noted, r.subjects = window{}, map[string]places{}, 0, nil
 }
-
-// hold counts an event that is in the log.
-func hold(e *Event, held *atomic.Int64) {
-	held.Add(overhead(e))
-	e.Frame.Hold(held)
-}
-
-// release no longer counts an event.
-func release(e *Event, held *atomic.Int64) {
-	e.Frame.Release(held)
-	held.Add(-overhead(e))
-}
-
-// overhead returns how many bytes an event takes besides those of its frame.
-func overhead(e *Event) int64 { return int64(eventBytes + len(e.ID) + len(e.Key)) }

@@ -23,7 +23,7 @@ func ExampleRing() {
 			panic(err)
 		}
 		e.ID = at.String()
-		if err := log.Append(ctx, e); err != nil {
+		if err := log.Append(ctx, e.Draft()); err != nil {
 			panic(err) // another appender was faster
 		}
 	}

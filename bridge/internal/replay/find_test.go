@@ -23,7 +23,7 @@ func TestIDsAreFoundHoweverSeldom(t *testing.T) {
 				e, err := replay.NewEvent(r.State().End(), []byte("data: x\n\n"), 0)
 				require.NoError(rt, err)
 				e.ID = id
-				require.NoError(rt, r.Append(t.Context(), e))
+				require.NoError(rt, r.Append(t.Context(), e.Draft()))
 				all = append(all, id)
 			}
 			for _, id := range []string{"", "a", "d", "g", "z"} {

@@ -58,79 +58,52 @@ func TestRingEvictsExactly(t *testing.T) {
 type naive struct {
 	bounds replay.Bounds
 	events []*replay.Event
+	plain  []bool // by event: the log has its plain form only
 	first  int
-	groups []group
-}
-
-// group is sixteen old events that follow each other.
-type group struct {
-	from   int
-	packed bool
-}
-
-// groupOf returns the group of an event, or nil.
-func (m *naive) groupOf(event int) *group {
-	for i := range m.groups {
-		if g := &m.groups[i]; g.from <= event && event < g.from+16 {
-			return g
-		}
-	}
-	return nil
+	cold   int // how many segments of sixteen events were cooled, or are gone
 }
 
 // size is what is held from an event on.
 func (m *naive) size(first int) (n int64) {
 	for i, e := range m.events[first:] {
-		if g := m.groupOf(first + i); g != nil && g.packed {
-			n += int64(len(e.Frame.Bytes(frame.Form{Chunked: true})) + 256 + len(e.ID) + len(e.Key)) // its other forms are gone
-			continue
+		size := e.Frame.Size()
+		if m.plain[first+i] {
+			size = frame.PlainSize(len(e.Block()))
 		}
-		n += int64(e.Frame.Size() + 256 + len(e.ID) + len(e.Key))
+		n += int64(size + 256 + len(e.ID) + len(e.Key))
 	}
 	return n
 }
 
-// append adds an event. Before that, the sixteen oldest ones that are in no group become one where they are a second older than the
-// newest one, and sixteen others are left. A group is packed where its events are small.
-func (m *naive) append(e *replay.Event) {
-	from := m.first
-	if n := len(m.groups); n > 0 {
-		from = max(from, m.groups[n-1].from+16)
-	}
-	if n := len(m.events); n-from >= 32 && m.events[n-1].At.Sub(m.events[from+15].At) >= time.Second {
-		size := 0
-		for _, e := range m.events[from : from+16] {
-			size += len(e.Block()) + len(e.ID) + len(e.Key)
+// append has the next event come. Where another segment begins with it, the oldest one that was not cooled is, where it is a second
+// older than the newest event and another one follows it.
+func (m *naive) append() {
+	m.cold = max(m.cold, m.first/16)
+	n, behind := len(m.events), 16*(m.cold+1)
+	if n%16 == 0 && n > behind && m.events[n-1].At.Sub(m.events[behind-1].At) >= time.Second {
+		for i := 16 * m.cold; i < behind; i++ {
+			m.plain[i] = true
 		}
-		m.groups = append(m.groups, group{from, size <= 16<<10})
+		m.cold++
 	}
-	m.events = append(m.events, e)
 }
 
-// read reads events from one on. The groups that are read are packed no longer.
+// read reads events from one on, so that the log has more than their plain form.
 func (m *naive) read(r *replay.Ring, from int) error {
 	const atOnce = 20
 	if from < m.first || from >= len(m.events) {
 		return nil
 	}
-	place := func(i int) replay.Position { return replay.Position{Epoch: r.State().Epoch, Offset: uint64(i)} }
-	got, err := r.Read(nil, place(from), atOnce)
+	got, err := r.Read(nil, replay.Position{Epoch: r.State().Epoch, Offset: uint64(from)}, atOnce)
 	if err != nil || len(got) != min(atOnce, len(m.events)-from) {
 		return fmt.Errorf("expected up to %d of %d events from %d on, found %d, %w", atOnce, len(m.events), from, len(got), err)
 	}
-	for _, e := range got {
-		g := m.groupOf(int(e.Offset))
-		if g == nil || !g.packed {
-			continue
+	for i, e := range got {
+		i += from
+		if old := m.events[i]; !bytes.Equal(e.Block(), old.Block()) || e.ID != old.ID || !m.plain[i] && e != old {
+			return fmt.Errorf("expected event %d again, found another one", i)
 		}
-		g.packed = false
-		for i := max(g.from, m.first); i < g.from+16; i++ {
-			again, err := r.Read(nil, place(i), 1)
-			if err != nil || !bytes.Equal(again[0].Block(), m.events[i].Block()) || again[0].ID != m.events[i].ID {
-				return fmt.Errorf("expected event %d again, found another one, %w", i, err)
-			}
-			m.events[i] = again[0]
-		}
+		m.events[i], m.plain[i] = e, false
 	}
 	return nil
 }
@@ -170,12 +143,13 @@ func play(t *testing.T, bounds replay.Bounds, steps []step) error {
 			return err
 		}
 		e.ID, e.At = fmt.Sprint(n%5), time.Now()
-		if err := r.Append(t.Context(), e); err != nil {
+		if err := r.Append(t.Context(), e.Draft()); err != nil {
 			return err
 		}
-		m.append(e)
+		m.append()
+		m.events, m.plain = append(m.events, e), append(m.plain, true)
 		m.evict(m.limit())
-		return nil
+		return m.read(r, len(m.events)-1)
 	}
 	for i, s := range steps {
 		var err error
@@ -200,7 +174,7 @@ func play(t *testing.T, bounds replay.Bounds, steps []step) error {
 			r.Trim(int64(s.n))
 			m.evict(min(int64(s.n), m.limit()))
 		case "begin":
-			m.events, m.first, m.groups = nil, 0, nil
+			m = naive{bounds: bounds}
 			err = begin()
 		}
 		if err != nil {

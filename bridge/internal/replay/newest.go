@@ -18,17 +18,17 @@ func SubjectOf(name []byte) (s Subject) {
 }
 
 // supersede notes that the newest event supersedes the one before with its subject. The lock is held.
-func (r *Ring) supersede(e *Event) {
-	if e.Subject == (Subject{}) {
+func (r *Ring) supersede(d *Draft) {
+	if d.Subject == (Subject{}) {
 		return
 	}
 	if r.subjects == nil {
 		r.subjects = map[Subject]uint64{}
 	}
-	if before, held := r.subjects[e.Subject]; held {
-		r.window.supersede(before, e.Offset)
+	if before, held := r.subjects[d.Subject]; held {
+		r.window.supersede(before, d.Offset)
 	}
-	r.subjects[e.Subject] = e.Offset
+	r.subjects[d.Subject] = d.Offset
 }
 
 // forgetSubject forgets the subject of an event that leaves the log, unless a newer event has it. The lock is held.
@@ -42,17 +42,17 @@ func (r *Ring) forgetSubject(offset uint64) {
 	}
 }
 
-// ReadNewest is [Ring.Read] for a reader that is shown the events before the offset to, and of these only the newest of each
+// ReadNewest is [Ring.Entries] for a reader that is shown the events before the offset to, and of these only the newest of each
 // subject. The newest event that it is shown is always among them. After a call that appended limit events, the reader goes on
 // behind the last of these. Otherwise it has been given all that it is shown.
-func (r *Ring) ReadNewest(dst []*Event, from Position, to uint64, limit int) ([]*Event, error) {
+func (r *Ring) ReadNewest(dst []Entry, from Position, to uint64, limit int) ([]Entry, error) {
 	defer r.view(from.Offset).RUnlock()
 	if err := r.gone(from); err != nil {
 		return dst, err
 	}
 	for offset := from.Offset; offset < min(to, r.window.next) && limit > 0; offset++ {
 		if !r.window.superseded(offset, to) {
-			dst = append(dst, r.window.event(offset))
+			dst = append(dst, r.window.entry(offset))
 			limit--
 		}
 	}

@@ -48,7 +48,7 @@ func TestTheNewestOfEachSubject(t *testing.T) {
 				received = received.Add(time.Second)
 				e.At = received
 				e.Subject = replay.SubjectOf([]byte(rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "subject")))
-				require.NoError(t, log.Append(t.Context(), e))
+				require.NoError(t, log.Append(t.Context(), e.Draft()))
 			}
 			state := log.State()
 			from := replay.Position{Epoch: state.Epoch, Offset: rapid.Uint64Range(state.First, state.Next+1).Draw(t, "from")}

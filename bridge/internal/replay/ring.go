@@ -13,13 +13,13 @@ import (
 // can be read as soon as Append has returned. All methods may be called concurrently, and none of them waits: contexts are
 // ignored. After Close methods return [ErrClosed] or zero values.
 //
-// The bound of bytes counts every form of each event's frame, [eventBytes] for each event, and its id and key. A form that is
+// The bound of bytes counts every form of each event's block, [eventBytes] for each event, and its id and key. A form that is
 // made after the event was appended counts too. Since the log does not notice when a form is made, it may be over the bound
-// until it is next used. A packed event counts as much as before, though it takes less: so the log holds as many events as if it
-// packed none.
+// until it is next used. An event of which only the plain form is needed takes less than it counts: so no reader has the log evict
+// events that another reader needs, except by the forms that it asks for.
 type Ring struct {
 	bounds   Bounds
-	young    time.Duration // see KeepYoung
+	warm     time.Duration // see KeepWarm
 	held     atomic.Int64  // bytes; frames add to it when a form is made
 	watchers watchers
 
@@ -44,20 +44,18 @@ type places struct {
 	apart uint64
 }
 
-// eventBytes is about what an event takes besides its frame's bytes, id and key: the event, the frame, its place in the ring and
-// among the ids.
+// eventBytes is about what an event takes besides the bytes of its block, id and key, where an [Event] is made of it: that, its place
+// in the log and its place among the ids.
 const eventBytes = 256
 
 // NewRing returns an empty log. Its first epoch has not begun.
 func NewRing(b Bounds) *Ring {
-	r := &Ring{bounds: b, ids: map[string]places{}}
-	r.window.held = &r.held
-	return r
+	return &Ring{bounds: b, ids: map[string]places{}}
 }
 
-// KeepYoung has the log pack only events that are older than the newest one by an age, and by a second at least. It is for readers
-// that read later than that. It must be called before the log is used.
-func (r *Ring) KeepYoung(age time.Duration) { r.young = age }
+// KeepWarm has the log drop what it made for readers only of events that are older than the newest one by an age, and by a second at
+// least. It is for readers that read later than that. It must be called before the log is used.
+func (r *Ring) KeepWarm(age time.Duration) { r.warm = age }
 
 // Begin begins an epoch. The log drops all events, and positions of earlier epochs can no longer be read. The name of the epoch
 // must not be empty and must not have been used before; Begin compares it with the last epoch only. After an error the log is
@@ -93,24 +91,24 @@ func (r *Ring) beginAt(epoch string, offset uint64) error {
 	return nil
 }
 
-// Append adds e behind the newest event. From then on e belongs to the log. The error is a [*ConflictError] where e's position
-// is not the next one, or [ErrClosed]. After an error the log is as it was.
-func (r *Ring) Append(_ context.Context, e *Event) error {
-	if err := r.append(e); err != nil {
+// Append adds a copy of d behind the newest event. The error is a [*ConflictError] where d's position is not the next one, or
+// [ErrClosed]. After an error the log is as it was.
+func (r *Ring) Append(_ context.Context, d Draft) error {
+	if err := r.append(&d); err != nil {
 		return err
 	}
 	r.watchers.notify()
 	return nil
 }
 
-func (r *Ring) append(e *Event) error {
+func (r *Ring) append(d *Draft) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.refuse(e, 0); err != nil {
+	if err := r.refuse(d.Position, 0); err != nil {
 		return err
 	}
-	r.pack(1)
-	r.push(e)
+	r.cool(1)
+	r.push(d)
 	r.settle()
 	return nil
 }
@@ -132,39 +130,40 @@ func (r *Ring) appendAll(events []*Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, e := range events {
-		if err := r.refuse(e, uint64(i)); err != nil {
+		if err := r.refuse(e.Position, uint64(i)); err != nil {
 			return err
 		}
 	}
-	r.pack(len(events))
+	r.cool(len(events))
 	for _, e := range events {
-		r.push(e)
+		d := e.Draft()
+		r.push(&d)
 	}
 	r.settle()
 	return nil
 }
 
-// refuse returns why an event cannot be appended behind as many others, or nil.
-func (r *Ring) refuse(e *Event, behind uint64) error {
+// refuse returns why an event cannot be appended at a position behind as many others, or nil.
+func (r *Ring) refuse(at Position, behind uint64) error {
 	if r.closed {
 		return ErrClosed
 	}
-	if next := (Position{r.epoch, r.window.next + behind}); e.Position != next || r.epoch == "" {
-		return &ConflictError{At: e.Position, Next: next}
+	if next := (Position{r.epoch, r.window.next + behind}); at != next || r.epoch == "" {
+		return &ConflictError{At: at, Next: next}
 	}
 	return nil
 }
 
-// pack packs old events before as many new ones are added. These are not packed before their readers were told of them.
-func (r *Ring) pack(n int) { r.window.pack(max(packAge, r.young), n) }
+// cool drops what was made of old events, before as many new ones are added: readers are told of these first.
+func (r *Ring) cool(n int) { r.window.cool(max(warmAge, r.warm), n) }
 
 // push adds an event that may be appended.
-func (r *Ring) push(e *Event) {
-	if e.At.IsZero() {
-		e.At = time.Now()
+func (r *Ring) push(d *Draft) {
+	if d.At.IsZero() {
+		d.At = time.Now()
 	}
-	r.window.push(e)
-	r.supersede(e)
+	r.window.push(r, d)
+	r.supersede(d)
 }
 
 // settle evicts what is over the bounds, and then notes the ids where many held events are not noted.
@@ -179,15 +178,15 @@ func (r *Ring) settle() {
 func (r *Ring) note() {
 	for offset := max(r.noted, r.window.first()); offset < r.window.next; offset++ {
 		id := r.window.id(offset)
-		if id == "" {
+		if len(id) == 0 {
 			continue
 		}
-		at, known := r.ids[id]
+		at, known := r.ids[string(id)]
 		if known && at.newest+1 != offset {
 			at.apart = at.newest + 1
 		}
 		at.newest = offset
-		r.ids[id] = at
+		r.ids[string(id)] = at
 	}
 	r.noted = r.window.next
 }
@@ -199,7 +198,8 @@ func (r *Ring) Watch(notify func()) (stop func()) { return r.watchers.add(notify
 
 // Read appends to dst the events from a position on, at most limit of them. It appends none where no event follows yet, and none
 // for a position behind the end of the epoch. The error is [ErrGone] where the event at from has been evicted or from is in
-// another epoch, and [ErrClosed] after Close.
+// another epoch, and [ErrClosed] after Close. The events are made for their readers: who needs only a part of them uses
+// [Ring.Entries].
 func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	defer r.view(from.Offset).RUnlock()
 	if err := r.gone(from); err != nil {
@@ -207,6 +207,18 @@ func (r *Ring) Read(dst []*Event, from Position, limit int) ([]*Event, error) {
 	}
 	for offset, end := from.Offset, r.window.end(from.Offset, limit); offset < end; offset++ {
 		dst = append(dst, r.window.event(offset))
+	}
+	return dst, nil
+}
+
+// Entries is Read for a reader that needs no more than the entries of events. It makes nothing.
+func (r *Ring) Entries(dst []Entry, from Position, limit int) ([]Entry, error) {
+	defer r.view(from.Offset).RUnlock()
+	if err := r.gone(from); err != nil {
+		return dst, err
+	}
+	for offset, end := from.Offset, r.window.end(from.Offset, limit); offset < end; offset++ {
+		dst = append(dst, r.window.entry(offset))
 	}
 	return dst, nil
 }

@@ -34,8 +34,18 @@ func put(t testing.TB, r *replay.Ring, bytes int) *replay.Event {
 	t.Helper()
 	e, err := replay.NewEvent(r.State().End(), []byte("data: "+strings.Repeat("x", bytes)+"\n\n"), 0)
 	require.NoError(t, err)
-	require.NoError(t, r.Append(t.Context(), e))
-	return e
+	require.NoError(t, r.Append(t.Context(), e.Draft()))
+	return newest(t, r)
+}
+
+// newest returns the newest event, with the forms that count.
+func newest(t testing.TB, r *replay.Ring) *replay.Event {
+	t.Helper()
+	at := r.State().End()
+	at.Offset--
+	events, err := r.Read(nil, at, 1)
+	require.NoError(t, err)
+	return events[0]
 }
 
 // each returns the forms that an event can have.
@@ -81,7 +91,7 @@ func TestEachMethodChecksTheAge(t *testing.T) {
 				e, err := replay.NewEvent(r.State().End(), []byte("data: 1\n\n"), 0)
 				require.NoError(t, err)
 				e.ID = fmt.Sprint(e.Offset + 1)
-				require.NoError(t, r.Append(t.Context(), e))
+				require.NoError(t, r.Append(t.Context(), e.Draft()))
 			}
 			time.Sleep(time.Minute)
 			assert.True(t, look(r), "%s: as old as allowed", name)
@@ -130,10 +140,9 @@ func TestFormsThatAreMadeLaterCount(t *testing.T) {
 	assert.Equal(t, before+int64(events[0].Frame.Size()-size), r.State().Bytes)
 	assert.EqualValues(t, 0, r.State().First)
 
-	last := &replay.Event{Position: r.State().End()}
-	last.Frame.Init(noBetterCompressed(16_000), 0)
-	require.NoError(t, r.Append(t.Context(), last))
+	require.NoError(t, r.Append(t.Context(), replay.Draft{Position: r.State().End(), Block: noBetterCompressed(16_000)}))
 	require.EqualValues(t, 1, r.State().First)
+	last := newest(t, r)
 	last.Frame.Bytes(frame.Form{Encoding: frame.Zstd})
 	assert.LessOrEqual(t, r.State().Bytes, int64(bound), "State evicts")
 	assert.EqualValues(t, 3, r.State().First)
@@ -172,8 +181,11 @@ func TestBytesAreAboutWhatIsHeld(t *testing.T) {
 		e, err := replay.NewEvent(r.State().End(), []byte(`data: {"symbol":"AAPL","price":189.5}`+"\n\n"), 0)
 		require.NoError(t, err)
 		e.ID = fmt.Sprintf("id-%06d", i)
-		require.NoError(t, r.Append(t.Context(), e))
+		require.NoError(t, r.Append(t.Context(), e.Draft()))
 	}
+	assert.Less(t, int64(heap()-before), r.State().Bytes*2/3, "where none is made")
+	_, err := r.Read(nil, r.State().Start(), events)
+	require.NoError(t, err)
 	took := float64(heap() - before)
 	assert.InEpsilon(t, took, float64(r.State().Bytes), 0.25, "%.0f bytes an event, %d counted", took/events, r.State().Bytes/events)
 	runtime.KeepAlive(r)
@@ -192,12 +204,13 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		put(t, r, 100)
 	}
 	s := r.State()
-	dst := make([]*replay.Event, 0, 64)
+	dst, entries := make([]*replay.Event, 0, 64), make([]replay.Entry, 0, 64)
 	for what, f := range map[string]func(){
-		"read": func() { dst, _ = r.Read(dst[:0], s.Start(), 64) },
-		"none": func() { dst, _ = r.Read(dst[:0], s.End(), 64) },
-		"lag":  func() { r.Lag(s.Start()) },
-		"find": func() { r.Find("1") },
+		"read":    func() { dst, _ = r.Read(dst[:0], s.Start(), 64) },
+		"none":    func() { dst, _ = r.Read(dst[:0], s.End(), 64) },
+		"lag":     func() { r.Lag(s.Start()) },
+		"entries": func() { entries, _ = r.Entries(entries[:0], s.Start(), 64) },
+		"find":    func() { r.Find("1") },
 	} {
 		assert.Zero(t, testing.AllocsPerRun(100, f), what)
 	}

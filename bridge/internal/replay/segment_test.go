@@ -47,7 +47,7 @@ func TestOldEventsAreReadAsTheyWere(t *testing.T) {
 		for range rapid.IntRange(30, 120).Draw(t, "events") {
 			received = received.Add(rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond, time.Second, -time.Millisecond}).Draw(t, "later"))
 			e := drawEvent(t, r.State().End(), received)
-			require.NoError(t, r.Append(t.Context(), e))
+			require.NoError(t, r.Append(t.Context(), e.Draft()))
 			want = append(want, e)
 		}
 		state := r.State()
@@ -56,8 +56,13 @@ func TestOldEventsAreReadAsTheyWere(t *testing.T) {
 			got, err := r.Read(nil, at, rapid.IntRange(1, 40).Draw(t, "limit"))
 			require.NoError(t, err)
 			require.NotEmpty(t, got)
-			for _, e := range got {
+			entries, err := r.Entries(nil, at, len(got))
+			require.NoError(t, err)
+			require.Len(t, entries, len(got))
+			for i, e := range got {
 				same(t, want[at.Offset], e)
+				sameEntry(t, want[at.Offset], &entries[i])
+				require.Same(t, e, entries[i].Event())
 				at.Offset++
 			}
 		}
@@ -82,6 +87,18 @@ func same(t require.TestingT, want, got *replay.Event) {
 	require.True(t, want.At.Equal(got.At), "%s and %s", want.At, got.At)
 }
 
+// sameEntry checks that an entry is the event that was appended.
+func sameEntry(t require.TestingT, want *replay.Event, got *replay.Entry) {
+	require.Equal(t, want.Position, replay.Position{Epoch: got.Epoch(), Offset: got.Offset})
+	require.Equal(t, string(want.Block()), string(got.Block()), want.Position)
+	for _, form := range append(each(), frame.Form{}, frame.Form{Encoding: frame.Gzip, Chunked: true}) {
+		require.Equal(t, string(want.Frame.Bytes(form)), string(got.Bytes(form)))
+	}
+	require.Equal(t, string(want.Frame.Line()), string(got.Line()))
+	require.Equal(t, [...]any{want.ID, want.Key, want.Mark}, [...]any{got.ID(), got.Key(), got.Mark()}, want.Position)
+	require.True(t, want.At.Equal(got.At()), "%s and %s", want.At, got.At())
+}
+
 // slowly appends events that come a tenth of a second after each other, the last one now.
 func slowly(t testing.TB, r *replay.Ring, events int) {
 	t.Helper()
@@ -89,11 +106,12 @@ func slowly(t testing.TB, r *replay.Ring, events int) {
 		e, err := replay.NewEvent(r.State().End(), []byte(`data: {"symbol":"AAPL","price":189.5}`+"\n"+fmt.Sprintf("id: id-%06d\n\n", i)), 0)
 		require.NoError(t, err)
 		e.ID, e.At = fmt.Sprintf("id-%06d", i), time.Now().Add(time.Duration(i-events+1)*100*time.Millisecond)
-		require.NoError(t, r.Append(t.Context(), e))
+		require.NoError(t, r.Append(t.Context(), e.Draft()))
 	}
 }
 
-func TestOldEventsTakeLessMemory(t *testing.T) {
+// TestEventsTakeLessMemoryThanTheyCount: who reads their plain form needs no more than their bytes.
+func TestEventsTakeLessMemoryThanTheyCount(t *testing.T) {
 	const logs, events = 20, 1000
 	var rings []*replay.Ring
 	heap() // empties pools: the first collection keeps what they hold
@@ -103,14 +121,23 @@ func TestOldEventsTakeLessMemory(t *testing.T) {
 		slowly(t, r, events)
 		rings = append(rings, r)
 	}
-	old := int64(heap() - before)
+	plain, counted := int64(heap()-before), int64(0)
+	for _, r := range rings {
+		entries, err := r.Entries(nil, r.State().Start(), math.MaxInt)
+		require.NoError(t, err)
+		for i := range entries {
+			require.NotEmpty(t, entries[i].Bytes(frame.Form{Chunked: true}))
+		}
+		counted += r.State().Bytes
+		require.Zero(t, r.Made())
+	}
+	assert.Less(t, int64(heap()-before), plain+plain/10, "they read, and made nothing")
+	assert.Less(t, 2*plain, counted, "bytes of %d events", logs*events)
 	for _, r := range rings {
 		_, err := r.Read(nil, r.State().Start(), math.MaxInt)
 		require.NoError(t, err)
 	}
-	read := int64(heap() - before)
-	assert.Positive(t, old)
-	assert.Less(t, 2*old, read, "bytes of %d events", logs*events)
+	assert.Less(t, int64(heap()-before), counted+counted/10)
 	runtime.KeepAlive(rings)
 }
 
@@ -162,9 +189,9 @@ func TestToAskForTheAgeMakesNoEvent(t *testing.T) {
 	r := newRing(t, replay.Bounds{})
 	slowly(t, r, 100)
 	start := r.State().Start()
-	events, err := r.Read(nil, replay.Position{Epoch: "e1", Offset: 99}, 1)
+	events, err := r.Entries(nil, replay.Position{Epoch: "e1", Offset: 99}, 1)
 	require.NoError(t, err)
-	age, sinceNewest := r.Age(start), time.Since(events[0].At)
+	age, sinceNewest := r.Age(start), time.Since(events[0].At())
 	assert.InDelta(t, 9.9, (age - sinceNewest).Seconds(), 0.5)
 	assert.EqualValues(t, 100, r.Lag(start).Events)
 	assert.Zero(t, r.Made())
@@ -177,7 +204,7 @@ func TestToAskForTheAgeMakesNoEvent(t *testing.T) {
 	assert.Zero(t, r.Age(start), "evicted")
 }
 
-// TestOldEventsAreReadWhileOthersCome has readers of old events beside an appender that packs and evicts.
+// TestOldEventsAreReadWhileOthersCome has readers of old events beside an appender that cools and evicts.
 func TestOldEventsAreReadWhileOthersCome(t *testing.T) {
 	const readers, reads = 4, 300
 	r := newRing(t, replay.Bounds{Events: 200})
@@ -198,6 +225,14 @@ func TestOldEventsAreReadWhileOthersCome(t *testing.T) {
 				if err != nil {
 					assert.ErrorIs(t, err, replay.ErrGone)
 				}
+				entries, _ := r.Entries(nil, at, 40)
+				for i := range entries { // some are evicted by now
+					e := &entries[i]
+					assert.True(t, strings.HasSuffix(string(e.Block()), e.ID()+"\n\n"))
+					assert.Equal(t, string(e.Block()), string(e.Event().Block()))
+					assert.Equal(t, e.ID(), e.Event().ID)
+					assert.NotEmpty(t, e.Bytes(frame.Form{Encoding: frame.Gzip}))
+				}
 			}
 		}()
 	}
@@ -206,7 +241,7 @@ func TestOldEventsAreReadWhileOthersCome(t *testing.T) {
 		e, err := replay.NewEvent(r.State().End(), []byte("data: 1\nid: 7\n\n"), 0)
 		require.NoError(t, err)
 		e.ID, e.At = "7", at
-		require.NoError(t, r.Append(t.Context(), e))
+		require.NoError(t, r.Append(t.Context(), e.Draft()))
 		runtime.Gosched()
 	}
 	r.Trim(0)
@@ -217,8 +252,8 @@ func TestOldEventsAreReadWhileOthersCome(t *testing.T) {
 	assert.EqualValues(t, events[0].Frame.Size()+256+len(events[0].ID), newest.Bytes, "nothing else is counted")
 }
 
-// TestABurstThatBecomesOldIsPackedInParts: no single event waits until thousands are packed.
-func TestABurstThatBecomesOldIsPackedInParts(t *testing.T) {
+// TestABurstThatBecomesOldIsCooledInParts: no single event waits until thousands of segments were looked at.
+func TestABurstThatBecomesOldIsCooledInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRing(t, replay.Bounds{})
 		for range 1000 {
@@ -226,34 +261,124 @@ func TestABurstThatBecomesOldIsPackedInParts(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		put(t, r, 10)
-		for i := range 80 {
-			assert.Equal(t, min(i, 62), r.Segments())
+		for i := range 80 * 16 {
+			assert.Equal(t, min((i+8)/16, 62), r.Cooled())
 			put(t, r, 10)
 		}
 	})
 }
 
-// TestNewEventsOfAPageAreNotPacked: events that come together are told to readers before they are packed, however old they are.
-func TestNewEventsOfAPageAreNotPacked(t *testing.T) {
+// TestNewEventsOfAPageAreWarm: readers are told of events that come together before these are cooled, however old they are.
+func TestNewEventsOfAPageAreWarm(t *testing.T) {
 	old := newRing(t, replay.Bounds{})
 	slowly(t, old, 100)
 	page, err := old.Read(nil, old.State().Start(), 100)
 	require.NoError(t, err)
 	r := newRing(t, replay.Bounds{})
 	require.NoError(t, r.AppendAll(page))
-	assert.Zero(t, r.Segments())
-	last := r.State().End()
-	e, err := replay.NewEvent(last, []byte("data: 1\n\n"), 0)
-	require.NoError(t, err)
-	require.NoError(t, r.AppendAll([]*replay.Event{e}))
-	assert.Equal(t, 1, r.Segments())
+	assert.Zero(t, r.Cooled())
+	for range 12 {
+		put(t, r, 10)
+	}
+	assert.Zero(t, r.Cooled(), "the newest segment is full")
+	put(t, r, 10)
+	assert.Equal(t, 1, r.Cooled())
 }
 
-func TestYoungEventsAreKept(t *testing.T) {
+func TestYoungEventsAreKeptWarm(t *testing.T) {
 	r := replay.NewRing(replay.Bounds{})
 	t.Cleanup(r.Close)
-	r.KeepYoung(5 * time.Second)
+	r.KeepWarm(5 * time.Second)
 	require.NoError(t, r.Begin(t.Context(), "e1"))
 	slowly(t, r, 100)
-	assert.Equal(t, 3, r.Segments(), "50 of 100 are older than 5 s")
+	assert.Equal(t, 2, r.Cooled(), "46 of the 96 in full segments are older than 5 s")
+}
+
+// TestWhatWasMadeOfOldEventsIsDropped: a stream whose readers ask for gzip must not keep every event twice.
+func TestWhatWasMadeOfOldEventsIsDropped(t *testing.T) {
+	r := newRing(t, replay.Bounds{})
+	slowly(t, r, 20)
+	before := r.State().Bytes
+	events, err := r.Read(nil, r.State().Start(), math.MaxInt)
+	require.NoError(t, err)
+	for _, e := range events {
+		e.Frame.Bytes(frame.Form{Encoding: frame.Gzip})
+	}
+	assert.Equal(t, 20, r.Made())
+	assert.Greater(t, r.State().Bytes, before)
+	for range 13 { // the last one needs another segment
+		e := events[19].Draft()
+		e.Position, e.At = r.State().End(), time.Now().Add(2*time.Second)
+		require.NoError(t, r.Append(t.Context(), e))
+	}
+	assert.Equal(t, 4, r.Made(), "those of the newer segment")
+	oldest := first(t, r)
+	require.NotSame(t, events[0], oldest)
+	same(t, events[0], oldest)
+	assert.Same(t, oldest, first(t, r), "readers share it again")
+}
+
+// first returns the oldest event.
+func first(t *testing.T, r *replay.Ring) *replay.Event {
+	t.Helper()
+	events, err := r.Read(nil, r.State().Start(), 1)
+	require.NoError(t, err)
+	return events[0]
+}
+
+// TestAnEntryStaysAsItIs has an entry read after its event has left the log, with all that others need of it.
+func TestAnEntryStaysAsItIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := replay.NewRing(replay.Bounds{})
+		defer r.Close()
+		require.NoError(t, r.Begin(t.Context(), "e1"))
+		var want []*replay.Event
+		for range rapid.IntRange(2, 40).Draw(t, "events") {
+			e := drawEvent(t, r.State().End(), time.Now())
+			require.NoError(t, r.Append(t.Context(), e.Draft()))
+			want = append(want, e)
+		}
+		entries, err := r.Entries(nil, r.State().Start(), math.MaxInt)
+		require.NoError(t, err)
+		for i := range entries {
+			if rapid.Bool().Draw(t, "made") {
+				entries[i].Event()
+			}
+		}
+		switch rapid.SampledFrom([]string{"trim", "begin", "close"}).Draw(t, "how") {
+		case "trim":
+			r.Trim(rapid.Int64Range(0, r.State().Bytes).Draw(t, "bytes"))
+		case "begin":
+			require.NoError(t, r.Begin(t.Context(), "e2"))
+		case "close":
+			r.Close()
+		}
+		before := r.State().Bytes
+		for i := range entries {
+			sameEntry(t, want[i], &entries[i])
+			same(t, want[i], entries[i].Event())
+		}
+		if state := r.State(); state.Next == state.First {
+			assert.Equal(t, before, state.Bytes, "evicted events count nowhere")
+		}
+	})
+}
+
+// TestALargeEventIsFreeWhenItIsEvicted: the events beside it must not keep its memory.
+func TestALargeEventIsFreeWhenItIsEvicted(t *testing.T) {
+	r := newRing(t, replay.Bounds{Events: 4})
+	before := heap()
+	for range 4 {
+		e, err := replay.NewDraft(r.State().End(), []byte("data: "+strings.Repeat("x", 8<<20)+"\n\n"), 0)
+		require.NoError(t, err)
+		require.NoError(t, r.Append(t.Context(), e))
+	}
+	assert.Greater(t, int64(heap())-int64(before), int64(30<<20))
+	for range 4 {
+		e, err := replay.NewDraft(r.State().End(), []byte("data: 1\n\n"), 0)
+		require.NoError(t, err)
+		require.NoError(t, r.Append(t.Context(), e))
+	}
+	assert.Less(t, int64(heap())-int64(before), int64(1<<20))
+	runtime.KeepAlive(r)
 }

@@ -89,7 +89,7 @@ func ringAlone(ctx context.Context) time.Duration {
 			panic(err)
 		}
 		e.ID = strconv.FormatUint(i, 10)
-		_ = ring.Append(ctx, e)
+		_ = ring.Append(ctx, e.Draft())
 		dst, _ = ring.Read(dst[:0], at, 1)
 	}
 	return cpu(os.Getpid()) - before

@@ -19,7 +19,7 @@ func testConflict(t *testing.T, open func(replay.Bounds) Log) {
 	for _, at := range []replay.Position{
 		{Epoch: "e1", Offset: 2}, {Epoch: "e1", Offset: 4}, {Epoch: "e1"}, {Epoch: "e0", Offset: 3}, {Offset: 3},
 	} {
-		err := log.Append(t.Context(), event(at, func(e *replay.Event) { e.ID = "other" }))
+		err := log.Append(t.Context(), event(at, func(e *replay.Event) { e.ID = "other" }).Draft())
 		var conflict *replay.ConflictError
 		require.ErrorAs(t, err, &conflict, at)
 		assert.Equal(t, at, conflict.At)
@@ -41,7 +41,7 @@ func testAppenders(t *testing.T, open func(replay.Bounds) Log) {
 		group.Go(func() {
 			next := replay.Position{Epoch: "e1"}
 			for i := 0; i < each; {
-				err := log.Append(t.Context(), event(next, func(e *replay.Event) { e.Key = fmt.Sprintf("%d/%d", n, i) }))
+				err := log.Append(t.Context(), event(next, func(e *replay.Event) { e.Key = fmt.Sprintf("%d/%d", n, i) }).Draft())
 				var conflict *replay.ConflictError
 				switch {
 				case errors.As(err, &conflict):
@@ -86,7 +86,7 @@ func testEpochs(t *testing.T, open func(replay.Bounds) Log) {
 	_, found := log.Find("1")
 	assert.False(t, found)
 	var conflict *replay.ConflictError
-	require.ErrorAs(t, log.Append(t.Context(), event(old.End())), &conflict, "an appender that does not know of the epoch")
+	require.ErrorAs(t, log.Append(t.Context(), event(old.End()).Draft()), &conflict, "an appender that does not know of the epoch")
 
 	log.appendN(2)
 	assert.Equal(t, []uint64{0, 1}, log.offsets())

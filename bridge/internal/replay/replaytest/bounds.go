@@ -17,7 +17,7 @@ func (s *subject) appendBig(n int) {
 	s.t.Helper()
 	for range n {
 		e := sized(s.State().End(), big)
-		require.NoError(s.t, s.Append(s.t.Context(), e))
+		require.NoError(s.t, s.Append(s.t.Context(), e.Draft()))
 		s.eventually("the event "+e.String(), func() bool { return s.State().Next > e.Offset })
 	}
 }

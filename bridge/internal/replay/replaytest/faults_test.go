@@ -21,7 +21,7 @@ const faultVariable = "REPLAYTEST_FAULT"
 type faulty struct {
 	*replay.Ring
 
-	append func(context.Context, *replay.Event) error
+	append func(context.Context, replay.Draft) error
 	watch  func(func()) func()
 	read   func([]*replay.Event, replay.Position, int) ([]*replay.Event, error)
 	find   func(string) (replay.Position, bool)
@@ -29,11 +29,11 @@ type faulty struct {
 	trim   func(int64)
 }
 
-func (f *faulty) Append(ctx context.Context, e *replay.Event) error { return f.append(ctx, e) }
-func (f *faulty) Watch(notify func()) func()                        { return f.watch(notify) }
-func (f *faulty) Find(id string) (replay.Position, bool)            { return f.find(id) }
-func (f *faulty) Lag(from replay.Position) replay.Lag               { return f.lag(from) }
-func (f *faulty) Trim(bytes int64)                                  { f.trim(bytes) }
+func (f *faulty) Append(ctx context.Context, d replay.Draft) error { return f.append(ctx, d) }
+func (f *faulty) Watch(notify func()) func()                       { return f.watch(notify) }
+func (f *faulty) Find(id string) (replay.Position, bool)           { return f.find(id) }
+func (f *faulty) Lag(from replay.Position) replay.Lag              { return f.lag(from) }
+func (f *faulty) Trim(bytes int64)                                 { f.trim(bytes) }
 func (f *faulty) Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error) {
 	return f.read(dst, from, limit)
 }
@@ -70,9 +70,9 @@ func faults() map[string]func(replay.Bounds) Log {
 		},
 		"appends wherever the end is": func(b replay.Bounds) Log {
 			f := right(b)
-			f.append = func(ctx context.Context, e *replay.Event) error {
-				e.Position = f.State().End()
-				return f.Ring.Append(ctx, e)
+			f.append = func(ctx context.Context, d replay.Draft) error {
+				d.Position = f.State().End()
+				return f.Ring.Append(ctx, d)
 			}
 			return f
 		},
@@ -88,10 +88,10 @@ func faults() map[string]func(replay.Bounds) Log {
 		},
 		"finds the oldest": func(b replay.Bounds) Log {
 			f, ids := right(b), map[string]replay.Position{}
-			f.append = func(ctx context.Context, e *replay.Event) error {
-				err := f.Ring.Append(ctx, e)
-				if at, found := f.Ring.Find(e.ID); found && err == nil && ids[e.ID] == (replay.Position{}) {
-					ids[e.ID] = at
+			f.append = func(ctx context.Context, d replay.Draft) error {
+				err := f.Ring.Append(ctx, d)
+				if at, found := f.Ring.Find(d.ID); found && err == nil && ids[d.ID] == (replay.Position{}) {
+					ids[d.ID] = at
 				}
 				return err
 			}
@@ -106,10 +106,10 @@ func faults() map[string]func(replay.Bounds) Log {
 		},
 		"finds an id that stands in two places": func(b replay.Bounds) Log {
 			f, ids := right(b), map[string]replay.Position{}
-			f.append = func(ctx context.Context, e *replay.Event) error {
-				err := f.Ring.Append(ctx, e)
-				if err == nil && e.ID != "" {
-					ids[e.ID] = replay.Position{Epoch: e.Epoch, Offset: e.Offset + 1}
+			f.append = func(ctx context.Context, d replay.Draft) error {
+				err := f.Ring.Append(ctx, d)
+				if err == nil && d.ID != "" {
+					ids[d.ID] = replay.Position{Epoch: d.Epoch, Offset: d.Offset + 1}
 				}
 				return err
 			}

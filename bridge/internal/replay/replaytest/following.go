@@ -51,7 +51,7 @@ func testLeap(t *testing.T, open func(replay.Bounds) Log) {
 	_, found := log.Find("2")
 	assert.False(t, found)
 	var conflict *replay.ConflictError
-	require.ErrorAs(t, log.Append(t.Context(), event(before.End())), &conflict)
+	require.ErrorAs(t, log.Append(t.Context(), event(before.End()).Draft()), &conflict)
 	log.appendN(1)
 	assert.Equal(t, []uint64{4}, log.offsets())
 }

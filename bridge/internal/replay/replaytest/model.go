@@ -65,7 +65,7 @@ func testModel(t *testing.T, open func(replay.Bounds) Log) {
 			"conflict": func(t *rapid.T) {
 				at := replay.Position{Epoch: m.epoch, Offset: rapid.Uint64Range(0, 20).Draw(t, "offset")}
 				if at.Offset != uint64(len(m.blocks)) {
-					require.Error(t, log.Append(t.Context(), event(at)))
+					require.Error(t, log.Append(t.Context(), event(at).Draft()))
 				}
 			},
 			"trim": func(t *rapid.T) {
@@ -88,7 +88,7 @@ func (m *model) beginAt(t *rapid.T, log *subject, epoch string, offset uint64) {
 
 func (m *model) append(t *rapid.T, log *subject) {
 	e := m.draw(t)
-	require.NoError(t, log.Append(t.Context(), e))
+	require.NoError(t, log.Append(t.Context(), e.Draft()))
 	log.eventually("the event "+e.String(), func() bool { return log.State().Next > e.Offset })
 }
 

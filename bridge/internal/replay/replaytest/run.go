@@ -11,7 +11,7 @@ import (
 type Log interface {
 	Begin(ctx context.Context, epoch string) error
 	BeginAt(epoch string, offset uint64) error
-	Append(ctx context.Context, e *replay.Event) error
+	Append(ctx context.Context, d replay.Draft) error
 	AppendAll(events []*replay.Event) error
 	Watch(notify func()) (stop func())
 	Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error)

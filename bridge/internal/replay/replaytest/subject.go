@@ -85,7 +85,7 @@ func (s *subject) begin(epoch string) {
 func (s *subject) append(set ...func(*replay.Event)) *replay.Event {
 	s.t.Helper()
 	e := event(s.State().End(), set...)
-	require.NoError(s.t, s.Append(s.t.Context(), e))
+	require.NoError(s.t, s.Append(s.t.Context(), e.Draft()))
 	s.eventually("the event "+e.String(), func() bool { return s.State().Next > e.Offset })
 	return e
 }

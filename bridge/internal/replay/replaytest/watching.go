@@ -72,7 +72,7 @@ func testReaders(t *testing.T, open func(replay.Bounds) Log) {
 	}
 	for i := range uint64(events) {
 		e := event(replay.Position{Epoch: "e1", Offset: i})
-		if !assert.NoError(t, log.Append(t.Context(), e)) {
+		if !assert.NoError(t, log.Append(t.Context(), e.Draft())) {
 			break
 		}
 		if i%100 == 99 {
@@ -133,7 +133,7 @@ func testClose(t *testing.T, open func(replay.Bounds) Log) {
 	_, found := log.Find("1")
 	assert.False(t, found)
 	log.Trim(0)
-	require.ErrorIs(t, log.Append(t.Context(), event(replay.Position{Epoch: "e1", Offset: 2})), replay.ErrClosed)
+	require.ErrorIs(t, log.Append(t.Context(), event(replay.Position{Epoch: "e1", Offset: 2}).Draft()), replay.ErrClosed)
 	require.ErrorIs(t, log.Begin(t.Context(), "e2"), replay.ErrClosed)
 	assert.EqualValues(t, 1, log.Lag(replay.Position{Epoch: "e1"}).Share)
 	stop()
