@@ -41,12 +41,16 @@ func (b *batch) recycle() {
 	batches.Put(b)
 }
 
-// cut adds the sizes of the events from n on, and removes the events with which the batch would be larger than limit. It
-// reports whether it removed any. The first event of a batch may be of any size.
+// batchEvents is how many events a batch has at most. A client that stalls keeps its batch, in which an event of a few bytes takes more
+// than these.
+const batchEvents = 512
+
+// cut adds the sizes of the events from n on, and removes the events with which the batch would be larger than limit, or would have
+// more than batchEvents. It reports whether it removed any. The first event of a batch may be of any size.
 func (b *batch) cut(n, limit int) bool {
 	for i := n; i < len(b.events); i++ {
 		size := len(b.events[i].Block())
-		if i > 0 && b.size+size > limit {
+		if i > 0 && b.size+size > limit || i >= batchEvents {
 			clear(b.events[i:])
 			b.events = b.events[:i]
 			return true

@@ -176,6 +176,7 @@ func (m *member) beginAt(p *Page, local string) (ok bool) {
 		st.sure = sureness{epoch: local}
 	}
 	st.follow.handed = handed{at, p.Values}
+	st.newestID = eventID{} // the name of the epoch may be one that the log has had
 	st.filling = st.filling || p.More
 	st.mu.Unlock()
 	if err := st.log.BeginAt(local, p.Offset); err != nil { // the log is closed

@@ -43,6 +43,14 @@ func (m *member) events(dst []*replay.Event, from replay.Position, limit int) []
 	return dst
 }
 
+// idAt returns the id of an event, or "". The lock is held.
+func (m *member) idAt(at replay.Position) string {
+	if last := m.last; last != nil {
+		return last.events[at.Offset-last.state.First].ID
+	}
+	return idAt(m.stream.log, at)
+}
+
 // Page implements [Member].
 func (m *member) Page(from Place, limit int) *Page {
 	m.mu.Lock()
@@ -56,9 +64,7 @@ func (m *member) Page(from Place, limit int) *Page {
 	}
 	if before := at; !p.Oldest {
 		before.Offset--
-		if one := m.events(nil, before, 1); len(one) > 0 {
-			p.After = one[0].ID
-		}
+		p.After = m.idAt(before)
 	}
 	if p.Oldest && (from.Epoch != p.Epoch || from.Next < p.Offset) {
 		p.Values = m.valuesBefore(at)
@@ -100,11 +106,7 @@ func (m *member) whence(from Place, state replay.State) uint64 {
 	at := min(from.Next, state.Next)
 	for back := 0; at > state.First && back < readAtOnce; back++ {
 		at--
-		one := m.events(nil, replay.Position{Epoch: state.Epoch, Offset: at}, 1)
-		if len(one) == 0 {
-			break
-		}
-		if one[0].ID != "" { // an event without an id may look like another one
+		if m.idAt(replay.Position{Epoch: state.Epoch, Offset: at}) != "" { // an event without an id may look like another one
 			return at
 		}
 	}

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -142,5 +143,22 @@ func TestASlowSubscriberDoesNotHoldUpOthers(t *testing.T) {
 			require.NotEmpty(t, fast.read())
 		}
 		assert.Zero(t, time.Since(began))
+	})
+}
+
+// TestASmallEventTakesNoLargePlaceInABatch: a client that stalls keeps what it was given, so that is bounded by how many events it is too.
+func TestASmallEventTakesNoLargePlaceInABatch(t *testing.T) {
+	inWorld(t, fanout.Settings{Bounds: replay.Bounds{Events: 2000}, LateJoin: fanout.LateJoin{Mode: fanout.All}}, func(w *world) {
+		_, up := w.live()
+		var all []string
+		for i := range 1200 {
+			all = append(all, fmt.Sprint(i))
+		}
+		require.NoError(t, up.send(all...))
+		c := w.join(fanout.Newcomer{})
+		pieces, _ := c.Peek(nil, 1<<20)
+		assert.Len(t, pieces, 512)
+		c.Advance(0)
+		assert.Equal(t, all, c.read())
 	})
 }

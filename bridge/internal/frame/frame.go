@@ -9,8 +9,8 @@ import (
 // Frame is one block, in every form that was asked for. Its methods may be called concurrently. The bytes that they return
 // never change.
 //
-// Logs hold millions of frames, and most frames are written in their plain form only and counted by one log. So what the other
-// forms and other sums take is allocated when it is needed.
+// A process may hold millions of frames, and many are counted by one sum only. So what other sums and the compressed forms take is
+// allocated when it is needed.
 type Frame struct {
 	chunk    []byte // the block in its plain form; see [Piece]
 	start    uint8  // where the block begins in the chunk
@@ -81,11 +81,6 @@ func (f *Frame) After(prev *Frame, form Form) []byte {
 		return f.Bytes(form)
 	}
 	return l.Plain(form.Chunked)
-}
-
-// Line returns the data with its line end, which is an event as a line of NDJSON. It returns nil where the block has no data.
-func (f *Frame) Line() []byte {
-	return f.Piece().Line(int(f.data))
 }
 
 // PlainSize returns the [Frame.Size] of a frame that has a block of n bytes in its plain form only.

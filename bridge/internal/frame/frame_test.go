@@ -34,7 +34,7 @@ func TestFrameOfABlock(t *testing.T) {
 	clear(block) // the frame has its own
 	assert.Equal(t, quoteBlock, string(f.Block()))
 	assert.Equal(t, 13, f.Data())
-	assert.Equal(t, "{\"symbol\":\"AAPL\"}\n", string(f.Line()))
+	assert.Equal(t, "{\"symbol\":\"AAPL\"}\n", string(f.Piece().Line(f.Data())))
 	assert.Equal(t, quoteBlock, string(f.Bytes(frame.Form{})))
 	assert.Equal(t, "2c\r\n"+quoteBlock+"\r\n", string(f.Bytes(frame.Form{Chunked: true})))
 }
@@ -51,7 +51,7 @@ func TestLine(t *testing.T) {
 		{"data: \n\n", 0, "\n"},
 		{":\n", -1, ""},
 	} {
-		line := frame.New([]byte(tt.block), tt.data).Line()
+		line := frame.New([]byte(tt.block), tt.data).Piece().Line(tt.data)
 		assert.Equal(t, tt.want, string(line))
 		assert.Equal(t, tt.data < 0, line == nil)
 		assert.Equal(t, len(line), cap(line), "appending must not write into the frame")
@@ -112,7 +112,7 @@ func TestAllocationsOfAFrame(t *testing.T) {
 	block := []byte(quoteBlock)
 	identity := testing.AllocsPerRun(100, func() {
 		f := frame.New(block, 13)
-		_, _, _ = f.Bytes(frame.Form{}), f.Bytes(frame.Form{Chunked: true}), f.Line()
+		_, _, _ = f.Bytes(frame.Form{}), f.Bytes(frame.Form{Chunked: true}), f.Piece()
 	})
 	assert.LessOrEqual(t, identity, 2.0, "the frame, and its bytes")
 

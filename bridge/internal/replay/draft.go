@@ -25,9 +25,15 @@ type Draft struct {
 // blockEnd is a blank line, which ends each block.
 const blockEnd = "\n\n"
 
+// maxBlock bounds the blocks, in bytes. An event with its id and key must be shorter than 2 GiB.
+const maxBlock = 1 << 30
+
 // NewDraft returns a draft of the event at a position, which keeps block. The caller sets the other fields. The error says what is
 // wrong with block and data.
 func NewDraft(at Position, block []byte, data int) (Draft, error) {
+	if len(block) > maxBlock {
+		return Draft{}, fmt.Errorf("event %s: expected a block of at most %d bytes, found %d", at, maxBlock, len(block))
+	}
 	if !bytes.HasSuffix(block, []byte(blockEnd)) {
 		return Draft{}, fmt.Errorf("event %s: expected a block that ends in a blank line, found %d bytes that do not", at, len(block))
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Entry is an event as a reader of a log gets it: a value that refers to the log's memory. To read the plain form of an event
-// makes nothing, and takes no lock. An entry stays valid when the event is evicted, but may keep alive some events that follow it.
-// All methods may be called concurrently.
+// makes nothing, and takes no lock. An entry stays valid when the event is evicted, whose memory it keeps. All methods may be called
+// concurrently.
 type Entry struct {
 	Offset uint64
 	place  place
@@ -29,7 +29,7 @@ func (e *Entry) Bytes(form frame.Form) []byte {
 
 // After returns the block in a form, for a connection whose last bytes are those of another event, as [frame.Frame.After] does.
 func (e *Entry) After(prev *Entry, form frame.Form) []byte {
-	if form.Encoding == frame.Identity {
+	if form.Encoding != frame.Gzip { // others have no references
 		return e.Bytes(form)
 	}
 	return e.Event().Frame.After(&prev.Event().Frame, form)

@@ -6,8 +6,8 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Event is one event with everything that is known of it, in memory of its own. Once others have it, it must not be changed: any
-// number of goroutines may read it. The fields are those of [Draft].
+// Event is one event with everything that is known of it. Once others have it, it must not be changed: any number of goroutines may
+// read it. The fields are those of [Draft].
 type Event struct {
 	Position
 

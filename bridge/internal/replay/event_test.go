@@ -47,3 +47,8 @@ func TestConflictSaysWhatWasExpected(t *testing.T) {
 	assert.EqualError(t, r.Append(t.Context(), e.Draft()), "replay: expected an event at e1-1, found one at e0-9")
 	assert.EqualError(t, replay.NewRing(replay.Bounds{}).Append(t.Context(), e.Draft()), "replay: expected an epoch to have begun, found an event at e0-9")
 }
+
+func TestABlockIsBounded(t *testing.T) {
+	_, err := replay.NewDraft(replay.Position{Epoch: "e1"}, make([]byte, 1<<30+1), 0) // memory that nobody touches costs nothing
+	assert.ErrorContains(t, err, "event e1-0: expected a block of at most 1073741824 bytes, found 1073741825")
+}

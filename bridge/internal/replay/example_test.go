@@ -18,19 +18,19 @@ func ExampleRing() {
 	}
 	for i := range 3 {
 		at := log.State().End()
-		e, err := replay.NewEvent(at, fmt.Appendf(nil, "data: {\"n\":%d}\nid: %s\n\n", i, at), 0)
+		e, err := replay.NewDraft(at, fmt.Appendf(nil, "data: {\"n\":%d}\nid: %s\n\n", i, at), 0)
 		if err != nil {
 			panic(err)
 		}
 		e.ID = at.String()
-		if err := log.Append(ctx, e.Draft()); err != nil {
+		if err := log.Append(ctx, e); err != nil {
 			panic(err) // another appender was faster
 		}
 	}
 
 	place, _ := log.Find("k3v9-1")
-	events, err := log.Read(nil, place, 10)
-	fmt.Printf("%s %v\n", events[0].Frame.Line(), err)
+	events, err := log.Entries(nil, place, 10)
+	fmt.Printf("%s %v\n", events[0].Line(), err)
 
 	_, err = log.Read(nil, replay.Position{Epoch: "k3v9", Offset: 0}, 10)
 	fmt.Println(errors.Is(err, replay.ErrGone))

@@ -75,12 +75,16 @@ func (m *naive) size(first int) (n int64) {
 	return n
 }
 
-// append has the next event come. Where another segment begins with it, the oldest one that was not cooled is, where it is a second
-// older than the newest event and another one follows it.
+// append has the next event come. Where another segment begins with it, the oldest two that were not cooled are, where they are a second
+// older than the newest event and another one follows them.
 func (m *naive) append() {
 	m.cold = max(m.cold, m.first/16)
-	n, behind := len(m.events), 16*(m.cold+1)
-	if n%16 == 0 && n > behind && m.events[n-1].At.Sub(m.events[behind-1].At) >= time.Second {
+	n := len(m.events)
+	for range 2 {
+		behind := 16 * (m.cold + 1)
+		if n%16 != 0 || n <= behind || m.events[n-1].At.Sub(m.events[behind-1].At) < time.Second {
+			return
+		}
 		for i := 16 * m.cold; i < behind; i++ {
 			m.plain[i] = true
 		}

@@ -14,19 +14,21 @@ import (
 // where a piece for several events of one log would not be: seconds pass between them.
 //
 // Where somebody needs more of an event than its plain form, an [Event] is made for it. All readers share it and its forms.
-//
-// The log's lock guards all fields.
 type segment struct {
-	events   []place
+	// These never change.
+	log      *Ring
+	epoch    string
 	received time.Time // when the first event was received
 	first    uint64    // its offset
-	log      *Ring
-	topics   *topics // nil where no event has a subject
-	epoch    string
-	evicted  int // how many events at the front are evicted
 
-	mu   sync.Mutex           // held where an event is made, with the log's lock held for reading
-	made atomic.Pointer[made] // nil where no event is made
+	// The log's lock guards these.
+	events  []place
+	topics  *topics // nil where no event has a subject
+	evicted int     // how many events at the front are evicted
+
+	// made is nil where no event is made. It changes with the log's lock held for writing, or for reading together with mu.
+	made atomic.Pointer[made]
+	mu   sync.Mutex
 }
 
 const segmentEvents = 16

@@ -5,7 +5,7 @@ import (
 )
 
 // window holds the newest events of an epoch, in order. A process may have many logs, and then the memory of old events is in no cache:
-// appending an event and reading the newest one look only at the window and at the newest segment.
+// appending an event and reading the newest one look at it only where an event is evicted or another segment begins.
 type window struct {
 	next    uint64    // the offset of the next event
 	events  int       // how many events are held
@@ -123,13 +123,14 @@ func (w *window) push(log *Ring, d *Draft) {
 }
 
 // cool drops what was made for the readers of old events: those of full segments that are older than the newest event by an age. It
-// does so where n events more need another segment, and looks at no more segments than they fill, and one: no event waits long.
+// does so where n events more need another segment, and looks at one segment more than they add at most: no event waits long, and what
+// a burst has left becomes less.
 func (w *window) cool(age time.Duration, n int) {
 	if w.newest == nil || len(w.newest.events)+n <= segmentEvents {
 		return
 	}
 	newest := w.newest.at(len(w.newest.events) - 1)
-	for range 1 + n/segmentEvents {
+	for range 2 + n/segmentEvents {
 		if w.warm < 2 {
 			return
 		}

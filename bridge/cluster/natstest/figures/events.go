@@ -81,16 +81,16 @@ func ringAlone(ctx context.Context) time.Duration {
 	before := cpu(os.Getpid())
 	ring := replay.NewRing(bounds)
 	_ = ring.Begin(ctx, "epoch")
-	dst := make([]*replay.Event, 0, 1)
+	dst := make([]replay.Entry, 0, 1)
 	for i := range uint64(events) {
 		at := replay.Position{Epoch: "epoch", Offset: i}
-		e, err := replay.NewEvent(at, append(block(nil), "\n\n"...), 0)
+		e, err := replay.NewDraft(at, append(block(nil), "\n\n"...), 0)
 		if err != nil {
 			panic(err)
 		}
 		e.ID = strconv.FormatUint(i, 10)
-		_ = ring.Append(ctx, e.Draft())
-		dst, _ = ring.Read(dst[:0], at, 1)
+		_ = ring.Append(ctx, e)
+		dst, _ = ring.Entries(dst[:0], at, 1)
 	}
 	return cpu(os.Getpid()) - before
 }

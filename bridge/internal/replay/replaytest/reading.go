@@ -40,7 +40,7 @@ func testReadsWhatWasAppended(t *testing.T, open func(replay.Bounds) Log) {
 	for i := range want {
 		assert.Equal(t, replay.Position{Epoch: "e1", Offset: uint64(i)}, got[i].Position)
 		assert.Equal(t, string(want[i].Block()), string(got[i].Block()))
-		assert.Equal(t, fmt.Sprintf(`{"at":"e1-%d","text":""}`+"\n", i), string(got[i].Frame.Line()))
+		assert.Equal(t, fmt.Sprintf(`{"at":"e1-%d","text":""}`+"\n", i), string(got[i].Frame.Piece().Line(got[i].Data())))
 		assert.Equal(t, [...]any{want[i].ID, want[i].Key, want[i].Mark}, [...]any{got[i].ID, got[i].Key, got[i].Mark})
 		if !want[i].At.IsZero() {
 			assert.WithinDuration(t, want[i].At, got[i].At, time.Millisecond)
