@@ -161,8 +161,8 @@ func (s *Subscriber) link(b *batch) {
 	n := len(b.events)
 	all, err := s.stream.log.Entries(b.events, before, 1)
 	if err == nil && len(all) > n { // the event before may be evicted
-		before := all[n]
-		b.prev = &before
+		prev := all[n]
+		b.prev = &prev
 		clear(all[n:])
 	}
 	b.events = all[:n]

@@ -24,8 +24,8 @@ func (s *Subscriber) follow(b *batch, limit int) (end *pump.End, on bool) {
 	atEnd := s.collectVia(b, limit)
 	s.addNotices(b, atEnd && c.state != over)
 	if s.linked && s.form.Encoding == frame.Gzip && len(b.events) > 0 && s.viaAt > 0 && !b.hasNotices() {
-		before := events[s.viaAt-1].Entry()
-		b.prev = &before
+		prev := events[s.viaAt-1].Entry()
+		b.prev = &prev
 	}
 	switch {
 	case !atEnd:

@@ -57,11 +57,8 @@ func (l *linked) follows(prev *Frame) bool { return &l.prev[0] == &prev.chunk[0]
 
 // newPiece returns a piece with a copy of content.
 func newPiece(content []byte) Piece {
-	var size [2 * 8]byte
-	hex := strconv.AppendInt(size[:0], int64(len(content)), 16)
-	start := len(hex) + len(crlf)
-	chunk := make([]byte, 0, start+len(content)+len(crlf))
-	return Piece{chunk: appendChunk(chunk, content), start: start}
+	_, p := AppendPiece(make([]byte, 0, PlainSize(len(content))), content)
+	return p
 }
 
 // appendChunk appends content as one chunk (RFC 9112, 7.1). Content must not be empty: an empty chunk ends the body.

@@ -49,6 +49,7 @@ func TestConflictSaysWhatWasExpected(t *testing.T) {
 }
 
 func TestABlockIsBounded(t *testing.T) {
-	_, err := replay.NewDraft(replay.Position{Epoch: "e1"}, make([]byte, 1<<30+1), 0) // memory that nobody touches costs nothing
+	block := make([]byte, 1<<30+1) // the test does not write to this memory, so the system does not provide it
+	_, err := replay.NewDraft(replay.Position{Epoch: "e1"}, block, 0)
 	assert.ErrorContains(t, err, "event e1-0: expected a block of at most 1073741824 bytes, found 1073741825")
 }
