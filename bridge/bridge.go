@@ -78,7 +78,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...Option) (*Bridge, erro
 // with it.
 //
 // The ResponseWriter must support flushing and write deadlines, as those of net/http do. Middleware that wraps it must have a
-// method Unwrap, see [http.ResponseController]. Otherwise the answer has the status 500, and says what is missing.
+// method Unwrap, see [http.ResponseController]. Otherwise the answer has the status 500, and says what is missing. The bridge calls its
+// methods on other goroutines too, one after another, except that it may set a write deadline while a write waits. A panic of a write is
+// a panic of ServeHTTP.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 
 // Ready waits until the first attempt to load the schema of each upstream, and the keys of each issuer of tokens, has ended,

@@ -13,9 +13,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 )
 
-// Conn is the connection of a subscriber that [Run] serves.
+// Conn is the connection of a subscriber that [Start] serves.
 type Conn interface {
-	// Write sends all pieces at once. After an error the connection must not be used. Only Run's goroutine calls Write.
+	// Write sends all pieces at once. After an error the connection must not be used. Write is never called twice at once.
 	Write(pieces ...[]byte) error
 	// Abort has a waiting Write, and every later one, return an error soon. The error is [ErrAborted] where Abort ended the
 	// write. Abort may be called concurrently.
@@ -141,10 +141,12 @@ func isReset(err error) bool {
 // Taken implements [Conn].
 func (c *HTTPConn) Taken() int { return int(c.written.Load()) - c.kernel.waiting() }
 
-// Abort implements [Conn].
+// Abort implements [Conn]. A panic of middleware that wraps the response is ignored, because the goroutine may belong to another
+// stream: a write that waits ends at its own deadline then.
 func (c *HTTPConn) Abort() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer func() { _ = recover() }()
 	c.aborted = true
 	if c.writing {
 		_ = c.Controller.SetWriteDeadline(time.Now()) // a response without deadlines has failed already

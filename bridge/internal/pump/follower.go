@@ -1,7 +1,7 @@
 package pump
 
-// Follower watches the topic of a cursor, also where the topic changes. It is for the goroutine that calls the cursor's Peek.
-// Only that goroutine may use it.
+// Follower watches the topic of a cursor, also where the topic changes. It is for whoever calls the cursor's Peek, one
+// goroutine at a time.
 type Follower struct {
 	cur    Cursor
 	notify func()

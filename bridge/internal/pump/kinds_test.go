@@ -17,7 +17,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 )
 
-// Both kinds of connection serve the same. Each test here runs over both, in fake time.
+// All kinds of connection serve the same. Each test here runs over each of them, in fake time.
 
 // served is a client whose stream is running.
 type served struct {
@@ -30,7 +30,7 @@ type served struct {
 type serve func(t *testing.T, c *client, cur Cursor, s *Settings) served
 
 func eachKind(t *testing.T, test func(t *testing.T, start serve)) {
-	for name, start := range map[string]serve{"run": serveByRun, "parked": serveParked} {
+	for name, start := range map[string]serve{"run": serveByRun, "aside": serveAside, "parked": serveParked} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(t, start) })
 		})
@@ -41,6 +41,14 @@ func serveByRun(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	ctx, cancel := context.WithCancel(t.Context())
 	out := make(chan Outcome, 1)
 	go func() { out <- Run(ctx, fakeConn{c, s.WriteTimeout}, cur, s, &c.control) }()
+	return served{client: c, leave: cancel, outcome: func() Outcome { return <-out }}
+}
+
+func serveAside(t *testing.T, c *client, cur Cursor, s *Settings) served {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := make(chan Outcome, 1)
+	r := Start(fakeConn{c, s.WriteTimeout}, cur, s, &c.control, Aside, func(o Outcome) { out <- o })
+	go r.Wait(ctx)
 	return served{client: c, leave: cancel, outcome: func() Outcome { return <-out }}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Loops drive parked connections: connections of HTTP/1.1 that were taken over from net/http. A parked connection has no
 // goroutine. A loop writes to all connections whose cursors have something new. The kernel tells the loop which clients have
-// left, and which connections can be written to again. The client reads the same bytes as [Run] would have written.
+// left, and which connections can be written to again. The client reads the same bytes as [Start] would have written.
 //
 // All methods may be called concurrently.
 type Loops struct {
@@ -78,12 +78,12 @@ type Subscriber struct {
 	Head     []byte
 	Cursor   Cursor
 	Settings *Settings
-	Control  *Control // acts on the stream as in [Run]; may be nil
+	Control  *Control // acts on the stream as in [Start]; may be nil
 	// Done is called once, when the connection is closed. It must not wait.
 	Done func(Outcome)
 }
 
-// Park takes over conn. A loop writes to conn the header of the response and what the cursor has, until an end as in [Run]. Then
+// Park takes over conn. A loop writes to conn the header of the response and what the cursor has, until an end as in [Start]. Then
 // the loop closes the connection and calls Done. Bytes that the client sends are not read. A client that closes its side is gone.
 //
 // After Park the caller must not use conn, which is closed: the loops have a descriptor of their own. Where Park returns an

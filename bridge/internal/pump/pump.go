@@ -2,7 +2,6 @@ package pump
 
 import (
 	"cmp"
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,81 +34,25 @@ func (o *Outcome) explain(cur Cursor) {
 	}
 }
 
-// Run writes to conn what cur has. It returns at cur's end, when ctx ends because the client has left, in a drain, at the
-// maximum age, or when control says so; control may be nil. The first write comes at once: the events that are ready, or else a comment, so that the client sees its stream
-// open.
-func Run(ctx context.Context, conn Conn, cur Cursor, s *Settings, control *Control) Outcome {
-	p := &pump{conn: conn, cur: cur, s: s, control: control, began: time.Now()}
-	ready := make(chan struct{}, 1)
-	p.follower = NewFollower(cur, func() {
-		wake(ready)
-		p.watch()
-	})
-	defer p.follower.Stop()
-	defer context.AfterFunc(ctx, conn.Abort)() // a write must not wait for a client that has left
-	beat := time.NewTimer(s.Heartbeat)
-	defer beat.Stop()
-	life := newLifetime(s)
-	defer life.stop()
-	told := make(chan struct{}, 1)
-	control.attach(func(time.Duration) { wake(told) })
-	defer control.detach()
-	over := p.begin()
-	always := make(chan struct{})
-	close(always)
-	more := always // nil once the cursor has nothing left; a stream that never pauses must see the other cases too
-	for !over {
-		select {
-		case <-ctx.Done():
-			p.out.Reason, over = ending.ByGone, true
-		case <-ready:
-			more = always
-		case <-more:
-			if p.peek(); len(p.pieces) == 0 && p.end == nil {
-				more = nil
-			}
-			over = p.deliver()
-		case <-beat.C:
-			rest := s.Heartbeat - time.Since(p.lastWrite)
-			if rest <= 0 {
-				rest = s.Heartbeat
-				over = !p.beat()
-			}
-			beat.Reset(rest)
-		case <-life.drain:
-			life.drainNow(s)
-		case <-told:
-			life.obey(control)
-			over = !p.speak(control)
-		case <-life.over():
-			hurry(cur)
-			p.peek()
-			if over = p.deliver(); !over {
-				over = p.finish(life.farewell(s, cur), false)
-			}
-		}
-	}
-	p.out.explain(cur)
-	return p.out
-}
-
 // batchBytes is about how many bytes one write carries at most.
 const batchBytes = 64 << 10
 
 type pump struct {
-	conn      Conn
-	cur       Cursor
-	follower  *Follower
-	s         *Settings
-	control   *Control // may be nil
-	began     time.Time
-	writing   atomic.Bool // a write is under way
-	overdue   atomic.Bool // the connection was aborted because the subscriber was overdue
-	pieces    [][]byte    // the pieces of the last peek, and those that the pump adds
-	own       int         // how many pieces the pump added
-	end       *End        // the end of the last peek
-	lastWrite time.Time
-	out       Outcome
+	conn     Conn
+	cur      Cursor
+	follower *Follower
+	s        *Settings
+	control  *Control // may be nil
+	began    time.Time
+	life     lifetime
+	writing  atomic.Bool // a write is under way
+	overdue  atomic.Bool // the connection was aborted because the subscriber was overdue
+	pieces   [][]byte    // the pieces of the last peek, and those that the pump adds
+	own      int         // how many pieces the pump added
+	end      *End        // the end of the last peek
+	// quietSince is when the last write ended. It bounds when the next heartbeat is due.
+	quietSince time.Time
+	out        Outcome
 
 	mu     sync.Mutex // guards the fields below; held at the end of a write until the cursor has passed what was written
 	uptake uptake
@@ -161,11 +104,7 @@ func (p *pump) finish(e *End, alone bool) (over bool) {
 
 // beat writes a heartbeat. It reports false where the connection broke.
 func (p *pump) beat() bool {
-	b := p.s.heartbeat(nil)
-	if len(b) == 0 {
-		return true
-	}
-	p.pieces, p.own = append(p.pieces[:0], b), 1
+	p.pieces, p.own = append(p.pieces[:0], p.s.heartbeat(nil)), 1
 	p.cur.Interjected()
 	return p.write()
 }
@@ -223,7 +162,7 @@ func (p *pump) pass(size int, now time.Time) (events int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writing.Store(false)
-	p.size, p.lastWrite = size, now
+	p.size, p.quietSince = size, now
 	events = p.cur.Advance(len(p.pieces) - p.own)
 	p.uptake.wrote(size, events)
 	p.out.Bytes += int64(size)
@@ -236,7 +175,7 @@ func (p *pump) pass(size int, now time.Time) (events int) {
 func (p *pump) cutOff() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.uptake.due(p.lastWrite.Sub(p.began)) || !p.cur.Overdue(p.uptake.lacking(p.size-p.conn.Taken()), false) {
+	if !p.uptake.due(p.quietSince.Sub(p.began)) || !p.cur.Overdue(p.uptake.lacking(p.size-p.conn.Taken()), false) {
 		return false
 	}
 	p.conn.Abort()

@@ -27,7 +27,7 @@ type Settings struct {
 	// MaxAge ends the stream with AgeEnd after this time, less up to 20 % at random; 0 is never.
 	MaxAge time.Duration
 	AgeEnd End
-	// Drain is closed when a drain begins: the stream then ends with DrainEnd at a random moment before DrainBy. Only [Run] uses
+	// Drain is closed when a drain begins: the stream then ends with DrainEnd at a random moment before DrainBy. Only [Start] uses
 	// Drain and DrainBy; [NewLoops] has parameters for them.
 	Drain    <-chan struct{}
 	DrainBy  func() time.Time

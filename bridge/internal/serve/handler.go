@@ -7,8 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,21 +128,54 @@ func (h *Handler) ServesHost(r *http.Request) bool {
 	return server.hosts.Serves(request.NewBehind(server.proxies, r).Host())
 }
 
-// ServeHTTP implements [http.Handler]. It finds the route of the path, admits the caller, binds the request message, attaches
-// the caller to a stream, and writes the events until the stream ends. It closes the caller's subscription on every path.
+// ServeHTTP implements [http.Handler]. It returns when the response is complete, or once a loop writes it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		h.respond(w, r).wait(r.Context())
+		return
+	}
+	h.respondAside(w, r).wait(r.Context())
+}
+
+// respondAside responds on another goroutine, and returns when respond does. Go makes a stack larger where it must, but hardly ever
+// smaller: net/http's goroutine, which then waits for the end of the stream, keeps a stack of 4 KiB in place of 8 or 16 KiB.
+func (h *Handler) respondAside(w http.ResponseWriter, r *http.Request) (stream *writing) {
+	var panicked any
+	responded := make(chan struct{})
+	go func() {
+		returned := false
+		defer func() {
+			if !returned {
+				panicked = pump.Carried(recover())
+			}
+			close(responded)
+		}()
+		stream = h.respond(w, r)
+		returned = true
+	}()
+	<-responded
+	if panicked != nil {
+		panic(panicked)
+	}
+	return stream
+}
+
+// respond answers a request. It finds the route of the path, admits the caller, binds the request message, attaches the caller to a
+// stream, and begins to write the events. It returns the stream that is being written, nil where the response is complete or a loop
+// writes it. The caller's subscription is closed on every path.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request) *writing {
 	server := h.server.Load()
 	req := h.read(server, r)
 	switch {
 	case !server.hosts.Serves(req.Host()):
 		h.misdirected(w, req)
-		return
+		return nil
 	case req.AfterEnd:
 		h.answerEnded(w, req)
-		return
+		return nil
 	case req.PreflightMethod() != "":
 		h.preflight(w, req)
-		return
+		return nil
 	}
 	rt, variables, end := h.match(w, req)
 	var caller *auth.Identity
@@ -155,7 +186,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		setStreamHeader(w.Header(), req.Format, frame.Form{}, nil)
 		w.WriteHeader(http.StatusOK)
 		h.logAnswer(rt, req, http.StatusOK)
-		return
+		return nil
 	}
 	if end == nil {
 		end = h.checkWriter(w)
@@ -166,11 +197,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if end != nil {
 		h.answer(w, rt, req, end)
-		return
+		return nil
 	}
-	// attached says that the caller has its stream, or that it gets none. StopAdmitting waits for that.
-	attached := sync.OnceFunc(h.drain.admitted.Done)
-	defer attached()
+	// StopAdmitting waits until the caller has its stream, or gets none.
+	defer h.drain.admitted.Done()
 	v := h.newVisit(rt, req, taken)
 	panicked := true
 	defer func() { // the program's own observer may panic, and net/http recovers from that
@@ -182,12 +212,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v.sub, end = h.attach(w, rt, req, form, variables); end != nil {
 		v.cancel()
 		h.answer(w, rt, req, end)
-	} else {
-		v.vigil = h.auth.Watch(caller, v)
-		v.attached.Store(true)
-		h.serve(w, req, form, v, attached)
+		panicked = false
+		return nil
 	}
+	v.vigil = h.auth.Watch(caller, v)
+	v.attached.Store(true)
+	stream := h.serve(w, req, form, v)
 	panicked = false
+	return stream
 }
 
 // newVisit returns the visit of a caller that was admitted, as one of the open visits.
@@ -201,9 +233,9 @@ func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) 
 	return v
 }
 
-// serve waits until the upstream has accepted the stream, and writes the header of the response and the events. It writes them
-// itself, or lets a loop write them. It calls attached before it begins to write events itself.
-func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit, attached func()) {
+// serve waits until the upstream has accepted the stream, and begins to write the header of the response and the events. It returns
+// the stream that is being written, as respond does.
+func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit) *writing {
 	rt := v.rt
 	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
 	if !stayed || end != nil && (end.Reason == ending.ByGone || req.HTTP.Context().Err() != nil) {
@@ -214,13 +246,13 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		bytes := answerHTTP(w, rt, req, left)
 		left.Reason = ending.ByGone // what the client may be told is another thing
 		h.logRefusal(rt, req, left.HTTPStatus, left, bytes)
-		return
+		return nil
 	}
 	failed := end != nil && end.Code != ending.OK
 	if failed && rt.WantsHTTPStatus(req) {
 		v.cancel()
 		h.answer(w, rt, req, end)
-		return
+		return nil
 	}
 	v.refused = failed
 	if failed { // the client receives the ending as an event, after the reset that the stream may hold
@@ -238,26 +270,10 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	settings := h.settingsFor(rt, form, req.Format, req.Once())
 	if form.Chunked {
 		v.park(w, settings)
-		return
+		return nil
 	}
 	w.WriteHeader(http.StatusOK)
-	attached()
-	v.write(w, req, settings)
-}
-
-// write writes the events of a stream until the stream ends or the client leaves. It finishes the visit.
-func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pump.Settings) {
-	rt := v.rt
-	tune(rt, req.HTTP)
-	conn := pump.NewHTTPConn(w, rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
-	out := pump.Run(req.HTTP.Context(), conn, v.sub.Cursor(), settings, &v.control)
-	if out.Err == nil {
-		conn.Release()
-	}
-	if req.Format == request.Lines {
-		writeTrailer(w, out.End)
-	}
-	v.finish(out)
+	return v.write(w, req, settings)
 }
 
 // attach reads the values for the request message from the HTTP request, and attaches the caller to a stream.
@@ -282,14 +298,4 @@ func (h *Handler) formFor(w http.ResponseWriter, rt *route.Route, req *request.R
 		form.Encoding = frame.Negotiate(req.HTTP.Header.Values("Accept-Encoding"))
 	}
 	return form
-}
-
-// writeTrailer writes how a stream ended, for a format that cannot express an ending. last is nil where the connection broke.
-func writeTrailer(w http.ResponseWriter, last *pump.End) {
-	if last == nil {
-		return
-	}
-	end := last.Ending
-	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.Code)))
-	w.Header().Set("Grpc-Message", url.PathEscape(end.Message))
 }

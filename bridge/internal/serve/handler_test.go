@@ -3,9 +3,11 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,28 +89,32 @@ func TestEachEndOfARequestIsCountedOnce(t *testing.T) {
 			status: 200, body: `"reason":"drain"`, opened: 1, ended: []ending.Code{ending.Unavailable},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, config.Server{Streams: 1, RequestBytes: 1 << 10})
-				r.routes.leadTo(routeTo(t, tt.upstream, tt.change))
-				ctx, leave := context.WithCancel(t.Context())
-				defer leave()
-				if tt.leaves {
-					time.AfterFunc(time.Second, leave)
-				}
-				if tt.drains {
-					time.AfterFunc(time.Second, func() { r.drain.begin(time.Now()) })
-				}
-				answer := r.ask(tt.request.WithContext(ctx))
-				assert.Equal(t, tt.status, answer.Code)
-				assert.Contains(t, answer.Body.String(), tt.body)
-				assert.Equal(t, tt.opened, r.counts.opened)
-				assert.Equal(t, tt.ended, r.counts.ended)
-				assert.Equal(t, tt.refused, r.counts.refused)
-				requireIdle(t, r)
-				r.close()
+		for _, major := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s, HTTP/%d", name, major), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, config.Server{Streams: 1, RequestBytes: 1 << 10})
+					r.routes.leadTo(routeTo(t, tt.upstream, tt.change))
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					if tt.leaves {
+						time.AfterFunc(time.Second, leave)
+					}
+					if tt.drains {
+						time.AfterFunc(time.Second, func() { r.drain.begin(time.Now()) })
+					}
+					request := tt.request.WithContext(ctx)
+					request.ProtoMajor = major
+					answer := r.ask(request)
+					assert.Equal(t, tt.status, answer.Code)
+					assert.Contains(t, answer.Body.String(), tt.body)
+					assert.Equal(t, tt.opened, r.counts.opened)
+					assert.Equal(t, tt.ended, r.counts.ended)
+					assert.Equal(t, tt.refused, r.counts.refused)
+					requireIdle(t, r)
+					r.close()
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -427,3 +433,49 @@ func (b bare) WriteHeader(status int)      { b.w.WriteHeader(status) }
 type wrapping struct{ http.ResponseWriter }
 
 func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Go makes a stack larger where it must, but hardly ever smaller. So net/http's goroutine for a stream over HTTP/2 does nothing but wait.
+func TestOnHTTP2TheGoroutineOfNetHTTPOnlyWaits(t *testing.T) {
+	r := newRig(t, config.Server{})
+	defer r.close()
+	r.routes.leadTo(routeTo(t, silent, nil))
+	web := httptest.NewUnstartedServer(r)
+	web.Config.Protocols = new(http.Protocols)
+	web.Config.Protocols.SetUnencryptedHTTP2(true)
+	web.Start()
+	defer web.Close()
+	transport := &http.Transport{Protocols: web.Config.Protocols}
+	defer transport.CloseIdleConnections()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL+"/watch", nil)
+	require.NoError(t, err)
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	require.Equal(t, 2, response.ProtoMajor)
+	_, err = response.Body.Read(make([]byte, 1))
+	require.NoError(t, err)
+
+	waits := []string{"pump.(*Running).Wait", "serve.(*writing).wait", "serve.(*Handler).ServeHTTP"}
+	require.EventuallyWithT(t, func(t *assert.CollectT) { assert.Equal(t, waits, ownFunctions("serve.(*Handler).ServeHTTP(")) },
+		10*time.Second, time.Millisecond)
+}
+
+// ownFunctions returns the functions of this module on the stacks of the goroutines that are in a function.
+func ownFunctions(in string) (own []string) {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if !strings.Contains(stack, in) {
+			continue
+		}
+		for line := range strings.Lines(stack) {
+			if _, name, ok := strings.Cut(line, "bridge/internal/"); ok && !strings.HasPrefix(line, "\t") {
+				own = append(own, name[:strings.LastIndexByte(name, '(')])
+			}
+		}
+	}
+	return own
+}

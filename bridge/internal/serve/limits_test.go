@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -200,21 +201,43 @@ func TestEveryWayOutGivesThePlacesBack(t *testing.T) {
 	}
 }
 
-// A panic of the program's code around the handler is the one way out that no return passes.
+// A panic of the program's code around the handler is the one way out that no return passes. On HTTP/2 the code runs on another
+// goroutine, and the panic reaches net/http's all the same.
 func TestAPanicGivesThePlacesBack(t *testing.T) {
-	r := newRig(t, config.Server{StreamsPerClient: 1})
-	defer r.close()
-	r.routes.leadTo(routeTo(t, events(1, nil), nil))
-	request := get()
-	assert.Panics(t, func() { r.ServeHTTP(&explosive{recorder{httptest.NewRecorder()}}, request) })
-	assert.Zero(t, r.gate.open.Keys())
-	requireIdle(t, r)
+	for _, major := range []int{1, 2} {
+		for name, at := range map[string]explosive{"in the header": {header: true}, "in a write": {}} {
+			t.Run(fmt.Sprintf("HTTP/%d, %s", major, name), func(t *testing.T) {
+				r := newRig(t, config.Server{StreamsPerClient: 1})
+				defer r.close()
+				r.routes.leadTo(routeTo(t, events(1, nil), nil))
+				request := get()
+				request.ProtoMajor = major
+				at.recorder = recorder{httptest.NewRecorder()}
+				defer func() {
+					assert.Contains(t, fmt.Sprint(recover()), "middleware")
+					assert.Zero(t, r.gate.open.Keys())
+					requireIdle(t, r)
+				}()
+				r.ServeHTTP(&at, request)
+			})
+		}
+	}
 }
 
-// explosive panics when the response begins.
-type explosive struct{ recorder }
+// explosive panics when the response begins, or when its body does.
+type explosive struct {
+	recorder
 
-func (*explosive) WriteHeader(int) { panic("middleware") }
+	header bool
+}
+
+func (e *explosive) WriteHeader(int) {
+	if e.header {
+		panic("middleware")
+	}
+}
+
+func (e *explosive) Write([]byte) (int, error) { panic("middleware") }
 
 func TestOpensOfAClientAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,15 +1,19 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/auth"
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
+	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
@@ -49,6 +53,47 @@ func (v *visit) Say(block []byte) { v.control.Say(block) }
 func (v *visit) End(e *ending.Ending) {
 	last := v.rt.End(v.once, e)
 	v.control.EndAt(time.Now(), &last)
+}
+
+// writing is a visit whose events are written to a response of net/http.
+type writing struct {
+	visit  *visit
+	events *pump.Running
+}
+
+// write begins to write the events of a stream, until the stream ends or the client leaves. Then the visit is finished.
+func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pump.Settings) *writing {
+	tune(v.rt, req.HTTP)
+	conn := pump.NewHTTPConn(w, v.rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
+	trailer := req.Format == request.Lines
+	worker := pump.Here
+	if req.HTTP.ProtoMajor != 1 {
+		worker = pump.Aside
+	}
+	return &writing{visit: v, events: pump.Start(conn, v.sub.Cursor(), settings, &v.control, worker, func(out pump.Outcome) {
+		if out.Err == nil {
+			conn.Release()
+		}
+		if trailer {
+			writeTrailer(w, out.End)
+		}
+		v.finish(out)
+	})}
+}
+
+// wait waits until the visit is finished. It does nothing where s is nil.
+func (s *writing) wait(ctx context.Context) {
+	if s == nil {
+		return
+	}
+	panicked := true
+	defer func() { // see respond
+		if panicked && !s.visit.left {
+			s.visit.cancel()
+		}
+	}()
+	s.events.Wait(ctx)
+	panicked = false
 }
 
 // cancel ends a visit for which no event was written. It reports nothing.
@@ -130,4 +175,14 @@ func codeOf(out pump.Outcome) ending.Code {
 		return ending.Canceled
 	}
 	return ending.ResourceExhausted
+}
+
+// writeTrailer writes how a stream ended, for a format that cannot express an ending. last is nil where the connection broke.
+func writeTrailer(w http.ResponseWriter, last *pump.End) {
+	if last == nil {
+		return
+	}
+	end := last.Ending
+	w.Header().Set("Grpc-Status", strconv.Itoa(int(end.Code)))
+	w.Header().Set("Grpc-Message", url.PathEscape(end.Message))
 }
