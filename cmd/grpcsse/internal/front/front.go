@@ -41,7 +41,7 @@ type Bridge interface {
 	Shutdown(ctx context.Context) error
 }
 
-// farewell is how long requests without a stream may take after the drain.
+// farewell is how long requests without a stream may take after the drain, and before that the TLS handshakes that have begun.
 const farewell = time.Second
 
 // Run serves until ctx ends. Then it ends the streams in good order, while it still listens. It closes the listener when the
@@ -55,7 +55,7 @@ func (f *Front) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
-			failed <- server.ServeTLS(bridge.ParkingListener(listener), "", "")
+			failed <- server.Serve(newHandshakes(bridge.ParkingListener(listener), server))
 			return
 		}
 		failed <- server.Serve(listener)

@@ -40,7 +40,9 @@ func (f *Front) newServer(ctx context.Context) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
+		s.TLSConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12, GetCertificate: certificate.get, NextProtos: []string{"h2", "http/1.1"},
+		}
 	}
 	s.Handler = closing(f.Handler)
 	s.ConnState = note
