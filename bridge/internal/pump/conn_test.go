@@ -3,6 +3,7 @@ package pump_test
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,5 +59,38 @@ func TestAnAbortedConnectionTakesNothingMore(t *testing.T) {
 		require.NoError(t, conn.Write([]byte("a"), []byte("b")))
 		conn.Abort()
 		assert.Error(t, conn.Write([]byte("c")))
+	})
+}
+
+// touchyResponse panics where a deadline is set while it is written to.
+type touchyResponse struct {
+	slowResponse
+
+	busy atomic.Bool
+}
+
+func (r *touchyResponse) Write(p []byte) (int, error) {
+	r.busy.Store(true)
+	defer r.busy.Store(false)
+	return r.slowResponse.Write(p)
+}
+
+func (r *touchyResponse) SetWriteDeadline(t time.Time) error {
+	if r.busy.Load() {
+		panic("deadline")
+	}
+	return r.slowResponse.SetWriteDeadline(t)
+}
+
+// The goroutine that aborts may belong to another stream, and to net/http's handler, which must not return before the write.
+func TestAPanicOfMiddlewareDoesNotReachTheOneWhoAborts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := pump.NewHTTPConn(&touchyResponse{slowResponse: slowResponse{perSecond: 1}}, 10*time.Second)
+		written := make(chan error)
+		go func() { written <- conn.Write([]byte("abc")) }()
+		time.Sleep(time.Second)
+		assert.NotPanics(t, conn.Abort)
+		assert.NoError(t, <-written, "the write ends by itself")
+		assert.ErrorIs(t, conn.Write([]byte("d")), pump.ErrAborted)
 	})
 }

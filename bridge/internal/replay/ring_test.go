@@ -183,7 +183,7 @@ func TestBytesAreAboutWhatIsHeld(t *testing.T) {
 		e.ID = fmt.Sprintf("id-%06d", i)
 		require.NoError(t, r.Append(t.Context(), e.Draft()))
 	}
-	assert.Less(t, int64(heap()-before), r.State().Bytes*2/3, "where none is made")
+	assert.Less(t, int64(heap()-before), r.State().Bytes*3/4, "where none is made")
 	_, err := r.Read(nil, r.State().Start(), events)
 	require.NoError(t, err)
 	took := float64(heap() - before)
@@ -191,7 +191,9 @@ func TestBytesAreAboutWhatIsHeld(t *testing.T) {
 	runtime.KeepAlive(r)
 }
 
+// heap returns the bytes of the heap that are in use, without what earlier tests have left in pools: a collection leaves them once.
 func heap() uint64 {
+	runtime.GC()
 	runtime.GC()
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
