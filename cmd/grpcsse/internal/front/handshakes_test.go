@@ -101,7 +101,9 @@ func testTheLastHandshake(t *testing.T, wrap func(net.Listener) net.Listener, la
 		ReadHeaderTimeout: patience, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}, //nolint:gosec // the version is the default
 	}})
 	defer func() { _ = shakes.Close() }()
+	shaken := make(chan struct{})
 	go func() {
+		defer close(shaken)
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", tcp.Addr().String())
 		if !assert.NoError(t, err) {
 			return
@@ -118,6 +120,7 @@ func testTheLastHandshake(t *testing.T, wrap func(net.Listener) net.Listener, la
 	assert.True(t, conn.(*tls.Conn).ConnectionState().HandshakeComplete)
 	_, err = shakes.Accept()
 	assert.ErrorIs(t, err, last)
+	<-shaken // the test's context must not end before
 }
 
 // watchedListener closes failed when Accept returns an error.
