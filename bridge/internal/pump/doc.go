@@ -3,7 +3,8 @@
 // One piece of code writes everything to a connection: events, heartbeats, the end. So a heartbeat can never cut into an event.
 // All events that are ready are written together, and a single event is written at once. There are two such pieces of code:
 //
-//   - [Start], over any response of net/http, on goroutines that begin where there is something to do.
+//   - [Start], over any response of net/http, on the goroutine that waits for the end, or on others that begin where there is
+//     something to do.
 //   - [Loops], which drive any number of connections that were taken over from net/http, without a goroutine for each. They
 //     exist on Linux only, and only connections of HTTP/1.1 can be taken over.
 //

@@ -1,7 +1,7 @@
 package pump
 
-// Follower watches the topic of a cursor, also where the topic changes. It is for whoever calls the cursor's Peek, one
-// goroutine at a time.
+// Follower watches the topic of a cursor, also where the topic changes. Only the goroutine that calls the cursor's Peek
+// at the time may use it.
 type Follower struct {
 	cur    Cursor
 	notify func()

@@ -21,7 +21,7 @@ const (
 	// Here is the goroutine in [Running.Wait]. This costs the least time.
 	Here Worker = false
 	// Aside are goroutines that begin where there is something to do. The one in Wait then only waits, and so keeps the smallest
-	// stack. It has to stay on HTTP/2, because it is net/http's.
+	// stack.
 	Aside Worker = true
 )
 

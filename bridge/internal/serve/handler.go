@@ -130,12 +130,17 @@ func (h *Handler) ServesHost(r *http.Request) bool {
 
 // ServeHTTP implements [http.Handler]. It returns when the response is complete, or once a loop writes it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor == 1 {
-		h.respond(w, r).wait(r.Context())
-		return
+	respond := h.respond
+	if onlyWaits(r) {
+		respond = h.respondAside
 	}
-	h.respondAside(w, r).wait(r.Context())
+	respond(w, r).wait(r.Context())
 }
+
+// onlyWaits reports whether net/http's goroutine should do nothing but wait, so that its stack stays small. That is so on HTTP/2, whose
+// connections cannot be parked. On HTTP/1.1 an event that is alone costs less time where that goroutine writes it, and connections
+// that should take little memory are parked.
+func onlyWaits(r *http.Request) bool { return r.ProtoMajor != 1 }
 
 // respondAside responds on another goroutine, and returns when respond does. Go makes a stack larger where it must, but hardly ever
 // smaller: net/http's goroutine, which then waits for the end of the stream, keeps a stack of 4 KiB in place of 8 or 16 KiB.

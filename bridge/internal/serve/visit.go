@@ -67,7 +67,7 @@ func (v *visit) write(w http.ResponseWriter, req *request.Request, settings *pum
 	conn := pump.NewHTTPConn(w, v.rt.Config.WriteTimeout).Over(connOfHTTP1(req.HTTP))
 	trailer := req.Format == request.Lines
 	worker := pump.Here
-	if req.HTTP.ProtoMajor != 1 {
+	if onlyWaits(req.HTTP) {
 		worker = pump.Aside
 	}
 	return &writing{visit: v, events: pump.Start(conn, v.sub.Cursor(), settings, &v.control, worker, func(out pump.Outcome) {
