@@ -2,6 +2,8 @@ package fanout_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,9 +45,44 @@ func BenchmarkDeliver(b *testing.B) {
 		if i%subscribers == 0 {
 			_ = sink.Event(b.Context(), event)
 		}
-		s := all[i%subscribers]
-		got, _ := s.Peek(pieces, 64<<10)
-		s.Advance(len(got))
-		s.Peek(pieces, 64<<10)
+		visit(all[i%subscribers], pieces)
+	}
+}
+
+// BenchmarkLonely measures what an event costs on a stream with one subscriber, from the finished block to the end of the visit, in a
+// process with a thousand such streams.
+func BenchmarkLonely(b *testing.B) {
+	const streams, atOnce = 1000, 16
+	r := fanout.NewRegistry(b.Context(), fanout.Limits{})
+	defer r.Close(closed())
+	settings := withDefaults(fanout.Settings{Bounds: replay.Bounds{Events: 1024, Bytes: 4 << 20, Age: 5 * time.Minute}})
+	all, sinks := make([]*fanout.Subscriber, streams), make([]reading.Sink, streams)
+	for i := range all {
+		upstream := make(directUpstream)
+		newcomer := fanout.Newcomer{Form: frame.Form{Chunked: true}}
+		all[i], _ = r.Join(strconv.Itoa(i), newcomer, func() (fanout.Settings, reading.Upstream) { return settings, upstream })
+		sinks[i] = <-upstream
+		defer all[i].Topic().Watch(func() {})()
+	}
+	event := eventOf(strings.Repeat("x", 150))
+	pieces := make([][]byte, 0, 64)
+	b.ReportAllocs()
+	events := 0
+	for ; b.Loop(); events += atOnce {
+		for i := range atOnce {
+			_ = sinks[(events+i)%streams].Event(b.Context(), event)
+		}
+		for i := range atOnce {
+			visit(all[(events+i)%streams], pieces)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+}
+
+// visit does what a loop does with a subscriber that takes all.
+func visit(s *fanout.Subscriber, memory [][]byte) {
+	pieces, _ := s.Peek(memory, 64<<10)
+	if s.Advance(len(pieces)); !s.Drained() {
+		s.Peek(memory, 64<<10)
 	}
 }

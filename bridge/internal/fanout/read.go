@@ -27,6 +27,7 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	}
 	s.addNotices(b, atEnd && st.end == nil)
 	s.link(b)
+	b.whole = atEnd && st.end == nil && b.stale == nil
 	if atEnd && st.end != nil && b.reaches(st.endAt, s.pos) {
 		return st.end
 	}

@@ -72,9 +72,11 @@ func (st *stream) count() {
 	if st.released {
 		return
 	}
-	held := st.log.State().Bytes + st.values.bytes()
-	st.registry.bytes.Add(held - st.counted)
-	st.counted = held
+	held := st.log.Bytes() + st.values.bytes()
+	if held != st.counted {
+		st.registry.bytes.Add(held - st.counted)
+		st.counted = held
+	}
 }
 
 // shrink evicts events of so many bytes, or of as many as it can.

@@ -22,7 +22,7 @@ type stream struct {
 	cancel   func()   // ends the goroutine that reads the upstream
 	watchers watchers // of the subscribers
 	links    watchers // of the cluster, which is called for each event
-	// stopWatching ends the calls of changed by the log.
+	// stopWatching ends the calls of LogChanged by the log.
 	stopWatching func()
 	member       *member // nil for a stream that takes no part in a cluster
 
@@ -76,15 +76,15 @@ func newStream(r *Registry, key string, settings Settings, log *replay.Ring) *st
 		st.catchUps.most = settings.CatchUps
 	}
 	st.pace = newPace(st)
-	st.stopWatching = log.Watch(st.changed)
+	st.stopWatching = log.Watch(st)
 	return st
 }
 
 // Watch implements [pump.Topic].
 func (st *stream) Watch(notify func()) (stop func()) { return st.watchers.add(notify) }
 
-// changed is called when the log shows a new event or epoch.
-func (st *stream) changed() {
+// LogChanged implements [replay.Watcher]. The log shows a new event or epoch.
+func (st *stream) LogChanged() {
 	st.learnNew()
 	st.meetCatchUps()
 	st.links.notify()

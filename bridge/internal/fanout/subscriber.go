@@ -45,13 +45,17 @@ type Subscriber struct {
 	ahead    bool // pos is behind the end of the log, and is not checked yet
 	doubtful bool // pos is the end of a snapshot whose last event may be an old one
 	closed   bool
+	drained  bool // its last Advance has passed all that there was at the last Peek
 	// resumed says how it went on after the id that it came with. What happens to it later does not count.
 	resumed  ending.Resumed
 	reported bool      // the hook was called for resumed, or there is nothing to report
 	late     *lateness // nil while it is not late
 }
 
-var _ pump.Cursor = (*Subscriber)(nil)
+var (
+	_ pump.Cursor  = (*Subscriber)(nil)
+	_ pump.Drained = (*Subscriber)(nil)
+)
 
 // subscribe returns a new subscriber. The subscriber has a place at once where the upstream has accepted.
 func (st *stream) subscribe(n Newcomer, open func() (Settings, reading.Upstream)) (s *Subscriber) {
@@ -220,6 +224,7 @@ func (s *Subscriber) Advance(n int) (events int) {
 	defer s.stream.mu.Unlock()
 	defer s.drop()
 	b := s.batch
+	s.drained = false
 	if b == nil {
 		return 0
 	}
@@ -247,8 +252,12 @@ func (s *Subscriber) Advance(n int) (events int) {
 	if n > 0 && b.stale != nil {
 		s.told, s.linked = b.gap, false
 	}
+	s.drained = b.whole && events > 0 && events == len(b.events)
 	return events
 }
+
+// Drained implements [pump.Drained].
+func (s *Subscriber) Drained() bool { return s.drained }
 
 // Interjected implements [pump.Cursor].
 func (s *Subscriber) Interjected() {

@@ -9,8 +9,9 @@ import (
 // zero value has none. It may be used concurrently.
 type watchers struct {
 	mu   sync.Mutex
-	all  map[*watcher]struct{}
-	list []*watcher // all watchers, never changed once made; nil where it must be made again
+	only *watcher              // one that came when there was no other; it stands here and not in all
+	all  map[*watcher]struct{} // the others, where there are several
+	list []*watcher            // those in all, never changed once made; nil where it must be made again
 }
 
 type watcher struct {
@@ -24,29 +25,46 @@ func (w *watchers) add(notify func()) (stop func()) {
 	one := &watcher{notify: notify}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.all == nil {
-		w.all = map[*watcher]struct{}{}
+	switch {
+	case w.only != nil:
+		w.all, w.list, w.only = map[*watcher]struct{}{w.only: {}, one: {}}, nil, nil
+	case len(w.all) > 0:
+		w.all[one], w.list = struct{}{}, nil
+	default:
+		w.only = one
 	}
-	w.all[one], w.list = struct{}{}, nil
-	return func() {
-		one.stopped.Store(true)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.all, one)
-		w.list = nil
+	return func() { w.remove(one) }
+}
+
+func (w *watchers) remove(one *watcher) {
+	one.stopped.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.only == one {
+		w.only = nil
 	}
+	delete(w.all, one)
+	w.list = nil
 }
 
 // notify calls all functions.
 func (w *watchers) notify() {
-	for _, one := range w.listed() {
-		if !one.stopped.Load() {
-			one.notify()
-		}
+	only, list := w.listed()
+	if only != nil {
+		only.call()
+	}
+	for _, one := range list {
+		one.call()
 	}
 }
 
-func (w *watchers) listed() []*watcher {
+func (w *watcher) call() {
+	if !w.stopped.Load() {
+		w.notify()
+	}
+}
+
+func (w *watchers) listed() (only *watcher, list []*watcher) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.list == nil && len(w.all) > 0 {
@@ -55,5 +73,5 @@ func (w *watchers) listed() []*watcher {
 			w.list = append(w.list, one)
 		}
 	}
-	return w.list
+	return w.only, w.list
 }

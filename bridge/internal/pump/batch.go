@@ -15,6 +15,8 @@ type batch struct {
 	end    *End     // the end in the last piece; nil where the batch does not close the stream
 	ours   bool     // the loop ends the stream, not the cursor
 	own    []byte   // the memory of the loop's own pieces
+
+	drained bool // the cursor has passed what it gave for the batch, and nothing follows; see [Drained]
 }
 
 // maxPieces is how many pieces one write carries at most. This is the limit of the kernel (UIO_MAXIOV). Events are hardly ever
@@ -147,6 +149,7 @@ func (b *batch) settle(p *parked, n int, now time.Time) {
 	if passed := min(begun, len(b.pieces)-b.after) - b.before; passed > 0 {
 		seen = p.s.look(p.cur, p.control, p.events, now)
 		events = p.cur.Advance(passed)
+		b.drained = drained(p.cur)
 	}
 	p.s.count(events, written, &seen)
 	p.events += events

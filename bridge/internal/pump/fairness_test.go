@@ -144,7 +144,7 @@ func TestARoundVisitsEachOnceAlthoughTopicsChange(t *testing.T) {
 	guests := crowd(r, 4*turnsPerStep, events, new(Settings))
 	others := crowd(r, 4*turnsPerStep, other, new(Settings))
 	for _, g := range slices.Concat(guests, others) {
-		g.cur.peeks = 0
+		g.cur.peeks, g.cur.blind = 0, true
 	}
 	for i, g := range guests {
 		if i%3 == 0 {

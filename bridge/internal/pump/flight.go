@@ -9,6 +9,7 @@ type flight struct {
 	what  content
 	words int  // bytes of the blocks of the control, as the control counts them
 	turns int  // how many writes the visit has had, with this one
+	moved bool // the cursor has another topic since its last Peek, which may not have told what came at that moment
 	last  bool // nothing follows the batch
 
 	record []byte    // the record that a sealed socket sends; see [sealed]
@@ -112,12 +113,12 @@ func (l *loop) load(f *flight) {
 			return
 		}
 		f.batch.fill(p)
-		moved := l.follow(p)
+		f.moved = l.follow(p)
 		if len(f.batch.pieces) > 0 {
 			l.take(f, carriesPieces)
 			return
 		}
-		if !moved {
+		if !f.moved {
 			l.block(p, false)
 			f.clear()
 			return
@@ -196,7 +197,12 @@ func (l *loop) note(f *flight) (more bool) {
 		}
 	}
 	l.block(p, blocked)
-	return !blocked
+	return !blocked && !f.completes()
+}
+
+// completes reports whether nothing follows what the flight has carried, all of which the client took.
+func (f *flight) completes() bool {
+	return f.batch.drained && !f.moved && !f.p.speaks()
 }
 
 // clear forgets a visit that is over, so that its pieces are not kept.

@@ -186,7 +186,8 @@ func (r *Running) step() (over, ready bool) {
 	}
 	r.peek()
 	ready = len(r.pieces) > 0
-	return r.deliver(), ready
+	over = r.deliver()
+	return over, ready && !drained(r.cur)
 }
 
 // heed does what is due besides events, and reports whether the stream is over.

@@ -93,6 +93,9 @@ type head struct {
 	peeks       int // how many calls of Peek there were
 	abandoned   int // how many calls of Abandon there were
 	shown       [][]byte
+	all         bool // the last Peek has shown all that there was
+	drained     bool // the last Advance has passed all that there was
+	blind       bool // Drained is always false, as for a cursor that does not know
 	lag         Lag
 	retry       time.Duration // the reconnection time that suits the head; the given one where 0
 
@@ -143,7 +146,7 @@ func (h *head) Peek(dst [][]byte, limit int) ([][]byte, *End) {
 	for _, b := range h.shown {
 		copy(b, bytes.Repeat([]byte{'#'}, len(b)))
 	}
-	h.shown = h.shown[:0]
+	h.shown, h.all = h.shown[:0], false
 	h.peeks++
 	if h.turn() && h.withholds {
 		return dst, nil
@@ -155,7 +158,7 @@ func (h *head) Peek(dst [][]byte, limit int) ([][]byte, *End) {
 		h.shown = append(h.shown, b)
 		dst = append(dst, b)
 	}
-	if at == len(h.pieces) {
+	if h.all = at == len(h.pieces) && h.end == nil; at == len(h.pieces) {
 		return dst, h.end
 	}
 	return dst, nil
@@ -166,8 +169,12 @@ func (h *head) Advance(n int) int {
 		panic("the cursor passes more than it has shown")
 	}
 	h.at += n
+	h.drained = h.all && n > 0 && n == len(h.shown)
 	return n
 }
+
+// Drained implements [Drained]. Until the next Advance it says what it said before, so that a test fails if a pump asks too early.
+func (h *head) Drained() bool { return h.drained && !h.blind }
 
 func (h *head) Interjected() { h.interjected++ }
 

@@ -103,7 +103,7 @@ func TestThePumpFollowsATopicThatChanges(t *testing.T) {
 // What comes before the new topic is watched rings nothing that the pump hears.
 func TestNothingIsLostBetweenAPeekAndTheWatchOfANewTopic(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
-		cur := newTour("b.c")
+		cur := newTour("bc")
 		for _, name := range []byte("bc") {
 			cur.topics[name].watching = func() { cur.put(string(name)) }
 		}
@@ -292,4 +292,46 @@ func TestWhateverTopicsACursorHasItsClientGetsAll(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cursor that is drained when a write cuts a piece is not drained any more when the rest is written: what came in between was told while
+// the client was blocked.
+func TestWhatComesWhileAPieceIsCutFollowsIt(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		cur := newTour("")
+		c := start(t, newClient(), cur, patience())
+		synctest.Wait()
+		for _, piece := range []string{"first", "second"} {
+			c.setRoom(1)
+			cur.put(piece)
+			synctest.Wait()
+			cur.put("behind " + piece)
+			synctest.Wait()
+			c.setRoom(-1)
+			synctest.Wait()
+		}
+		assert.Equal(t, ":\nfirstbehind firstsecondbehind second", c.text())
+		c.leave()
+		c.outcome()
+	})
+}
+
+// A pump that has written all looks once more, so that the cursor can give memory back. It does not where the cursor knows that nothing
+// follows.
+func TestADrainedCursorIsNotAskedAgain(t *testing.T) {
+	eachKind(t, func(t *testing.T, start serve) {
+		cur := newTour("")
+		c := start(t, newClient(), cur, patience())
+		for _, peeks := range []int{1, 2} {
+			synctest.Wait()
+			cur.blind = peeks > 1
+			before := cur.peeks
+			cur.put("a")
+			synctest.Wait()
+			assert.Equal(t, peeks, cur.peeks-before)
+		}
+		assert.Equal(t, ":\naa", c.text())
+		c.leave()
+		c.outcome()
+	})
 }

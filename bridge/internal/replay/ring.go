@@ -191,10 +191,9 @@ func (r *Ring) note() {
 	r.noted = r.window.next
 }
 
-// Watch has notify called after each change that State and Read show: an event, an epoch, the end of the log. The goroutine that
-// made the change calls notify. notify must not block; it may call the log's methods. stop ends the calls, but a call that has
-// begun may end after stop has returned. stop may be called more than once.
-func (r *Ring) Watch(notify func()) (stop func()) { return r.watchers.add(notify) }
+// Watch has w told of each change that State and Read show: an event, an epoch, the end of the log. stop ends the calls, but a call
+// that has begun may end after stop has returned. stop may be called more than once.
+func (r *Ring) Watch(w Watcher) (stop func()) { return r.watchers.add(w) }
 
 // Read appends to dst the events from a position on, at most limit of them. It appends none where no event follows yet, and none
 // for a position behind the end of the epoch. The error is [ErrGone] where the event at from has been evicted or from is in
@@ -254,6 +253,9 @@ func (r *Ring) State() State {
 	defer r.view(0).RUnlock()
 	return State{Epoch: r.epoch, First: r.window.first(), Next: r.window.next, Bytes: r.held.Load()}
 }
+
+// Bytes returns how many bytes the log holds, also of events that are due for eviction.
+func (r *Ring) Bytes() int64 { return r.held.Load() }
 
 // Age returns how long ago the event at a position was received, or 0 where the log does not hold it. Age costs as little as
 // [Ring.Lag], however old the event is.

@@ -22,7 +22,7 @@ type faulty struct {
 	*replay.Ring
 
 	append func(context.Context, replay.Draft) error
-	watch  func(func()) func()
+	watch  func(replay.Watcher) func()
 	read   func([]*replay.Event, replay.Position, int) ([]*replay.Event, error)
 	find   func(string) (replay.Position, bool)
 	lag    func(replay.Position) replay.Lag
@@ -30,7 +30,7 @@ type faulty struct {
 }
 
 func (f *faulty) Append(ctx context.Context, d replay.Draft) error { return f.append(ctx, d) }
-func (f *faulty) Watch(notify func()) func()                       { return f.watch(notify) }
+func (f *faulty) Watch(w replay.Watcher) func()                    { return f.watch(w) }
 func (f *faulty) Find(id string) (replay.Position, bool)           { return f.find(id) }
 func (f *faulty) Lag(from replay.Position) replay.Lag              { return f.lag(from) }
 func (f *faulty) Trim(bytes int64)                                 { f.trim(bytes) }
@@ -78,12 +78,12 @@ func faults() map[string]func(replay.Bounds) Log {
 		},
 		"calls no watcher": func(b replay.Bounds) Log {
 			f := right(b)
-			f.watch = func(func()) func() { return func() {} }
+			f.watch = func(replay.Watcher) func() { return func() {} }
 			return f
 		},
 		"calls on after stop": func(b replay.Bounds) Log {
 			f := right(b)
-			f.watch = func(notify func()) func() { f.Ring.Watch(notify); return func() {} }
+			f.watch = func(w replay.Watcher) func() { f.Ring.Watch(w); return func() {} }
 			return f
 		},
 		"finds the oldest": func(b replay.Bounds) Log {

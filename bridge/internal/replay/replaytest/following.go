@@ -59,7 +59,7 @@ func testLeap(t *testing.T, open func(replay.Bounds) Log) {
 func testAppendAll(t *testing.T, open func(replay.Bounds) Log) {
 	log := newSubject(t, open, replay.Bounds{Events: 4})
 	calls := atomic.Int32{}
-	defer log.Watch(func() { calls.Add(1) })()
+	defer log.Watch(replay.WatcherFunc(func() { calls.Add(1) }))()
 	require.NoError(t, log.AppendAll(nil))
 	assert.Zero(t, calls.Load(), "nothing has changed")
 	log.append()

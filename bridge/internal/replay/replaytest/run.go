@@ -13,7 +13,7 @@ type Log interface {
 	BeginAt(epoch string, offset uint64) error
 	Append(ctx context.Context, d replay.Draft) error
 	AppendAll(events []*replay.Event) error
-	Watch(notify func()) (stop func())
+	Watch(w replay.Watcher) (stop func())
 	Read(dst []*replay.Event, from replay.Position, limit int) ([]*replay.Event, error)
 	Find(id string) (replay.Position, bool)
 	State() replay.State

@@ -46,12 +46,12 @@ func newSubject(t *testing.T, open func(replay.Bounds) Log, b replay.Bounds) *su
 
 func watch(t T, log Log) *subject {
 	s := &subject{Log: log, t: t, changed: make(chan struct{}, 1)}
-	s.stop = log.Watch(func() {
+	s.stop = log.Watch(replay.WatcherFunc(func() {
 		select {
 		case s.changed <- struct{}{}:
 		default:
 		}
-	})
+	}))
 	return s
 }
 

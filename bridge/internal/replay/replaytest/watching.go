@@ -18,10 +18,10 @@ func testWatch(t *testing.T, open func(replay.Bounds) Log) {
 	var calls [2]atomic.Int64
 	var stops [2]func()
 	for i := range seen {
-		stops[i] = log.Watch(func() {
+		stops[i] = log.Watch(replay.WatcherFunc(func() {
 			seen[i].Store(log.State().Next)
 			calls[i].Add(1)
-		})
+		}))
 	}
 	log.append()
 	log.eventually("a call of each", func() bool { return seen[0].Load() == 1 && seen[1].Load() == 1 })
@@ -47,16 +47,16 @@ func testWatchFromWithin(t *testing.T, open func(replay.Bounds) Log) {
 	var stop func()
 	var once sync.Once
 	done := make(chan struct{})
-	stop = log.Watch(func() {
+	stop = log.Watch(replay.WatcherFunc(func() {
 		once.Do(func() {
 			s := log.State()
 			_, err := log.Read(nil, s.Start(), 1)
 			assert.NoError(t, err)
-			log.Watch(func() {})()
+			log.Watch(replay.WatcherFunc(func() {}))()
 			stop()
 			close(done)
 		})
-	})
+	}))
 	log.append()
 	<-done
 	log.append()
@@ -120,11 +120,11 @@ func testClose(t *testing.T, open func(replay.Bounds) Log) {
 	log.appendN(2)
 	closed := make(chan struct{})
 	var once sync.Once
-	stop := log.Watch(func() {
+	stop := log.Watch(replay.WatcherFunc(func() {
 		if _, err := log.Read(nil, replay.Position{Epoch: "e1"}, 1); errors.Is(err, replay.ErrClosed) {
 			once.Do(func() { close(closed) })
 		}
-	})
+	}))
 	log.Close()
 	<-closed
 	log.Close()
@@ -138,5 +138,5 @@ func testClose(t *testing.T, open func(replay.Bounds) Log) {
 	assert.EqualValues(t, 1, log.Lag(replay.Position{Epoch: "e1"}).Share)
 	stop()
 	log.stop()
-	log.Watch(func() {})()
+	log.Watch(replay.WatcherFunc(func() {}))()
 }
