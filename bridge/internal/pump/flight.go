@@ -80,7 +80,8 @@ func (f *flights) next(p *parked) *flight {
 
 // launch begins a visit to p, to which the loop writes until nothing is left or the client takes no more. A subscriber that
 // always has more waits for another visit, so that others have theirs. Where p is visited already, launch does nothing: the
-// visit collects what there is, and looks once more after it has written. It also does nothing where the client has left.
+// visit collects what there is, and looks once more after it has written, unless nothing followed when it collected. It also does
+// nothing where the client has left.
 func (l *loop) launch(p *parked) {
 	if p.gone || p.flying || p.pending && !l.flush(p) {
 		return
