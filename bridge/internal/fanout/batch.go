@@ -19,7 +19,7 @@ type batch struct {
 	events []replay.Entry
 	from   uint64        // the offset from which the log was read; events before it are last values
 	prev   *replay.Entry // the event that the first one may refer to; nil is none
-	whole  bool          // nothing followed the batch when it was filled
+	whole  bool          // nothing follows the batch until the watchers are called; false on a catch-up and behind the end
 	size   int           // bytes of the blocks of the events
 	stale  *frame.Frame
 	gap    uint32 // the number of the gap that stale tells of

@@ -96,7 +96,7 @@ func (v *visitor) read() error {
 		v.leave(time.Duration(v.rng.Int64N(int64(2 * time.Second))))
 	case taken < len(pieces) && v.sub.Overdue(0, false):
 		v.leave(time.Duration(v.rng.Int64N(int64(2 * time.Second))))
-	case changed || len(pieces) > 0:
+	case changed || len(pieces) > 0 && !v.sub.Drained():
 		v.readAt = time.Now().Add(v.pause)
 	}
 	return nil

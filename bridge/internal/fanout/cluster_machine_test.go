@@ -297,7 +297,7 @@ func (m *clusterMachine) read(b *browser) error {
 			m.leave(b)
 			return nil
 		}
-		if len(pieces) == 0 {
+		if len(pieces) == 0 || b.client.Drained() {
 			return nil
 		}
 	}

@@ -264,7 +264,7 @@ func (c *client) readOnce() (got []string, more bool) {
 	if end != nil {
 		return append(got, "end: "+string(end.Ending.Reason)), false
 	}
-	return got, len(pieces) > 0
+	return got, len(pieces) > 0 && !c.Drained()
 }
 
 // textOf returns the short form of a block, and remembers its id.

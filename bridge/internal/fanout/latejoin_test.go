@@ -145,3 +145,36 @@ func TestMarksAreThoseOfTheEpoch(t *testing.T) {
 		assert.Empty(t, w.join(fanout.Newcomer{}).read())
 	})
 }
+
+// A client that has had all last values is held to half of the log from then on, and not only once it was given the next event.
+func TestWhoHasAllLastValuesIsHeldToHalfTheLog(t *testing.T) {
+	inWorld(t, fanout.Settings{HasID: true, Bounds: ten, LateJoin: fanout.LateJoin{Mode: fanout.LatestBy}}, func(w *world) {
+		_, up := w.live()
+		require.NoError(t, up.send("a@a#1", "b@b#2"))
+		c := w.join(fanout.Newcomer{})
+		assert.Equal(t, []string{"a", "b"}, c.read())
+		require.NoError(t, up.send("e1#3", "e2#4", "e3#5", "e4#6", "e5#7", "e6#8"))
+		c.Peek(nil, testLimit)
+		assert.True(t, c.Overdue())
+	})
+}
+
+// A subscriber that has passed all that there is knows that nothing follows, also behind last values.
+func TestWhoHasAllIsDrained(t *testing.T) {
+	for _, mode := range []fanout.LateJoinMode{fanout.None, fanout.All, fanout.Latest, fanout.LatestBy} {
+		inWorld(t, fanout.Settings{LateJoin: fanout.LateJoin{Mode: mode}}, func(w *world) {
+			_, up := w.live()
+			require.NoError(t, up.send("a@a"))
+			c := w.join(fanout.Newcomer{})
+			c.read()
+			require.NoError(t, up.send("b@b", "c@c"))
+			for _, drained := range []bool{false, true} {
+				pieces, _ := c.Peek(nil, testLimit)
+				c.Advance(1)
+				assert.Equal(t, drained, c.Drained(), "%d pieces, of which one was passed", len(pieces))
+			}
+			c.Advance(0)
+			assert.False(t, c.Drained())
+		})
+	}
+}

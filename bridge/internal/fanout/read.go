@@ -27,7 +27,8 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	}
 	s.addNotices(b, atEnd && st.end == nil)
 	s.link(b)
-	b.whole = atEnd && st.end == nil && b.stale == nil
+	// No notice follows events that were passed: what begins one calls the watchers. The walk through the last values ends at the next read.
+	b.whole = atEnd && st.end == nil && b.stale == nil && s.walk == walked
 	if atEnd && st.end != nil && b.reaches(st.endAt, s.pos) {
 		return st.end
 	}

@@ -137,7 +137,7 @@ func (m *machine) drain(s step) error {
 			return err
 		case end != nil:
 			return m.leave(s)
-		case len(pieces) > 0:
+		case len(pieces) > 0 && !c.Drained():
 			continue
 		}
 		e, _ := c.stream.log.newest()

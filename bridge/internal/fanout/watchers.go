@@ -10,7 +10,7 @@ import (
 type watchers struct {
 	mu   sync.Mutex
 	only *watcher              // one that came when there was no other; it stands here and not in all
-	all  map[*watcher]struct{} // the others, where there are several
+	all  map[*watcher]struct{} // the others
 	list []*watcher            // those in all, never changed once made; nil where it must be made again
 }
 

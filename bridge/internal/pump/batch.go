@@ -128,7 +128,7 @@ func (b *batch) size() (n int) {
 }
 
 // settle notes that the client took the first n bytes at the time now. The cursor passes every piece of which a byte was taken. The rest of a
-// piece that was cut is kept and is written first the next time.
+// piece that was cut is kept and is written first the next time. settle sets drained.
 func (b *batch) settle(p *parked, n int, now time.Time) {
 	if n == 0 && b.size() > 0 {
 		return // the next visit fills the batch again

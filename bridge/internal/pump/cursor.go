@@ -10,8 +10,8 @@ import (
 // they are written to the subscriber's connection. One pump uses a cursor; only Overdue may be called concurrently.
 type Cursor interface {
 	// Peek appends to dst whole pieces that follow the cursor: about limit bytes, or one piece of any size. The pieces do not
-	// change until the next Peek. The pump calls Peek before it waits, so that the cursor can give memory back, unless the cursor is
-	// [Drained]. end is not nil where nothing follows the pieces.
+	// change until the next Peek. The pump calls Peek before it waits, so that the cursor can give memory back, unless
+	// [Drained.Drained] says that nothing follows. end is not nil where nothing follows the pieces.
 	Peek(dst [][]byte, limit int) (pieces [][]byte, end *End)
 	// Advance moves the cursor behind the first n pieces of the last Peek, and returns how many events they hold.
 	Advance(n int) (events int)
@@ -48,10 +48,11 @@ func hurry(cur Cursor) {
 	}
 }
 
-// Drained is a [Cursor] that knows when nothing follows what it has passed, so that its pump need not peek again to find out.
+// Drained is a [Cursor] that knows when nothing follows what it has passed, so that its pump need not peek again to find out. Such a
+// cursor gives its memory back in Advance.
 type Drained interface {
-	// Drained reports whether the last Advance has passed all that there was at the last Peek. It is called after that Advance, by the
-	// goroutine that called it. The topic tells of what came after that Peek.
+	// Drained reports whether the last Advance has passed all that there was at the last Peek, and the topic calls for everything that
+	// may follow: events, the end, and what time brings. False is always right. The goroutine that has called Advance calls it.
 	Drained() bool
 }
 

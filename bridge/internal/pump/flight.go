@@ -9,7 +9,7 @@ type flight struct {
 	what  content
 	words int  // bytes of the blocks of the control, as the control counts them
 	turns int  // how many writes the visit has had, with this one
-	moved bool // the cursor has another topic since its last Peek, which may not have told what came at that moment
+	moved bool // the cursor's last Peek has changed its topic; what came before the new one was watched was not told
 	last  bool // nothing follows the batch
 
 	record []byte    // the record that a sealed socket sends; see [sealed]
@@ -201,7 +201,8 @@ func (l *loop) note(f *flight) (more bool) {
 	return !blocked && !f.completes()
 }
 
-// completes reports whether nothing follows what the flight has carried, all of which the client took.
+// completes reports whether nothing follows what the flight has carried, all of which the client took. What comes after the cursor's
+// Peek is mail, which is read before any visit of the next step.
 func (f *flight) completes() bool {
 	return f.batch.drained && !f.moved && !f.p.speaks()
 }

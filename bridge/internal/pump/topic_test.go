@@ -100,7 +100,8 @@ func TestThePumpFollowsATopicThatChanges(t *testing.T) {
 	}
 }
 
-// What comes before the new topic is watched rings nothing that the pump hears.
+// What comes before the new topic is watched rings nothing that the pump hears. So the pump peeks once more, also where the cursor is
+// drained.
 func TestNothingIsLostBetweenAPeekAndTheWatchOfANewTopic(t *testing.T) {
 	eachKind(t, func(t *testing.T, start serve) {
 		cur := newTour("bc")

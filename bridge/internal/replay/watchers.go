@@ -19,11 +19,10 @@ func (f WatcherFunc) LogChanged() { f() }
 
 // watchers holds those that are told of each change. The zero value has none. It may be used concurrently.
 //
-// Most logs have one watcher. The first one stands here and not in a list, because a process may have many logs, and what an event
-// looks at is in no cache then.
+// Most logs have one watcher. One stands here and not in a list: a process may have many logs, and then the list of each is in no cache.
 type watchers struct {
 	mu    sync.Mutex
-	first watcher
+	one   watcher   // the zero watcher where there is none
 	more  []watcher // its elements never change: notify uses it without the lock
 	added uint64    // how many there were
 }
@@ -39,34 +38,34 @@ func (all *watchers) add(w Watcher) (stop func()) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	all.added++
-	one := watcher{all.added, w}
-	if all.first.Watcher == nil {
-		all.first = one
+	added := watcher{all.added, w}
+	if all.one.Watcher == nil {
+		all.one = added
 	} else {
-		all.more = append(all.more, one)
+		all.more = append(all.more, added)
 	}
-	return func() { all.remove(one.number) }
+	return func() { all.remove(added.number) }
 }
 
 func (all *watchers) remove(number uint64) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if all.first.number == number {
-		all.first = watcher{}
+	if all.one.number == number {
+		all.one = watcher{}
 		return
 	}
-	all.more = slices.DeleteFunc(slices.Clone(all.more), func(one watcher) bool { return one.number == number })
+	all.more = slices.DeleteFunc(slices.Clone(all.more), func(w watcher) bool { return w.number == number })
 }
 
 // notify tells all watchers.
 func (all *watchers) notify() {
 	all.mu.Lock()
-	first, more := all.first.Watcher, all.more
+	one, more := all.one.Watcher, all.more
 	all.mu.Unlock()
-	if first != nil {
-		first.LogChanged()
-	}
-	for _, one := range more {
+	if one != nil {
 		one.LogChanged()
+	}
+	for _, w := range more {
+		w.LogChanged()
 	}
 }

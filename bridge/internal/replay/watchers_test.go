@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The first watcher stands elsewhere than the others, so each of them is stopped in turn.
+// One watcher stands elsewhere than the others, so each of them is stopped in turn.
 func TestEachWatcherIsToldUntilItStops(t *testing.T) {
 	for stopped := range 3 {
 		t.Run(fmt.Sprint(stopped), func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestEachWatcherIsToldUntilItStops(t *testing.T) {
 			}
 			all.notify()
 			assert.Equal(t, want, calls)
-			assert.Nil(t, all.first.Watcher)
+			assert.Nil(t, all.one.Watcher)
 			assert.Empty(t, all.more)
 		})
 	}
