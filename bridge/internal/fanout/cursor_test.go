@@ -90,6 +90,7 @@ func TestAdvanceMovesBehindWhatWasTaken(t *testing.T) {
 			pieces, _ := c.Peek(nil, testLimit)
 			assert.Contains(t, string(pieces[0]), want)
 			assert.Equal(t, len(want) == 1, c.Advance(1) == 1)
+			assert.False(t, c.Drained(), "something follows, or nothing was an event")
 		}
 		assert.Empty(t, c.read())
 	})
