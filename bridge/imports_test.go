@@ -63,7 +63,8 @@ func program() []room {
 			"client", "cmd/grpcsse/internal/backstage",
 			"cmd/grpcsse/internal/console", "cmd/grpcsse/internal/demo", "cmd/grpcsse/internal/demopage",
 			"cmd/grpcsse/internal/draft", "cmd/grpcsse/internal/front",
-			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/probe", "cmd/grpcsse/internal/sidedoor",
+			"cmd/grpcsse/internal/health", "cmd/grpcsse/internal/printable", "cmd/grpcsse/internal/probe",
+			"cmd/grpcsse/internal/processors", "cmd/grpcsse/internal/sidedoor",
 			"cmd/grpcsse/internal/sseclient",
 			"cmd/grpcsse/internal/tail", "cmd/grpcsse/internal/telemetry", "cmd/grpcsse/internal/watch",
 			"cmd/grpcsse/internal/contract", "cmd/grpcsse/internal/openapi", "cmd/grpcsse/internal/typescript",
@@ -80,6 +81,7 @@ func program() []room {
 			"std", "net/http", "bridge", "bridge/config", "github.com/coreos/go-systemd/v22/activation",
 			"github.com/pires/go-proxyproto", "golang.org/x/sys/unix",
 		}},
+		{"cmd/grpcsse/internal/processors", []string{"std", "golang.org/x/sys/unix"}},
 		{"cmd/grpcsse/internal/draft", []string{
 			"std", protobufTree, genproto, "bridge", "bridge/config", "bridge/describe", "gen/grpcsse/v1",
 		}},

@@ -78,6 +78,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer r.start(ctx, hangups, seen, began)()
 	go giveMemoryBack(ctx, readMemory, debug.FreeOSMemory)
+	governProcessors(ctx)
 	f := pages.front(frontSettings(cfg), listener, t.log)
 	f.Handler, f.DrainTimeout = aside.document.Beside(f.Handler), r.DrainTimeout
 	sayRoom(t.log, f.Settings)
