@@ -170,6 +170,7 @@ func TestClientsRoamBetweenTwoBridges(t *testing.T) {
 			}
 			v.settled.Store(true)
 			v.until(t, "one stream for each bridge and route", func() bool { return v.keeper.now() == 4 })
+			v.keeper.goOn(t) // a stream that has just begun has no event yet
 			stop()
 			v.until(t, "each client has the newest event", v.current)
 			leave()
@@ -196,6 +197,17 @@ func (b *bookkeeper) trade() (stop func()) {
 		}
 	})
 	return sync.OnceFunc(func() { close(done); running.Wait() })
+}
+
+// goOn waits until each stream that is open has a quote that was published after it began.
+func (b *bookkeeper) goOn(t *testing.T) {
+	t.Helper()
+	_, more := b.published()
+	select {
+	case <-more:
+	case <-time.After(soon):
+		require.FailNow(t, "no quote was published")
+	}
 }
 
 // current reports whether each client has the newest quote of its stream.
