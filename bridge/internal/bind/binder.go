@@ -88,8 +88,8 @@ func (b *Binder) Bind(in Input) (request []byte, err error) {
 		return nil, err
 	}
 	r.message = proto.Clone(b.literals).(*dynamicpb.Message)
-	for _, step := range []func() error{r.bindBody, r.bindVariables, r.bindQuery, r.bindSettings} {
-		if err := step(); err != nil {
+	for _, step := range steps {
+		if err := step(r); err != nil {
 			return nil, err
 		}
 	}
@@ -98,6 +98,11 @@ func (b *Binder) Bind(in Input) (request []byte, err error) {
 		return nil, refused(FromRequest, "", "%s", plainReason(err))
 	}
 	return request, nil
+}
+
+// steps are what gives a message its fields, in this order.
+var steps = [...]func(*binding) error{
+	(*binding).bindBody, (*binding).bindVariables, (*binding).bindQuery, (*binding).bindSettings,
 }
 
 // begin checks and splits the parts of a request.

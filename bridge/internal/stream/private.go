@@ -41,7 +41,7 @@ var _ Subscription = (*private)(nil)
 func (s *Streams) open(
 	rt *route.Route, req *request.Request, form frame.Form, in bind.Input, first *route.Call, lost lostCursor,
 ) *private {
-	ctx, p := s.newPrivate(req.HTTP.Context(), rt, req.Once())
+	ctx, p := s.newPrivate(req.HTTP.Context(), rt, form, req.Once())
 	o := &owner{
 		private: p, streams: s, rt: rt, form: form, format: req.Format, once: req.Once(), lost: lost,
 		resumes: rt.Plan.Binder.UsesCursor(),
@@ -78,12 +78,15 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 }
 
 // newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
-// ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much.
-func (s *Streams) newPrivate(client context.Context, rt *route.Route, once bool) (context.Context, *private) {
+// ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much. Where the connection is
+// to be parked, it does not end with client: the subscription is closed where the client leaves before, see [AwaitFirstWord].
+func (s *Streams) newPrivate(client context.Context, rt *route.Route, form frame.Form, once bool) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
 	p := &private{source: rt.Plan.Source}
-	detach := context.AfterFunc(client, cancel)
-	p.detach.Store(&detach)
+	if !form.Chunked {
+		detach := context.AfterFunc(client, cancel)
+		p.detach.Store(&detach)
+	}
 	p.cancel = func() { p.separate(); cancel() }
 	p.queue = pump.NewBoundQueue(queueBytes, pump.Bound{
 		Budget: &s.queues, Behind: source.Window(rt.Plan.Source),
