@@ -1,0 +1,61 @@
+package front
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestConnectionsHaveTheKeepAliveOfPackageNet(t *testing.T) {
+	theirs, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ours, err := Listen(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	want, got := keepAliveOf(t, theirs), keepAliveOf(t, ours)
+	assert.Equal(t, want, got)
+	assert.Equal(t, 1, got[unix.SO_KEEPALIVE])
+}
+
+// Where the listener has them, package net need not set them.
+func TestTheListenerHasTheKeepAlive(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	want := map[int]int{unix.SO_KEEPALIVE: 1, unix.TCP_KEEPIDLE: 15, unix.TCP_KEEPINTVL: 15, unix.TCP_KEEPCNT: 9, unix.TCP_NODELAY: 0}
+	assert.Equal(t, want, optionsOf(t, l.(*net.TCPListener)))
+}
+
+// keepAliveOf returns the options of a connection that a listener accepts.
+func keepAliveOf(t *testing.T, l net.Listener) map[int]int {
+	t.Helper()
+	defer func() { assert.NoError(t, l.Close()) }()
+	client, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, client.Close()) }()
+	conn, err := l.Accept()
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, conn.Close()) }()
+	return optionsOf(t, conn.(*net.TCPConn))
+}
+
+func optionsOf(t *testing.T, of syscall.Conn) map[int]int {
+	t.Helper()
+	raw, err := of.SyscallConn()
+	require.NoError(t, err)
+	options := map[int]int{}
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		for option, level := range map[int]int{
+			unix.SO_KEEPALIVE: unix.SOL_SOCKET, unix.TCP_KEEPIDLE: unix.IPPROTO_TCP, unix.TCP_KEEPINTVL: unix.IPPROTO_TCP,
+			unix.TCP_KEEPCNT: unix.IPPROTO_TCP, unix.TCP_NODELAY: unix.IPPROTO_TCP,
+		} {
+			value, err := unix.GetsockoptInt(int(fd), level, option)
+			assert.NoError(t, err)
+			options[option] = value
+		}
+	}))
+	return options
+}
