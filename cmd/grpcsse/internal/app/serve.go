@@ -5,15 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"time"
-
-	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/grpcsse/grpcsse/bridge"
 	"github.com/grpcsse/grpcsse/bridge/config"
 	"github.com/grpcsse/grpcsse/bridge/metrics"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/front"
+	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/memory"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/telemetry"
 	"github.com/grpcsse/grpcsse/cmd/grpcsse/internal/watch"
 )
@@ -77,8 +75,7 @@ func (s *serve) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer r.start(ctx, hangups, seen, began)()
-	go giveMemoryBack(ctx, readMemory, debug.FreeOSMemory)
-	governProcessors(ctx)
+	tuneRuntime(ctx, cfg.Server.TLS != nil)
 	f := pages.front(frontSettings(cfg), listener, t.log)
 	f.Handler, f.DrainTimeout = aside.document.Beside(f.Handler), r.DrainTimeout
 	sayRoom(t.log, f.Settings)
@@ -96,7 +93,7 @@ func (s *serve) begin(t *terminal, files *config.Files) (cfg *config.Config, pas
 	if cfg, err = s.configuration(t, files); err != nil {
 		return nil, nil, err
 	}
-	limitMemory(t.log, memlimit.FromCgroup)
+	memory.Limit(t.log)
 	if passed, err = front.Passed(s.wanted(cfg)); err != nil {
 		return nil, nil, err
 	}

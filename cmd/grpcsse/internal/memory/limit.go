@@ -1,4 +1,4 @@
-package app
+package memory
 
 import (
 	"errors"
@@ -13,14 +13,16 @@ import (
 // such as the program itself and the buffers of its sockets.
 const memoryShare = 0.9
 
-// limitMemory has the garbage collector work harder before the control group of the process, which a container or a systemd
-// unit is, runs out of memory and the kernel kills the process. The variable GOMEMLIMIT takes precedence. limit returns the
-// limit of the group.
-func limitMemory(log *slog.Logger, limit memlimit.Provider) {
+// Limit has the garbage collector work harder before the control group of the process, which a container or a systemd
+// unit is, runs out of memory and the kernel kills the process. The variable GOMEMLIMIT takes precedence. The limit is logged.
+func Limit(log *slog.Logger) { limit(log, memlimit.FromCgroup) }
+
+// limit does what Limit does, with the limit that group returns.
+func limit(log *slog.Logger, group memlimit.Provider) {
 	if _, given := os.LookupEnv("GOMEMLIMIT"); given {
 		return
 	}
-	bytes, err := memlimit.Set(memlimit.WithProvider(limit), memlimit.WithRatio(memoryShare))
+	bytes, err := memlimit.Set(memlimit.WithProvider(group), memlimit.WithRatio(memoryShare))
 	switch {
 	case errors.Is(err, memlimit.ErrCgroupsNotSupported), errors.Is(err, memlimit.ErrNoCgroup):
 	case err != nil:

@@ -1,4 +1,4 @@
-package app
+package memory
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func TestTheMemoryLimitIsThatOfTheControlGroup(t *testing.T) {
 			before := debug.SetMemoryLimit(math.MaxInt64)
 			defer debug.SetMemoryLimit(before)
 			var text strings.Builder
-			limitMemory(slog.New(slog.NewTextHandler(&text, nil)), tt.limit)
+			limit(slog.New(slog.NewTextHandler(&text, nil)), tt.limit)
 			assert.Equal(t, tt.want, debug.SetMemoryLimit(-1))
 			if tt.logged == "" {
 				assert.Empty(t, text.String())
