@@ -27,7 +27,7 @@ type private struct {
 	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
 	// detach separates the stream from the context of the request. It is nil once that was done: it would keep the context, and with
-	// it the connection of net/http, for as long as the stream.
+	// it the connection of net/http, for as long as the stream. It is nil from the beginning where the connection is to be parked.
 	detach atomic.Pointer[func() bool]
 	// then is called when the reader has returned; &returned once it has.
 	then    atomic.Pointer[func()]

@@ -23,7 +23,7 @@ const (
 	growthShare, leastGrowth = 0.25, 2 << 20
 	// usualPercent is how much a heap gets larger by default until the next collection, in percent of what the last one has looked at.
 	usualPercent = 100
-	// mostPercent is enough for a heap of which nothing stays: the runtime takes it for one of 4 MiB.
+	// mostPercent gives the floor to a heap of which hardly anything is live: the runtime counts such a heap as one of 4 MiB.
 	mostPercent = usualPercent * usualFloor / (4 << 20)
 	// adaptLook is the time after which the percentage is adapted in any case. Where a collection has kept much more than the one before,
 	// the heap may grow to many times its size until then.

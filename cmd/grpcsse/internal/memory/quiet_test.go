@@ -62,31 +62,33 @@ func (p *process) allocate(bytes uint64) {
 	p.now.allocated, p.now.objects = p.now.allocated+bytes, p.now.live+bytes
 }
 
+// givenAfter returns how often memory was given back, some time later. It is called in a bubble of testing/synctest.
+func (p *process) givenAfter(wait time.Duration) int {
+	time.Sleep(wait)
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.given
+}
+
 func TestMemoryIsGivenBackOnceForABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		p := &process{now: heap{objects: 10 << 20, live: 10 << 20}}
 		go giveBackWhenQuiet(ctx, p.read, p.giveBack)
-		given := func(after time.Duration) int {
-			time.Sleep(after)
-			synctest.Wait()
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return p.given
-		}
-		assert.Zero(t, given(10*look+look/2))
+		assert.Zero(t, p.givenAfter(10*look+look/2))
 		for range 10 {
 			p.allocate(20 << 20)
-			assert.Zero(t, given(look), "it is not quiet")
+			assert.Zero(t, p.givenAfter(look), "it is not quiet")
 		}
-		assert.Zero(t, given(look), "it is quiet, but not for long")
+		assert.Zero(t, p.givenAfter(look), "it is quiet, but not for long")
 		p.allocate(20 << 20)
-		assert.Zero(t, given(quietLooks*look))
-		assert.Equal(t, 1, given(look))
-		assert.Equal(t, 1, given(10*look))
+		assert.Zero(t, p.givenAfter(quietLooks*look))
+		assert.Equal(t, 1, p.givenAfter(look))
+		assert.Equal(t, 1, p.givenAfter(10*look))
 		stop()
 		p.allocate(20 << 20)
-		assert.Equal(t, 1, given(10*look))
+		assert.Equal(t, 1, p.givenAfter(10*look))
 	})
 }
 
@@ -96,24 +98,17 @@ func TestMemoryThatCannotBeGivenBackIsNoReasonToTryAgain(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		p := &process{now: heap{live: 10 << 20}, stays: 6 << 20}
-		given := func(after time.Duration) int {
-			time.Sleep(after)
-			synctest.Wait()
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return p.given
-		}
 		p.allocate(20 << 20)
 		go giveBackWhenQuiet(ctx, p.read, p.giveBack)
-		assert.Equal(t, 1, given(100*look))
+		assert.Equal(t, 1, p.givenAfter(100*look))
 		p.allocate(9 << 20)
-		assert.Equal(t, 1, given(100*look), "3 MiB more are not enough")
+		assert.Equal(t, 1, p.givenAfter(100*look), "3 MiB more are not enough")
 		p.allocate(10 << 20)
-		assert.Equal(t, 2, given(100*look))
+		assert.Equal(t, 2, p.givenAfter(100*look))
 		p.allocate(1 << 20) // part of what stayed was used
-		given(look)
+		p.givenAfter(look)
 		p.allocate(5 << 20)
-		assert.Equal(t, 3, given(100*look), "that is 4 MiB more than it was")
+		assert.Equal(t, 3, p.givenAfter(100*look), "that is 4 MiB more than it was")
 	})
 }
 
