@@ -324,12 +324,16 @@ func TestAClientThatTakesSlowlyIsToldWhyItsStreamEnds(t *testing.T) {
 		m := newMember(&b, 64<<10, 0)
 		defer m.Close()
 		c := newClient()
+		c.room = len(":\n")
 		done := make(chan Outcome, 1)
 		go func() {
 			done <- Run(t.Context(), fakeConn{client: c, timeout: time.Hour}, m, &Settings{Comment: []byte(":\n"), Heartbeat: time.Hour}, nil)
 		}()
 		synctest.Wait()
+		m.push(t, 900)
+		synctest.Wait() // its write waits, so the client cannot take the next event before the queue is cut
 		_ = m.Push(t.Context(), frame.Form{}, make([]byte, 4<<10))
+		c.setRoom(-1)
 		out := <-done
 		require.NotNil(t, out.End)
 		assert.Nil(t, out.Cut)
