@@ -169,6 +169,8 @@ type Parkable interface {
 	net.Conn
 	// HandOver gives the TCP connection away. The bridge calls HandOver at most once, uses only conn afterwards, and closes it.
 	// When the stream has ended too, the bridge calls ended once, not Close. ended may be called concurrently with anything else.
+	// Nothing else may close conn after HandOver. Where something has closed it before, conn is nil, and the bridge calls Close and
+	// then ended.
 	HandOver() (conn *net.TCPConn, ended func())
 }
 

@@ -108,12 +108,15 @@ func rigThatParks(t *testing.T) (*rig, net.Conn) {
 
 // Where a connection was handed over and cannot be used, the listener that wraps it is told of its end all the same.
 func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
-	for name, closed := range map[string]bool{"it broke meanwhile": true, "the bridge is closed": false} {
+	for name, closed := range map[string]bool{"it broke meanwhile": true, "the bridge is closed": false, "it was closed before": true} {
 		t.Run(name, func(t *testing.T) {
 			r, conn := rigThatParks(t)
-			w := &wrapper{tcp: conn.(*net.TCPConn)}
+			w := &wrapper{Conn: conn, tcp: conn.(*net.TCPConn)}
 			if closed {
 				require.NoError(t, conn.Close())
+			}
+			if name == "it was closed before" {
+				w.tcp = nil
 			}
 			require.Nil(t, r.drain.enter(0))
 			r.drain.admitted.Done()

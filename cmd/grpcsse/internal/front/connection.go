@@ -32,7 +32,12 @@ func (c *connection) Close() error {
 
 // HandOver implements [bridge.Parkable]. What follows a PROXY protocol header and was read already is lost. The bridge has no
 // use for what a client sends after its request.
-func (c *connection) HandOver() (conn *net.TCPConn, ended func()) { return c.tcp, c.place.handOver() }
+func (c *connection) HandOver() (conn *net.TCPConn, ended func()) {
+	if ended = c.place.handOver(); ended == nil {
+		return nil, func() {}
+	}
+	return c.tcp, ended
+}
 
 // connectionOf returns the connection of a listener of this package, which may carry TLS, or nil where conn is another one.
 func connectionOf(conn net.Conn) *connection {

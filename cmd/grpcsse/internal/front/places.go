@@ -179,13 +179,14 @@ func (s *place) enter(next state) {
 }
 
 // handOver is called when the connection is no longer to be closed for others. It returns what to call once at its end. Until
-// then the connection counts, but no memory is kept for it, since it may have a stream for hours.
+// then the connection counts, but no memory is kept for it, since it may have a stream for hours. handOver returns nil where the
+// connection was closed for another one.
 func (s *place) handOver() (ended func()) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	switch {
 	case s.state == gone:
-		return func() {}
+		return nil
 	case s.turnedAway: // a place in the lobby must be found in its list
 		s.conn = noConn{}
 		return s.leave

@@ -2,6 +2,7 @@ package front
 
 import (
 	"math"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +152,20 @@ func TestAPlaceIsGivenUpOnce(t *testing.T) {
 		t.Error("a listener that waits for a place is not told")
 	}
 	assert.False(t, h.evictIdle())
+}
+
+// What was closed for another connection must not be used: its descriptor may be that of the other one already.
+func TestAConnectionThatWasClosedForAnotherIsNotHandedOver(t *testing.T) {
+	h := hotel{newPlaces(Room{Connections: 1, Lobby: 1})}
+	g := h.seat(t)
+	c := &connection{tcp: new(net.TCPConn), place: g.place}
+	g.enter(idle)
+	require.True(t, h.evictIdle())
+	g.enter(busy) // its request came at the same moment
+	conn, ended := c.HandOver()
+	assert.Nil(t, conn)
+	ended()
+	assert.Zero(t, h.open())
 }
 
 // Whatever connections do, there are never more than the room has, those with a request keep their places, and no place is lost.
