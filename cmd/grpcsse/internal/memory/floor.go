@@ -21,6 +21,9 @@ const (
 	limitShare = 0.25
 	// A heap grows where a collection keeps so much more than the one before: growthShare of that, and leastGrowth bytes.
 	growthShare, leastGrowth = 0.25, 2 << 20
+	// It grows too where the stacks and global variables do, by growthShare and leastStacks bytes. The live part of a small heap goes up
+	// and down by megabytes with what is under way. The stacks of the readers of private streams stay, so they tell of them sooner.
+	leastStacks = 384 << 10
 	// usualPercent is how much a heap gets larger by default until the next collection, in percent of what the last one has looked at.
 	usualPercent = 100
 	// mostPercent gives the floor to a heap of which hardly anything is live: the runtime counts such a heap as one of 4 MiB.
@@ -39,7 +42,10 @@ type collected struct {
 
 // grows reports whether the heap grows. before is the collection before.
 func (c collected) grows(before collected) bool {
-	return c.live >= before.live+max(leastGrowth, uint64(growthShare*float64(before.live)))
+	more := func(now, before, least uint64) bool {
+		return now >= before+max(least, uint64(growthShare*float64(before)))
+	}
+	return more(c.live, before.live, leastGrowth) || more(c.scanned, before.scanned, leastStacks)
 }
 
 // percent returns by how much the heap may get larger until the next collection. A heap that grows has floor bytes then. before is the

@@ -42,20 +42,25 @@ func TestAHeapThatDoesNotGrowIsCollectedAsUsual(t *testing.T) {
 func TestAHeapGrowsWhereACollectionKeepsMuchMore(t *testing.T) {
 	const mib = 1 << 20
 	for name, tt := range map[string]struct {
-		before, live uint64
-		want         bool
+		before, now collected
+		want        bool
 	}{
-		"a program that begins":   {0, 2 * mib, true},
-		"by a quarter":            {20 * mib, 25 * mib, true},
-		"by less":                 {20 * mib, 25*mib - 1, false},
-		"a small heap":            {mib, 3 * mib, true},
-		"a small heap, by little": {mib, 3*mib - 1, false},
-		"it stays":                {20 * mib, 20 * mib, false},
-		"it shrinks":              {20 * mib, 10 * mib, false},
+		"a program that begins":   {collected{}, collected{live: 2 * mib}, true},
+		"by a quarter":            {collected{live: 20 * mib}, collected{live: 25 * mib}, true},
+		"by less":                 {collected{live: 20 * mib}, collected{live: 25*mib - 1}, false},
+		"a small heap":            {collected{live: mib}, collected{live: 3 * mib}, true},
+		"a small heap, by little": {collected{live: mib}, collected{live: 3*mib - 1}, false},
+		"it stays":                {collected{live: 20 * mib}, collected{live: 20 * mib}, false},
+		"it shrinks":              {collected{live: 20 * mib}, collected{live: 10 * mib}, false},
+
+		"the stacks by a quarter":            {collected{scanned: 4 * mib}, collected{scanned: 5 * mib}, true},
+		"the stacks by less":                 {collected{scanned: 4 * mib}, collected{scanned: 5*mib - 1}, false},
+		"small stacks":                       {collected{scanned: mib}, collected{scanned: mib + 384<<10}, true},
+		"small stacks, by little":            {collected{scanned: mib}, collected{scanned: mib + 384<<10 - 1}, false},
+		"the stacks, while the rest shrinks": {collected{live: 4 * mib, scanned: mib}, collected{live: 3 * mib, scanned: 2 * mib}, true},
+		"neither by enough":                  {collected{live: mib, scanned: mib}, collected{live: 2 * mib, scanned: mib + 300<<10}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tt.want, collected{live: tt.live}.grows(collected{live: tt.before}))
-		})
+		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, tt.now.grows(tt.before)) })
 	}
 }
 
