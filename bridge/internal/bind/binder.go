@@ -17,6 +17,9 @@ type Binder struct {
 	settings  []setting
 	bound     []boundField // what variables and settings bind
 
+	direct bool  // see directly
+	order  []int // of variables; see directly
+
 	queryAll      bool
 	query         []field             // what parameters bind, where they do not bind all fields
 	referenced    map[string]struct{} // parameters that settings refer to
@@ -83,11 +86,14 @@ func (b *Binder) UsesCursor() bool { return b.usesCursor }
 // Bind returns the request message in the wire format. Equal requests give equal bytes. An error is an [*Error], or a [*CursorError]
 // where the cursor is the only mistake: the caller may bind the request again without the cursor.
 func (b *Binder) Bind(in Input) (request []byte, err error) {
-	r, err := b.begin(in)
+	parameters, err := b.begin(in)
 	if err != nil {
 		return nil, err
 	}
-	r.message = proto.Clone(b.literals).(*dynamicpb.Message)
+	if b.direct && len(parameters) == 0 && !in.HasBody {
+		return b.bindDirectly(in.Variables)
+	}
+	r := &binding{Binder: b, in: in, parameters: parameters, message: proto.Clone(b.literals).(*dynamicpb.Message)}
 	for _, step := range steps {
 		if err := step(r); err != nil {
 			return nil, err
@@ -105,16 +111,12 @@ var steps = [...]func(*binding) error{
 	(*binding).bindBody, (*binding).bindVariables, (*binding).bindQuery, (*binding).bindSettings,
 }
 
-// begin checks and splits the parts of a request.
-func (b *Binder) begin(in Input) (*binding, error) {
+// begin checks the parts of a request, and splits its query.
+func (b *Binder) begin(in Input) ([]parameter, error) {
 	if len(in.Variables) != len(b.variables) {
 		return nil, fmt.Errorf("expected %d path variables, found %d", len(b.variables), len(in.Variables))
 	}
-	parameters, err := parseQuery(in.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	return &binding{Binder: b, in: in, parameters: parameters}, nil
+	return parseQuery(in.RawQuery)
 }
 
 // binding is one request on its way to a message.

@@ -41,6 +41,7 @@ func Compile(md protoreflect.MessageDescriptor, spec Spec) (*Binder, []Problem) 
 		return nil, c.problems
 	}
 	c.warn()
+	c.binder.order, c.binder.direct = c.binder.directly()
 	return c.binder, nil
 }
 

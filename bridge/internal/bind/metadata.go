@@ -14,10 +14,11 @@ func (b *Binder) Metadata(in Input) ([]Metadatum, error) {
 	if len(b.metadata) == 0 {
 		return nil, nil
 	}
-	r, err := b.begin(in)
+	parameters, err := b.begin(in)
 	if err != nil {
 		return nil, err
 	}
+	r := &binding{Binder: b, in: in, parameters: parameters}
 	out := make([]Metadatum, 0, len(b.metadata))
 	for _, s := range b.metadata {
 		text, ok, err := r.expand(s.Value)
