@@ -10,6 +10,9 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pathtmpl"
 )
 
+// DefaultSendBuffer is the value of `send_buffer` where a file has none.
+const DefaultSendBuffer = 128 * KiB
+
 func defaultRoute() *Route {
 	return &Route{
 		Methods:       []string{"GET"},
@@ -22,7 +25,7 @@ func defaultRoute() *Route {
 		OpenWait:      300 * time.Millisecond,
 		Heartbeat:     15 * time.Second,
 		WriteTimeout:  10 * time.Second,
-		SendBuffer:    128 * KiB,
+		SendBuffer:    DefaultSendBuffer,
 		MaxEventBytes: 4 * MiB,
 		Compression:   true,
 	}

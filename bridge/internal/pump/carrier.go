@@ -4,13 +4,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"sync"
 )
 
-// Carrier is a connection that carries TLS and can be parked. A [crypto/tls.Conn] keeps the connection that it was made with. So
-// the Carrier stands between the two: until the connection is parked it passes everything on, and afterwards the records of TLS
-// go to the loop in place of the connection. It may be used as its connection may.
+// Carrier is a connection that can be parked. It knows which bounds [Tune] has set on it, and it can carry TLS: a [crypto/tls.Conn]
+// keeps the connection that it was made with. So the Carrier stands between the two: until the connection is parked it passes
+// everything on, and afterwards the records of TLS go to the loop in place of the connection. It may be used as its connection may.
 type Carrier struct {
 	net.Conn
+
+	tuning sync.Mutex
+	has    bounds // what the kernel has for the connection; guarded by tuning
 
 	parked sealed // the socket of the parked connection. Each write needs both, so they lie together: that is cheaper to read
 }
@@ -34,14 +38,18 @@ func (c *Carrier) CloseWrite() error {
 }
 
 // Carrying returns a listener of the connections of l, each in a [Carrier].
-func Carrying(l net.Listener) net.Listener { return carrying{l} }
+func Carrying(l net.Listener) net.Listener { return &carrying{l, inherited(l)} }
 
-type carrying struct{ net.Listener }
+type carrying struct {
+	net.Listener
 
-func (c carrying) Accept() (net.Conn, error) {
+	inherited bounds // what the connections have from the beginning
+}
+
+func (c *carrying) Accept() (net.Conn, error) {
 	conn, err := c.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &Carrier{Conn: conn}, nil
+	return &Carrier{Conn: conn, has: c.inherited}, nil
 }

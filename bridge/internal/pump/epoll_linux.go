@@ -82,10 +82,7 @@ func (e *epoll) watch(fd int, k key, more uint32) error {
 
 // Adopt implements [poller]. It duplicates the descriptor and closes conn. So the socket alone owns its descriptor, and package
 // net and Go's poller free their memory. Where no descriptor is left, the socket keeps conn and its descriptor.
-func (e *epoll) Adopt(conn *net.TCPConn, s *Settings) (transport, error) {
-	if err := tune(conn, s); err != nil {
-		return nil, err
-	}
+func (e *epoll) Adopt(conn *net.TCPConn) (transport, error) {
 	own, other, err := descriptors(conn)
 	switch {
 	case err != nil:

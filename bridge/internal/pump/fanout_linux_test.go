@@ -81,8 +81,9 @@ func benchmarkLoops(b *testing.B, size, n int, how Writing) {
 }
 
 func (a *audience) park(t testing.TB, l *Loops, events *tape) {
-	s := &Settings{Heartbeat: time.Hour, WriteTimeout: 10 * time.Second, SendBuffer: 128 << 10}
+	s := &Settings{Heartbeat: time.Hour, WriteTimeout: 10 * time.Second}
 	for _, conn := range a.conns {
+		require.NoError(t, Tune(conn, 128<<10, s.WriteTimeout))
 		require.NoError(t, l.Park(conn, Subscriber{Cursor: &place{tape: events}, Settings: s, Done: func(Outcome) {}}))
 	}
 	a.conns = nil

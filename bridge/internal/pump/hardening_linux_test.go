@@ -165,24 +165,6 @@ func TestAConnectionIsParkedWithoutADescriptorToSpare(t *testing.T) {
 	assert.ErrorIs(t, err, net.ErrClosed)
 }
 
-func TestTuneBoundsWhatTheKernelHolds(t *testing.T) {
-	server, _ := pair(t)
-	require.NoError(t, Tune(tls.Server(server, new(tls.Config)), 64<<10, 1500*time.Millisecond))
-	require.NoError(t, Tune(server, 0, 0), "which leaves it as it is")
-	raw, err := server.SyscallConn()
-	require.NoError(t, err)
-	for option, want := range map[int]int{unix.TCP_NOTSENT_LOWAT: 64 << 10, unix.TCP_USER_TIMEOUT: 1500} {
-		require.NoError(t, raw.Control(func(fd uintptr) {
-			got, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, option)
-			assert.NoError(t, err)
-			assert.Equal(t, want, got)
-		}))
-	}
-	here, _ := net.Pipe()
-	defer here.Close()
-	assert.NoError(t, Tune(here, 1, time.Second), "no TCP connection is left alone")
-}
-
 func TestAClientThatIsCutOffLeavesNothingInTheKernel(t *testing.T) {
 	eachWire(t, func(t *testing.T, s *site) {
 		s.settings.WriteTimeout = 300 * time.Millisecond

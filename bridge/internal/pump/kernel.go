@@ -20,7 +20,7 @@ type kernel struct {
 // kernelOf returns the kernel of a TCP connection, also where it carries TLS or another connection wraps it. It returns nil for
 // any other connection.
 func kernelOf(conn net.Conn) *kernel {
-	tcp := tcpOf(conn)
+	tcp, _ := carriedBy(conn)
 	if tcp == nil {
 		return nil
 	}
@@ -33,20 +33,22 @@ func kernelOf(conn net.Conn) *kernel {
 	return k
 }
 
-// tcpOf returns the TCP connection that carries conn, or nil where there is none. A connection that another one carries names
-// that one by a method NetConn, as [crypto/tls.Conn] does.
-func tcpOf(conn net.Conn) *net.TCPConn {
+// carriedBy returns the TCP connection that carries conn, and the [Carrier] on the way to it. Each is nil where there is none. A
+// connection that another one carries names that one by a method NetConn, as [crypto/tls.Conn] does.
+func carriedBy(conn net.Conn) (tcp *net.TCPConn, carrier *Carrier) {
 	for range deepest {
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			return tcp
+		switch c := conn.(type) {
+		case *net.TCPConn:
+			return c, carrier
+		case *Carrier:
+			carrier, conn = c, c.Conn
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil, nil
 		}
-		carried, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			return nil
-		}
-		conn = carried.NetConn()
 	}
-	return nil
+	return nil, nil
 }
 
 // deepest bounds how many connections may carry each other. A connection that names itself must not hold up its caller.

@@ -20,20 +20,27 @@ func (s selfish) NetConn() net.Conn { return s }
 
 func TestTheTCPConnectionThatCarriesOthersIsFound(t *testing.T) {
 	tcp := new(net.TCPConn)
+	own := &Carrier{Conn: carrier{tcp}}
 	for name, tt := range map[string]struct {
-		conn net.Conn
-		want *net.TCPConn
+		conn    net.Conn
+		want    *net.TCPConn
+		carrier *Carrier
 	}{
-		"none":                           {nil, nil},
-		"TCP":                            {tcp, tcp},
-		"TLS":                            {tls.Server(tcp, nil), tcp},
-		"a wrapper":                      {carrier{tcp}, tcp},
-		"TLS over a wrapper":             {tls.Server(carrier{tcp}, nil), tcp},
-		"a wrapper that hides":           {struct{ net.Conn }{tcp}, nil},
-		"another network":                {carrier{new(net.UnixConn)}, nil},
-		"a wrapper of none":              {carrier{}, nil},
-		"a connection that names itself": {selfish{}, nil},
+		"none":                           {nil, nil, nil},
+		"TCP":                            {tcp, tcp, nil},
+		"TLS":                            {tls.Server(tcp, nil), tcp, nil},
+		"a wrapper":                      {carrier{tcp}, tcp, nil},
+		"TLS over a wrapper":             {tls.Server(carrier{tcp}, nil), tcp, nil},
+		"a carrier":                      {own, tcp, own},
+		"TLS over a carrier":             {tls.Server(own, nil), tcp, own},
+		"a wrapper that hides":           {struct{ net.Conn }{tcp}, nil, nil},
+		"another network":                {carrier{new(net.UnixConn)}, nil, nil},
+		"another network over a carrier": {&Carrier{Conn: new(net.UnixConn)}, nil, nil},
+		"a wrapper of none":              {carrier{}, nil, nil},
+		"a connection that names itself": {selfish{}, nil, nil},
 	} {
-		assert.Same(t, tt.want, tcpOf(tt.conn), name)
+		got, gotCarrier := carriedBy(tt.conn)
+		assert.Same(t, tt.want, got, name)
+		assert.Same(t, tt.carrier, gotCarrier, name)
 	}
 }

@@ -54,8 +54,8 @@ func serveAside(t *testing.T, c *client, cur Cursor, s *Settings) served {
 
 type noPoller struct{}
 
-func (noPoller) Adopt(*net.TCPConn, *Settings) (transport, error) { return nil, errors.ErrUnsupported }
-func (noPoller) Close()                                           {}
+func (noPoller) Adopt(*net.TCPConn) (transport, error) { return nil, errors.ErrUnsupported }
+func (noPoller) Close()                                {}
 
 func serveParked(t *testing.T, c *client, cur Cursor, s *Settings) served {
 	l, err := newLoops(1, s.Drain, s.DrainBy, Writing{}, func(*inbox) (poller, error) { return noPoller{}, nil })

@@ -43,7 +43,7 @@ func (l *Loops) Together() bool { return l.rings && l.apart.Load() == 0 }
 // poller tells a loop, through the loop's inbox, what happens to its sockets.
 type poller interface {
 	// Adopt makes a socket of a connection, and closes the connection. After an error the connection is as it was.
-	Adopt(conn *net.TCPConn, s *Settings) (transport, error)
+	Adopt(conn *net.TCPConn) (transport, error)
 	Close()
 }
 
@@ -109,7 +109,7 @@ func (l *Loops) park(conn *net.TCPConn, s Subscriber, over func(transport, *reco
 		return ErrClosed
 	}
 	d := l.drivers[int(l.next.Add(1)%uint32(len(l.drivers)))]
-	sock, err := d.poller.Adopt(conn, s.Settings)
+	sock, err := d.poller.Adopt(conn)
 	if err != nil {
 		l.open.Done()
 		return err

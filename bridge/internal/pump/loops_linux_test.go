@@ -33,7 +33,7 @@ func TestAParkedConnectionIsServed(t *testing.T) {
 	defer l.Close()
 	server, client := pair(t)
 	q := NewQueue(1 << 10)
-	s := &Settings{Form: frame.Form{Chunked: true}, Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 128 << 10}
+	s := &Settings{Form: frame.Form{Chunked: true}, Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute}
 	outcome := make(chan Outcome, 1)
 	require.NoError(t, l.Park(server, Subscriber{Cursor: q, Settings: s, Done: func(o Outcome) { outcome <- o }}))
 	opening := make([]byte, len("2\r\n:\n\r\n"))

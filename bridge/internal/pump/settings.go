@@ -22,8 +22,6 @@ type Settings struct {
 	// WriteTimeout is how long a parked client may take nothing before it is cut off; 0 is no limit. [HTTPConn] has a timeout
 	// of its own.
 	WriteTimeout time.Duration
-	// SendBuffer is how many unsent bytes the kernel may hold for a parked client; 0 leaves it to the kernel.
-	SendBuffer int
 	// MaxAge ends the stream with AgeEnd after this time, less up to 20 % at random; 0 is never.
 	MaxAge time.Duration
 	AgeEnd End

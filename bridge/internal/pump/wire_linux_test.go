@@ -36,6 +36,9 @@ type site struct {
 	secure   *tls.Config // of the clients; nil where there is no TLS
 }
 
+// sendBuffer is how many unsent bytes the kernel holds for a client of a site.
+const sendBuffer = 64 << 10
+
 type connKey struct{}
 
 // eachWire runs a test over each kind of connection, from an HTTP server to a socket.
@@ -43,7 +46,7 @@ func eachWire(t *testing.T, test func(*testing.T, *site)) {
 	t.Run("run", func(t *testing.T) {
 		s := newSite(t, false, func(s *site, w http.ResponseWriter, r *http.Request) {
 			wire := r.Context().Value(connKey{}).(net.Conn)
-			assert.NoError(t, Tune(wire, s.settings.SendBuffer, s.settings.WriteTimeout))
+			assert.NoError(t, Tune(wire, sendBuffer, s.settings.WriteTimeout))
 			conn := NewHTTPConn(w, s.settings.WriteTimeout).Over(wire)
 			out := Run(r.Context(), conn, s.cursor(), &s.settings, nil)
 			if out.Err == nil {
@@ -85,7 +88,8 @@ func newParkingSite(t testing.TB, secure bool, how Writing) *site {
 	loops, err := NewLoops(2, nil, nil, how)
 	require.NoError(t, err)
 	require.Equal(t, how.Ring != nil, loops.Together())
-	s := newSite(t, secure, func(s *site, w http.ResponseWriter, _ *http.Request) {
+	s := newSite(t, secure, func(s *site, w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, Tune(r.Context().Value(connKey{}).(net.Conn), sendBuffer, s.settings.WriteTimeout))
 		conn, _, err := http.NewResponseController(w).Hijack()
 		subscriber := Subscriber{
 			Head:   []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
@@ -109,7 +113,7 @@ func newParkingSite(t testing.TB, secure bool, how Writing) *site {
 
 func newSite(t testing.TB, secure bool, handle func(*site, http.ResponseWriter, *http.Request)) *site {
 	s := &site{outcomes: make(chan Outcome, 10_000), settings: Settings{
-		Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute, SendBuffer: 64 << 10,
+		Comment: []byte(":\n"), Heartbeat: time.Minute, WriteTimeout: time.Minute,
 	}}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(s, w, r) }))
 	s.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {

@@ -45,22 +45,22 @@ type parkable interface {
 	HandOver() (conn *net.TCPConn, ended func())
 }
 
-// below returns the connection that is parked for conn, which net/http serves, and the TLS on it, nil where there is none. The
-// connection is nil where TLS cannot be parked.
-func below(conn net.Conn) (carrying net.Conn, secured *tls.Conn) {
-	carrier, _ := conn.(*pump.Carrier)
+// below returns the connection that is parked for conn, which net/http serves, the carrier that stands for it, and the TLS on it. The
+// last two are nil where there is none. The connection is nil where TLS cannot be parked.
+func below(conn net.Conn) (carried net.Conn, carrier *pump.Carrier, secured *tls.Conn) {
+	carrier, _ = conn.(*pump.Carrier)
 	if secured, _ = conn.(*tls.Conn); secured != nil {
 		carrier, conn = pump.CarrierOf(secured), nil
 	}
 	if carrier != nil {
 		conn = carrier.Conn
 	}
-	return conn, secured
+	return conn, carrier, secured
 }
 
 // canPark reports whether the connection of a request can be parked.
 func canPark(r *http.Request) bool {
-	conn, secured := below(connOf(r))
+	conn, _, secured := below(connOf(r))
 	if (secured != nil) != (r.TLS != nil) {
 		return false // something else does TLS
 	}
@@ -178,7 +178,7 @@ func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, secured := below(hijacked)
+	conn, carrier, secured := below(hijacked)
 	taken := &takenOver{secured: secured, head: head, ended: func() {}}
 	switch c := conn.(type) {
 	case *net.TCPConn:
@@ -193,6 +193,7 @@ func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
 		_ = hijacked.Close() // net/http wrote a header for a stream that cannot follow
 		return nil, http.ErrNotSupported
 	}
+	_ = carrier.Tune(taken.tcp, int(v.rt.Config.SendBuffer), v.rt.Config.WriteTimeout) // see tune
 	return taken, nil
 }
 

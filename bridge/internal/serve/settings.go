@@ -56,7 +56,6 @@ func (h *Handler) newSettings(rt *route.Route, form frame.Form, format request.F
 		Heartbeat: rt.Config.Heartbeat,
 
 		WriteTimeout: rt.Config.WriteTimeout,
-		SendBuffer:   int(rt.Config.SendBuffer),
 
 		MaxAge:   rt.Config.MaxAge,
 		AgeEnd:   rt.End(once, ending.Refuse(ending.Unavailable, ending.ByMaxAge, "the connection reached its maximum age")),

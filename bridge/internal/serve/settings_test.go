@@ -40,7 +40,7 @@ func TestTheSettingsFollowTheFormatAndTheRequest(t *testing.T) {
 	r := newRig(t, config.Server{})
 	defer r.close()
 	rt := routeTo(t, silent, func(c *config.Route) {
-		c.Event.Retry, c.Heartbeat, c.MaxAge, c.WriteTimeout, c.SendBuffer = 3*time.Second, 7*time.Second, time.Hour, 5*time.Second, 32<<10
+		c.Event.Retry, c.Heartbeat, c.MaxAge, c.WriteTimeout = 3*time.Second, 7*time.Second, time.Hour, 5*time.Second
 	})
 	s := r.settingsFor(rt, frame.Form{Chunked: true}, request.EventStream, false)
 	assert.Equal(t, frame.Form{Chunked: true}, s.Form)
@@ -49,7 +49,6 @@ func TestTheSettingsFollowTheFormatAndTheRequest(t *testing.T) {
 	assert.Equal(t, 7*time.Second, s.Heartbeat)
 	assert.Equal(t, time.Hour, s.MaxAge)
 	assert.Equal(t, 5*time.Second, s.WriteTimeout)
-	assert.Equal(t, 32<<10, s.SendBuffer)
 	assert.Contains(t, string(s.AgeEnd.Frame), `"retry":true,"reason":"max_age"`)
 	assert.Contains(t, string(s.DrainEnd.Frame), `"retry":true,"reason":"drain"`)
 

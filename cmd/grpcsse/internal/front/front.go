@@ -52,14 +52,12 @@ func (f *Front) Run(ctx context.Context) error {
 		return errors.Join(err, f.Listener.Close())
 	}
 	listener := newListener(f.Listener, &f.Settings, f.Log)
+	served := bridge.ParkingListener(listener)
+	if server.TLSConfig != nil {
+		served = newHandshakes(served, server)
+	}
 	failed := make(chan error, 1)
-	go func() {
-		if server.TLSConfig != nil {
-			failed <- server.Serve(newHandshakes(bridge.ParkingListener(listener), server))
-			return
-		}
-		failed <- server.Serve(listener)
-	}()
+	go func() { failed <- server.Serve(served) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)

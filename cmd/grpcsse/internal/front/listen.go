@@ -23,7 +23,7 @@ func (e *hintedError) Hint() string { return e.hint }
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	var settings net.ListenConfig
 	settings.SetMultipathTCP(false) // its sockets take no filter (see ignoreNewcomers), and browsers do not ask for it
-	inheritKeepAlive(&settings)
+	inheritOptions(&settings)
 	listener, err := settings.Listen(ctx, "tcp", address)
 	var malformed *net.AddrError
 	switch {

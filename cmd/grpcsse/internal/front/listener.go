@@ -123,6 +123,15 @@ func (l *listener) wrongHeader(err error) {
 	l.bounded.warn("a connection has no valid PROXY protocol header, which server.proxy_protocol requires: " + err.Error())
 }
 
+// SyscallConn implements [syscall.Conn], so that the bridge knows what the connections inherit.
+func (l *listener) SyscallConn() (syscall.RawConn, error) {
+	conn, ok := l.Listener.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return conn.SyscallConn()
+}
+
 // Close implements [net.Listener].
 func (l *listener) Close() error {
 	l.closing.Do(func() { close(l.closed) })
