@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/rawio"
 )
 
 // epoll waits for events of one loop's sockets. Go's own poller watches the epoll descriptor, so the goroutine that waits for
@@ -73,7 +75,7 @@ func eventOf(e *unix.EpollEvent) event {
 
 // watch reports the events of a socket until the socket is closed. more are events beside those that every socket reports.
 func (e *epoll) watch(fd int, k key, more uint32) error {
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
+	return os.NewSyscallError("epoll_ctl", rawio.Watch(e.fd, fd, &unix.EpollEvent{
 		Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff | more,
 		Fd:     int32(k.slot),
 		Pad:    int32(k.generation),

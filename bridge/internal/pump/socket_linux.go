@@ -29,7 +29,7 @@ func descriptors(conn *net.TCPConn) (own, other int, err error) {
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		own = int(fd)
-		other, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		other, failed = rawio.Duplicate(int(fd))
 	})
 	switch {
 	case err != nil:

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/grpcsse/grpcsse/bridge/internal/rawio"
 )
 
 // Tune bounds what the kernel does for a client that takes nothing. The kernel holds about sendBuffer unsent bytes. It gives
@@ -78,7 +80,7 @@ func (b bounds) set(conn syscall.Conn) error {
 	var failed error
 	set := func(fd uintptr, option, value int) {
 		if value > 0 && failed == nil {
-			failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value))
+			failed = os.NewSyscallError("setsockopt", rawio.SetOption(int(fd), unix.IPPROTO_TCP, option, value))
 		}
 	}
 	if err := raw.Control(func(fd uintptr) {

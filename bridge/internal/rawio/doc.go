@@ -1,4 +1,5 @@
-// Package rawio reads from sockets and writes to them without telling Go's scheduler. Its calls never wait for the other side.
+// Package rawio sets sockets up, reads from them and writes to them without telling Go's scheduler. Its calls never wait for the other
+// side.
 //
 // The scheduler must know of a system call that may wait, because the goroutines behind it need another thread. Its monitor looks
 // every 20 µs while there are calls that take longer, and takes their processors away. The calls of this package only copy bytes, and

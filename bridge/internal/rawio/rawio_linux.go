@@ -26,6 +26,38 @@ func call(number, fd uintptr, p []byte, flags uintptr) (int, error) {
 	return int(n), nil
 }
 
+// SetOption sets an option of a socket whose value is a whole number. The error is that of the system, as it is.
+func SetOption(fd, level, option, value int) error {
+	number := int32(value)
+	size := unsafe.Sizeof(number)
+	return failed(unix.RawSyscall6(
+		unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&number)), size, 0))
+}
+
+// Duplicate returns another descriptor for the socket of fd, which other programs do not inherit. The error is that of the system, as it
+// is.
+func Duplicate(fd int) (int, error) {
+	other, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(other), nil
+}
+
+// Watch has an epoll descriptor report the events of a socket. The error is that of the system, as it is.
+func Watch(epoll, fd int, events *unix.EpollEvent) error {
+	return failed(unix.RawSyscall6(
+		unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(events)), 0, 0))
+}
+
+// failed returns the error of a system call that returns nothing else.
+func failed(_, _ uintptr, errno unix.Errno) error {
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // NewReader returns what reads from a connection as its method Read does. One goroutine may use it. It also respects the deadlines
 // of the connection. Where the connection is neither one of TCP nor one of a Unix socket, it is returned itself.
 func NewReader(conn net.Conn) io.Reader {

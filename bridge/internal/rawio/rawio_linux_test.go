@@ -171,3 +171,59 @@ func TestWrite(t *testing.T) {
 	_, err = Write(-1, full)
 	assert.ErrorIs(t, err, unix.EBADF)
 }
+
+func descriptorOf(t *testing.T, conn net.Conn) (fd int) {
+	t.Helper()
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, raw.Control(func(d uintptr) { fd = int(d) }))
+	return fd
+}
+
+func TestAnOptionIsSet(t *testing.T) {
+	near, _ := pair(t, "tcp")
+	fd := descriptorOf(t, near)
+	require.NoError(t, SetOption(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 12345))
+	got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+	require.NoError(t, err)
+	assert.Equal(t, 12345, got)
+	assert.ErrorIs(t, SetOption(fd, unix.IPPROTO_TCP, -1, 1), unix.ENOPROTOOPT)
+	assert.ErrorIs(t, SetOption(-1, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 1), unix.EBADF)
+}
+
+func TestADuplicateIsTheSameSocketAndNotInherited(t *testing.T) {
+	near, far := pair(t, "tcp")
+	other, err := Duplicate(descriptorOf(t, near))
+	require.NoError(t, err)
+	defer func() { _ = unix.Close(other) }()
+	flags, err := unix.FcntlInt(uintptr(other), unix.F_GETFD, 0)
+	require.NoError(t, err)
+	assert.NotZero(t, flags&unix.FD_CLOEXEC)
+	require.NoError(t, near.Close())
+	_, err = Write(other, []byte("x"))
+	require.NoError(t, err)
+	got := make([]byte, 1)
+	_, err = far.Read(got)
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(got))
+	_, err = Duplicate(-1)
+	assert.ErrorIs(t, err, unix.EBADF)
+}
+
+func TestAnEpollDescriptorReportsWhatItWatches(t *testing.T) {
+	near, far := pair(t, "tcp")
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	require.NoError(t, err)
+	defer func() { _ = unix.Close(epoll) }()
+	fd := descriptorOf(t, near)
+	require.NoError(t, Watch(epoll, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: 7, Pad: 9}))
+	_, err = far.Write([]byte("x"))
+	require.NoError(t, err)
+	var events [2]unix.EpollEvent
+	n, err := unix.EpollWait(epoll, events[:], 60_000)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	assert.Equal(t, unix.EpollEvent{Events: unix.EPOLLIN, Fd: 7, Pad: 9}, events[0])
+	assert.ErrorIs(t, Watch(epoll, fd, &unix.EpollEvent{}), unix.EEXIST)
+	assert.ErrorIs(t, Watch(epoll, -1, &unix.EpollEvent{}), unix.EBADF)
+}
