@@ -48,6 +48,14 @@ type CPU struct {
 	Steal  time.Duration `json:"steal"`
 }
 
+// plus returns the sum of two windows.
+func (c CPU) plus(other CPU) CPU {
+	return CPU{
+		Candidate: c.Candidate + other.Candidate, Upstream: c.Upstream + other.Upstream, Crowd: c.Crowd + other.Crowd,
+		Others: c.Others + other.Others, Steal: c.Steal + other.Steal,
+	}
+}
+
 // mostOthers is how much CPU time others may have in a window.
 const mostOthers = time.Second
 

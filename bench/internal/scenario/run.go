@@ -20,18 +20,21 @@ type Runner struct {
 // patience is how long is waited for what should happen soon.
 const patience = 5 * time.Second
 
-// All runs each contender once in each round, one after the other. A run that others disturb is tried again. It ends early when
-// ctx does.
+// All runs each contender once in each round, those of [Scenario.groups] at the same time, and one group after the other. A run that
+// others disturb is tried again, with its group. It ends early when ctx does.
 func (r *Runner) All(ctx context.Context, s Scenario) iter.Seq[Measurement] {
 	return func(yield func(Measurement) bool) {
 		for round := 1; round <= s.Rounds; round++ {
-			for _, c := range s.Contenders {
+			for _, group := range s.groups() {
 				for range attempts {
-					m := r.Once(ctx, s, c, round)
-					if ctx.Err() != nil || !yield(m) {
-						return
+					disturbed := false
+					for _, m := range r.Once(ctx, s, round, group...) {
+						if ctx.Err() != nil || !yield(m) {
+							return
+						}
+						disturbed = disturbed || m.Disturbed()
 					}
-					if !m.Disturbed() {
+					if !disturbed {
 						break
 					}
 				}
@@ -43,18 +46,43 @@ func (r *Runner) All(ctx context.Context, s Scenario) iter.Seq[Measurement] {
 // attempts is how often a run is tried that others disturb.
 const attempts = 3
 
-// Once runs a contender once. What goes wrong is in the measurement.
-func (r *Runner) Once(ctx context.Context, s Scenario, c Contender, round int) Measurement {
-	m := Measurement{Scenario: s.Name, Contender: c.Name, Round: round}
+// groups are the contenders that run at the same time. Where browsers come, that takes a moment, and the speed of a machine changes
+// from moment to moment: so the browsers of all contenders come in turn.
+func (s Scenario) groups() [][]Contender {
+	if s.Kind == Opening {
+		return [][]Contender{s.Contenders}
+	}
+	var alone [][]Contender
+	for _, c := range s.Contenders {
+		alone = append(alone, []Contender{c})
+	}
+	return alone
+}
+
+// Once runs a group of contenders once. What goes wrong is in the measurements, which are in the order of the contenders.
+func (r *Runner) Once(ctx context.Context, s Scenario, round int, group ...Contender) []Measurement {
+	all := make([]Measurement, len(group))
+	for i, c := range group {
+		all[i] = Measurement{Scenario: s.Name, Contender: c.Name, Round: round}
+	}
 	ctx, end := context.WithTimeoutCause(ctx, s.Longest(), fmt.Errorf("the run took longer than %s", s.Longest()))
 	defer end()
-	if err := r.once(ctx, s, c, &m); err != nil {
-		if ctx.Err() != nil {
-			err = errors.Join(context.Cause(ctx), err)
-		}
-		m.Problem = err.Error()
+	var err error
+	if s.Kind == Opening {
+		err = r.come(ctx, s, group, all)
+	} else {
+		err = r.once(ctx, s, group[0], &all[0])
 	}
-	return m
+	if err == nil {
+		return all
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	for i := range all {
+		all[i].Problem = err.Error()
+	}
+	return all
 }
 
 func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measurement) (err error) {
@@ -68,9 +96,6 @@ func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measureme
 	}
 	if m.Empty, err = g.memory(); err != nil {
 		return err
-	}
-	if s.Kind == Opening {
-		return g.come(ctx, m)
 	}
 	if err := g.open(s.Browsers, false); err != nil {
 		return err
@@ -96,25 +121,6 @@ func (g *stage) watch(ctx context.Context, m *Measurement) error {
 	return g.measure(ctx, m, before)
 }
 
-// come measures what it costs that browsers come. The first quarter comes before, so that the candidate is in its stride.
-func (g *stage) come(ctx context.Context, m *Measurement) error {
-	first := g.scenario.Browsers / 4
-	if err := g.open(first, false); err != nil {
-		return err
-	}
-	if err := pause(ctx, g.scenario.Warmup); err != nil {
-		return err
-	}
-	before, err := g.begin()
-	if err != nil {
-		return err
-	}
-	if err := g.open(g.scenario.Browsers-first, false); err != nil {
-		return err
-	}
-	return g.measure(ctx, m, before)
-}
-
 // begin begins the window.
 func (g *stage) begin() (usage, error) {
 	u, err := g.usage()
@@ -129,6 +135,11 @@ func (g *stage) measure(ctx context.Context, m *Measurement, before usage) error
 	if err := pause(ctx, g.scenario.Window); err != nil {
 		return err
 	}
+	return g.note(ctx, m, before)
+}
+
+// note ends the window, and notes what was in it.
+func (g *stage) note(ctx context.Context, m *Measurement, before usage) error {
 	if err := g.crowd.Ask(role.AskTally, nil, &m.Tally); err != nil {
 		return err
 	}
@@ -136,7 +147,7 @@ func (g *stage) measure(ctx context.Context, m *Measurement, before usage) error
 	if err != nil {
 		return err
 	}
-	m.CPU, m.Seconds = after.since(before), after.at.Sub(before.at).Seconds()
+	m.CPU, m.Seconds = m.CPU.plus(after.since(before)), after.at.Sub(before.at).Seconds()
 	if m.Memory, err = g.memory(); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestFlowing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			needsUring(t, name)
 			s := small(scenario.Flowing, event.Flow{Rate: 50})
-			m := r.Once(t.Context(), s, scenario.Contender{Name: name}, 3)
+			m := r.Once(t.Context(), s, 3, scenario.Contender{Name: name})[0]
 			require.Empty(t, m.Problem)
 			assert.False(t, m.Faulty(), "%+v", m)
 			assert.Equal(t, "small", m.Scenario)
@@ -72,32 +72,46 @@ func TestFlowing(t *testing.T) {
 func TestAlone(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
 	s := small(scenario.Flowing, event.Flow{Rate: 50})
-	m := r.Once(t.Context(), s, scenario.Contender{Name: scenario.Lonely, Candidate: scenario.Grpcsse, Lonely: true}, 1)
+	m := r.Once(t.Context(), s, 1, scenario.Contender{Name: scenario.Lonely, Candidate: scenario.Grpcsse, Lonely: true})[0]
 	require.Empty(t, m.Problem)
 	assert.False(t, m.Faulty(), "%+v", m)
 	assert.Equal(t, 20, m.Streams)
 	assert.InDelta(t, s.Due(), float64(m.Tally.Events)/m.Seconds, s.Due()/5)
 }
 
-// Of browsers that come, those in the window are counted, each with one event.
+// Of browsers that come, those in the window are counted, each with one event. Those of all contenders come in the same round.
 func TestOpening(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
-	for _, name := range []string{scenario.Grpcsse, role.Handwritten} {
-		t.Run(name, func(t *testing.T) {
-			m := r.Once(t.Context(), small(scenario.Opening, event.Flow{Count: 1}), scenario.Contender{Name: name}, 1)
-			require.Empty(t, m.Problem)
-			assert.False(t, m.Faulty(), "%+v", m)
-			assert.Equal(t, 20, m.Streams)
-			assert.Equal(t, uint64(15), m.Tally.Events, "the first quarter came before")
-			assert.Positive(t, m.CPU.Candidate)
-		})
+	s := small(scenario.Opening, event.Flow{Count: 1})
+	s.Contenders = []scenario.Contender{{Name: scenario.Grpcsse}, {Name: role.Handwritten}}
+	s.Rounds = 1
+	var names []string
+	for m := range r.All(t.Context(), s) {
+		require.Empty(t, m.Problem)
+		assert.False(t, m.Faulty(), "%+v", m)
+		assert.Equal(t, 20, m.Streams)
+		assert.Equal(t, uint64(15), m.Tally.Events, "the first quarter came before")
+		assert.Positive(t, m.CPU.Candidate)
+		assert.Positive(t, m.CPU.Upstream)
+		assert.Positive(t, m.Empty)
+		assert.Greater(t, m.Memory, m.Empty)
+		names = append(names, m.Contender)
+	}
+	assert.Equal(t, []string{scenario.Grpcsse, role.Handwritten}, names)
+}
+
+func TestWhatOneOfAGroupLacksIsAProblemOfAll(t *testing.T) {
+	r := scenario.Runner{}
+	s := small(scenario.Opening, event.Flow{Count: 1})
+	for _, m := range r.Once(t.Context(), s, 1, scenario.Contender{Name: role.Handwritten}, scenario.Contender{Name: "nobody"}) {
+		assert.Contains(t, m.Problem, `there is no role "nobody"`)
 	}
 }
 
 func TestAsFastAsTaken(t *testing.T) {
 	r := scenario.Runner{}
 	s := small(scenario.Flowing, event.Flow{})
-	m := r.Once(t.Context(), s, scenario.Contender{Name: role.Handwritten}, 1)
+	m := r.Once(t.Context(), s, 1, scenario.Contender{Name: role.Handwritten})[0]
 	require.Empty(t, m.Problem)
 	assert.False(t, m.Faulty(), "%+v", m)
 	assert.Greater(t, m.Tally.Events, uint64(1000))
@@ -108,7 +122,7 @@ func TestIdle(t *testing.T) {
 	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Ready, role.Raw, role.RawUring} {
 		t.Run(name, func(t *testing.T) {
 			needsUring(t, name)
-			m := r.Once(t.Context(), small(scenario.Idle, event.Flow{Count: 1}), scenario.Contender{Name: name}, 1)
+			m := r.Once(t.Context(), small(scenario.Idle, event.Flow{Count: 1}), 1, scenario.Contender{Name: name})[0]
 			require.Empty(t, m.Problem)
 			assert.False(t, m.Faulty(), "%+v", m)
 			assert.Equal(t, 20, m.Tally.Met)
@@ -137,7 +151,7 @@ func TestLinks(t *testing.T) {
 			if c.Name == scenario.TLS { // one at a time: the address is always the same
 				s.Collect = 10 * time.Millisecond
 			}
-			m := r.Once(t.Context(), s, c, 1)
+			m := r.Once(t.Context(), s, 1, c)[0]
 			require.Empty(t, m.Problem)
 			assert.False(t, m.Faulty(), "%+v", m)
 			assert.Equal(t, 20, m.Tally.Connected)
@@ -159,7 +173,7 @@ func TestLeaving(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
 	for _, name := range []string{scenario.Grpcsse, role.Handwritten, role.Gateway} {
 		t.Run(name, func(t *testing.T) {
-			m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), scenario.Contender{Name: name}, 1)
+			m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), 1, scenario.Contender{Name: name})[0]
 			require.Empty(t, m.Problem)
 			assert.False(t, m.Faulty(), "%+v", m)
 			assert.Positive(t, m.Cancelled.P50)
@@ -171,7 +185,7 @@ func TestLeaving(t *testing.T) {
 // A candidate whose streams outlive the browsers is found out.
 func TestALeakIsSeen(t *testing.T) {
 	r := scenario.Runner{}
-	m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), scenario.Contender{Name: role.Leaky}, 1)
+	m := r.Once(t.Context(), small(scenario.Leaving, event.Flow{Rate: 20}), 1, scenario.Contender{Name: role.Leaky})[0]
 	require.Empty(t, m.Problem)
 	assert.Equal(t, 20, m.Left)
 	assert.True(t, m.Faulty())
@@ -182,7 +196,7 @@ func TestWhatDoesNotStartSaysWhy(t *testing.T) {
 	r := scenario.Runner{Grpcsse: build(t)}
 	s := small(scenario.Flowing, event.Flow{})
 	s.Browsers = 0
-	assert.Contains(t, r.Once(t.Context(), s, scenario.Contender{Name: "nobody"}, 1).Problem, `there is no role "nobody"`)
+	assert.Contains(t, r.Once(t.Context(), s, 1, scenario.Contender{Name: "nobody"})[0].Problem, `there is no role "nobody"`)
 	r.Grpcsse = "false"
-	assert.Contains(t, r.Once(t.Context(), s, scenario.Contender{Name: scenario.Grpcsse}, 1).Problem, "exit status 1")
+	assert.Contains(t, r.Once(t.Context(), s, 1, scenario.Contender{Name: scenario.Grpcsse})[0].Problem, "exit status 1")
 }
