@@ -14,7 +14,7 @@ import (
 
 // directly returns the variables with a field in the order in which the wire format has the fields, and reports whether requests can
 // be written directly where they have no parameters and no body. The fields must be scalar, and fields of the request message
-// itself. No variable gives a list.
+// itself. No variable gives a list, and no two give the same field.
 func (b *Binder) directly() (order []int, ok bool) {
 	if len(b.settings) > 0 || b.literals.Descriptor().RequiredNumbers().Len() > 0 || !isEmpty(b.literals) {
 		return nil, false
@@ -31,11 +31,6 @@ func (b *Binder) directly() (order []int, ok bool) {
 		order = append(order, i)
 	}
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(b.number(i), b.number(j)) })
-	for at := 1; at < len(order); at++ {
-		if b.number(order[at]) == b.number(order[at-1]) {
-			return nil, false
-		}
-	}
 	return order, true
 }
 

@@ -91,7 +91,7 @@ func TestEachKindIsWrittenDirectly(t *testing.T) {
 	for _, m := range []proto.Message{&bindv1.Kinds{}, &transcodev1.Proto3{}, &transcodev1.Edition{}} {
 		for _, name := range scalars(m.ProtoReflect().Descriptor()) {
 			written := 0
-			for _, text := range []string{"0", "1", "-1", "-1.5", "true", "false", "YQ==", ""} {
+			for _, text := range []string{"0", "-0", "1", "-1", "-1.5", "true", "false", "YQ==", ""} {
 				direct := binderOf(t, m, Spec{Variables: []string{name}})
 				whole := *direct
 				whole.direct = false
