@@ -67,12 +67,7 @@ func (r *Runner) Once(ctx context.Context, s Scenario, round int, group ...Conte
 	}
 	ctx, end := context.WithTimeoutCause(ctx, s.Longest(), fmt.Errorf("the run took longer than %s", s.Longest()))
 	defer end()
-	var err error
-	if s.Kind == Opening {
-		err = r.come(ctx, s, group, all)
-	} else {
-		err = r.once(ctx, s, group[0], &all[0])
-	}
+	err := r.together(ctx, s, group, all)
 	if err == nil {
 		return all
 	}
@@ -83,6 +78,19 @@ func (r *Runner) Once(ctx context.Context, s Scenario, round int, group ...Conte
 		all[i].Problem = err.Error()
 	}
 	return all
+}
+
+// together runs a group. Only where browsers come do its contenders run at the same time.
+func (r *Runner) together(ctx context.Context, s Scenario, group []Contender, all []Measurement) error {
+	if s.Kind == Opening {
+		return r.come(ctx, s, group, all)
+	}
+	for i, c := range group {
+		if err := r.once(ctx, s, c, &all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Runner) once(ctx context.Context, s Scenario, c Contender, m *Measurement) (err error) {

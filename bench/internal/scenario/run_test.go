@@ -108,6 +108,17 @@ func TestWhatOneOfAGroupLacksIsAProblemOfAll(t *testing.T) {
 	}
 }
 
+func TestEachOfAGroupIsMeasured(t *testing.T) {
+	r := scenario.Runner{}
+	s := small(scenario.Idle, event.Flow{Count: 1})
+	all := r.Once(t.Context(), s, 1, scenario.Contender{Name: role.Handwritten}, scenario.Contender{Name: role.Ready})
+	require.Len(t, all, 2)
+	for _, m := range all {
+		require.Empty(t, m.Problem)
+		assert.Equal(t, 20, m.Tally.Connected, m.Contender)
+	}
+}
+
 func TestAsFastAsTaken(t *testing.T) {
 	r := scenario.Runner{}
 	s := small(scenario.Flowing, event.Flow{})
