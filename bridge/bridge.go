@@ -161,9 +161,9 @@ func (b *Bridge) Park(server *http.Server) error {
 
 // ParkingListener returns a listener of the connections of l, which [Bridge.Park] can park under the TLS of package crypto/tls.
 //
-// On Linux, connections inherit the options TCP_NOTSENT_LOWAT and TCP_USER_TIMEOUT of their listener. Where l has a method SyscallConn,
-// the bridge does not set them again for a route with the same values, which saves system calls for each stream. So whoever sets
-// these options on l must do that before l listens.
+// On Linux, the kernel gives a connection the options TCP_NOTSENT_LOWAT and TCP_USER_TIMEOUT of its listener. The bridge reads them from
+// l, where l has a method SyscallConn, and sets on a connection only what differs. A program that sets these options on l must set them
+// before l listens: the connections that waited until then would lack them, and the bridge would not notice.
 func ParkingListener(l net.Listener) net.Listener { return pump.Carrying(l) }
 
 // Parkable is a connection of a listener that wraps its TCP connections, for example to count them. What is written to the

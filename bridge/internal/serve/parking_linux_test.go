@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http/httptest"
 	"testing"
@@ -29,6 +30,12 @@ func TestAParkedConnectionHasTheBoundsOfItsRoute(t *testing.T) {
 		"a wrapper":              func(c *net.TCPConn) net.Conn { return &wrapper{tcp: c} },
 		"a wrapper that leads":   func(c *net.TCPConn) net.Conn { return &leading{wrapper{tcp: c}} },
 		"a carrier of a wrapper": func(c *net.TCPConn) net.Conn { return &pump.Carrier{Conn: &wrapper{tcp: c}} },
+		"TLS on a carrier": func(c *net.TCPConn) net.Conn {
+			return tls.Server(&pump.Carrier{Conn: c}, &tls.Config{}) //nolint:gosec // no client comes
+		},
+		"TLS on a carrier of a wrapper": func(c *net.TCPConn) net.Conn {
+			return tls.Server(&pump.Carrier{Conn: &wrapper{tcp: c}}, &tls.Config{}) //nolint:gosec // no client comes
+		},
 		"a carrier of one that leads": func(c *net.TCPConn) net.Conn {
 			return &pump.Carrier{Conn: &leading{wrapper{tcp: c}}}
 		},

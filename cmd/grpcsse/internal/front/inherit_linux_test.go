@@ -25,7 +25,7 @@ func TestConnectionsHaveTheKeepAliveOfPackageNet(t *testing.T) {
 	assert.Equal(t, 1, got[unix.SO_KEEPALIVE])
 }
 
-// Where the listener has them, nobody need set them.
+// Package net and the bridge set on a connection only what the listener does not have.
 func TestTheListenerHasTheOptionsOfItsConnections(t *testing.T) {
 	l, err := Listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
