@@ -57,7 +57,7 @@ func newModel(k kind, ctx context.Context) (*model, error) {
 	m.settings = fanout.Settings{
 		Label: "l", Bounds: replay.Bounds{Events: 200}, Linger: modelLinger, HasID: k != noIDs, Resumes: k == cursors, Cluster: true,
 		Backoff: backoff.Policy{Base: 100 * time.Millisecond, Max: time.Second},
-		Slow:    pump.End{Ending: &ending.Ending{Code: ending.Unavailable, Reason: "slow"}},
+		Slow:    func() pump.End { return pump.End{Ending: &ending.Ending{Code: ending.Unavailable, Reason: "slow"}} },
 	}
 	for range modelReplicas {
 		if err := m.start(ctx); err != nil {

@@ -96,7 +96,7 @@ func (c *catchUp) begin() {
 	c.state, c.cancel, c.began, c.beganAt = catching, cancel, time.Now(), st.log.State()
 	c.after(catchUpTime, c.timeIsOver)
 	st.registry.Hooks.catchUpBegan(st)
-	set := &st.catchUps
+	set := st.catchUps
 	set.running = append(set.running, c)
 	if c.turn = st.registry.readers.start(func() { c.read(ctx) }); c.turn {
 		set.turns++
@@ -289,7 +289,7 @@ func (c *catchUp) conclude(end *pump.End) {
 	}
 	c.settled(CatchUpOver)
 	c.state, c.end = over, end
-	set := &c.stream.catchUps
+	set := c.stream.catchUps
 	set.held = append(set.held, c)
 	set.forget(c)
 }
@@ -311,7 +311,7 @@ func (c *catchUp) leave() {
 	if c.readers--; c.readers > 0 {
 		return
 	}
-	set := &c.stream.catchUps
+	set := c.stream.catchUps
 	switch c.state {
 	case waiting, catching:
 		c.settled(CatchUpLeft)
@@ -336,7 +336,7 @@ func (c *catchUp) giveTurn() {
 
 // changed has the subscribers called when the lock is given up.
 func (c *catchUp) changed() {
-	set := &c.stream.catchUps
+	set := c.stream.catchUps
 	if !c.rings {
 		c.rings = true
 		set.ring = append(set.ring, c)
@@ -368,7 +368,7 @@ func (c *catchUp) free() {
 }
 
 func (c *catchUp) addBytes(n int64) {
-	set, r := &c.stream.catchUps, c.stream.registry
+	set, r := c.stream.catchUps, c.stream.registry
 	held := set.bytes > 0
 	set.bytes += n
 	r.catchUpBytes.Add(n)

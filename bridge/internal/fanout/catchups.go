@@ -12,7 +12,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/sse"
 )
 
-// catchUps holds the catch-ups of a stream. The stream's lock guards the fields except busy.
+// catchUps holds the catch-ups of a stream. The stream's lock guards the fields except busy. A nil catchUps has none.
 type catchUps struct {
 	most    int                 // how many may have a turn at once
 	byID    map[string]*catchUp // those that a subscriber with their id still joins
@@ -27,11 +27,19 @@ type catchUps struct {
 	busy    atomic.Bool         // byID, running or early has any
 }
 
+// newCatchUps returns the catch-ups of a stream, nil where no subscriber catches up.
+func newCatchUps(s *Settings) *catchUps {
+	if !s.HasID || !s.Resumes || s.CatchUps <= 0 {
+		return nil
+	}
+	return &catchUps{most: s.CatchUps}
+}
+
 // join has the subscriber read what follows its id on a catch-up. It returns the reset where no catch-up can do that. The
 // stream's lock is held.
 func (s *Subscriber) join(open func() (Settings, reading.Upstream)) ending.Reset {
 	st := s.stream
-	set := &st.catchUps
+	set := st.catchUps
 	if _, err := sse.DecodeID(s.lastID); err != nil || st.past.reason(s.lastID) == ending.ResetInvalid {
 		return ending.ResetInvalid
 	}
@@ -142,6 +150,9 @@ func (set *catchUps) isForgotten(c *catchUp) bool { return set.byID[c.id] != c }
 
 // giveRoom ends the catch-ups that hold bytes.
 func (set *catchUps) giveRoom() {
+	if set == nil {
+		return
+	}
 	for _, c := range slices.Clone(set.running) {
 		if c.counted > 0 {
 			c.lose(ending.ResetExpired, NoRoom)
@@ -157,6 +168,9 @@ func (set *catchUps) giveRoom() {
 
 // close forgets everything. No subscriber is left.
 func (set *catchUps) close() {
+	if set == nil {
+		return
+	}
 	for _, c := range set.byID {
 		set.forget(c)
 	}
@@ -164,6 +178,9 @@ func (set *catchUps) close() {
 
 // ringAll has the subscribers of all catch-ups called, because the stream has something to tell them.
 func (set *catchUps) ringAll() {
+	if set == nil {
+		return
+	}
 	for _, c := range set.byID {
 		c.changed()
 	}
@@ -176,6 +193,9 @@ func (set *catchUps) ringAll() {
 // comes back, even where the upstream has nothing more for it. Where the stream's upstream has accepted nothing, every catch-up
 // ends with the stream.
 func (set *catchUps) streamEnded(end *pump.End, closing bool) {
+	if set == nil {
+		return
+	}
 	for _, c := range slices.Concat(set.running, set.queued()) {
 		switch {
 		case c.finished != nil && !closing:
@@ -197,13 +217,13 @@ func (set *catchUps) came(id string) {
 
 // meetCatchUps looks for the new events of the log in the catch-ups. It costs one look-up for each event and each catch-up.
 func (st *stream) meetCatchUps() {
-	if st.catchUps.busy.Load() {
+	if st.catchesUp() && st.catchUps.busy.Load() {
 		st.update(st.lookForNewEvents)
 	}
 }
 
 func (st *stream) lookForNewEvents() {
-	set := &st.catchUps
+	set := st.catchUps
 	state := st.log.State()
 	if state.Epoch != set.next.Epoch {
 		set.next = state.Start()
@@ -233,20 +253,40 @@ func (st *stream) lookForNewEvents() {
 func (st *stream) update(change func()) {
 	st.mu.Lock()
 	change()
-	set := &st.catchUps
-	ring := set.ring
-	set.ring = nil
-	for _, c := range ring {
-		c.rings = false
-	}
-	set.noteBusy()
+	ring := st.catchUps.toRing()
+	st.catchUps.noteBusy()
 	st.mu.Unlock()
 	for _, c := range ring {
 		c.watchers.notify()
 	}
 }
 
-func (set *catchUps) noteBusy() { set.busy.Store(len(set.byID)+len(set.running)+len(set.early) > 0) }
+// toRing returns the catch-ups whose subscribers are to be called when the lock is given up, and forgets them.
+func (set *catchUps) toRing() []*catchUp {
+	if set == nil {
+		return nil
+	}
+	ring := set.ring
+	set.ring = nil
+	for _, c := range ring {
+		c.rings = false
+	}
+	return ring
+}
+
+func (set *catchUps) noteBusy() {
+	if set != nil {
+		set.busy.Store(len(set.byID)+len(set.running)+len(set.early) > 0)
+	}
+}
+
+// holds returns how many bytes all catch-ups hold.
+func (set *catchUps) holds() int64 {
+	if set == nil {
+		return 0
+	}
+	return set.bytes
+}
 
 func without(all []*catchUp, c *catchUp) []*catchUp {
 	if i := slices.Index(all, c); i >= 0 {

@@ -46,7 +46,7 @@ func (st *stream) settled(count int) {
 	st.mu.Lock()
 	over := st.settling.is && st.settling.count == count
 	if over {
-		st.settling.is = false
+		st.settling.end()
 	}
 	st.mu.Unlock()
 	if over {
@@ -59,6 +59,7 @@ func (s *settling) end() {
 	s.is = false
 	if s.timer != nil {
 		s.timer.Stop()
+		s.timer = nil // a stream that waits for events keeps none
 	}
 }
 

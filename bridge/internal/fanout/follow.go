@@ -175,7 +175,7 @@ func (m *member) beginAt(p *Page, local string) (ok bool) {
 	if st.sure.epoch != local {
 		st.sure = sureness{epoch: local}
 	}
-	st.follow.handed = handed{at, p.Values}
+	st.follow.take(handed{at, p.Values})
 	st.newestID = eventID{} // the name of the epoch may be one that the log has had
 	st.filling = st.filling || p.More
 	st.mu.Unlock()

@@ -173,7 +173,7 @@ func (w *world) close() {
 }
 
 func withDefaults(s fanout.Settings) fanout.Settings {
-	s.Slow = pump.End{Ending: because("slow")}
+	s.Slow = func() pump.End { return pump.End{Ending: because("slow")} }
 	if s.Bounds == (replay.Bounds{}) {
 		s.Bounds = replay.Bounds{Events: 100}
 	}

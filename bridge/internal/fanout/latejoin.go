@@ -26,12 +26,50 @@ const (
 	LatestBy                     // the newest event of each key, in the order of the log; events without a key are left out
 )
 
-// follower reads every event of the log, to know what newcomers get.
+// follower reads every event of the log, to know what newcomers get. The stream's lock guards it.
 type follower struct {
 	next    replay.Position // the position of the first event that it has not read
 	mark    replay.Position // the position of the newest event with a mark; zero is none
+	values  lastValues
 	scratch []replay.Entry
 	handed  handed
+}
+
+// newFollower returns the follower of a stream, nil where newcomers get nothing for which the events must be read.
+func newFollower(s *Settings) *follower {
+	if mode := s.LateJoin.Mode; mode != Since && mode != LatestBy {
+		return nil
+	}
+	return &follower{values: lastValues{maxKeys: s.LateJoin.Keys, maxBytes: s.Bounds.Bytes}}
+}
+
+// bytes returns how many bytes the last values hold.
+func (f *follower) bytes() int64 {
+	if f == nil {
+		return 0
+	}
+	return f.values.bytes()
+}
+
+// take has the follower take over last values of another log.
+func (f *follower) take(values handed) {
+	if f != nil {
+		f.handed = values
+	}
+}
+
+// trim drops the oldest last values until at most so many bytes are held.
+func (f *follower) trim(bytes int64) {
+	if f != nil {
+		f.values.trim(bytes)
+	}
+}
+
+// clear drops all last values.
+func (f *follower) clear() {
+	if f != nil {
+		f.values.clear()
+	}
 }
 
 // handed are last values of another log, whose beginning this log does not have. They are taken over when this log goes on at a
@@ -43,7 +81,7 @@ type handed struct {
 
 // learnNew has the follower read the new events of the log.
 func (st *stream) learnNew() {
-	if mode := st.settings.LateJoin.Mode; mode != Since && mode != LatestBy {
+	if st.follow == nil {
 		return
 	}
 	st.mu.Lock()
@@ -53,7 +91,7 @@ func (st *stream) learnNew() {
 
 // followLog is learnNew with the stream's lock held.
 func (st *stream) followLog() {
-	f := &st.follow
+	f := st.follow
 	for {
 		events, err := st.log.Entries(f.scratch[:0], f.next, followAtOnce)
 		switch {
@@ -81,11 +119,11 @@ func (st *stream) refollow() bool {
 		return false
 	}
 	if state.Epoch != st.follow.next.Epoch {
-		st.values.clear()
+		st.follow.clear()
 		st.follow.mark = replay.Position{}
 	}
 	if h := st.follow.handed; h.at.Epoch == state.Epoch && h.at.Offset <= state.First {
-		st.values.clear()
+		st.follow.clear()
 		for _, e := range h.values {
 			entry := e.Entry()
 			st.learn(&entry)
@@ -102,14 +140,14 @@ func (st *stream) learn(e *replay.Entry) {
 		st.follow.mark = replay.Position{Epoch: e.Epoch(), Offset: e.Offset}
 	}
 	if st.settings.LateJoin.Mode == LatestBy && e.Key() != "" && !st.released {
-		st.values.put(e.Event())
+		st.follow.values.put(e.Event())
 	}
 }
 
 // joinLate gives the subscriber the place of a newcomer. The stream's lock is held.
 func (s *Subscriber) joinLate() {
 	st := s.stream
-	if mode := st.settings.LateJoin.Mode; mode == Since || mode == LatestBy {
+	if st.follow != nil {
 		st.followLog()
 	}
 	state := st.log.State()

@@ -126,7 +126,7 @@ func (m *member) valuesBefore(at replay.Position) []*replay.Event {
 		return nil
 	}
 	var values []*replay.Event
-	for _, e := range st.values.read(nil, 0, at.Offset, math.MaxInt) {
+	for _, e := range st.follow.values.read(nil, 0, at.Offset, math.MaxInt) {
 		values = append(values, e.Event())
 	}
 	return values

@@ -135,7 +135,7 @@ func (s *Subscriber) collectValues(b *batch, limit int) (full bool, err error) {
 	}
 	for from := s.walk; ; {
 		n := len(b.events)
-		b.events = st.values.read(b.events, from, s.pos.Offset, readAtOnce)
+		b.events = st.follow.values.read(b.events, from, s.pos.Offset, readAtOnce)
 		switch {
 		case b.cut(n, limit):
 			return true, nil

@@ -228,7 +228,7 @@ func (r *Registry) Held() map[string]Held {
 func (st *stream) holds() int64 {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.counted + st.catchUps.bytes
+	return st.counted + st.catchUps.holds()
 }
 
 // Bytes returns how many bytes the logs, last-value caches and catch-ups hold together, each as of its last event. A stream that

@@ -125,7 +125,7 @@ func (st *stream) fit(given time.Duration) time.Duration {
 
 // slowEnd returns the end for a subscriber that was too slow. The lock is held.
 func (st *stream) slowEnd() *pump.End {
-	end := st.settings.Slow
+	end := st.settings.Slow()
 	end.RetryDelay = st.fit(end.RetryDelay)
 	return &end
 }

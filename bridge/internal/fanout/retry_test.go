@@ -191,7 +191,7 @@ func TestTheReconnectionTimeInEveryForm(t *testing.T) {
 
 func TestTheEndOfWhoWasTooSlowFitsTheLog(t *testing.T) {
 	inWorld(t, fanout.Settings{Retry: 4 * time.Second, Bounds: replay.Bounds{Events: 10}}, func(w *world) {
-		w.settings.Slow = pump.End{Ending: because("slow"), RetryDelay: 4 * time.Second}
+		w.settings.Slow = func() pump.End { return pump.End{Ending: because("slow"), RetryDelay: 4 * time.Second} }
 		c, up := w.live()
 		require.NoError(t, up.send("x"))
 		c.read()

@@ -72,7 +72,7 @@ func (st *stream) count() {
 	if st.released {
 		return
 	}
-	held := st.log.Bytes() + st.values.bytes()
+	held := st.log.Bytes() + st.follow.bytes()
 	if held != st.counted {
 		st.registry.bytes.Add(held - st.counted)
 		st.counted = held
@@ -87,7 +87,7 @@ func (st *stream) shrink(by int64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if by > 0 {
-		st.values.trim(max(0, st.values.bytes()-by))
+		st.follow.trim(max(0, st.follow.bytes()-by))
 	}
 	st.count()
 }
@@ -104,7 +104,7 @@ func (st *stream) release() {
 			st.pace.stop()
 		}
 		st.registry.bytes.Add(-st.counted)
-		st.values.clear()
+		st.follow.clear()
 		st.catchUps.close()
 	}
 }

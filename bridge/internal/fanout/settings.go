@@ -20,9 +20,10 @@ type Settings struct {
 	LateJoin LateJoin
 	// Pace says when, and which of them, subscribers are given events.
 	Pace Pace
-	// Skip says that a slow subscriber goes on as a newcomer. Otherwise it is ended with Slow.
+	// Skip says that a slow subscriber goes on as a newcomer. Otherwise it is ended with what Slow returns, which is called with
+	// locks held.
 	Skip bool
-	Slow pump.End
+	Slow func() pump.End
 	// Linger is how long the stream stays after its last subscriber has left. Without a positive Linger it ends at once.
 	Linger time.Duration
 	// ReopenAfter is how long an upstream stream is read before another one is opened, less up to 20 % at random. 0 is for ever.

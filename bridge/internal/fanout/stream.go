@@ -42,7 +42,7 @@ type stream struct {
 	past     past
 	sure     sureness
 	since    time.Time // when the request of the present upstream stream was sent; zero while there is none
-	catchUps catchUps
+	catchUps *catchUps // nil where no subscriber catches up
 	settling settling
 	gap      gap
 	pace     *pace
@@ -52,10 +52,9 @@ type stream struct {
 		frame  *frame.Frame
 	}
 	cursor   cursorNotice
-	halvings uint8 // how often the reconnection time is halved, so that it fits the log
-	follow   follower
-	values   lastValues
-	counted  int64 // this stream's part of the registry's sum of bytes
+	halvings uint8     // how often the reconnection time is halved, so that it fits the log
+	follow   *follower // nil where newcomers get nothing for which the events must be read
+	counted  int64     // this stream's part of the registry's sum of bytes
 	released bool
 
 	// These are false for a stream that takes no part in a cluster.
@@ -69,11 +68,7 @@ type stream struct {
 func newStream(r *Registry, key string, settings Settings, log *replay.Ring) *stream {
 	st := &stream{
 		registry: r, key: key, settings: settings, log: log,
-		values: lastValues{maxKeys: settings.LateJoin.Keys, maxBytes: settings.Bounds.Bytes},
-	}
-	st.past = newPast(settings.Bounds)
-	if settings.HasID && settings.Resumes {
-		st.catchUps.most = settings.CatchUps
+		follow: newFollower(&settings), catchUps: newCatchUps(&settings), past: newPast(settings.Bounds),
 	}
 	st.pace = newPace(st)
 	st.stopWatching = log.Watch(st)
@@ -100,7 +95,7 @@ func (st *stream) ring() {
 }
 
 // catchesUp reports whether subscribers with an id that the log does not have catch up.
-func (st *stream) catchesUp() bool { return st.catchUps.most > 0 }
+func (st *stream) catchesUp() bool { return st.catchUps != nil }
 
 // request notes when the request of the present upstream stream was sent. The zero time says that there is no upstream stream.
 func (st *stream) request(sent time.Time) {

@@ -33,10 +33,13 @@ func (c ClaimTexts) Claim(name string) (string, bool) {
 // Keep returns a copy that has only the headers and the claims with the given names. A stream that is opened again keeps such a
 // copy, so that it does not hold the whole request in memory.
 func (h Head) Keep(headers, claims []string) Head {
-	header := make(http.Header)
+	var header http.Header // most routes read none
 	for _, name := range headers {
 		name = http.CanonicalHeaderKey(name)
 		if values := h.Header[name]; len(values) > 0 {
+			if header == nil {
+				header = http.Header{}
+			}
 			header[name] = slices.Clone(values)
 		}
 	}

@@ -50,4 +50,5 @@ func TestACopyHasTheNamedHeadersOnly(t *testing.T) {
 	assert.Equal(t, Head{Host: "bridge", Header: http.Header{"X-Tenant": {"a", "b"}}}, kept)
 	head.Header["X-Tenant"][0] = "changed"
 	assert.Equal(t, "a", kept.Header.Get("X-Tenant"), "a change of the original does not change the copy")
+	assert.Equal(t, Head{Host: "bridge"}, head.Keep([]string{"x-missing"}, nil), "where there are no such headers, it has none")
 }

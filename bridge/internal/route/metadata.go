@@ -96,6 +96,20 @@ func decodeBase64(value string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
 }
 
+// Exposed returns the part of the response metadata of an upstream that the route exposes, nil where that is nothing. A stream keeps
+// no more of it.
+func (rt *Route) Exposed(md metadata.MD) (exposed metadata.MD) {
+	for _, name := range rt.Config.Metadata.Expose {
+		if values := md.Get(name); len(values) > 0 {
+			if exposed == nil {
+				exposed = metadata.MD{}
+			}
+			exposed.Set(name, values...)
+		}
+	}
+	return exposed
+}
+
 // ExposeMetadata adds the response metadata that the route exposes to the headers of a response.
 func (rt *Route) ExposeMetadata(h http.Header, md metadata.MD) {
 	for _, name := range rt.Config.Metadata.Expose {

@@ -204,7 +204,7 @@ const openingPatience = time.Second
 func (f *feed) accept(header metadata.MD) {
 	f.accepted = true
 	f.opening.End(ending.OK)
-	f.sink.Accepted(reading.Header(header))
+	f.sink.Accepted(reading.Header(f.rt.Exposed(header)))
 }
 
 // guarded runs the reader of a private stream. A panic of the program's code, such as an [Observer], ends only this stream.

@@ -150,7 +150,7 @@ func (p *private) Key() string { return "" }
 // Detach implements [Subscription]. It also drops the response metadata, since the header of the response is set by then.
 func (p *private) Detach() {
 	p.separate()
-	if p.response.Load() != nil {
+	if md := p.response.Load(); md != nil && len(*md) > 0 {
 		p.response.Store(new(metadata.MD))
 	}
 }

@@ -26,7 +26,8 @@ type scripted struct {
 
 // play is one stream of a scripted source.
 type play struct {
-	silent bool          // it has no header
+	silent bool // it has no header
+	header metadata.MD
 	events int           // it brings, with the ids 1, 2, 3
 	text   string        // of each event
 	stands time.Duration // before it ends
@@ -72,7 +73,7 @@ type scriptedStream struct {
 	sent int
 }
 
-func (s *scriptedStream) Header() (metadata.MD, bool) { return metadata.MD{}, !s.play.silent }
+func (s *scriptedStream) Header() (metadata.MD, bool) { return s.play.header, !s.play.silent }
 func (s *scriptedStream) Close()                      {}
 
 func (s *scriptedStream) Recv() ([]byte, error) {

@@ -83,7 +83,9 @@ func fanoutSettings(rt *route.Route) fanout.Settings {
 		Cluster:     share.Cluster,
 		Keep:        func() (release func()) { return keep(rt.Plan.Source) },
 		Retired:     func() bool { _, retired := rt.Edition.Retired(); return retired },
-		Slow:        rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow")),
+		Slow: func() pump.End {
+			return rt.Render(ending.Refuse(ending.ResourceExhausted, ending.BySlow, "the client is too slow"))
+		},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcsse/grpcsse/bridge/config"
@@ -48,6 +49,36 @@ func TestCallersWithAndWithoutACursorShareOneStream(t *testing.T) {
 		}
 		require.NoError(t, b.Close())
 	})
+}
+
+// A stream may be open for days. It keeps what its route exposes, and nothing else of what an upstream sends at the begin.
+func TestAStreamKeepsTheExposedMetadataOnly(t *testing.T) {
+	header := metadata.MD{"x-cursor": {"7"}, "x-secret": {"s"}}
+	for name, tt := range map[string]struct {
+		expose []string
+		want   metadata.MD
+	}{"nothing": {nil, nil}, "one": {[]string{"X-Cursor", "x-missing"}, metadata.MD{"x-cursor": {"7"}}}} {
+		for _, shares := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, rt := resumableRoute(t, &scripted{plays: []play{{stands: time.Hour, header: header}}})
+					rt.Config.Metadata.Expose = tt.expose
+					if shares {
+						rt.Config.Share = config.NewShare(config.LateJoin{Mode: config.LateJoinAll})
+					}
+					sub, end := watchThrough(b, rt)
+					require.Nil(t, end)
+					synctest.Wait()
+					spoken, end := sub.FirstWord()
+					assert.True(t, spoken)
+					assert.Nil(t, end)
+					assert.Equal(t, tt.want, sub.Header())
+					sub.Close()
+					require.NoError(t, b.Close())
+				})
+			})
+		}
+	}
 }
 
 func TestWhatASharedStreamKnowsOfAnID(t *testing.T) {

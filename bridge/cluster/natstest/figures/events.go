@@ -190,7 +190,7 @@ type flood struct {
 
 func (u *flood) settings() (fanout.Settings, reading.Upstream) {
 	return fanout.Settings{
-		Bounds: bounds, LateJoin: fanout.LateJoin{Mode: fanout.Latest}, HasID: true, Resumes: true, Cluster: true, Slow: over(),
+		Bounds: bounds, LateJoin: fanout.LateJoin{Mode: fanout.Latest}, HasID: true, Resumes: true, Cluster: true, Slow: over,
 	}, u
 }
 

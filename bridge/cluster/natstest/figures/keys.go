@@ -194,7 +194,7 @@ type single struct{}
 
 func (u single) settings() (fanout.Settings, reading.Upstream) {
 	return fanout.Settings{
-		Bounds: bounds, LateJoin: fanout.LateJoin{Mode: fanout.Latest}, HasID: true, Resumes: true, Cluster: true, Linger: time.Second, Slow: over(),
+		Bounds: bounds, LateJoin: fanout.LateJoin{Mode: fanout.Latest}, HasID: true, Resumes: true, Cluster: true, Linger: time.Second, Slow: over,
 	}, u
 }
 
