@@ -22,6 +22,7 @@ func TestTheBytesOfACatchUp(t *testing.T) {
 		require.Greater(t, one, int64(384))
 		require.NoError(t, w.up.send("c#3", "d#4", "e#5"))
 		assert.Equal(t, 4*one, w.registry.CatchUpBytes())
+		assert.Equal(t, w.registry.Bytes(), w.registry.Held()[w.settings.Label].Bytes, "its stream holds them")
 		assert.Equal(t, 1, w.registry.Holders())
 		require.NoError(t, w.log.send("c#3", "d#4"))
 		assert.Equal(t, 2*one, w.registry.CatchUpBytes(), "it has met the log at d")

@@ -48,6 +48,21 @@ func TestTheHeaderOfASubscriberThatCatchesUp(t *testing.T) {
 	})
 }
 
+// The header of a catch-up would reach some subscribers and not others, by who comes first.
+func TestAStreamWithoutAHeaderDoesNotHaveThatOfACatchUp(t *testing.T) {
+	inWorld(t, resumable(), func(w *world) {
+		c := w.join(from("1"))
+		log, ups := w.opened()
+		accepted := func(at *attempt, header reading.Header) {
+			at.do(func() *reading.Result { at.sink.Accepted(header); return nil })
+		}
+		accepted(ups["1"], reading.Header{"of": {"the catch-up"}})
+		accepted(log, nil)
+		assert.Nil(t, c.Header())
+		assert.Nil(t, w.join(from("1")).Header())
+	})
+}
+
 // An id that the stream itself was refused with is not asked for again.
 func TestAnIDThatTheStreamWasRefusedWith(t *testing.T) {
 	inWorld(t, resumable(), func(w *world) {

@@ -150,9 +150,6 @@ func (set *catchUps) isForgotten(c *catchUp) bool { return set.byID[c.id] != c }
 
 // giveRoom ends the catch-ups that hold bytes.
 func (set *catchUps) giveRoom() {
-	if set == nil {
-		return
-	}
 	for _, c := range slices.Clone(set.running) {
 		if c.counted > 0 {
 			c.lose(ending.ResetExpired, NoRoom)
@@ -253,7 +250,7 @@ func (st *stream) lookForNewEvents() {
 func (st *stream) update(change func()) {
 	st.mu.Lock()
 	change()
-	ring := st.catchUps.toRing()
+	ring := st.catchUps.takeRing()
 	st.catchUps.noteBusy()
 	st.mu.Unlock()
 	for _, c := range ring {
@@ -261,8 +258,8 @@ func (st *stream) update(change func()) {
 	}
 }
 
-// toRing returns the catch-ups whose subscribers are to be called when the lock is given up, and forgets them.
-func (set *catchUps) toRing() []*catchUp {
+// takeRing returns the catch-ups whose subscribers are to be called when the lock is given up, and forgets them.
+func (set *catchUps) takeRing() []*catchUp {
 	if set == nil {
 		return nil
 	}

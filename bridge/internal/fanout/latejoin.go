@@ -26,7 +26,7 @@ const (
 	LatestBy                     // the newest event of each key, in the order of the log; events without a key are left out
 )
 
-// follower reads every event of the log, to know what newcomers get. The stream's lock guards it.
+// follower reads every event of the log, to know what newcomers get. The stream's lock guards its fields.
 type follower struct {
 	next    replay.Position // the position of the first event that it has not read
 	mark    replay.Position // the position of the newest event with a mark; zero is none

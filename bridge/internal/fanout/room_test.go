@@ -110,6 +110,7 @@ func TestLastValuesAreBoundedInBytes(t *testing.T) {
 		require.Len(t, got, 3)
 		assert.Equal(t, "d", got[0][:1], "the key that was updated longest ago goes")
 		assert.Equal(t, "f", got[2][:1])
+		assert.Greater(t, w.registry.Bytes(), int64(4*len(kilobyte)), "three last values count, and one event of the log")
 	})
 }
 

@@ -20,9 +20,9 @@ type Settings struct {
 	LateJoin LateJoin
 	// Pace says when, and which of them, subscribers are given events.
 	Pace Pace
-	// Skip says that a slow subscriber goes on as a newcomer. Otherwise it is ended with what Slow returns, which is called with
-	// locks held.
+	// Skip says that a slow subscriber goes on as a newcomer. Otherwise it is ended with what Slow returns.
 	Skip bool
+	// Slow is called with locks held, so it must neither wait nor call the registry. It may be nil where Skip is set.
 	Slow func() pump.End
 	// Linger is how long the stream stays after its last subscriber has left. Without a positive Linger it ends at once.
 	Linger time.Duration

@@ -25,6 +25,9 @@ type stream struct {
 	// stopWatching ends the calls of LogChanged by the log.
 	stopWatching func()
 	member       *member // nil for a stream that takes no part in a cluster
+	// These are set once. The stream's lock guards what they hold.
+	catchUps *catchUps // nil where no subscriber catches up
+	follow   *follower // nil where newcomers get nothing for which the events must be read
 
 	// The registry's lock guards these.
 	subscribers int
@@ -34,7 +37,7 @@ type stream struct {
 	mu       sync.Mutex
 	accepted bool           // the upstream has accepted a stream
 	accepts  uint32         // how many streams the upstream has accepted
-	header   reading.Header // the header of the newest upstream stream
+	header   reading.Header // of the newest upstream stream; it may be nil
 	end      *pump.End
 	endAt    replay.Position // the position up to which subscribers read before the end
 	next     replay.Position // the position of the next event as the recorder knows it; zero before the first epoch
@@ -42,7 +45,6 @@ type stream struct {
 	past     past
 	sure     sureness
 	since    time.Time // when the request of the present upstream stream was sent; zero while there is none
-	catchUps *catchUps // nil where no subscriber catches up
 	settling settling
 	gap      gap
 	pace     *pace
@@ -52,9 +54,8 @@ type stream struct {
 		frame  *frame.Frame
 	}
 	cursor   cursorNotice
-	halvings uint8     // how often the reconnection time is halved, so that it fits the log
-	follow   *follower // nil where newcomers get nothing for which the events must be read
-	counted  int64     // this stream's part of the registry's sum of bytes
+	halvings uint8 // how often the reconnection time is halved, so that it fits the log
+	counted  int64 // this stream's part of the registry's sum of bytes
 	released bool
 
 	// These are false for a stream that takes no part in a cluster.

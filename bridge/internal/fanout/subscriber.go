@@ -132,13 +132,13 @@ func (s *Subscriber) Opened() bool {
 	return st.accepted || st.end != nil || s.via != nil && s.via.accepted
 }
 
-// Header returns the header of the newest upstream stream, or nil where the upstream has accepted none. Where only a catch-up
-// was accepted, it is the header of that.
+// Header returns the header of the newest upstream stream, which may be nil. Where only a catch-up was accepted, it is the header of
+// that.
 func (s *Subscriber) Header() reading.Header {
 	st := s.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.header == nil && s.via != nil {
+	if !st.accepted && s.via != nil {
 		return s.via.header
 	}
 	return st.header

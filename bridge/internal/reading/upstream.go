@@ -28,13 +28,13 @@ type Sink interface {
 	// Opened says that the request was sent. The upstream has not answered yet, and some answer only with their first message.
 	// Accepted and Event imply Opened.
 	Opened()
-	// Accepted says that the upstream has accepted the stream, with this header. Calling Event implies it.
+	// Accepted says that the upstream has accepted the stream, with this header, which may be nil. Calling Event implies it.
 	Accepted(header Header)
 	// Event receives an event. It may wait. After an error, the upstream stream must be closed.
 	Event(ctx context.Context, e *Event) error
 }
 
-// Header is the response metadata of an upstream stream, by lower-case name. It must not be changed.
+// Header is the response metadata of an upstream stream that clients may get, by lower-case name. It must not be changed.
 type Header map[string][]string
 
 // Event is a message of the upstream as the first lines of an SSE block. The sink adds the rest of the block. The slices belong

@@ -110,10 +110,11 @@ func (rt *Route) Exposed(md metadata.MD) (exposed metadata.MD) {
 	return exposed
 }
 
-// ExposeMetadata adds the response metadata that the route exposes to the headers of a response.
+// ExposeMetadata adds the response metadata that the route exposes to the headers of a response. Only what [Route.Exposed] returns is
+// exposed, also where a replica of another version has sent more.
 func (rt *Route) ExposeMetadata(h http.Header, md metadata.MD) {
-	for _, name := range rt.Config.Metadata.Expose {
-		for _, value := range md.Get(name) {
+	for name, values := range rt.Exposed(md) {
+		for _, value := range values {
 			if strings.HasSuffix(name, binarySuffix) {
 				value = base64.StdEncoding.EncodeToString([]byte(value))
 			}

@@ -23,7 +23,8 @@ type Subscription interface {
 	// FirstWord reports whether the upstream has accepted the stream or ended it. end is not nil for a stream that has ended
 	// without events. FirstWord may change the topic of the cursor, as Peek may.
 	FirstWord() (spoken bool, end *ending.Ending)
-	// Header returns the response metadata of the upstream, nil where none has arrived. It is not called after Detach.
+	// Header returns the response metadata of the upstream that the route exposes, nil where there is none. It is not called after
+	// Detach.
 	Header() metadata.MD
 	// Key returns what all subscriptions to one shared stream have in common, and no others. It is "" for a private stream. It may
 	// hold credentials of the caller. Key may be called concurrently with all other methods.

@@ -24,7 +24,7 @@ const queueBytes = 128 << 10
 type private struct {
 	source   source.Source // held until Close
 	queue    *pump.Queue
-	response atomic.Pointer[metadata.MD] // the response metadata; not nil once the upstream has accepted the stream
+	response atomic.Pointer[metadata.MD] // the exposed response metadata; not nil once the upstream has accepted the stream
 	cancel   context.CancelFunc
 	// detach separates the stream from the context of the request. It is nil once that was done: it would keep the context, and with
 	// it the connection of net/http, for as long as the stream. It is nil from the beginning where the connection is to be parked.

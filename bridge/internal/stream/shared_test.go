@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -59,7 +60,7 @@ func TestAStreamKeepsTheExposedMetadataOnly(t *testing.T) {
 		want   metadata.MD
 	}{"nothing": {nil, nil}, "one": {[]string{"X-Cursor", "x-missing"}, metadata.MD{"x-cursor": {"7"}}}} {
 		for _, shares := range []bool{true, false} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, shared %t", name, shares), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b, rt := resumableRoute(t, &scripted{plays: []play{{stands: time.Hour, header: header}}})
 					rt.Config.Metadata.Expose = tt.expose
