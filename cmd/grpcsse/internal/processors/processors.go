@@ -27,8 +27,10 @@ const (
 	// It is too few where all looks of waitedTime have found goroutines that wait. A process never uses all of a processor of which
 	// other programs take a part.
 	waitedTime = 16 * time.Millisecond
-	// It is too few where so many goroutines wait at once. That is so when many browsers come or leave.
-	crowd = 128
+	// It is too few where all looks of crowdTime have found a crowd of goroutines that wait, or one look has found a throng. That is so
+	// when many browsers come or leave. A connection to an upstream that brings many events at once has a crowd wait, but not for long.
+	crowd, crowdTime = 128, 5 * time.Millisecond
+	throng           = 256
 	// A process that has used less than idleShare on the average of idleTime uses all processors again.
 	idleShare, idleTime = 0.15, 200 * time.Millisecond
 )
@@ -73,6 +75,7 @@ type governor struct {
 	idle   mark          // the beginning of the time for which the average is taken
 	busy   time.Duration // for how long looks have found the one processor busy, without one that has not
 	waited time.Duration // for how long they have found goroutines that wait for it
+	crowds time.Duration // for how long they have found a crowd of them
 }
 
 // mark is the CPU time of a process at a time.
@@ -105,7 +108,7 @@ func (g *governor) lookAtAll(now mark, share float64) (next time.Duration) {
 	case share > mostShare, g.process.Waiting() > 0, g.process.Collects():
 		return usualLook
 	}
-	g.one, g.began, g.idle, g.busy, g.waited = true, now.at, now, 0, 0
+	g.one, g.began, g.idle, g.busy, g.waited, g.crowds = true, now.at, now, 0, 0, 0
 	g.process.UseOne()
 	return oneLook
 }
@@ -114,10 +117,11 @@ func (g *governor) lookAtAll(now mark, share float64) (next time.Duration) {
 func (g *governor) lookAtOne(now mark, share float64, passed time.Duration) (next time.Duration) {
 	waiting := g.process.Waiting()
 	g.busy, g.waited = longer(g.busy, passed, share >= busyShare), longer(g.waited, passed, waiting > 0)
+	g.crowds = longer(g.crowds, passed, waiting >= crowd)
 	if g.process.Collects() {
 		return g.useAll(usualLook)
 	}
-	if waiting >= crowd || g.busy >= busyTime || g.waited >= waitedTime {
+	if waiting >= throng || g.crowds >= crowdTime || g.busy >= busyTime || g.waited >= waitedTime {
 		stayed := now.at.Sub(g.began)
 		if g.wait = min(2*g.wait, longestLook); stayed >= shortStay {
 			g.wait = usualLook

@@ -175,7 +175,9 @@ func TestThatOneProcessorIsTooFewIsNoticedWithinMilliseconds(t *testing.T) {
 		"as much as one processor gives": {&machine{}, 1, 0, 4 * time.Millisecond},
 		"nine tenths":                    {&machine{}, 0.91, 0, 4 * time.Millisecond},
 		"less":                           {&machine{}, 0.89, 0, 0},
-		"a crowd":                        {&machine{}, 0.4, 128, time.Millisecond},
+		"a throng":                       {&machine{}, 0.4, 256, time.Millisecond},
+		"a crowd":                        {&machine{}, 0.4, 255, 5 * time.Millisecond},
+		"the smallest crowd":             {&machine{}, 0.4, 128, 5 * time.Millisecond},
 		"fewer that wait, for long":      {&machine{}, 0.4, 127, 16 * time.Millisecond},
 		"others take most of the time":   {&machine{gets: 0.5}, 2, 3, 16 * time.Millisecond},
 		"looks that come late":           {&machine{late: 20 * time.Millisecond}, 2, 3, 42 * time.Millisecond},
@@ -207,6 +209,41 @@ func TestThatOneProcessorIsTooFewIsNoticedWithinMilliseconds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The goroutines that read the streams of one connection wait for a moment when it has brought many events.
+func TestACrowdThatIsSoonGoneNeedsNoOtherProcessor(t *testing.T) {
+	m := &machine{demand: 0.4}
+	govern(t, m, func(t *testing.T, wait func(time.Duration), _ func()) {
+		wait(time.Second + 10*time.Microsecond)
+		for range 100 {
+			m.does(0.4, 255)
+			wait(4 * time.Millisecond)
+			m.does(0.4, 0)
+			wait(time.Millisecond)
+		}
+		assert.True(t, m.saw().one)
+		assert.Equal(t, 1, m.saw().turns)
+	})
+}
+
+func TestACrowdOfBeforeDoesNotCount(t *testing.T) {
+	m := &machine{demand: 0.4}
+	govern(t, m, func(t *testing.T, wait func(time.Duration), _ func()) {
+		wait(time.Second + 10*time.Microsecond)
+		m.does(0.4, 255)
+		wait(5 * time.Millisecond)
+		assert.False(t, m.saw().one)
+		m.change(func() { m.onTurn = func(bool) { m.waiting = 255 } }) // another one, once one processor is used again
+		m.does(0.4, 0)
+		for m.saw().turns < 3 {
+			wait(100 * time.Microsecond)
+		}
+		wait(4 * time.Millisecond)
+		assert.True(t, m.saw().one)
+		wait(time.Millisecond)
+		assert.False(t, m.saw().one)
+	})
 }
 
 func TestALongGarbageCollectionHasAllProcessors(t *testing.T) {
