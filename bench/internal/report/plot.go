@@ -38,8 +38,8 @@ const (
 	panelWidth  = 440.0
 	panelGap    = 40.0
 	margin      = 16.0
-	labelWidth  = 96.0 // of a contender's name
-	valueWidth  = 64.0 // of a figure behind the longest bar
+	labelWidth  = 176.0 // of a contender's name
+	valueWidth  = 64.0  // of a figure behind the longest bar
 	barHeight   = 16.0
 	barGap      = 8.0
 	titleHeight = 28.0
