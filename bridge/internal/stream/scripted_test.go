@@ -26,8 +26,8 @@ type scripted struct {
 
 // play is one stream of a scripted source.
 type play struct {
-	silent bool // it has no header
-	header metadata.MD
+	silent bool          // it has no header
+	header metadata.MD   // where it has one
 	events int           // it brings, with the ids 1, 2, 3
 	text   string        // of each event
 	stands time.Duration // before it ends
