@@ -100,7 +100,7 @@ func TestPagesOfLowerTermsDoHarm(t *testing.T) {
 
 func firstFaultInCluster(t *testing.T, s fanout.Settings, weaken func(*fanout.Registry)) string {
 	plans := rapid.Custom(func(t *rapid.T) clusterPlan { return drawClusterPlan(t, s) })
-	for i := range 1000 {
+	for i := range 10_000 {
 		p := plans.Example(i)
 		p.weaken = weaken
 		var err error

@@ -152,6 +152,11 @@ func (m *member) beginEpoch(p *Page) (ok bool) {
 		local = newEpoch()
 	}
 	m.alias = alias{local, p.Epoch}
+	if p.Version <= m.joint.version { // the owner does not tell again from where on ids are sure
+		st.mu.Lock()
+		st.sure.epoch = local
+		st.mu.Unlock()
+	}
 	st.bury()
 	return m.beginAt(p, local)
 }
@@ -177,7 +182,7 @@ func (m *member) beginAt(p *Page, local string) (ok bool) {
 	}
 	st.follow.take(handed{at, p.Values})
 	st.newestID = eventID{} // the name of the epoch may be one that the log has had
-	st.filling = st.filling || p.More
+	st.filling = true       // until the events of the page are there, or those of the pages behind it
 	st.mu.Unlock()
 	if err := st.log.BeginAt(local, p.Offset); err != nil { // the log is closed
 		return true

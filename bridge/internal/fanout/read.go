@@ -46,13 +46,15 @@ func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 		if s.doubtful {
 			s.doubt()
 		}
-		if s.pos.Epoch == "" && !s.place() {
+		if s.pos.Epoch == "" && (s.stream.isFilling() || !s.place()) {
 			return true, true
 		}
 		atEnd, err := s.collect(b, limit)
 		switch {
 		case !errors.Is(err, replay.ErrGone):
 			return atEnd || err != nil, true
+		case s.stream.log.State().Epoch != s.pos.Epoch && s.stream.isFilling():
+			return false, true // it is called again when the log is filled
 		case s.stream.log.State().Epoch != s.pos.Epoch && s.resumes():
 			if s.via != nil {
 				return false, true // its topic has changed, so it is called again

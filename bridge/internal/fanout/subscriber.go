@@ -67,7 +67,7 @@ func (st *stream) subscribe(n Newcomer, open func() (Settings, reading.Upstream)
 func (st *stream) newSubscriber(n Newcomer, open func() (Settings, reading.Upstream)) *Subscriber {
 	s := &Subscriber{stream: st, walk: walked, form: n.Form, lines: n.Lines}
 	s.lastID = strings.Clone(n.LastEventID[:min(len(n.LastEventID), sse.MaxIDBytes)]) // a malformed id may be of any length
-	if st.filling && st.end == nil {
+	if st.isFilling() {
 		s.wait(n.Malformed, open)
 		return s
 	}

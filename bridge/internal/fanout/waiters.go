@@ -25,6 +25,9 @@ func (all waiters) trimmed() waiters {
 	return all
 }
 
+// isFilling reports whether a subscriber must wait for its place. The lock is held.
+func (st *stream) isFilling() bool { return st.filling && st.end == nil }
+
 // wait has a new subscriber wait for the end of the filling.
 func (s *Subscriber) wait(malformed bool, open func() (Settings, reading.Upstream)) {
 	st := s.stream
@@ -71,7 +74,7 @@ func (s *Subscriber) resumes() bool {
 func (s *Subscriber) stillWaits() bool {
 	st := s.stream
 	w, waits := st.waiters[s]
-	if !waits || st.filling && st.end == nil {
+	if !waits || st.isFilling() {
 		return waits
 	}
 	delete(st.waiters, s)
