@@ -45,6 +45,7 @@ type Handler struct {
 	ring     func(sends int) (*uring.Ring, error) // see [pump.Writing]
 	visits   sync.WaitGroup                       // visits on parked connections that are finishing
 	settings settings
+	heads    heads
 	warn     warnings
 	digest   digest
 }
@@ -266,7 +267,10 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 		h.observer.StreamOpened(v.opening())
 	}
 	rt.ExposeMetadata(w.Header(), v.sub.Header())
-	setStreamHeader(w.Header(), req.Format, form, end)
+	head := h.heads.of(w, form, end, time.Now())
+	if head == nil {
+		setStreamHeader(w.Header(), req.Format, form, end)
+	}
 	if failed {
 		req.Span.End(http.StatusOK, end.Code, end.Reason)
 	} else {
@@ -274,7 +278,7 @@ func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.
 	}
 	settings := h.settingsFor(rt, form, req.Format, req.Once())
 	if form.Chunked {
-		v.park(w, settings)
+		v.park(w, head, settings)
 		return nil
 	}
 	w.WriteHeader(http.StatusOK)

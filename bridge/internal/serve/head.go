@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
@@ -37,6 +38,33 @@ func setStreamHeader(h http.Header, format request.Format, form frame.Form, end 
 func ofNetHTTP(w http.ResponseWriter) bool {
 	t := reflect.TypeOf(w)
 	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http"
+}
+
+// heads holds the header of a parked stream to which nothing in front of the bridge and no rule of the route adds a field. It is the same
+// for all such streams of one encoding within a second, so it is made once. The zero value is ready, and the methods may be called
+// concurrently.
+type heads [frame.Zstd + 1]atomic.Pointer[headOfSecond]
+
+type headOfSecond struct {
+	second int64
+	bytes  []byte
+}
+
+// of returns the status line and the header of a stream, for w. It returns nil where they are not usual: then setStreamHeader and headOf
+// make them. end is as for setStreamHeader. The bytes must not be changed.
+func (all *heads) of(w http.ResponseWriter, form frame.Form, end *ending.Ending, now time.Time) []byte {
+	if !form.Chunked || end != nil || len(w.Header()) > 0 || !ofNetHTTP(w) {
+		return nil
+	}
+	kept := &all[form.Encoding]
+	if h := kept.Load(); h != nil && h.second == now.Unix() {
+		return h.bytes
+	}
+	header := http.Header{}
+	setStreamHeader(header, request.EventStream, form, nil)
+	made := &headOfSecond{now.Unix(), headOf(header, now)}
+	kept.Store(made)
+	return made.bytes
 }
 
 // headOf returns the status line and the header of a parked stream as net/http would write them, for the loop to write them with

@@ -85,6 +85,32 @@ func TestTheHeadIsThatOfNetHTTP(t *testing.T) {
 	})
 }
 
+// The header that is made once a second for many streams is the one that is made for each of the others.
+func TestTheUsualHeadIsThatOfAStreamWithoutOtherFields(t *testing.T) {
+	var all heads
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for _, encoding := range []frame.Encoding{frame.Identity, frame.Gzip, frame.Zstd} {
+			form := frame.Form{Chunked: true, Encoding: encoding}
+			for _, after := range []time.Duration{0, 0, 999 * time.Millisecond, time.Second, 0} {
+				header := http.Header{}
+				setStreamHeader(header, request.EventStream, form, nil)
+				assert.Equal(t, string(headOf(header, now.Add(after))), string(all.of(w, form, nil, now.Add(after))))
+			}
+			assert.Same(t, &all.of(w, form, nil, now)[0], &all.of(w, form, nil, now)[0], "it is made once")
+			assert.Nil(t, all.of(w, frame.Form{Encoding: encoding}, nil, now), "net/http writes it")
+			assert.Nil(t, all.of(w, form, ending.ShuttingDown(), now), "the ending is in the header")
+			assert.Nil(t, all.of(&watchful{ResponseWriter: w}, form, nil, now), "middleware must see it")
+		}
+		w.Header().Set("X-Mine", "yes")
+		assert.Nil(t, all.of(w, frame.Form{Chunked: true}, nil, now), "a handler in front has set a field")
+	}))
+	defer web.Close()
+	resp, err := web.Client().Get(web.URL)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+}
+
 // A length that a handler has set is not that of the stream.
 func TestTheHeadHasNoLength(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
@@ -135,7 +161,7 @@ func TestMiddlewareSeesTheHeaderOfAParkedStream(t *testing.T) {
 				v := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &ended{q: q}, control: pump.Control{Began: time.Now()}}
 				form := frame.Form{Chunked: true}
 				setStreamHeader(w.Header(), request.EventStream, form, nil)
-				v.park(w, r.settingsFor(v.rt, form, request.EventStream, false))
+				v.park(w, nil, r.settingsFor(v.rt, form, request.EventStream, false))
 			}))
 			defer web.Close()
 			resp, err := web.Client().Get(web.URL)

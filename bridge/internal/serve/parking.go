@@ -134,9 +134,9 @@ func tune(rt *route.Route, r *http.Request) {
 }
 
 // park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
-// header of the response is set, and was not written.
-func (v *visit) park(w http.ResponseWriter, settings *pump.Settings) {
-	taken, err := v.takeOver(w)
+// header of the response was not written. It is head, or the one that is set where head is nil.
+func (v *visit) park(w http.ResponseWriter, head []byte, settings *pump.Settings) {
+	taken, err := v.takeOver(w, head)
 	if err != nil {
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
@@ -167,12 +167,14 @@ type takenOver struct {
 
 // takeOver takes the connection over. The loop is to write the header with the first events, unless w is middleware: that must
 // see the header. takeOver drops what the client has sent ahead, since the connection carries no further response.
-func (v *visit) takeOver(w http.ResponseWriter) (*takenOver, error) {
-	var head []byte
-	if ofNetHTTP(w) {
+func (v *visit) takeOver(w http.ResponseWriter, head []byte) (*takenOver, error) {
+	if head == nil && ofNetHTTP(w) {
 		head = headOf(w.Header(), time.Now())
-	} else if err := v.writeHead(w); err != nil {
-		return nil, err
+	}
+	if head == nil {
+		if err := v.writeHead(w); err != nil {
+			return nil, err
+		}
 	}
 	hijacked, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

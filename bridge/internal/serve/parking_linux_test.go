@@ -51,7 +51,7 @@ func TestAParkedConnectionHasTheBoundsOfItsRoute(t *testing.T) {
 			rt := routeTo(t, silent, func(c *config.Route) { c.SendBuffer, c.WriteTimeout = 33<<10, 7*time.Second })
 			s := &visit{handler: r.Handler, rt: rt, sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
-			s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: over(tcp)}, settings)
+			s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: over(tcp)}, nil, settings)
 			raw, err := same.SyscallConn()
 			require.NoError(t, err)
 			for option, want := range map[int]int{unix.TCP_NOTSENT_LOWAT: 33 << 10, unix.TCP_USER_TIMEOUT: 7000} {

@@ -123,7 +123,7 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
 			r.close()
-			s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: w}, settings)
+			s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: w}, nil, settings)
 			assert.Equal(t, 1, w.ended)
 			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
 			requireIdle(t, r)
@@ -157,7 +157,7 @@ func TestAPanicOfAParkableConnectionCostsThatConnectionOnly(t *testing.T) {
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
 			settings := r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false)
 			r.close()
-			assert.NotPanics(t, func() { s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: e}, settings) })
+			assert.NotPanics(t, func() { s.park(&hijackable{recorder: recorder{httptest.NewRecorder()}, conn: e}, nil, settings) })
 			requireIdle(t, r)
 			assert.Equal(t, !atOnce, e.reached.Load())
 			assert.ErrorIs(t, conn.Close(), net.ErrClosed, "the connection is closed")
@@ -199,7 +199,7 @@ func TestAVisitEndsWhereItsConnectionCannotBeTakenOver(t *testing.T) {
 			r.drain.admitted.Done()
 			sub := &place{}
 			s := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: sub, control: pump.Control{Began: time.Now()}}
-			s.park(writer, r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false))
+			s.park(writer, nil, r.settingsFor(s.rt, frame.Form{Chunked: true}, request.EventStream, false))
 			assert.Equal(t, 1, sub.closed)
 			assert.Zero(t, sub.detached, "the subscription still ends with the context of the request")
 			assert.Equal(t, []ending.Code{ending.Canceled}, r.counts.ended)
