@@ -243,7 +243,7 @@ func (h *Handler) newVisit(rt *route.Route, req *request.Request, taken claims) 
 // the stream that is being written, as respond does.
 func (h *Handler) serve(w http.ResponseWriter, req *request.Request, form frame.Form, v *visit) *writing {
 	rt := v.rt
-	stayed, end := stream.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
+	stayed, end := h.streams.AwaitFirstWord(req.HTTP.Context(), v.sub, rt.Config.OpenWait, h.drain.begun)
 	if !stayed || end != nil && (end.Reason == ending.ByGone || req.HTTP.Context().Err() != nil) {
 		h.observer.ClientLeft(v.opening()) // before the visit is over, since Shutdown waits for that
 		v.cancel()

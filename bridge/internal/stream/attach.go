@@ -76,18 +76,14 @@ func (s *Streams) attach(rt *route.Route, req *request.Request, form frame.Form,
 // AwaitFirstWord waits until the upstream has accepted the stream or ended it, for the duration wait at most. It returns early
 // when drain is closed, since an open stream can then end in good order. It reports false if ctx ends before that, because the
 // client has left. end is not nil for a stream that has ended without events.
-func AwaitFirstWord(
+func (s *Streams) AwaitFirstWord(
 	ctx context.Context, sub Subscription, wait time.Duration, drain <-chan struct{},
 ) (opened bool, end *ending.Ending) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	ready := make(chan struct{}, 1)
-	follower := pump.NewFollower(sub.Cursor(), func() {
-		select {
-		case ready <- struct{}{}:
-		default:
-		}
-	})
+	w := s.wordWait()
+	defer s.waits.Put(w)
+	w.timer.Reset(wait)
+	defer w.timer.Stop()
+	follower := pump.NewFollower(sub.Cursor(), w.notify)
 	defer follower.Stop()
 	for {
 		if spoken, end := sub.FirstWord(); spoken {
@@ -97,11 +93,32 @@ func AwaitFirstWord(
 		select {
 		case <-ctx.Done():
 			return false, nil
-		case <-timer.C:
+		case <-w.timer.C:
 			return ctx.Err() == nil, nil
 		case <-drain:
 			return ctx.Err() == nil, nil
-		case <-ready: // a reset, which comes from the bridge, also sets ready
+		case <-w.ready: // a reset, which comes from the bridge, also sets ready
 		}
 	}
+}
+
+// wordWait is what a wait for a first word needs. Each stream that opens waits, so it is used again.
+type wordWait struct {
+	timer  *time.Timer
+	ready  chan struct{} // may have a value from before the wait
+	notify func()        // sets ready
+}
+
+func (s *Streams) wordWait() *wordWait {
+	if w, ok := s.waits.Get().(*wordWait); ok {
+		return w
+	}
+	w := &wordWait{timer: time.NewTimer(0), ready: make(chan struct{}, 1)}
+	w.notify = func() {
+		select {
+		case w.ready <- struct{}{}:
+		default:
+		}
+	}
+	return w
 }

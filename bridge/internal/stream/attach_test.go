@@ -105,7 +105,7 @@ func TestTheFirstWordIsWaitedForAlthoughTheTopicChanges(t *testing.T) {
 				}
 				tt.when(sub)
 				began := time.Now()
-				opened, end := AwaitFirstWord(t.Context(), sub, time.Minute, nil)
+				opened, end := new(Streams).AwaitFirstWord(t.Context(), sub, time.Minute, nil)
 				assert.True(t, opened)
 				assert.Nil(t, end)
 				assert.Equal(t, tt.after, time.Since(began))

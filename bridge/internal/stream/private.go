@@ -79,7 +79,7 @@ func resumedAtFirst(sent bool, lost lostCursor) ending.Resumed {
 
 // newPrivate returns a subscription, and the context of its stream. client is the context of the request. The stream's context
 // ends with client, with the bridge, at the deadline of the route, and where all queues together hold too much. Where the connection is
-// to be parked, it does not end with client: the subscription is closed where the client leaves before, see [AwaitFirstWord].
+// to be parked, it does not end with client: the subscription is closed where the client leaves before, see [Streams.AwaitFirstWord].
 func (s *Streams) newPrivate(client context.Context, rt *route.Route, form frame.Form, once bool) (context.Context, *private) {
 	ctx, cancel := s.contextFor(client, rt)
 	p := &private{source: rt.Plan.Source}

@@ -138,7 +138,7 @@ func TestTheFirstWordIsWaitedForWhileThereIsTime(t *testing.T) {
 					time.AfterFunc(time.Second, func() { close(drain) })
 				}
 				began := time.Now()
-				opened, end := AwaitFirstWord(ctx, tt.word, time.Minute, drain)
+				opened, end := b.AwaitFirstWord(ctx, tt.word, time.Minute, drain)
 				assert.Equal(t, tt.opened, opened)
 				assert.Equal(t, tt.end, end)
 				assert.Equal(t, tt.after, time.Since(began))

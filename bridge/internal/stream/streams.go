@@ -23,6 +23,7 @@ type Streams struct {
 	shared   *fanout.Registry
 	queues   pump.Budget    // what waits for the clients of private streams
 	readers  sync.WaitGroup // the readers of private streams
+	waits    sync.Pool      // of *wordWait
 }
 
 // Observer receives notice of what happens to streams. Its methods are called concurrently and must not block.

@@ -42,11 +42,19 @@ type attempt struct {
 
 // watch begins an attempt, which calls cancel to give up. The caller must call finish when NewStream has returned.
 func (p *pool) watch(at place, cancel context.CancelFunc) *attempt {
-	a := &attempt{place: at, pool: p, cancel: cancel, sawReady: at.ready()}
+	a, again := p.attempts.Get().(*attempt)
+	if !again {
+		a = new(attempt)
+	}
+	*a = attempt{place: at, pool: p, cancel: cancel, timer: a.timer, sawReady: at.ready()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.sawOpened, a.sawClosed = at.opened, at.closed
-	a.timer = time.AfterFunc(p.lookEvery, a.look)
+	if again {
+		a.timer.Reset(p.lookEvery)
+	} else {
+		a.timer = time.AfterFunc(p.lookEvery, a.look)
+	}
 	return a
 }
 
@@ -76,13 +84,15 @@ func (a *attempt) look() {
 }
 
 // finish ends an attempt. err is the error of NewStream. finish returns nil where the stream has its slot, errElsewhere where
-// the stream should try another connection, and err otherwise.
+// the stream should try another connection, and err otherwise. The attempt must not be used afterwards: it may be one of another stream.
 func (a *attempt) finish(err error) error {
 	p := a.pool
 	p.mu.Lock()
 	defer p.unlock()
 	a.finished = true
-	a.timer.Stop()
+	if a.timer.Stop() { // otherwise a look waits for the mutex
+		defer a.recycle()
+	}
 	a.pending--
 	switch {
 	case a.givenUp && err == nil:
@@ -113,6 +123,13 @@ func (a *attempt) finish(err error) error {
 	p.noteIdle(a.connection)
 	p.grant()
 	return err
+}
+
+// recycle gives the attempt to a later stream. Nothing uses it any more.
+func (a *attempt) recycle() {
+	p := a.pool
+	*a = attempt{timer: a.timer}
+	p.attempts.Put(a)
 }
 
 // correct raises the limit of a connection that has more streams than the limit allows.

@@ -82,6 +82,7 @@ type pool struct {
 	hooks Hooks
 
 	lookEvery time.Duration // how often an attempt looks at its connection
+	attempts  sync.Pool     // attempts that are over, with timers that are stopped
 
 	done     chan struct{} // closed when the pool is closed
 	retiring sync.WaitGroup
