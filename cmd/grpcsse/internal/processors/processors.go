@@ -9,10 +9,15 @@ import (
 const (
 	// A process that has used between leastShare and mostShare of one processor will have to do with one. A process that uses less
 	// gains nothing, and would be woken each millisecond. mostShare is less than busyShare, also because the same work costs more on
-	// several processors.
+	// several processors. A process that was quiet or busy before must be so in two looks: the first one may have seen the beginning
+	// or the end of something, and looks are not cheap while one processor is used.
 	leastShare, mostShare = 0.25, 0.65
-	// usualLook is the time between two looks, and idleLook where the process has used less than leastShare.
+	// usualLook is the time between two looks, and idleLook where the process has used less than leastShare. While it uses less than
+	// quietShare, that time doubles with each look up to quietLook: a look costs a quiet process a third of a millisecond, since it
+	// wakes threads of the runtime too.
 	usualLook, idleLook = 50 * time.Millisecond, 500 * time.Millisecond
+	quietLook           = 2 * time.Second
+	quietShare          = 0.02
 	// longestLook is the time until the first look where one processor was too few several times, each time within shortStay.
 	longestLook, shortStay = 800 * time.Millisecond, 200 * time.Millisecond
 )
@@ -69,6 +74,8 @@ type governor struct {
 	process Process
 	last    mark          // the last look
 	wait    time.Duration // from the moment when one processor was too few until the next look
+	quiet   time.Duration // until the next look at a process that is quiet
+	fits    bool          // the process used one processor until the last look, or will have to do with one as far as that has seen
 
 	one    bool          // the process uses one processor
 	began  time.Time     // since when
@@ -102,10 +109,20 @@ func (g *governor) look(at time.Time) (next time.Duration) {
 
 // lookAtAll looks at a process that uses all processors, and has used a share of one.
 func (g *governor) lookAtAll(now mark, share float64) (next time.Duration) {
+	fitted := g.fits
+	g.fits = false
+	if share < quietShare {
+		g.quiet = min(2*max(g.quiet, idleLook/2), quietLook)
+		return g.quiet
+	}
+	g.quiet = 0
 	switch {
 	case share < leastShare:
 		return idleLook
-	case share > mostShare, g.process.Waiting() > 0, g.process.Collects():
+	case share > mostShare:
+		return usualLook
+	}
+	if g.fits = true; !fitted || g.process.Waiting() > 0 || g.process.Collects() {
 		return usualLook
 	}
 	g.one, g.began, g.idle, g.busy, g.waited, g.crowds = true, now.at, now, 0, 0, 0
@@ -138,7 +155,7 @@ func (g *governor) lookAtOne(now mark, share float64, passed time.Duration) (nex
 }
 
 func (g *governor) useAll(wait time.Duration) (next time.Duration) {
-	g.one = false
+	g.one, g.fits = false, true
 	g.process.UseAll()
 	return wait
 }

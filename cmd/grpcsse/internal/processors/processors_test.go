@@ -153,7 +153,7 @@ func TestOneProcessorIsUsedWhereItSavesTimeAndIsEnough(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			govern(t, tt.machine, func(t *testing.T, wait func(time.Duration), _ func()) {
 				assert.False(t, tt.machine.saw().one, "all are used at first")
-				wait(50500 * time.Microsecond)
+				wait(100500 * time.Microsecond)
 				assert.Equal(t, tt.want, tt.machine.saw().one)
 				if !tt.want {
 					wait(10 * time.Second)
@@ -204,7 +204,7 @@ func TestThatOneProcessorIsTooFewIsNoticedWithinMilliseconds(t *testing.T) {
 				wait(10 * time.Second)
 				assert.Equal(t, 2, m.saw().turns, "as long as there is much to do")
 				m.does(0.4, 0)
-				wait(110 * time.Millisecond)
+				wait(160 * time.Millisecond)
 				assert.True(t, m.saw().one)
 			})
 		})
@@ -299,6 +299,23 @@ func TestAProcessThatHasNothingToDoUsesAllProcessorsAgain(t *testing.T) {
 	})
 }
 
+// Many browsers that come at once keep all processors busy for a moment. A look that has seen the end of it sees a share that would fit
+// one processor.
+func TestTheEndOfAMomentOfWorkIsNoSignThatOneProcessorIsEnough(t *testing.T) {
+	for lasts := 10 * time.Millisecond; lasts < 100*time.Millisecond; lasts += 7 * time.Millisecond {
+		m := &machine{}
+		govern(t, m, func(t *testing.T, wait func(time.Duration), _ func()) {
+			for range 20 {
+				m.does(1.5, 0)
+				wait(lasts)
+				m.does(0, 0)
+				wait(2*time.Second - lasts/3)
+			}
+			assert.Zero(t, m.saw().turns, "work of %v", lasts)
+		})
+	}
+}
+
 // Streams that have their events at the same moment, and a short garbage collection, keep one processor busy for a while.
 func TestAShortPieceOfWorkChangesNothing(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -343,7 +360,7 @@ func TestWhatWasFoundBeforeCountsNoMore(t *testing.T) {
 					}
 				}
 				m.change(func() { m.onTurn = again })
-				wait(70 * time.Millisecond)
+				wait(120 * time.Millisecond)
 				assert.Equal(t, 2, m.saw().turns)
 				m.does(0.4, 0)
 				for m.saw().turns < 3 {
@@ -396,12 +413,35 @@ func TestAtTheEndAllProcessorsAreUsed(t *testing.T) {
 	}
 }
 
+// A quiet time is not over at once where a look comes late, but no look is later than two seconds.
+func TestAProcessThatWasQuietIsLookedAtInTime(t *testing.T) {
+	for name, demand := range map[string]float64{"at once": 0.4, "after a little": 0.1} {
+		t.Run(name, func(t *testing.T) {
+			m := &machine{}
+			govern(t, m, func(t *testing.T, wait func(time.Duration), _ func()) {
+				wait(time.Hour)
+				m.does(demand, 0)
+				wait(2 * time.Second)
+				m.does(0.4, 0)
+				wait(time.Second)
+				assert.True(t, m.saw().one)
+				m.does(0, 0)
+				wait(time.Second)
+				before := m.saw().looks
+				wait(time.Second)
+				assert.InDelta(t, 2, m.saw().looks-before, 1, "the time between looks is short again at first")
+			})
+		})
+	}
+}
+
 func TestALookIsRareWhereNothingDependsOnIt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		machine *machine
 		want    int // in ten seconds
 	}{
-		"nothing to do":  {&machine{}, 20},
+		"nothing to do":  {&machine{}, 5},
+		"a little to do": {&machine{demand: 0.03}, 20},
 		"one is enough":  {&machine{demand: 0.4}, 10_000},
 		"two have to do": {&machine{demand: 1.5}, 200},
 		"a collection":   {&machine{demand: 0.4, collect: true}, 200},
