@@ -18,19 +18,19 @@ import (
 // calls Peek and Advance.
 type Queue struct {
 	limit int
-	room  chan struct{} // wakes the producer; holds at most one value
 
 	mu      sync.Mutex
-	notify  func()    // nil while the queue is not watched
-	pending []byte    // pieces that wait
-	events  int       // how many events are in pending
-	first   time.Time // when the first event in pending came
-	taken   []byte    // the pieces that the consumer has; pending gets their memory afterwards
-	held    int       // how many events are in taken
-	oldest  time.Time // when the first event in taken came
-	scratch []byte    // memory of the producer
-	passed  bool      // the consumer has passed taken
-	idle    bool      // the consumer has asked for more, or has not begun, and nothing waited
+	room    chan struct{} // wakes the producer; holds at most one value; nil until the producer waits for the first time
+	notify  func()        // nil while the queue is not watched
+	pending []byte        // pieces that wait
+	events  int           // how many events are in pending
+	first   time.Time     // when the first event in pending came
+	taken   []byte        // the pieces that the consumer has; pending gets their memory afterwards
+	held    int           // how many events are in taken
+	oldest  time.Time     // when the first event in taken came
+	scratch []byte        // memory of the producer
+	passed  bool          // the consumer has passed taken
+	idle    bool          // the consumer has asked for more, or has not begun, and nothing waited
 	end     *End
 
 	// Left is called by Abandon. It is set before the queue is used, and may be nil.
@@ -51,7 +51,7 @@ var _ Cursor = (*Queue)(nil)
 
 // NewQueue returns a queue that holds up to limit bytes, or one piece of any size.
 func NewQueue(limit int) *Queue {
-	return &Queue{limit: limit, room: make(chan struct{}, 1), passed: true, idle: true}
+	return &Queue{limit: limit, passed: true, idle: true}
 }
 
 // NewBoundQueue does the same as NewQueue, for a queue that takes part in a budget until Close.
@@ -95,7 +95,7 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 			came = time.Now()
 		}
 		select {
-		case <-q.room:
+		case <-q.room: // only the producer sets it
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -119,6 +119,9 @@ func (q *Queue) place(form frame.Form, event []byte, came time.Time) (placed boo
 			}
 		}
 	} else {
+		if q.room == nil {
+			q.room = make(chan struct{}, 1)
+		}
 		q.blocked = 2*len(event) + q.bound.Behind // the event, and the message that it was made from
 	}
 	exceeded := q.count()
@@ -204,8 +207,8 @@ func (q *Queue) cutOff() {
 	q.bound.Budget.held.Add(-q.counted)
 	q.counted, q.pending, q.events = 0, nil, 0
 	q.remind = time.AfterFunc(0, q.again)
-	q.mu.Unlock()
 	wake(q.room)
+	q.mu.Unlock()
 }
 
 // again tells the consumer of a queue that was cut to look whether it must be cut off.
@@ -321,10 +324,10 @@ func (q *Queue) Peek(dst [][]byte, _ int) (pieces [][]byte, end *End) {
 	if len(q.pending) == 0 {
 		end = q.end
 	}
-	q.mu.Unlock()
 	if freed {
 		wake(q.room)
 	}
+	q.mu.Unlock()
 	return dst, end
 }
 
