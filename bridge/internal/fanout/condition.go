@@ -54,8 +54,8 @@ func (m *member) condition(state replay.State) (*Condition, uint64) {
 // apply tells subscribers what the owner tells its own. The stream's end is not told yet.
 func (st *stream) apply(c *Condition) {
 	st.mu.Lock()
-	if epoch := st.log.State().Epoch; c.Sure && epoch != "" {
-		st.sure.epoch, st.sure.known, st.sure.from, st.sure.resumed = epoch, true, c.SureFrom, c.SureResumed
+	if epoch := st.log.State().Epoch; epoch != "" { // also where this replica was sure, and the owner is not
+		st.sure = sureness{epoch: epoch, known: c.Sure, from: c.SureFrom, resumed: c.SureResumed}
 	}
 	accept := c.Accepted && (!st.accepted || !sameHeader(st.header, c.Header))
 	st.mu.Unlock()

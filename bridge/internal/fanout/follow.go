@@ -152,11 +152,6 @@ func (m *member) beginEpoch(p *Page) (ok bool) {
 		local = newEpoch()
 	}
 	m.alias = alias{local, p.Epoch}
-	if p.Version <= m.joint.version { // the owner does not tell again from where on ids are sure
-		st.mu.Lock()
-		st.sure.epoch = local
-		st.mu.Unlock()
-	}
 	st.bury()
 	return m.beginAt(p, local)
 }
@@ -177,12 +172,17 @@ func (m *member) beginAt(p *Page, local string) (ok bool) {
 		e.Epoch = local
 	}
 	st.mu.Lock()
-	if st.sure.epoch != local {
+	switch {
+	case st.sure.epoch == local:
+	case p.Version <= m.joint.version: // what the owner has told of its epoch holds on, and is not applied again
+		st.sure.epoch = local
+	default:
 		st.sure = sureness{epoch: local}
 	}
+	st.next = at
 	st.follow.take(handed{at, p.Values})
 	st.newestID = eventID{} // the name of the epoch may be one that the log has had
-	st.filling = true       // until the events of the page are there, or those of the pages behind it
+	st.filling = true       // until the events of the page are there and, where the owner has more, those of further pages
 	st.mu.Unlock()
 	if err := st.log.BeginAt(local, p.Offset); err != nil { // the log is closed
 		return true

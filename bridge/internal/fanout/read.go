@@ -25,6 +25,9 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	if !ok {
 		return st.slowEnd()
 	}
+	if s.pos.Epoch == "" && st.isFilling() { // it is told why it lost its place once it has another one, which may have a reason too
+		return nil
+	}
 	s.addNotices(b, atEnd && st.end == nil)
 	s.link(b)
 	// No notice follows events that were passed: what begins one calls the watchers. The walk through the last values ends at the next read.
@@ -35,7 +38,7 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	return nil
 }
 
-// read fills the batch with events. A subscriber without a place gets one first. Where the log no longer holds the next event,
+// read fills the batch with events. A subscriber without a place gets one first, unless the log is filling. Where the log no longer holds the next event,
 // the subscriber gets another place. ok is false where the subscriber was too slow and must be ended.
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()

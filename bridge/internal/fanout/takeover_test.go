@@ -2,7 +2,6 @@ package fanout_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -281,73 +280,4 @@ func TestAnotherEpochIsNoResetWhereTheRouteCatchesUp(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A browser must not look for its place in a log that has begun anew and that does not have yet what the owner has.
-func TestASubscriberWaitsUntilALogThatBeganAnewIsFilled(t *testing.T) {
-	for name, s := range ids() {
-		for join, mode := range map[string]fanout.LateJoinMode{"none": fanout.None, "latest": fanout.Latest} {
-			for pages, limit := range map[string]int{"one page": testLimit, "a page for each event": 1} {
-				t.Run(name+", "+join+", "+pages, func(t *testing.T) {
-					s := s
-					s.LateJoin.Mode, s.CatchUps = mode, 2
-					inCluster(t, 2, s, func(all []*replica) {
-						owner, other := all[0], all[1]
-						owner.join(fanout.Newcomer{})
-						b := other.join(fanout.Newcomer{})
-						up := owner.lead(1)
-						other.seat().Alone()
-						alone := other.upstream.next()
-						alone.accept()
-						up.accept()
-						after(time.Second) // the ids are sure
-						require.NoError(t, up.send("1#1", "2#2", "3#3", "4#4"))
-						require.NoError(t, alone.send("1#1", "2#2"))
-						require.Equal(t, []string{"1", "2"}, b.read())
-						other.follow()
-						want := []string{"3", "4"}
-						if !s.Resumes {
-							want = []string{resetOf("epoch", b), "1", "2", "3", "4"}
-						}
-						var got []string
-						stop := b.Topic().Watch(func() { got = append(got, b.read()...) }) // as fast as a reader may be
-						defer stop()
-						for more := true; more; {
-							p := carried(owner.seat().Page(other.seat().Place(), limit))
-							more = p.More
-							require.True(t, other.seat().Take(p))
-							if more {
-								got = append(got, b.read()...)
-								require.Empty(t, got, "the replica knows that there is more")
-							}
-						}
-						assert.Nil(t, other.upstream.next(), "no catch-up")
-						assert.Equal(t, want, got)
-					})
-				})
-			}
-		}
-	}
-}
-
-// The owner tells its followers from where on ids are sure, and does not tell it again to those that know it.
-func TestIDsStaySureWhereALogBeginsAnewInItsEpoch(t *testing.T) {
-	s := fanout.Settings{HasID: true, Resumes: true, CatchUps: 1}
-	s.Bounds.Events = 4
-	inCluster(t, 2, s, func(all []*replica) {
-		a, _, old := twoReplicas(t, all)
-		require.NoError(t, old.send("3#3", "4#4"))
-		a.read()
-		up := all[1].lead(2)
-		all[0].follow()
-		all[0].pull(all[1])
-		require.NoError(t, up.send("3#3"))
-		all[0].pull(all[1])
-		for n := range 5 { // the next owner no longer holds what follows the event up to which the two logs agree
-			require.NoError(t, up.send(fmt.Sprintf("%d#%[1]d", n+4)))
-		}
-		all[0].pull(all[1])
-		assert.Equal(t, []string{"7", "8"}, all[0].join(from("6")).read())
-		assert.Nil(t, all[0].upstream.next(), "no catch-up")
-	})
 }
