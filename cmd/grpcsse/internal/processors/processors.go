@@ -9,8 +9,8 @@ import (
 const (
 	// A process that has used between leastShare and mostShare of one processor will have to do with one. A process that uses less
 	// gains nothing, and would be woken each millisecond. mostShare is less than busyShare, also because the same work costs more on
-	// several processors. A process that was quiet or busy before must be so in two looks: the first one may have seen the beginning
-	// or the end of something, and looks are not cheap while one processor is used.
+	// several processors. Where it had less or more to do before, two looks must find such a share: the
+	// first one may have seen the beginning or the end of something, and looks are not cheap while one processor is used.
 	leastShare, mostShare = 0.25, 0.65
 	// usualLook is the time between two looks, and idleLook where the process has used less than leastShare. While it uses less than
 	// quietShare, that time doubles with each look up to quietLook: a look costs a quiet process a third of a millisecond, since it
@@ -75,7 +75,7 @@ type governor struct {
 	last    mark          // the last look
 	wait    time.Duration // from the moment when one processor was too few until the next look
 	quiet   time.Duration // until the next look at a process that is quiet
-	fits    bool          // the process used one processor until the last look, or will have to do with one as far as that has seen
+	fits    bool          // the last look has found that one processor may be enough, or one was used until then
 
 	one    bool          // the process uses one processor
 	began  time.Time     // since when
@@ -147,7 +147,9 @@ func (g *governor) lookAtOne(now mark, share float64, passed time.Duration) (nex
 	}
 	if now.at.Sub(g.idle.at) >= idleTime {
 		if now.share(g.idle) < idleShare {
-			return g.useAll(idleLook)
+			next = g.useAll(idleLook)
+			g.fits = false
+			return next
 		}
 		g.idle = now
 	}

@@ -303,15 +303,19 @@ func TestAProcessThatHasNothingToDoUsesAllProcessorsAgain(t *testing.T) {
 // one processor.
 func TestTheEndOfAMomentOfWorkIsNoSignThatOneProcessorIsEnough(t *testing.T) {
 	for lasts := 10 * time.Millisecond; lasts < 100*time.Millisecond; lasts += 7 * time.Millisecond {
-		m := &machine{}
+		m := &machine{demand: 0.4}
 		govern(t, m, func(t *testing.T, wait func(time.Duration), _ func()) {
+			wait(time.Second)
+			assert.True(t, m.saw().one)
+			m.does(0, 0)
+			wait(450 * time.Millisecond) // and all processors are used again
 			for range 20 {
 				m.does(1.5, 0)
 				wait(lasts)
 				m.does(0, 0)
 				wait(2*time.Second - lasts/3)
 			}
-			assert.Zero(t, m.saw().turns, "work of %v", lasts)
+			assert.Equal(t, 2, m.saw().turns, "work of %v", lasts)
 		})
 	}
 }
