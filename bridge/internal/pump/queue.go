@@ -95,7 +95,7 @@ func (q *Queue) Push(ctx context.Context, form frame.Form, event []byte) error {
 			came = time.Now()
 		}
 		select {
-		case <-q.room: // only the producer sets it
+		case <-q.room: // no other goroutine sets the field
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -85,7 +85,7 @@ func TestTheHeadIsThatOfNetHTTP(t *testing.T) {
 	})
 }
 
-// The header that is made once a second for many streams is the one that is made for each of the others.
+// The header that is made once a second for many streams is the one that each of them would have.
 func TestTheUsualHeadIsThatOfAStreamWithoutOtherFields(t *testing.T) {
 	var all heads
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)

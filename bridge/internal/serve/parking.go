@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grpcsse/grpcsse/bridge/internal/ending"
+	"github.com/grpcsse/grpcsse/bridge/internal/frame"
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
@@ -134,10 +135,13 @@ func tune(rt *route.Route, r *http.Request) {
 }
 
 // park takes the connection over from net/http, and hands it to a loop. No goroutine belongs to the connection afterwards. The
-// header of the response was not written. It is head, or the one that is set where head is nil.
+// header of the response was not written. head is the header as bytes; where it is nil, the header is set in w.
 func (v *visit) park(w http.ResponseWriter, head []byte, settings *pump.Settings) {
 	taken, err := v.takeOver(w, head)
 	if err != nil {
+		if head != nil { // without a type of the content, an EventSource would not come back
+			setStreamHeader(w.Header(), request.EventStream, frame.Form{}, nil)
+		}
 		v.finish(pump.Outcome{Reason: ending.ByGone, Err: err})
 		return
 	}
@@ -166,7 +170,7 @@ type takenOver struct {
 }
 
 // takeOver takes the connection over. The loop is to write the header with the first events, unless w is middleware: that must
-// see the header. takeOver drops what the client has sent ahead, since the connection carries no further response.
+// see the header. head is as for park. takeOver drops what the client has sent ahead, since the connection carries no further response.
 func (v *visit) takeOver(w http.ResponseWriter, head []byte) (*takenOver, error) {
 	if head == nil && ofNetHTTP(w) {
 		head = headOf(w.Header(), time.Now())

@@ -131,6 +131,21 @@ func TestAConnectionThatWasHandedOverInVainHasEnded(t *testing.T) {
 	}
 }
 
+// A connection that cannot be taken over is still net/http's, which writes the header that is set. An EventSource comes back where
+// the type of the content is its own.
+func TestAResponseThatCannotBeTakenOverHasATypeOfItsContent(t *testing.T) {
+	r, conn := rigThatParks(t)
+	defer func() { _ = conn.Close() }()
+	require.Nil(t, r.drain.enter(0))
+	r.drain.admitted.Done()
+	v := &visit{handler: r.Handler, rt: routeTo(t, silent, nil), sub: &place{}, control: pump.Control{Began: time.Now()}}
+	w := httptest.NewRecorder() // which no one can hijack
+	v.park(w, []byte("HTTP/1.1 200 OK"), r.settingsFor(v.rt, frame.Form{Chunked: true}, request.EventStream, false))
+	assert.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
+	r.close()
+	requireIdle(t, r)
+}
+
 // touchyConn is a connection whose methods for parking panic, each where it is asked to.
 type touchyConn struct {
 	net.Conn

@@ -113,7 +113,7 @@ func (s *Streams) wordWait() *wordWait {
 	if w, ok := s.waits.Get().(*wordWait); ok {
 		return w
 	}
-	w := &wordWait{timer: time.NewTimer(0), ready: make(chan struct{}, 1)}
+	w := &wordWait{timer: time.NewTimer(time.Hour), ready: make(chan struct{}, 1)}
 	w.notify = func() {
 		select {
 		case w.ready <- struct{}{}:

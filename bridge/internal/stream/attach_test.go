@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,4 +117,29 @@ func TestTheFirstWordIsWaitedForAlthoughTheTopicChanges(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a wait needs is used again by later waits, however it ended.
+func TestTheFirstWordIsWaitedForAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := new(Streams)
+		for range 5 {
+			for speaks, want := range map[time.Duration]time.Duration{0: 0, time.Second: time.Second, time.Minute: time.Second * 30} {
+				sub := &moving{bells: []*bell{new(bell)}}
+				late := time.AfterFunc(speaks, func() { sub.speak(0) })
+				if speaks == 0 {
+					synctest.Wait()
+				}
+				began := time.Now()
+				opened, _ := all.AwaitFirstWord(t.Context(), sub, 30*time.Second, nil)
+				assert.True(t, opened)
+				assert.Equal(t, want, time.Since(began))
+				late.Stop()
+			}
+			gone, leave := context.WithCancel(t.Context())
+			leave()
+			opened, _ := all.AwaitFirstWord(gone, &moving{bells: []*bell{new(bell)}}, time.Minute, nil)
+			assert.False(t, opened)
+		}
+	})
 }

@@ -90,7 +90,7 @@ func (a *attempt) finish(err error) error {
 	p.mu.Lock()
 	defer p.unlock()
 	a.finished = true
-	if a.timer.Stop() { // otherwise a look waits for the mutex
+	if a.timer.Stop() { // otherwise a look waits for the mutex, or was the last one
 		defer a.recycle()
 	}
 	a.pending--

@@ -122,6 +122,26 @@ func TestLimitIsForgottenWithTheServer(t *testing.T) {
 	require.Equal(t, noLimit, c.limit)
 }
 
+// An attempt whose timer has fired may still be looked at, so no later stream gets it.
+func TestAnAttemptThatMayBeLookedAtIsNotUsedAgain(t *testing.T) {
+	p := readyPool(t)
+	a, _ := begin(t, p)
+	require.True(t, a.timer.Stop(), "as where it has fired")
+	require.NoError(t, a.finish(nil))
+	assert.Nil(t, p.attempts.Get())
+
+	a, cancelled := begin(t, p)
+	p.lookEvery = time.Millisecond
+	for range 100 { // some of them are used again
+		other, _ := begin(t, p)
+		require.NoError(t, other.finish(nil))
+	}
+	assert.False(t, *cancelled)
+	assert.Same(t, p, a.pool)
+	require.NoError(t, a.finish(nil))
+	p.connections[0].open = 0
+}
+
 // What a stream costs where a slot is free, without gRPC's own work.
 func BenchmarkSlot(b *testing.B) {
 	p := readyPool(b)
