@@ -148,7 +148,7 @@ func library() []room {
 			"std", "net/http", "bridge/config", "bridge/sse", "bridge/internal/access", "bridge/internal/auth", "bridge/internal/backoff",
 			"bridge/internal/bind", "bridge/internal/ending", "bridge/internal/frame", "bridge/internal/limit",
 			"bridge/internal/pathtmpl", "bridge/internal/pump", "bridge/internal/request", "bridge/internal/route",
-			"bridge/internal/stream", "bridge/internal/tracing", "bridge/internal/uring",
+			"bridge/internal/stack", "bridge/internal/stream", "bridge/internal/tracing", "bridge/internal/uring",
 		}},
 		{"bridge/internal/auth", []string{
 			"std", "net/http", "bridge/config", "bridge/internal/backoff", "bridge/internal/ending", "bridge/internal/localfile",
@@ -159,7 +159,7 @@ func library() []room {
 			"std", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode", "bridge/internal/bind",
 			"bridge/internal/ending", "bridge/internal/fanout", "bridge/internal/frame", "bridge/internal/pump",
 			"bridge/internal/reading", "bridge/internal/replay", "bridge/internal/request", "bridge/internal/route",
-			"bridge/internal/source", "bridge/internal/tracing", "bridge/internal/upstream",
+			"bridge/internal/source", "bridge/internal/stack", "bridge/internal/tracing", "bridge/internal/upstream",
 		}},
 		{"bridge/internal/route", []string{
 			"std", "net/http", grpcTree, protobufTree, "bridge/config", "bridge/sse", "bridge/transcode",
@@ -233,6 +233,7 @@ func foundations() []room {
 		{"bridge/internal/localfile", []string{"std"}},
 		{"bridge/internal/spelling", []string{"std"}},
 		{"bridge/internal/rawio", []string{"std", "golang.org/x/sys/unix"}},
+		{"bridge/internal/stack", nil},
 		{"bridge/internal/uring", []string{"std", "golang.org/x/sys/unix"}},
 		{"bridge/internal/target", []string{"std"}},
 		{"bridge/sse", []string{"std"}},
@@ -312,7 +313,7 @@ func problems(house []room, found map[string][]string) (problems []string) {
 				report("%s imports %s, which stands above it", r.path, rule)
 			}
 		}
-		if found[r.path] == nil {
+		if _, is := found[r.path]; !is {
 			report("%s is no package any more: take it from house", r.path)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/pump"
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
+	"github.com/grpcsse/grpcsse/bridge/internal/stack"
 	"github.com/grpcsse/grpcsse/bridge/internal/stream"
 	"github.com/grpcsse/grpcsse/bridge/internal/tracing"
 	"github.com/grpcsse/grpcsse/bridge/internal/uring"
@@ -134,6 +135,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	respond := h.respond
 	if onlyWaits(r) {
 		respond = h.respondAside
+	} else {
+		stack.Grow2KiB()
 	}
 	respond(w, r).wait(r.Context())
 }

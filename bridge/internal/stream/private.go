@@ -14,6 +14,7 @@ import (
 	"github.com/grpcsse/grpcsse/bridge/internal/request"
 	"github.com/grpcsse/grpcsse/bridge/internal/route"
 	"github.com/grpcsse/grpcsse/bridge/internal/source"
+	"github.com/grpcsse/grpcsse/bridge/internal/stack"
 )
 
 // queueBytes bounds the events that wait for the client of a private stream. A single event may be larger. With half of it, a
@@ -57,6 +58,7 @@ func (s *Streams) open(
 	}
 	r := &reading.Reader{Upstream: f, Owner: o, Backoff: rt.Backoff()}
 	s.readers.Go(func() {
+		stack.Grow4KiB()        // what it takes to open an upstream stream
 		defer p.readerReturns() // also where code of the program ends the goroutine
 		end := o.conclude(ctx, f.guarded(ctx, r))
 		p.events.Store(o.pushed)
