@@ -51,12 +51,17 @@ func (m *member) condition(state replay.State) (*Condition, uint64) {
 	return c.newest, c.version
 }
 
+// rely takes over from where on the owner relies on the ids of the log's epoch. While it was alone, this replica may have relied on
+// earlier ones.
+func (st *stream) rely(c *Condition) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.sure = sureness{epoch: st.log.State().Epoch, known: c.Sure, from: c.SureFrom, resumed: c.SureResumed}
+}
+
 // apply tells subscribers what the owner tells its own. The stream's end is not told yet.
 func (st *stream) apply(c *Condition) {
 	st.mu.Lock()
-	if epoch := st.log.State().Epoch; epoch != "" { // also where this replica was sure, and the owner is not
-		st.sure = sureness{epoch: epoch, known: c.Sure, from: c.SureFrom, resumed: c.SureResumed}
-	}
 	accept := c.Accepted && (!st.accepted || !sameHeader(st.header, c.Header))
 	st.mu.Unlock()
 	if accept {

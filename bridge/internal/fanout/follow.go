@@ -200,6 +200,9 @@ func (m *member) apply(p *Page) (ok bool) {
 		return false
 	}
 	m.joint.version = p.Version
+	if p.Epoch != "" { // otherwise the log is still the replica's own
+		m.stream.rely(p.Condition)
+	}
 	m.stream.apply(p.Condition)
 	if p.Condition.End != nil {
 		m.pending = p.Condition

@@ -22,14 +22,7 @@ func TestASubscriberWaitsUntilALogThatBeganAnewIsFilled(t *testing.T) {
 					s.LateJoin.Mode, s.CatchUps = mode, 2
 					inCluster(t, 2, s, func(all []*replica) {
 						owner, other := all[0], all[1]
-						owner.join(fanout.Newcomer{})
-						b := other.join(fanout.Newcomer{})
-						up := owner.lead(1)
-						other.seat().Alone()
-						alone := other.upstream.next()
-						alone.accept()
-						up.accept()
-						after(time.Second) // the ids are sure
+						b, up, alone := bothRead(owner, other)
 						require.NoError(t, up.send("1#1", "2#2", "3#3", "4#4"))
 						require.NoError(t, alone.send("1#1", "2#2"))
 						require.Equal(t, []string{"1", "2"}, b.read())
@@ -98,6 +91,24 @@ func TestAFollowerReliesOnIDsWhereItsOwnerDoes(t *testing.T) {
 	})
 }
 
+// An owner that has read nothing yet says nothing of the ids in the log of its follower.
+func TestIDsStaySureWhereTheOwnerHasReadNothing(t *testing.T) {
+	inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true, CatchUps: 1}, func(all []*replica) {
+		all[0].join(fanout.Newcomer{})
+		all[1].join(fanout.Newcomer{})
+		all[1].seat().Alone()
+		alone := all[1].upstream.next()
+		alone.accept()
+		after(time.Second)
+		require.NoError(t, alone.send("1#1", "2#2", "3#3"))
+		all[0].lead(1)
+		all[1].follow()
+		all[1].pull(all[0])
+		assert.Equal(t, []string{"3"}, all[1].join(from("2")).read())
+		assert.Nil(t, all[1].upstream.next(), "no catch-up")
+	})
+}
+
 // An epoch may end before it has an event.
 func TestSubscribersOfAFollowerGetTheEndOfAnEpochWithoutEvents(t *testing.T) {
 	for name, s := range map[string]fanout.Settings{"positions": {}, "ids": {HasID: true}} {
@@ -119,8 +130,8 @@ func TestSubscribersOfAFollowerGetTheEndOfAnEpochWithoutEvents(t *testing.T) {
 	}
 }
 
-// A replica that was cut off for long goes on behind events that nobody holds. Its subscribers are told that once, and get their
-// places when the log is filled.
+// A replica gets no pages for a long time. Then the owner no longer holds the events that follow the replica's log. The log begins anew
+// at the owner's oldest event. Subscribers are told once that events are missing, and get their places when the log is filled.
 func TestASubscriberWaitsUntilALogThatLeaptIsFilled(t *testing.T) {
 	for name, mode := range map[string]fanout.LateJoinMode{"none": fanout.None, "since": fanout.Since} {
 		t.Run(name, func(t *testing.T) {

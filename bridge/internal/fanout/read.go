@@ -38,8 +38,8 @@ func (s *Subscriber) gather(b *batch, limit int) *pump.End {
 	return nil
 }
 
-// read fills the batch with events. A subscriber without a place gets one first, unless the log is filling. Where the log no longer holds the next event,
-// the subscriber gets another place. ok is false where the subscriber was too slow and must be ended.
+// read fills the batch with events. A subscriber without a place gets one first, unless the log is filling. Where the log no longer
+// holds the next event, the subscriber gets another place. ok is false where the subscriber was too slow and must be ended.
 func (s *Subscriber) read(b *batch, limit int) (atEnd, ok bool) {
 	s.skipAhead()
 	for range placesAtOnce {

@@ -234,6 +234,20 @@ func TestAReplicaThatIsAloneGoesOnAndComesBack(t *testing.T) {
 	})
 }
 
+// bothRead has a replica read its upstream as the owner, and another one for itself. Each has a subscriber. It returns that of the other
+// one, and both upstream streams, which were accepted so long ago that the ids are sure.
+func bothRead(owner, other *replica) (b *client, up, alone *attempt) {
+	owner.join(fanout.Newcomer{})
+	b = other.join(fanout.Newcomer{})
+	up = owner.lead(1)
+	other.seat().Alone()
+	alone = other.upstream.next()
+	alone.accept()
+	up.accept()
+	after(time.Second)
+	return b, up, alone
+}
+
 // TestAnotherEpochIsNoResetWhereTheRouteCatchesUp has two replicas that were alone from the beginning. One of them follows then.
 func TestAnotherEpochIsNoResetWhereTheRouteCatchesUp(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -255,14 +269,7 @@ func TestAnotherEpochIsNoResetWhereTheRouteCatchesUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, 2, fanout.Settings{HasID: true, Resumes: true, CatchUps: 2}, func(all []*replica) {
 				owner, other := all[0], all[1]
-				owner.join(fanout.Newcomer{})
-				b := other.join(fanout.Newcomer{})
-				up := owner.lead(1)
-				other.seat().Alone()
-				alone := other.upstream.next()
-				alone.accept()
-				up.accept()
-				after(time.Second) // the ids are sure
+				b, up, alone := bothRead(owner, other)
 				require.NoError(t, up.send(test.owner...))
 				require.NoError(t, alone.send(test.follower...))
 				require.Equal(t, "2", b.read()[1])
